@@ -1,0 +1,1 @@
+"""GrandModel Execution: the engine that works trading decisions into fills, and measures what they cost."""
