@@ -1,0 +1,28 @@
+# cython: language_level=3
+"""The clock that the core reads: the machine's, or a simulation's own now."""
+from libc.stdint cimport int64_t
+
+
+cdef class NativeClock:
+    """Time as the core sees it. `simulated=True`: `now_ns` stands still until `advance_to`."""
+
+    def __cinit__(self, *, bint simulated=False, int64_t start_ns=0):
+        self.clock.simulated = simulated
+        self.clock.now_ns = start_ns if simulated else 0
+
+    @property
+    def simulated(self):
+        """True when time is a simulation's."""
+        return bool(self.clock.simulated)
+
+    def now_ns(self):
+        """Nanoseconds since the Unix epoch, UTC; never less than what was returned before."""
+        return gm_now(&self.clock)
+
+    def advance_to(self, int64_t now_ns):
+        """Sets a simulated clock forward. ValueError when it would run backwards or the clock is live."""
+        if not self.clock.simulated:
+            raise ValueError("a live clock cannot be set")
+        if now_ns < self.clock.now_ns:
+            raise ValueError(f"now_ns is {now_ns}, must be at least the clock's {self.clock.now_ns}")
+        self.clock.now_ns = now_ns

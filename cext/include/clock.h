@@ -1,0 +1,29 @@
+/* Where every time in the engine comes from: the machine, or a simulation's own now. */
+#ifndef GM_CLOCK_H
+#define GM_CLOCK_H
+
+#include <time.h>
+#include <stdint.h>
+
+typedef struct gm_clock {
+    int64_t now_ns;        /* simulated: the time; live: the latest time given out */
+    int32_t simulated;
+    int32_t reserved;
+} gm_clock_t;
+
+static inline int64_t gm_machine_ns(clockid_t id) {
+    struct timespec t;
+    clock_gettime(id, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* UTC nanoseconds; live time never runs backwards. */
+static inline int64_t gm_now(gm_clock_t* c) {
+    if (!c->simulated) {
+        int64_t t = gm_machine_ns(CLOCK_REALTIME);
+        if (t > c->now_ns) c->now_ns = t;
+    }
+    return c->now_ns;
+}
+
+#endif

@@ -1,0 +1,394 @@
+/* The fused path: risk -> venue -> journal -> order table -> venue's door, and the way back of a venue's report.
+ *
+ * Journal before effect: an order's record is committed before gm_engine_send, the one place that hands anything to a
+ * venue; a report's record is committed before the state it changes. Nothing here touches a Python object, allocates,
+ * locks or calls the system (but the clock, and the journal's write-behind). */
+#ifndef GM_ENGINE_H
+#define GM_ENGINE_H
+
+#include <string.h>
+#include "clock.h"
+#include "journal.h"
+#include "latency.h"
+#include "market.h"
+#include "orders.h"
+#include "risk.h"
+#include "scoring.h"
+
+#define GM_NEWS_MAX 4096
+
+typedef struct gm_engine {
+    gm_orders_t* orders;
+    gm_portfolio_t* portfolio;
+    gm_limits_t* limits;
+    gm_instruments_t* instruments;
+    gm_venues_t* venues;
+    gm_journal_t* journal;
+    gm_market_t* market;
+    gm_clock_t* clock;
+    gm_histogram_t* stages;        /* [GM_STAGE_COUNT] */
+    uint64_t config_hash;
+    int32_t audit;                 /* decisions are recorded */
+    int32_t closed;
+    uint32_t tick;                 /* orders seen; every 64th has its stages timed */
+
+    gm_refusal_t refusal;          /* of the last refused order */
+    gm_route_t route;              /* of the last routed one */
+
+    /* order ids with news for Python, in order; more than GM_NEWS_MAX: `news_lost`, look at everybody */
+    int64_t news[GM_NEWS_MAX];
+    int32_t news_count;
+    int32_t news_lost;
+
+    int64_t accepted, refused, fills, unknown_reports, late_fills, overfills;
+} gm_engine_t;
+
+static inline void gm_engine_news(gm_engine_t* e, const gm_order_t* o) {
+    if (!(o->flags & GM_AWAITED)) return;
+    e->market->stop = 1;
+    if (e->news_count < GM_NEWS_MAX) e->news[e->news_count++] = o->order_id; else e->news_lost = 1;
+}
+
+static inline void gm_engine_mark(gm_engine_t* e, int32_t symbol, const gm_nbbo_t* n) {
+    int64_t mid = gm_mid(n);
+    if (mid != GM_NO_PRICE) gm_portfolio_mark(e->portfolio, symbol, mid);
+}
+
+/* Brings the market to the clock's now, and one symbol's quotes with it. */
+static inline int64_t gm_engine_now(gm_engine_t* e) {
+    int64_t now = gm_now(e->clock);
+    if (now > e->market->now_ns) {
+        do {
+            e->market->stop = 0;
+            e->market->advance(e->market, now);
+        } while (e->market->now_ns < now);
+        e->market->stop = 0;
+    }
+    return now;
+}
+
+/* Lives on to `until_ns`, or to the first event that Python waits for; the time reached is the clock's new now. */
+static inline int64_t gm_engine_advance(gm_engine_t* e, int64_t until_ns) {
+    int64_t reached;
+    e->market->stop = 0;
+    reached = e->market->advance(e->market, until_ns);
+    e->market->stop = 0;
+    if (e->clock->simulated && reached > e->clock->now_ns) e->clock->now_ns = reached;
+    return reached;
+}
+
+/* The door: the only place that gives anything to a venue, an order or (request not NULL) its cancel. */
+static inline void gm_engine_send(gm_engine_t* e, const gm_order_t* o, const gm_request_t* request, int64_t now) {
+    if (request == NULL) e->market->submit(e->market, o, now);
+    else e->market->cancel(e->market, o, now);
+}
+
+static inline int64_t gm_engine_refuse(gm_engine_t* e, gm_order_t* o, uint16_t reason, uint64_t checks, uint64_t fields,
+                                       int64_t price_e9, const gm_nbbo_t* n, int64_t now) {
+    gm_refusal_t* r = &e->refusal;
+    int64_t id = e->orders->next_id;
+    memset(r, 0, sizeof *r);
+    if (id >= GM_ORDER_IDS - 1) id = 0; else e->orders->next_id++;
+    r->order_id = id;
+    r->quantity = o->quantity;
+    r->price_e9 = price_e9;
+    r->parent_id = o->parent_id;
+    r->failed_checks = checks;
+    r->failed_fields = fields;
+    r->bid_e9 = n ? n->bid_e9 : GM_NO_PRICE;
+    r->ask_e9 = n ? n->ask_e9 : GM_NO_PRICE;
+    r->symbol = o->symbol;
+    r->account = o->account;
+    r->side = o->side;
+    r->order_type = o->order_type;
+    r->reason = reason;
+    gm_journal_append(e->journal, GM_RECORD_REFUSAL, GM_RECORD_SMALL, now, id, r);
+    e->refused++;
+    return -(int64_t)reason;
+}
+
+/* The price at which an order counts: its limit, else the touch it would take, else the mark. */
+static inline int64_t gm_value_price(const gm_portfolio_t* p, const gm_order_t* o, const gm_nbbo_t* n) {
+    int64_t touch;
+    if (o->limit_price_e9 != GM_NO_PRICE) return o->limit_price_e9;
+    touch = o->side > 0 ? n->ask_e9 : n->bid_e9;
+    return touch != GM_NO_PRICE ? touch : gm_mark_of(p, o->symbol);
+}
+
+static inline void gm_engine_decision(gm_engine_t* e, const gm_order_t* o, const gm_nbbo_t* n, const gm_route_t* route, int64_t now) {
+    gm_decision_t d;
+    int64_t mid = gm_mid(n);
+    memset(&d, 0, sizeof d);
+    d.order_id = o->order_id;
+    d.feed_sequence = n->sequence;
+    d.bid_e9 = n->bid_e9;
+    d.ask_e9 = n->ask_e9;
+    d.expected_price_e9 = route->price_e9;
+    d.config_hash = e->config_hash;
+    d.checks = e->limits->configured;
+    d.bid_venue = n->bid_venue;
+    d.ask_venue = n->ask_venue;
+    d.venue = route->venue;
+    d.runner_up = route->runner_up;
+    d.candidates = route->candidates;
+    if (mid != GM_NO_PRICE && route->venue >= 0) d.score = (float)((double)route->cost_e9 / (double)mid * 1e4);
+    if (mid != GM_NO_PRICE && route->runner_up >= 0) d.runner_up_score = (float)((double)route->runner_up_cost_e9 / (double)mid * 1e4);
+    d.binding_check = -1;
+    gm_journal_append(e->journal, GM_RECORD_DECISION, GM_RECORD_SMALL, now, o->order_id, &d);
+}
+
+/* Submits one order whose fields are valid: its id, or minus the gm_reason of its refusal (details in e->refusal).
+ * `o` is completed in place. */
+static inline int64_t gm_engine_submit(gm_engine_t* e, gm_order_t* o) {
+    const int timed = (e->tick++ & 63) == 0;
+    int64_t t0 = timed ? gm_machine_ns(CLOCK_MONOTONIC) : 0, t1;
+    const int64_t now = gm_engine_now(e);
+    gm_order_t *row, *parent = NULL;
+    gm_route_t route = {o->venue, -1, 0, GM_REASON_NONE, 0, 0, 0, GM_NO_PRICE};
+    gm_nbbo_t n;
+    uint64_t mask = GM_ALL_CHECKS;
+    int64_t price;
+
+    e->market->touch(e->market, o->symbol, now);
+    n = gm_consolidate(e->venues, o->symbol);
+    gm_engine_mark(e, o->symbol, &n);
+    o->created_ns = o->sent_ns = o->updated_ns = now;
+    o->acknowledged_ns = 0;
+    o->arrival_mid_e9 = gm_mid(&n);
+    o->filled_quantity = o->working_quantity = 0;
+    o->notional_lo = 0;
+    o->notional_hi = o->fees_e9 = 0;
+    o->leaves_quantity = o->quantity;
+    o->reason = GM_REASON_NONE;
+    price = gm_value_price(e->portfolio, o, &n);
+    o->reserve_price_e9 = price;
+
+    if (__builtin_expect(e->closed, 0)) return gm_engine_refuse(e, o, GM_REASON_CLOSED, 0, 0, price, &n, now);
+    if (__builtin_expect(!gm_orders_room(e->orders), 0)) return gm_engine_refuse(e, o, GM_REASON_CAPACITY, 0, 0, price, &n, now);
+    if (__builtin_expect(!gm_journal_accepts(e->journal), 0)) return gm_engine_refuse(e, o, GM_REASON_JOURNAL, 0, 0, price, &n, now);
+
+    if (o->flags & GM_CHILD) {
+        parent = gm_orders_find(e->orders, o->parent_id);
+        if (!parent || !(parent->flags & GM_PARENT)) return gm_engine_refuse(e, o, GM_REASON_UNKNOWN_ORDER, 0, 0, price, &n, now);
+        if (gm_is_closed(parent->status)) return gm_engine_refuse(e, o, GM_REASON_ORDER_CLOSED, 0, 0, price, &n, now);
+        if (parent->side != o->side || parent->symbol != o->symbol || parent->account != o->account
+            || o->quantity > parent->leaves_quantity - parent->working_quantity)
+            return gm_engine_refuse(e, o, GM_REASON_PARENT_EXCEEDED, 0, 0, price, &n, now);
+        mask = GM_CHECK_ORDER_SIZE | GM_CHECK_NOTIONAL | GM_CHECK_ORDER_VALUE | GM_CHECK_DAILY_COUNT;
+    } else if (o->flags & GM_PARENT) {
+        mask = ~(uint64_t)(GM_CHECK_ORDER_SIZE | GM_CHECK_NOTIONAL | GM_CHECK_ORDER_VALUE);
+    }
+
+    {
+        uint64_t failed;
+        if (timed) { t1 = gm_machine_ns(CLOCK_MONOTONIC); }
+        gm_portfolio_settle(e->portfolio);
+        failed = gm_risk_check(e->limits, e->portfolio, mask, o->account, o->symbol, o->side, o->quantity, price, NULL);
+        if (timed) { int64_t t = gm_machine_ns(CLOCK_MONOTONIC); gm_histogram_record(&e->stages[GM_STAGE_RISK], t - t1); t1 = t; }
+        if (__builtin_expect(failed != 0, 0)) return gm_engine_refuse(e, o, GM_REASON_RISK, failed, 0, price, &n, now);
+    }
+
+    if (!(o->flags & GM_PARENT)) {
+        if (o->venue < 0) {
+            route = gm_score_venues(e->venues, &n, o->symbol, o->side, o->quantity, o->limit_price_e9, o->flags, NULL);
+            e->route = route;
+            if (__builtin_expect(route.venue < 0, 0)) return gm_engine_refuse(e, o, route.reason, 0, 0, price, &n, now);
+            o->venue = route.venue;
+        } else if (o->venue >= e->venues->count || !e->venues->enabled[o->venue]) {
+            return gm_engine_refuse(e, o, GM_REASON_NO_VENUE, 0, 0, price, &n, now);
+        }
+    }
+    if (timed) { int64_t t = gm_machine_ns(CLOCK_MONOTONIC); gm_histogram_record(&e->stages[GM_STAGE_ROUTE], t - t1); t1 = t; }
+
+    o->order_id = e->orders->next_id++;
+    o->status = GM_PENDING_NEW;
+    if (o->flags & GM_PARENT) {
+        o->status = GM_NEW;
+        o->venue = -1;
+        o->acknowledged_ns = now;
+    }
+    if (e->audit) gm_engine_decision(e, o, &n, &route, now);
+    {
+        uint8_t awaited = o->flags & GM_AWAITED;
+        o->flags &= (uint8_t)~GM_AWAITED;
+        gm_journal_append(e->journal, GM_RECORD_ORDER, GM_RECORD_LARGE, now, o->order_id, o);
+        o->flags |= awaited;
+    }
+    row = gm_orders_insert(e->orders, o);
+    e->portfolio->accounts[o->account].orders_today++;
+    if (parent) parent->working_quantity += o->quantity;
+    else gm_portfolio_reserve(e->portfolio, o->account, o->symbol, o->side, o->quantity, price, +1);
+    e->accepted++;
+    if (timed) { int64_t t = gm_machine_ns(CLOCK_MONOTONIC); gm_histogram_record(&e->stages[GM_STAGE_JOURNAL], t - t1); t1 = t; }
+
+    if (!(o->flags & GM_PARENT)) gm_engine_send(e, row, NULL, now);
+    if (timed) {
+        int64_t t = gm_machine_ns(CLOCK_MONOTONIC);
+        gm_histogram_record(&e->stages[GM_STAGE_VENUE], t - t1);
+        gm_histogram_record(&e->stages[GM_STAGE_TOTAL], t - t0);
+    }
+    return o->order_id;
+}
+
+/* ---- the way back ---- */
+
+static inline void gm_order_book_fill(gm_order_t* o, const gm_report_t* r) {
+    gm_u128 notional = ((gm_u128)(uint64_t)o->notional_hi << 64) | o->notional_lo;
+    notional += (gm_u128)((gm_i128)r->price_e9 * r->quantity);
+    o->notional_lo = (uint64_t)notional;
+    o->notional_hi = (int64_t)(uint64_t)(notional >> 64);
+    o->fees_e9 += r->fee_e9;
+    o->filled_quantity += r->quantity;
+    o->leaves_quantity = o->leaves_quantity > r->quantity ? o->leaves_quantity - r->quantity : 0;
+}
+
+static inline uint8_t gm_report_status(const gm_order_t* o, const gm_report_t* r) {
+    switch (r->exec_type) {
+    case GM_EXEC_NEW: return o->status == GM_PENDING_NEW ? GM_NEW : o->status;
+    case GM_EXEC_TRADE:
+        if (gm_is_closed(o->status)) return o->status;                 /* late: booked, the order stays ended */
+        if (r->quantity >= o->leaves_quantity) return GM_FILLED;
+        return o->status == GM_PENDING_CANCEL || o->status == GM_PENDING_REPLACE ? o->status : GM_PARTIALLY_FILLED;
+    case GM_EXEC_CANCELED: return GM_CANCELED;
+    case GM_EXEC_EXPIRED: return GM_EXPIRED;
+    case GM_EXEC_REJECTED: return GM_REJECTED;
+    case GM_EXEC_CANCEL_REJECTED:
+        return o->status == GM_PENDING_CANCEL ? (o->filled_quantity ? GM_PARTIALLY_FILLED : GM_NEW) : o->status;
+    default: return o->status;
+    }
+}
+
+/* Applies a venue's report: journalled first, then booked on order, parent, position and cash. */
+static inline void gm_engine_report(void* context, const gm_report_t* given) {
+    gm_engine_t* e = (gm_engine_t*)context;
+    gm_report_t r = *given;
+    gm_order_t* o = gm_orders_find(e->orders, r.order_id);
+    gm_order_t* parent;
+    gm_nbbo_t n;
+    uint8_t status;
+    int64_t ended, released;
+
+    n = gm_consolidate(e->venues, r.symbol);
+    r.bid_e9 = n.bid_e9;
+    r.ask_e9 = n.ask_e9;
+    if (__builtin_expect(o == NULL, 0)) {
+        gm_journal_append(e->journal, GM_RECORD_REPORT, GM_RECORD_SMALL, r.venue_time_ns, r.order_id, &r);
+        e->unknown_reports++;
+        return;
+    }
+    status = gm_report_status(o, &r);
+    r.filled_quantity = o->filled_quantity;
+    r.leaves_quantity = gm_is_closed(status) ? 0 : o->leaves_quantity;
+    if (r.exec_type == GM_EXEC_TRADE) {
+        r.filled_quantity += r.quantity;
+        if (!gm_is_closed(status)) r.leaves_quantity -= r.quantity;
+    }
+    r.status = status;
+    gm_journal_append(e->journal, GM_RECORD_REPORT, GM_RECORD_SMALL, r.venue_time_ns, r.order_id, &r);
+    if (!gm_is_closed(o->status) ? !gm_is_legal(o->status, status) : status != o->status) {
+        e->orders->illegal++;                       /* in the log, not in the state */
+        return;
+    }
+
+    parent = o->flags & GM_CHILD ? gm_orders_find(e->orders, o->parent_id) : NULL;
+    o->updated_ns = r.venue_time_ns;
+    if (!o->acknowledged_ns) o->acknowledged_ns = r.venue_time_ns;
+    released = 0;
+    if (r.exec_type == GM_EXEC_TRADE) {
+        int64_t taken = r.quantity < o->leaves_quantity ? r.quantity : o->leaves_quantity;
+        if (gm_is_closed(o->status)) e->late_fills++;
+        else if (r.quantity > o->leaves_quantity) e->overfills++;
+        e->fills++;
+        gm_order_book_fill(o, &r);
+        released = taken;
+        if (parent) {
+            int64_t open = parent->leaves_quantity;
+            parent->working_quantity -= taken;
+            gm_order_book_fill(parent, &r);
+            parent->updated_ns = r.venue_time_ns;
+            released = open - parent->leaves_quantity;
+            if (!gm_is_closed(parent->status))
+                gm_orders_set_status(e->orders, parent, parent->leaves_quantity == 0 ? GM_FILLED : GM_PARTIALLY_FILLED);
+        }
+        gm_portfolio_fill(e->portfolio, o->account, o->symbol, o->side, r.quantity, r.price_e9, r.fee_e9);
+    }
+    if (gm_is_closed(status) && !gm_is_closed(o->status)) {
+        ended = o->leaves_quantity;
+        o->leaves_quantity = 0;
+        if (r.exec_type != GM_EXEC_TRADE) o->reason = r.reason;
+        if (parent) parent->working_quantity -= ended; else released += ended;
+    }
+    if (released) {
+        const gm_order_t* reserved = parent ? parent : o;
+        gm_portfolio_reserve(e->portfolio, reserved->account, reserved->symbol, reserved->side, released, reserved->reserve_price_e9, -1);
+    }
+    if (status != o->status) gm_orders_set_status(e->orders, o, status);
+    gm_engine_mark(e, o->symbol, &n);
+    if (r.exec_type != GM_EXEC_NEW) {
+        gm_engine_news(e, o);
+        if (parent) gm_engine_news(e, parent);
+    }
+}
+
+/* ---- requests on live orders: GM_OK, or minus a gm_reason ---- */
+
+static inline int64_t gm_engine_request(gm_engine_t* e, const gm_order_t* o, uint16_t kind, uint16_t reason,
+                                        int64_t quantity, int64_t price_e9, gm_request_t* q, int64_t now) {
+    memset(q, 0, sizeof *q);
+    q->order_id = o->order_id;
+    q->quantity = quantity;
+    q->price_e9 = price_e9;
+    q->kind = kind;
+    q->reason = reason;
+    q->venue = o->venue;
+    gm_journal_append(e->journal, GM_RECORD_REQUEST, GM_RECORD_SMALL, now, o->order_id, q);
+    return GM_OK;
+}
+
+static inline int64_t gm_engine_cancel(gm_engine_t* e, int64_t order_id, uint16_t reason) {
+    const int64_t now = gm_engine_now(e);
+    gm_order_t* o = gm_orders_find(e->orders, order_id);
+    gm_request_t q;
+    if (!o) return -(int64_t)GM_REASON_UNKNOWN_ORDER;
+    if (gm_is_closed(o->status)) return -(int64_t)GM_REASON_ORDER_CLOSED;
+    if (o->flags & GM_PARENT) return -(int64_t)GM_REASON_ILLEGAL_TRANSITION;   /* its algorithm ends it */
+    if (o->status == GM_PENDING_CANCEL) return GM_OK;
+    if (!gm_is_legal(o->status, GM_PENDING_CANCEL)) {
+        e->orders->illegal++;
+        return -(int64_t)GM_REASON_ILLEGAL_TRANSITION;
+    }
+    gm_engine_request(e, o, GM_REQUEST_CANCEL, reason, 0, GM_NO_PRICE, &q, now);
+    gm_orders_set_status(e->orders, o, GM_PENDING_CANCEL);
+    o->updated_ns = now;
+    gm_engine_send(e, o, &q, now);
+    return GM_OK;
+}
+
+/* Ends a parent: what it has left is released. Its children must be closed first. */
+static inline int64_t gm_engine_close_parent(gm_engine_t* e, int64_t order_id, uint8_t status, uint16_t reason) {
+    const int64_t now = gm_engine_now(e);
+    gm_order_t* o = gm_orders_find(e->orders, order_id);
+    gm_request_t q;
+    int64_t open;
+    if (!o || !(o->flags & GM_PARENT)) return -(int64_t)GM_REASON_UNKNOWN_ORDER;
+    if (gm_is_closed(o->status)) return GM_OK;
+    if (o->working_quantity != 0 || !gm_is_legal(o->status, status)) return -(int64_t)GM_REASON_ILLEGAL_TRANSITION;
+    gm_engine_request(e, o, GM_REQUEST_CLOSE_PARENT, reason, o->leaves_quantity, GM_NO_PRICE, &q, now);
+    open = o->leaves_quantity;
+    o->leaves_quantity = 0;
+    o->reason = reason;
+    o->updated_ns = now;
+    gm_portfolio_reserve(e->portfolio, o->account, o->symbol, o->side, open, o->reserve_price_e9, -1);
+    gm_orders_set_status(e->orders, o, status);
+    gm_engine_news(e, o);
+    return GM_OK;
+}
+
+/* A batch through the same function: out[i] is an id or minus a reason. Accepted count. */
+static inline int64_t gm_engine_submit_many(gm_engine_t* e, gm_order_t* orders, int64_t count, int64_t* out) {
+    int64_t accepted = 0;
+    for (int64_t i = 0; i < count; i++) accepted += (out[i] = gm_engine_submit(e, &orders[i])) > 0;
+    return accepted;
+}
+
+#endif

@@ -1,0 +1,158 @@
+/* The append-only log. Records go into a ring that is mapped twice in a row, so that each is contiguous; from there they
+ * are written behind to the file. A record is committed by the release store of its first word, nothing before.
+ *
+ * File: one page of header (gm_journal_header_t), then the records. The stream of records holds nothing of the machine
+ * (no wall clock under a simulated clock, no pid, no path), so equal inputs give equal streams. */
+#ifndef GM_JOURNAL_H
+#define GM_JOURNAL_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include "records.h"
+#include "crc32c.h"
+
+#define GM_JOURNAL_MAGIC "GMJOURN1"
+#define GM_JOURNAL_VERSION 1u
+#define GM_JOURNAL_PAGE 4096
+#define GM_JOURNAL_DRAIN ((int64_t)1 << 18)     /* written behind in pieces of this size */
+#define GM_JOURNAL_RESERVE ((int64_t)1 << 20)   /* of the ring, for cancels and reports when orders are refused */
+
+typedef struct gm_journal_header {
+    char magic[8];
+    uint32_t version;
+    uint32_t header_bytes;
+    uint64_t layout;            /* hash of the records' sizes and offsets */
+    uint64_t reserved[5];
+} gm_journal_header_t;
+
+typedef struct gm_journal {
+    char* ring;
+    int64_t ring_bytes;         /* a power of two, at least 4 MiB */
+    int64_t head;               /* bytes appended */
+    int64_t drained;            /* bytes in the file */
+    int64_t sequence;           /* of the last record; the first is 1 */
+    int64_t lost;               /* records that found no room: the engine must stop */
+    int fd;
+    int error;                  /* errno of the first failed write; 0: healthy */
+} gm_journal_t;
+
+static inline void gm_journal_free(gm_journal_t* j) {
+    if (j->ring) munmap(j->ring, (size_t)(2 * j->ring_bytes));
+    if (j->fd >= 0) close(j->fd);
+    j->ring = NULL;
+    j->fd = -1;
+}
+
+static inline int gm_journal_init(gm_journal_t* j, int fd, int64_t ring_bytes) {
+    int memory = memfd_create("gm-journal", MFD_CLOEXEC);
+    char* twice;
+    memset(j, 0, sizeof *j);
+    j->fd = fd;
+    j->ring_bytes = ring_bytes;
+    if (memory < 0) return GM_ERR_MEMORY;
+    if (ftruncate(memory, ring_bytes) != 0) { close(memory); return GM_ERR_MEMORY; }
+    twice = (char*)mmap(NULL, (size_t)(2 * ring_bytes), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (twice == MAP_FAILED) { close(memory); return GM_ERR_MEMORY; }
+    if (mmap(twice, (size_t)ring_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, memory, 0) == MAP_FAILED
+        || mmap(twice + ring_bytes, (size_t)ring_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, memory, 0) == MAP_FAILED) {
+        munmap(twice, (size_t)(2 * ring_bytes));
+        close(memory);
+        return GM_ERR_MEMORY;
+    }
+    close(memory);
+    j->ring = twice;
+    return GM_OK;
+}
+
+/* Writes what the ring holds to the file. GM_OK, or GM_ERR_IO with the errno kept. */
+static inline int gm_journal_drain(gm_journal_t* j) {
+    while (j->drained < j->head) {
+        int64_t count = j->head - j->drained;
+        ssize_t written = pwrite(j->fd, j->ring + (j->drained & (j->ring_bytes - 1)), (size_t)count,
+                                 (off_t)(GM_JOURNAL_PAGE + j->drained));
+        if (written < 0 && errno == EINTR) continue;
+        if (written <= 0) {
+            if (!j->error) j->error = written < 0 ? errno : EIO;
+            return GM_ERR_IO;
+        }
+        j->drained += written;
+    }
+    return GM_OK;
+}
+
+/* Is there room for a new order and all that may follow from it at once? */
+static inline int gm_journal_accepts(gm_journal_t* j) {
+    if (__builtin_expect(j->head - j->drained < j->ring_bytes - GM_JOURNAL_RESERVE, 1)) return j->error == 0;
+    return gm_journal_drain(j) == GM_OK;
+}
+
+static inline uint64_t gm_commit_word(int64_t sequence) {
+    return (GM_RECORD_MAGIC << 48) | ((uint64_t)sequence & 0xffffffffffffULL);
+}
+
+/* The sum of a record: from `kind` to the end, seeded with its sequence, so that a copy elsewhere does not pass. */
+static inline uint32_t gm_record_sum(const gm_header_t* h, int64_t sequence) {
+    return gm_crc32c((uint32_t)sequence * 0x9e3779b9u, (const char*)h + offsetof(gm_header_t, kind),
+                     (size_t)h->size - offsetof(gm_header_t, kind));
+}
+
+/* Appends a record; its payload is size - 32 bytes. */
+static inline void gm_journal_append(gm_journal_t* j, uint16_t kind, uint16_t size, int64_t time_ns, int64_t order_id,
+                                     const void* payload) {
+    gm_header_t* h = (gm_header_t*)(j->ring + (j->head & (j->ring_bytes - 1)));
+    if (__builtin_expect(j->head + size - j->drained > j->ring_bytes, 0)
+        && (gm_journal_drain(j) != GM_OK && j->head + size - j->drained > j->ring_bytes)) {
+        j->lost++;
+        return;
+    }
+    memcpy((char*)h + sizeof *h, payload, (size_t)size - sizeof *h);
+    h->kind = kind;
+    h->size = size;
+    h->time_ns = time_ns;
+    h->order_id = order_id;
+    j->sequence++;
+    h->crc32c = gm_record_sum(h, j->sequence);
+    __atomic_store_n(&h->commit, gm_commit_word(j->sequence), __ATOMIC_RELEASE);
+    j->head += size;
+    if (__builtin_expect(j->head - j->drained >= GM_JOURNAL_DRAIN, 0)) gm_journal_drain(j);
+}
+
+/* Checks the record at `at`, of which `available` bytes can be read, as number `sequence`. Its size; 0: not committed;
+ * a negative code: GM_ERR_CORRUPT (magic, sequence, size or sum wrong), GM_ERR_EMPTY (cut short). */
+static inline int64_t gm_record_verify(const char* at, int64_t available, int64_t sequence) {
+    gm_header_t h;
+    if (available < (int64_t)sizeof h) return GM_ERR_EMPTY;
+    memcpy(&h, at, sizeof h);
+    if (h.commit == 0) return 0;
+    if (h.commit != gm_commit_word(sequence)) return GM_ERR_CORRUPT;
+    if (h.kind == 0 || h.kind >= GM_RECORD_KIND_END) return GM_ERR_CORRUPT;
+    if (h.size != (h.kind == GM_RECORD_ORDER ? GM_RECORD_LARGE : GM_RECORD_SMALL)) return GM_ERR_CORRUPT;
+    if (available < h.size) return GM_ERR_EMPTY;
+    if (gm_crc32c((uint32_t)sequence * 0x9e3779b9u, at + offsetof(gm_header_t, kind),
+                  h.size - offsetof(gm_header_t, kind)) != h.crc32c) return GM_ERR_CORRUPT;
+    return h.size;
+}
+
+/* Copies up to `size` bytes of the stream from `position` on; bytes copied, or GM_ERR_IO. */
+static inline int64_t gm_journal_read(const gm_journal_t* j, int64_t position, char* out, int64_t size) {
+    int64_t done = 0;
+    if (position >= j->head) return 0;
+    if (size > j->head - position) size = j->head - position;
+    if (position >= j->head - j->ring_bytes) {
+        memcpy(out, j->ring + (position & (j->ring_bytes - 1)), (size_t)size);
+        return size;
+    }
+    while (done < size && position + done < j->drained) {
+        int64_t want = size - done < j->drained - position - done ? size - done : j->drained - position - done;
+        ssize_t got = pread(j->fd, out + done, (size_t)want, (off_t)(GM_JOURNAL_PAGE + position + done));
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) return GM_ERR_IO;
+        done += got;
+    }
+    return done;
+}
+
+#endif

@@ -1,0 +1,18 @@
+/* Tables of the core reserve address space once and touch pages as they fill: pointers stay valid, nothing is
+ * resized on the path, and what was never used costs no memory. */
+#ifndef GM_MAPPING_H
+#define GM_MAPPING_H
+
+#include <stddef.h>
+#include <sys/mman.h>
+
+static inline void* gm_reserve(size_t bytes) {
+    void* p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return p == MAP_FAILED ? NULL : p;
+}
+
+static inline void gm_release(void* p, size_t bytes) {
+    if (p != NULL) munmap(p, bytes);
+}
+
+#endif

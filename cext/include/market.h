@@ -1,0 +1,63 @@
+/* What stands behind the engine's venues: a synthetic market, a replay, or a door to another process. The engine
+ * calls these functions; the market calls `report` back, in the order of its own time. */
+#ifndef GM_MARKET_H
+#define GM_MARKET_H
+
+#include "venues.h"
+
+typedef struct gm_market gm_market_t;
+struct gm_market {
+    void* self;
+    gm_venues_t* venues;
+    void* core;                                             /* passed back to `report` */
+    void (*report)(void* core, const gm_report_t* report);  /* the engine's ear */
+    /* An order, and its cancel. Answers come through `report`, at once or later. */
+    void (*submit)(gm_market_t*, const gm_order_t* order, int64_t now_ns);
+    void (*cancel)(gm_market_t*, const gm_order_t* order, int64_t now_ns);
+    /* Lives on to `until_ns`, or to the first event after which `stop` is set. The time it has reached. */
+    int64_t (*advance)(gm_market_t*, int64_t until_ns);
+    /* Brings one symbol's quotes up to `until_ns` where symbols live on their own; may do nothing. */
+    void (*touch)(gm_market_t*, int32_t symbol, int64_t until_ns);
+    int64_t (*next_ns)(gm_market_t*);                       /* time of its next event; INT64_MAX: none */
+    int64_t now_ns;
+    int64_t executions;                                     /* execution ids given out */
+    int64_t messages;                                       /* market events lived through */
+    int32_t stop;
+};
+
+static inline void gm_market_say(gm_market_t* m, const gm_order_t* o, uint8_t exec_type, uint16_t reason,
+                                 int64_t quantity, int64_t time_ns) {
+    gm_report_t r;
+    memset(&r, 0, sizeof r);
+    r.order_id = o->order_id;
+    r.execution_id = ++m->executions;
+    r.price_e9 = GM_NO_PRICE;
+    r.quantity = quantity;
+    r.venue_time_ns = time_ns;
+    r.venue = o->venue;
+    r.symbol = o->symbol;
+    r.side = o->side;
+    r.exec_type = exec_type;
+    r.reason = reason;
+    m->report(m->core, &r);
+}
+
+static inline void gm_market_fill(gm_market_t* m, int64_t order_id, int32_t venue, int32_t symbol, int8_t side,
+                                  int64_t price_e9, int64_t quantity, uint8_t liquidity, int64_t time_ns) {
+    gm_report_t r;
+    memset(&r, 0, sizeof r);
+    r.order_id = order_id;
+    r.execution_id = ++m->executions;
+    r.price_e9 = price_e9;
+    r.quantity = quantity;
+    r.fee_e9 = gm_fee(m->venues, venue, liquidity, quantity);
+    r.venue_time_ns = time_ns;
+    r.venue = venue;
+    r.symbol = symbol;
+    r.side = side;
+    r.exec_type = GM_EXEC_TRADE;
+    r.liquidity = liquidity;
+    m->report(m->core, &r);
+}
+
+#endif

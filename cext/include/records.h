@@ -1,0 +1,289 @@
+/* The rows of the engine. Each is defined here once: this layout is the element of the in-memory table, the
+ * NumPy structured dtype (records.pyx builds it from offsetof) and the payload of a journal record.
+ *
+ * Units: *_e9 is 1e-9 of the quote currency; quantity is in the instrument's quantity steps; *_ns is nanoseconds
+ * since the Unix epoch, UTC. A price of GM_NO_PRICE is absent. Multi-byte fields are little-endian on disk. */
+#ifndef GM_RECORDS_H
+#define GM_RECORDS_H
+
+#include <stdint.h>
+#include <stddef.h>
+
+typedef __int128 gm_i128;
+typedef unsigned __int128 gm_u128;
+
+#define GM_NO_PRICE INT64_MIN
+#define GM_CLIENT_ORDER_ID_LENGTH 36
+#define GM_NAME_LENGTH 72
+
+enum gm_side { GM_BUY = 1, GM_SELL = -1 };
+
+enum gm_order_type {
+    GM_MARKET = 1, GM_LIMIT, GM_STOP, GM_STOP_LIMIT, GM_TRAILING_STOP, GM_TRAILING_STOP_LIMIT,
+    GM_MARKET_IF_TOUCHED, GM_LIMIT_IF_TOUCHED, GM_ICEBERG, GM_PEGGED_PRIMARY, GM_PEGGED_MIDPOINT,
+    GM_PEGGED_MARKET, GM_ORDER_TYPE_END
+};
+
+enum gm_time_in_force { GM_DAY = 1, GM_GTC, GM_IOC, GM_FOK, GM_GTD, GM_OPG, GM_CLS, GM_TIME_IN_FORCE_END };
+
+enum gm_urgency { GM_URGENCY_NONE = 0, GM_URGENCY_LOW, GM_URGENCY_MEDIUM, GM_URGENCY_HIGH, GM_URGENCY_IMMEDIATE };
+
+/* FIX OrdStatus names, plus UNKNOWN: sent, and no answer. */
+enum gm_status {
+    GM_PENDING_NEW = 1, GM_NEW, GM_PARTIALLY_FILLED, GM_FILLED, GM_PENDING_CANCEL, GM_PENDING_REPLACE,
+    GM_CANCELED, GM_REJECTED, GM_EXPIRED, GM_SUSPENDED, GM_UNKNOWN_STATUS, GM_STATUS_END
+};
+
+/* What a venue reports (FIX ExecType names). */
+enum gm_exec_type {
+    GM_EXEC_NEW = 1, GM_EXEC_TRADE, GM_EXEC_CANCELED, GM_EXEC_REPLACED, GM_EXEC_REJECTED, GM_EXEC_EXPIRED,
+    GM_EXEC_CANCEL_REJECTED, GM_EXEC_TRADE_CANCEL, GM_EXEC_TRADE_CORRECT, GM_EXEC_TYPE_END
+};
+
+enum gm_liquidity { GM_LIQUIDITY_NONE = 0, GM_ADDED, GM_REMOVED, GM_HIDDEN_FILL, GM_MIDPOINT_FILL };
+
+/* Order instructions and roles, bits of gm_order_t.flags. */
+enum gm_order_flags {
+    GM_POST_ONLY = 1, GM_REDUCE_ONLY = 2, GM_ALL_OR_NONE = 4, GM_HIDDEN = 8,
+    GM_PARENT = 16,   /* worked by an algorithm; never sent to a venue itself */
+    GM_CHILD = 32,    /* draws on its parent's reservation */
+    GM_AWAITED = 64   /* a ticket of Python waits for news of it; never journalled */
+};
+
+/* Why an order was refused or ended: stable numbers in bands. 1xx the order itself, 2xx risk, 3xx routing,
+ * 4xx the venue, 5xx the engine. */
+enum gm_reason {
+    GM_REASON_NONE = 0,
+    GM_REASON_INVALID = 100, GM_REASON_UNSUPPORTED = 101, GM_REASON_DUPLICATE_CLIENT_ID = 102,
+    GM_REASON_PARENT_EXCEEDED = 103, GM_REASON_UNKNOWN_ORDER = 104, GM_REASON_ORDER_CLOSED = 105,
+    GM_REASON_ILLEGAL_TRANSITION = 106,
+    GM_REASON_RISK = 200,
+    GM_REASON_NO_VENUE = 300, GM_REASON_NO_QUOTE = 301,
+    GM_REASON_VENUE_REJECTED = 400, GM_REASON_NO_LIQUIDITY = 401, GM_REASON_WOULD_CROSS = 402,
+    GM_REASON_UNFILLED_REMAINDER = 403, GM_REASON_PRICE_OUT_OF_RANGE = 404, GM_REASON_VENUE_CAPACITY = 405,
+    GM_REASON_SELF_MATCH = 406, GM_REASON_END_OF_MARKET = 407,
+    GM_REASON_CAPACITY = 500, GM_REASON_JOURNAL = 501, GM_REASON_USER = 502, GM_REASON_ALGORITHM_DONE = 503,
+    GM_REASON_CLOSED = 504
+};
+
+/* Return codes of the core's functions: 0 or a negative number. Refusals of orders are gm_reason, not these. */
+enum gm_code {
+    GM_OK = 0, GM_ERR_MEMORY = -1, GM_ERR_CAPACITY = -2, GM_ERR_NOT_FOUND = -3, GM_ERR_RANGE = -4,
+    GM_ERR_EMPTY = -5, GM_ERR_IO = -6, GM_ERR_CORRUPT = -7, GM_ERR_FORMAT = -8, GM_ERR_STATE = -9,
+    GM_ERR_LINE = -10, GM_ERR_ORDER = -11
+};
+
+/* The risk checks, bits of a mask. */
+enum gm_check {
+    GM_CHECK_POSITION = 1, GM_CHECK_ORDER_SIZE = 2, GM_CHECK_NOTIONAL = 4, GM_CHECK_ORDER_VALUE = 8,
+    GM_CHECK_DAILY_VALUE = 16, GM_CHECK_DAILY_COUNT = 32, GM_CHECK_SECTOR = 64, GM_CHECK_LEVERAGE = 128,
+    GM_CHECK_CONCENTRATION = 256, GM_CHECK_PRICE = 512   /* no usable price: every check that needs one fails closed */
+};
+#define GM_CHECK_COUNT 10
+
+/* An order: its terms, its state, its stamps. 224 bytes, the payload of an ORDER record. */
+typedef struct gm_order {
+    int64_t order_id;
+    int64_t parent_id;             /* 0: none */
+
+    int64_t quantity;
+    int64_t filled_quantity;
+    int64_t leaves_quantity;       /* open at the venue; 0 once closed */
+    int64_t working_quantity;      /* of a parent: leaves of its open children */
+    int64_t limit_price_e9;        /* GM_NO_PRICE: none */
+    int64_t stop_price_e9;
+    int64_t display_quantity;      /* 0: all of it */
+    int64_t reserve_price_e9;      /* the price at which open quantity counts against value limits */
+
+    uint64_t notional_lo;          /* sum of price_e9 * quantity over its fills, 128 bits */
+    int64_t notional_hi;
+    int64_t fees_e9;
+
+    int64_t created_ns;            /* decision: submit was called */
+    int64_t sent_ns;               /* handed to the venue */
+    int64_t acknowledged_ns;       /* first answer of the venue */
+    int64_t updated_ns;
+    int64_t arrival_mid_e9;        /* consolidated mid at created_ns; GM_NO_PRICE: no quote */
+
+    int32_t symbol;
+    int32_t account;
+    int32_t strategy;              /* interned names; 0: none */
+    int32_t algorithm;
+    int32_t tag;
+    int32_t venue;                 /* -1: not routed */
+
+    int8_t side;
+    uint8_t order_type;
+    uint8_t time_in_force;
+    uint8_t status;
+    uint8_t urgency;
+    uint8_t flags;
+    uint16_t reason;
+
+    char client_order_id[GM_CLIENT_ORDER_ID_LENGTH];
+    uint32_t reserved;
+    int64_t reserved_tail;
+} gm_order_t;
+_Static_assert(sizeof(gm_order_t) == 224, "an ORDER record is 224 bytes behind its header");
+
+/* A venue's word on an order. 96 bytes, the payload of a REPORT record; a fill is one of exec_type TRADE. */
+typedef struct gm_report {
+    int64_t order_id;
+    int64_t execution_id;          /* the venue's; unique by venue */
+    int64_t price_e9;              /* of this fill; GM_NO_PRICE otherwise */
+    int64_t quantity;              /* of this fill, or the leaves that ended */
+    int64_t fee_e9;                /* positive: we pay */
+    int64_t venue_time_ns;
+    int64_t bid_e9;                /* consolidated quote when it was applied */
+    int64_t ask_e9;
+    int64_t filled_quantity;       /* the order's, after this report */
+    int64_t leaves_quantity;
+    int32_t venue;
+    int32_t symbol;
+    int8_t side;
+    uint8_t exec_type;
+    uint8_t liquidity;
+    uint8_t status;                /* the order's, after this report */
+    uint16_t reason;
+    uint16_t reserved;
+} gm_report_t;
+_Static_assert(sizeof(gm_report_t) == 96, "a REPORT record is 96 bytes behind its header");
+
+/* What an order's decision saw and why it went where it went. 96 bytes, the payload of a DECISION record. */
+typedef struct gm_decision {
+    int64_t order_id;
+    int64_t feed_sequence;         /* market messages applied before the decision */
+    int64_t bid_e9;
+    int64_t ask_e9;
+    int64_t expected_price_e9;     /* all-in, per unit, at the chosen venue */
+    uint64_t config_hash;
+    uint64_t checks;               /* gm_check bits that were configured */
+    int32_t bid_venue;
+    int32_t ask_venue;
+    int32_t venue;
+    int32_t runner_up;             /* second-best venue, -1: none */
+    float score;                   /* expected cost against the mid, bps */
+    float runner_up_score;
+    int32_t candidates;
+    int32_t binding_check;         /* index of the check with the highest utilisation, -1: none */
+    float utilisation;             /* of it */
+    float reserved;
+} gm_decision_t;
+_Static_assert(sizeof(gm_decision_t) == 96, "a DECISION record is 96 bytes behind its header");
+
+/* A refusal. 96 bytes, the payload of a REFUSAL record. */
+typedef struct gm_refusal {
+    int64_t order_id;
+    int64_t quantity;
+    int64_t price_e9;
+    int64_t parent_id;
+    uint64_t failed_checks;        /* gm_check bits */
+    uint64_t failed_fields;        /* bit i: order field i (validation.h) */
+    int64_t bid_e9;
+    int64_t ask_e9;
+    int64_t limit;                 /* of the first failed check, in its unit */
+    int64_t used;                  /* what it would have come to */
+    int32_t symbol;                /* -1: not known */
+    int32_t account;
+    int8_t side;
+    uint8_t order_type;
+    uint16_t reason;
+    int32_t reserved;
+} gm_refusal_t;
+_Static_assert(sizeof(gm_refusal_t) == 96, "a REFUSAL record is 96 bytes behind its header");
+
+/* A request on a live order: cancel, or the end of a parent. 96 bytes, the payload of a REQUEST record. */
+typedef struct gm_request {
+    int64_t order_id;
+    int64_t quantity;              /* open when it was made */
+    int64_t price_e9;
+    uint16_t kind;                 /* gm_request_kind */
+    uint16_t reason;
+    int32_t venue;
+    int64_t reserved[8];
+} gm_request_t;
+_Static_assert(sizeof(gm_request_t) == 96, "a REQUEST record is 96 bytes behind its header");
+enum gm_request_kind { GM_REQUEST_CANCEL = 1, GM_REQUEST_CLOSE_PARENT };
+
+/* A name that got a number. 96 bytes, the payload of a NAME record. */
+typedef struct gm_name {
+    int32_t id;
+    uint16_t kind;                 /* gm_name_kind */
+    uint16_t length;
+    char text[GM_NAME_LENGTH];
+    int64_t value;                 /* tick_e9 of a symbol, fee of a venue */
+    int64_t value2;                /* quantity step of a symbol */
+} gm_name_t;
+_Static_assert(sizeof(gm_name_t) == 96, "a NAME record is 96 bytes behind its header");
+enum gm_name_kind { GM_NAME_SYMBOL = 1, GM_NAME_VENUE, GM_NAME_STRATEGY, GM_NAME_ALGORITHM, GM_NAME_TAG, GM_NAME_KIND_END };
+
+/* The header of every journal record. The commit word is stored last, with release: zero is "not there". */
+typedef struct gm_header {
+    uint64_t commit;               /* magic (16 bits) << 48 | sequence (48 bits) */
+    uint32_t crc32c;               /* over the bytes from `kind` to the end of the payload, seeded with the sequence */
+    uint16_t kind;                 /* gm_record_kind */
+    uint16_t size;                 /* header and payload */
+    int64_t time_ns;
+    int64_t order_id;              /* 0: of no order */
+} gm_header_t;
+_Static_assert(sizeof(gm_header_t) == 32, "a record header is 32 bytes");
+enum gm_record_kind {
+    GM_RECORD_NAME = 1, GM_RECORD_ORDER, GM_RECORD_DECISION, GM_RECORD_REPORT, GM_RECORD_REFUSAL,
+    GM_RECORD_REQUEST, GM_RECORD_KIND_END
+};
+#define GM_RECORD_MAGIC 0x474dULL
+#define GM_RECORD_SMALL 128
+#define GM_RECORD_LARGE 256
+
+/* A message of a market data feed. 64 bytes. */
+typedef struct gm_message {
+    int64_t time_ns;
+    int64_t order_id;              /* 0: the feed has none */
+    int64_t price_e9;
+    int64_t quantity;
+    int64_t sequence;
+    int64_t counterparty;          /* new id of a replace, execution id of a trade; 0: none */
+    int32_t symbol;
+    int32_t venue;
+    uint8_t action;                /* gm_action */
+    int8_t side;                   /* of the resting order; 0: not told */
+    uint8_t flags;
+    uint8_t level;
+    uint32_t reserved;
+} gm_message_t;
+_Static_assert(sizeof(gm_message_t) == 64, "a market data message is 64 bytes");
+enum gm_action {
+    GM_ADD = 1, GM_REDUCE, GM_DELETE, GM_EXECUTE, GM_EXECUTE_HIDDEN, GM_REPLACE, GM_HALT, GM_CLEAR, GM_TRADE,
+    GM_SET_LEVEL, GM_CROSS_TRADE, GM_ACTION_END
+};
+
+/* A command to a matching engine. 48 bytes. */
+typedef struct gm_command {
+    int64_t order_id;
+    int64_t price_e9;              /* GM_NO_PRICE: market */
+    int64_t quantity;
+    int64_t display_quantity;      /* 0: all of it */
+    int64_t time_ns;
+    uint8_t kind;                  /* gm_command_kind */
+    int8_t side;
+    uint8_t time_in_force;
+    uint8_t flags;                 /* gm_order_flags: post-only */
+    int32_t reserved;
+} gm_command_t;
+_Static_assert(sizeof(gm_command_t) == 48, "a matching command is 48 bytes");
+enum gm_command_kind { GM_COMMAND_SUBMIT = 1, GM_COMMAND_CANCEL };
+
+/* Best bid and offer of one symbol at one venue. 64 bytes, one cache line. */
+typedef struct gm_quote {
+    int64_t bid_e9;                /* GM_NO_PRICE: nobody there */
+    int64_t ask_e9;
+    int64_t bid_quantity;
+    int64_t ask_quantity;
+    int64_t time_ns;
+    int64_t sequence;
+    int64_t last_e9;               /* price of the last trade */
+    int64_t volume;                /* traded since the market began */
+} gm_quote_t;
+_Static_assert(sizeof(gm_quote_t) == 64, "a quote is one cache line");
+
+#endif

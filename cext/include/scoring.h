@@ -1,0 +1,106 @@
+/* Where an order goes: the all-in cost of every venue, in 1e-9 per unit against the consolidated mid, positive = bad.
+ *
+ *   taking   side * (touch - mid) + take fee + half a spread on the share of the order beyond the displayed size
+ *   posting  side * (limit - mid) + make fee
+ *
+ * Order protection (17 CFR 242.611): a marketable order goes to a venue at the best displayed price; a venue with a
+ * worse quote is not a candidate while a better one can take it. Ties: lower priority number, then lower venue number. */
+#ifndef GM_SCORING_H
+#define GM_SCORING_H
+
+#include "venues.h"
+
+enum gm_venue_verdict {
+    GM_VENUE_CHOSEN = 0, GM_VENUE_COSTLIER, GM_VENUE_TIE_LOST, GM_VENUE_DISABLED, GM_VENUE_TOO_LARGE, GM_VENUE_TOO_SMALL,
+    GM_VENUE_NO_QUOTE, GM_VENUE_WORSE_PRICE, GM_VENUE_NOT_DISPLAYED
+};
+
+typedef struct gm_route {
+    int32_t venue;                  /* -1: none; see reason */
+    int32_t runner_up;
+    int32_t candidates;
+    uint16_t reason;
+    uint8_t takes;                  /* marketable */
+    int64_t cost_e9;                /* per unit against the mid (against nothing where there is no mid: fees only) */
+    int64_t runner_up_cost_e9;
+    int64_t price_e9;               /* expected, before fees; GM_NO_PRICE without a quote */
+} gm_route_t;
+
+/* Per venue, on request: what it would cost and why it lost. */
+typedef struct gm_score {
+    int64_t cost_e9;
+    int32_t verdict;
+} gm_score_t;
+
+static inline int gm_is_marketable(const gm_nbbo_t* n, int8_t side, int64_t limit_e9) {
+    int64_t touch = side > 0 ? n->ask_e9 : n->bid_e9;
+    if (touch == GM_NO_PRICE) return 0;
+    return limit_e9 == GM_NO_PRICE || (side > 0 ? limit_e9 >= touch : limit_e9 <= touch);
+}
+
+static inline gm_route_t gm_score_venues(const gm_venues_t* v, const gm_nbbo_t* n, int32_t symbol, int8_t side,
+                                         int64_t quantity, int64_t limit_e9, uint8_t flags, gm_score_t* detail) {
+    const gm_quote_t* q = gm_quotes_of(v, symbol);
+    const int64_t mid = gm_mid(n);
+    const int64_t half_spread = mid == GM_NO_PRICE ? 0 : (n->ask_e9 - n->bid_e9) / 2;
+    const int takes = !(flags & GM_POST_ONLY) && gm_is_marketable(n, side, limit_e9);
+    gm_route_t r = {-1, -1, 0, GM_REASON_NO_VENUE, (uint8_t)takes, INT64_MAX, INT64_MAX, GM_NO_PRICE};
+    int64_t best_touch = GM_NO_PRICE;
+    if (limit_e9 == GM_NO_PRICE && !takes) {
+        r.reason = GM_REASON_NO_QUOTE;
+        return r;
+    }
+    if (takes)                       /* the best touch among venues that may take this order */
+        for (int32_t i = 0; i < v->count; i++) {
+            int64_t touch = side > 0 ? q[i].ask_e9 : q[i].bid_e9;
+            if (!v->enabled[i] || !gm_displays(v, i) || touch == GM_NO_PRICE || quantity < v->min_size[i]
+                || (v->max_order_size[i] && quantity > v->max_order_size[i])) continue;
+            if (best_touch == GM_NO_PRICE || (side > 0 ? touch < best_touch : touch > best_touch)) best_touch = touch;
+        }
+    for (int32_t i = 0; i < v->count; i++) {
+        int64_t cost = INT64_MAX;
+        int32_t verdict = GM_VENUE_COSTLIER;
+        if (!v->enabled[i]) verdict = GM_VENUE_DISABLED;
+        else if (!gm_displays(v, i)) verdict = GM_VENUE_NOT_DISPLAYED;
+        else if (v->max_order_size[i] && quantity > v->max_order_size[i]) verdict = GM_VENUE_TOO_LARGE;
+        else if (quantity < v->min_size[i]) verdict = GM_VENUE_TOO_SMALL;
+        else if (takes) {
+            int64_t touch = side > 0 ? q[i].ask_e9 : q[i].bid_e9;
+            int64_t shown = side > 0 ? q[i].ask_quantity : q[i].bid_quantity;
+            if (touch == GM_NO_PRICE) verdict = GM_VENUE_NO_QUOTE;
+            else if (touch != best_touch) verdict = GM_VENUE_WORSE_PRICE;
+            else {
+                cost = v->take_fee_e9[i] + (mid == GM_NO_PRICE ? 0 : side * (touch - mid));
+                if (quantity > shown) cost += (int64_t)((gm_i128)half_spread * (quantity - shown) / quantity);
+            }
+        } else {
+            cost = v->make_fee_e9[i] + (mid == GM_NO_PRICE ? 0 : side * (limit_e9 - mid));
+        }
+        if (cost != INT64_MAX) {
+            r.candidates++;
+            if (r.venue < 0 || cost < r.cost_e9 || (cost == r.cost_e9 && v->priority[i] < v->priority[r.venue])) {
+                r.runner_up = r.venue;
+                r.runner_up_cost_e9 = r.cost_e9;
+                r.venue = i;
+                r.cost_e9 = cost;
+            } else if (r.runner_up < 0 || cost < r.runner_up_cost_e9
+                       || (cost == r.runner_up_cost_e9 && v->priority[i] < v->priority[r.runner_up])) {
+                r.runner_up = i;
+                r.runner_up_cost_e9 = cost;
+            }
+        }
+        if (detail) { detail[i].cost_e9 = cost; detail[i].verdict = verdict; }
+    }
+    if (r.venue >= 0) {
+        r.reason = GM_REASON_NONE;
+        r.price_e9 = takes ? best_touch : limit_e9;
+        if (detail) {
+            detail[r.venue].verdict = GM_VENUE_CHOSEN;
+            for (int32_t i = 0; i < v->count; i++)
+                if (i != r.venue && detail[i].cost_e9 == r.cost_e9) detail[i].verdict = GM_VENUE_TIE_LOST;
+        }
+    }
+    return r;
+}
+
+#endif

@@ -1,0 +1,113 @@
+/* Venues as contiguous columns, and the quotes at them: one row of quotes a symbol, so that scoring walks memory in order. */
+#ifndef GM_VENUES_H
+#define GM_VENUES_H
+
+#include <string.h>
+#include "records.h"
+#include "mapping.h"
+
+#define GM_MAX_VENUES 64
+enum gm_venue_class { GM_EXCHANGE = 1, GM_ECN, GM_DARK_POOL, GM_WHOLESALER };
+
+/* What was printed in a symbol, over all venues: own fills apart, so that a benchmark can leave them out. */
+typedef struct gm_tape {
+    int64_t volume;                         /* others' and ours */
+    int64_t own_volume;
+    gm_i128 notional;                       /* sum of price_e9 * quantity */
+    gm_i128 own_notional;
+    int64_t trades;
+    int64_t first_e9, last_e9;              /* GM_NO_PRICE in `trades` == 0 */
+} gm_tape_t;
+
+static inline void gm_tape_print(gm_tape_t* t, int64_t price_e9, int64_t quantity, int own) {
+    gm_i128 notional = (gm_i128)price_e9 * quantity;
+    if (t->trades++ == 0) t->first_e9 = price_e9;
+    t->last_e9 = price_e9;
+    t->volume += quantity;
+    t->notional += notional;
+    if (own) {
+        t->own_volume += quantity;
+        t->own_notional += notional;
+    }
+}
+
+typedef struct gm_venues {
+    int32_t count;
+    int32_t symbols;                        /* rows reserved in `quotes` */
+    int32_t kind[GM_MAX_VENUES];            /* gm_venue_class */
+    int32_t priority[GM_MAX_VENUES];        /* lower wins a tie */
+    int32_t enabled[GM_MAX_VENUES];
+    int64_t take_fee_e9[GM_MAX_VENUES];     /* per unit; negative: a rebate */
+    int64_t make_fee_e9[GM_MAX_VENUES];
+    int64_t max_order_size[GM_MAX_VENUES];  /* 0: none */
+    int64_t min_size[GM_MAX_VENUES];
+    int64_t latency_ns[GM_MAX_VENUES];
+    gm_quote_t* quotes;                     /* [symbol * GM_MAX_VENUES + venue] */
+    gm_tape_t* tapes;                       /* [symbol] */
+} gm_venues_t;
+
+/* The consolidated best bid and offer of a symbol, over the venues that display. */
+typedef struct gm_nbbo {
+    int64_t bid_e9, ask_e9;                 /* GM_NO_PRICE: nobody */
+    int64_t bid_quantity, ask_quantity;     /* at that price, over all venues */
+    int64_t volume;
+    int64_t sequence;                       /* changes seen by all the venues */
+    int32_t bid_venue, ask_venue;           /* the first venue at it; -1: none */
+} gm_nbbo_t;
+
+static inline gm_quote_t* gm_quotes_of(const gm_venues_t* v, int32_t symbol) {
+    return v->quotes + (size_t)symbol * GM_MAX_VENUES;
+}
+
+static inline int gm_displays(const gm_venues_t* v, int32_t venue) { return v->kind[venue] <= GM_ECN; }
+
+static inline gm_nbbo_t gm_consolidate(const gm_venues_t* v, int32_t symbol) {
+    const gm_quote_t* q = gm_quotes_of(v, symbol);
+    gm_nbbo_t n = {GM_NO_PRICE, GM_NO_PRICE, 0, 0, 0, 0, -1, -1};
+    for (int32_t i = 0; i < v->count; i++) {
+        n.volume += q[i].volume;
+        n.sequence += q[i].sequence;
+        if (!gm_displays(v, i)) continue;
+        if (q[i].bid_e9 != GM_NO_PRICE) {
+            if (n.bid_venue < 0 || q[i].bid_e9 > n.bid_e9) {
+                n.bid_e9 = q[i].bid_e9; n.bid_quantity = q[i].bid_quantity; n.bid_venue = i;
+            } else if (q[i].bid_e9 == n.bid_e9) {
+                n.bid_quantity += q[i].bid_quantity;
+            }
+        }
+        if (q[i].ask_e9 != GM_NO_PRICE) {
+            if (n.ask_venue < 0 || q[i].ask_e9 < n.ask_e9) {
+                n.ask_e9 = q[i].ask_e9; n.ask_quantity = q[i].ask_quantity; n.ask_venue = i;
+            } else if (q[i].ask_e9 == n.ask_e9) {
+                n.ask_quantity += q[i].ask_quantity;
+            }
+        }
+    }
+    return n;
+}
+
+/* Mid in 1e-9, rounded down; GM_NO_PRICE without both sides. */
+static inline int64_t gm_mid(const gm_nbbo_t* n) {
+    return n->bid_e9 == GM_NO_PRICE || n->ask_e9 == GM_NO_PRICE ? GM_NO_PRICE : n->bid_e9 + (n->ask_e9 - n->bid_e9) / 2;
+}
+
+static inline int64_t gm_fee(const gm_venues_t* v, int32_t venue, uint8_t liquidity, int64_t quantity) {
+    return quantity * (liquidity == GM_ADDED ? v->make_fee_e9[venue] : v->take_fee_e9[venue]);
+}
+
+static inline int gm_venues_init(gm_venues_t* v, int32_t symbols) {
+    memset(v, 0, sizeof *v);
+    v->symbols = symbols;
+    v->quotes = (gm_quote_t*)gm_reserve((size_t)symbols * GM_MAX_VENUES * sizeof(gm_quote_t));
+    v->tapes = (gm_tape_t*)gm_reserve((size_t)symbols * sizeof(gm_tape_t));
+    return v->quotes && v->tapes ? GM_OK : GM_ERR_MEMORY;
+}
+
+static inline void gm_venues_free(gm_venues_t* v) {
+    gm_release(v->quotes, (size_t)v->symbols * GM_MAX_VENUES * sizeof(gm_quote_t));
+    gm_release(v->tapes, (size_t)v->symbols * sizeof(gm_tape_t));
+    v->quotes = NULL;
+    v->tapes = NULL;
+}
+
+#endif

@@ -1,0 +1,248 @@
+# cython: language_level=3
+"""The order table and its state machine, and an order as Python reads it back."""
+import numpy as np
+
+from libc.stdint cimport int32_t, int64_t
+from libc.string cimport memcpy
+
+from grandmodel.execution._core.records cimport (
+    GM_ALL_OR_NONE, GM_CHILD, GM_HIDDEN, GM_NO_PRICE, GM_PARENT, GM_POST_ONLY, GM_REDUCE_ONLY, gm_order_t,
+)
+from grandmodel.execution._core.records import ORDER_DTYPE
+from grandmodel.execution._core.values import ORDER_TYPES, REASON_TEXT, SIDES, STATUSES, TIMES_IN_FORCE, URGENCIES, Reason, Unknown
+
+#: The one table of legal transitions, as names: {status: [statuses it may become]}.
+TRANSITIONS = {
+    STATUSES[before]: [STATUSES[after] for after in STATUSES if gm_is_legal(before, after)] for before in STATUSES
+}
+
+
+cdef class OrderTable:
+    """Rows of orders, live and lately closed.
+
+    Parameters
+    ----------
+    retained : int, closed orders kept readable in memory; older ones are in the journal only
+    """
+
+    def __cinit__(self, *, int retained=16384):
+        if not 1 <= retained <= 1 << 20:
+            raise ValueError(f"retained is {retained}, must be from 1 to {1 << 20}")
+        if gm_orders_init(&self.table, retained) != 0:
+            raise MemoryError("the order table could not be reserved")
+
+    def __dealloc__(self):
+        gm_orders_free(&self.table)
+
+    @property
+    def live(self):
+        """Orders that are not closed."""
+        return self.table.live
+
+    @property
+    def next_id(self):
+        return self.table.next_id
+
+    @property
+    def illegal_transitions(self):
+        """Reports that asked for a transition which is not legal: in the log, not in the state."""
+        return self.table.illegal
+
+    def count_by_status(self):
+        """{OrderStatus: orders held in memory}."""
+        return {status: self.table.by_status[code] for code, status in STATUSES.items() if self.table.by_status[code]}
+
+    def rows(self):
+        """A copy of the rows held, oldest id first: a structured array of ORDER_DTYPE."""
+        cdef int32_t i
+        cdef int64_t n = 0
+        out = np.empty(self.table.used, dtype=ORDER_DTYPE)
+        cdef unsigned char[::1] raw = out.view(np.uint8)
+        if self.table.used == 0:
+            return out
+        for i in range(self.table.used):
+            if self.table.rows[i].order_id > 0:
+                memcpy(&raw[n * sizeof(gm_order_t)], &self.table.rows[i], sizeof(gm_order_t))
+                n += 1
+        out = out[:n]
+        return out[np.argsort(out["order_id"], kind="stable")]
+
+
+cdef class Order:
+    """An order as it stood when it was asked for; values are computed on access.
+
+    Quantities are in steps, prices and money in currency (`_e9`: the exact integers), times in UTC nanoseconds.
+    """
+
+    @property
+    def order_id(self):
+        return self.row.order_id
+
+    @property
+    def parent_id(self):
+        """Id of the parent order, or None."""
+        return self.row.parent_id or None
+
+    @property
+    def client_order_id(self):
+        text = (<bytes>self.row.client_order_id[:36]).rstrip(b"\0").decode("ascii")
+        return text or None
+
+    @property
+    def symbol(self):
+        return self.names.symbol_text(self.row.symbol)
+
+    @property
+    def side(self):
+        return SIDES[self.row.side]
+
+    @property
+    def order_type(self):
+        return ORDER_TYPES[self.row.order_type]
+
+    @property
+    def time_in_force(self):
+        return TIMES_IN_FORCE[self.row.time_in_force]
+
+    @property
+    def status(self):
+        return STATUSES[self.row.status]
+
+    @property
+    def reason(self):
+        """Why it was refused or ended (Reason.NONE otherwise)."""
+        return Reason(self.row.reason)
+
+    @property
+    def reason_text(self):
+        return REASON_TEXT[Reason(self.row.reason)]
+
+    @property
+    def quantity(self):
+        return self.row.quantity
+
+    @property
+    def filled_quantity(self):
+        return self.row.filled_quantity
+
+    @property
+    def leaves_quantity(self):
+        """Open quantity; 0 once the order is closed."""
+        return self.row.leaves_quantity
+
+    @property
+    def working_quantity(self):
+        """Of a parent: what its open children have at venues."""
+        return self.row.working_quantity
+
+    @property
+    def limit_price(self):
+        """Limit price, or None."""
+        return None if self.row.limit_price_e9 == GM_NO_PRICE else self.row.limit_price_e9 / 1e9
+
+    @property
+    def limit_price_e9(self):
+        return None if self.row.limit_price_e9 == GM_NO_PRICE else self.row.limit_price_e9
+
+    @property
+    def display_quantity(self):
+        return self.row.display_quantity or None
+
+    @property
+    def notional_e9(self):
+        """Sum of price times quantity over the fills, exact, in 1e-9."""
+        return (int(self.row.notional_hi) << 64) + int(self.row.notional_lo)
+
+    @property
+    def average_price(self):
+        """Average fill price; Unknown before the first fill."""
+        if self.row.filled_quantity == 0:
+            return Unknown("no fill yet")
+        return self.notional_e9 / self.row.filled_quantity / 1e9
+
+    @property
+    def fees(self):
+        """Fees paid (positive) or rebates received (negative), in currency."""
+        return self.row.fees_e9 / 1e9
+
+    @property
+    def fees_e9(self):
+        return self.row.fees_e9
+
+    @property
+    def arrival_mid(self):
+        """Consolidated mid when the order was decided; Unknown without a quote."""
+        return Unknown("no quote at arrival") if self.row.arrival_mid_e9 == GM_NO_PRICE else self.row.arrival_mid_e9 / 1e9
+
+    @property
+    def arrival_mid_e9(self):
+        return None if self.row.arrival_mid_e9 == GM_NO_PRICE else self.row.arrival_mid_e9
+
+    @property
+    def venue(self):
+        """Where it was routed, or None."""
+        return None if self.row.venue < 0 else self.names.venue_text(self.row.venue)
+
+    @property
+    def account(self):
+        return self.row.account
+
+    @property
+    def strategy(self):
+        return self.names.strategy_text(self.row.strategy)
+
+    @property
+    def algorithm(self):
+        return self.names.algorithm_text(self.row.algorithm)
+
+    @property
+    def tag(self):
+        return self.names.tag_text(self.row.tag)
+
+    @property
+    def urgency(self):
+        return URGENCIES[self.row.urgency]
+
+    @property
+    def is_parent(self):
+        return bool(self.row.flags & GM_PARENT)
+
+    @property
+    def is_child(self):
+        return bool(self.row.flags & GM_CHILD)
+
+    @property
+    def instructions(self):
+        """Names of the instructions set: post_only, reduce_only, all_or_none, hidden."""
+        bits = ((GM_POST_ONLY, "post_only"), (GM_REDUCE_ONLY, "reduce_only"), (GM_ALL_OR_NONE, "all_or_none"), (GM_HIDDEN, "hidden"))
+        return [name for bit, name in bits if self.row.flags & bit]
+
+    @property
+    def created_ns(self):
+        return self.row.created_ns
+
+    @property
+    def acknowledged_ns(self):
+        """Time of the venue's first answer, or None."""
+        return self.row.acknowledged_ns or None
+
+    @property
+    def updated_ns(self):
+        return self.row.updated_ns
+
+    def to_dict(self):
+        """All of it as a mapping."""
+        return {name: getattr(self, name) for name in _ORDER_FIELDS}
+
+    def __repr__(self):
+        price = "market" if self.row.limit_price_e9 == GM_NO_PRICE else f"@ {self.limit_price:g}"
+        return (f"Order({self.order_id} {self.side} {self.quantity} {self.symbol} {price}: {self.status}, "
+                f"{self.filled_quantity} filled)")
+
+
+_ORDER_FIELDS = (
+    "order_id", "parent_id", "client_order_id", "symbol", "side", "order_type", "time_in_force", "status", "reason",
+    "quantity", "filled_quantity", "leaves_quantity", "limit_price", "display_quantity", "average_price", "fees",
+    "arrival_mid", "venue", "account", "strategy", "algorithm", "tag", "urgency", "instructions", "created_ns",
+    "acknowledged_ns", "updated_ns",
+)

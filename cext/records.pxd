@@ -1,0 +1,228 @@
+# The rows and codes of cext/include/records.h, declared once for every native module.
+from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+
+cdef extern from "records.h" nogil:
+    ctypedef long long gm_i128      # 128 bits in C; pass it through, never compute with it in Cython
+    int64_t GM_NO_PRICE
+    enum: GM_CLIENT_ORDER_ID_LENGTH
+    enum: GM_NAME_LENGTH
+    enum: GM_CHECK_COUNT
+    enum: GM_RECORD_SMALL
+    enum: GM_RECORD_LARGE
+
+    cdef enum gm_side:
+        GM_BUY, GM_SELL
+
+    cdef enum gm_order_type:
+        GM_MARKET, GM_LIMIT, GM_STOP, GM_STOP_LIMIT, GM_TRAILING_STOP, GM_TRAILING_STOP_LIMIT,
+        GM_MARKET_IF_TOUCHED, GM_LIMIT_IF_TOUCHED, GM_ICEBERG, GM_PEGGED_PRIMARY, GM_PEGGED_MIDPOINT,
+        GM_PEGGED_MARKET, GM_ORDER_TYPE_END
+
+    cdef enum gm_time_in_force:
+        GM_DAY, GM_GTC, GM_IOC, GM_FOK, GM_GTD, GM_OPG, GM_CLS, GM_TIME_IN_FORCE_END
+
+    cdef enum gm_urgency:
+        GM_URGENCY_NONE, GM_URGENCY_LOW, GM_URGENCY_MEDIUM, GM_URGENCY_HIGH, GM_URGENCY_IMMEDIATE
+
+    cdef enum gm_status:
+        GM_PENDING_NEW, GM_NEW, GM_PARTIALLY_FILLED, GM_FILLED, GM_PENDING_CANCEL, GM_PENDING_REPLACE,
+        GM_CANCELED, GM_REJECTED, GM_EXPIRED, GM_SUSPENDED, GM_UNKNOWN_STATUS, GM_STATUS_END
+
+    cdef enum gm_exec_type:
+        GM_EXEC_NEW, GM_EXEC_TRADE, GM_EXEC_CANCELED, GM_EXEC_REPLACED, GM_EXEC_REJECTED, GM_EXEC_EXPIRED,
+        GM_EXEC_CANCEL_REJECTED, GM_EXEC_TRADE_CANCEL, GM_EXEC_TRADE_CORRECT, GM_EXEC_TYPE_END
+
+    cdef enum gm_liquidity:
+        GM_LIQUIDITY_NONE, GM_ADDED, GM_REMOVED, GM_HIDDEN_FILL, GM_MIDPOINT_FILL
+
+    cdef enum gm_order_flags:
+        GM_POST_ONLY, GM_REDUCE_ONLY, GM_ALL_OR_NONE, GM_HIDDEN, GM_PARENT, GM_CHILD, GM_AWAITED
+
+    cdef enum gm_reason:
+        GM_REASON_NONE, GM_REASON_INVALID, GM_REASON_UNSUPPORTED, GM_REASON_DUPLICATE_CLIENT_ID,
+        GM_REASON_PARENT_EXCEEDED, GM_REASON_UNKNOWN_ORDER, GM_REASON_ORDER_CLOSED,
+        GM_REASON_ILLEGAL_TRANSITION, GM_REASON_RISK, GM_REASON_NO_VENUE, GM_REASON_NO_QUOTE,
+        GM_REASON_VENUE_REJECTED, GM_REASON_NO_LIQUIDITY, GM_REASON_WOULD_CROSS, GM_REASON_UNFILLED_REMAINDER,
+        GM_REASON_PRICE_OUT_OF_RANGE, GM_REASON_VENUE_CAPACITY, GM_REASON_SELF_MATCH, GM_REASON_END_OF_MARKET,
+        GM_REASON_CAPACITY, GM_REASON_JOURNAL, GM_REASON_USER, GM_REASON_ALGORITHM_DONE, GM_REASON_CLOSED
+
+    cdef enum gm_code:
+        GM_OK, GM_ERR_MEMORY, GM_ERR_CAPACITY, GM_ERR_NOT_FOUND, GM_ERR_RANGE, GM_ERR_EMPTY, GM_ERR_IO,
+        GM_ERR_CORRUPT, GM_ERR_FORMAT, GM_ERR_STATE, GM_ERR_LINE, GM_ERR_ORDER
+
+    cdef enum gm_check:
+        GM_CHECK_POSITION, GM_CHECK_ORDER_SIZE, GM_CHECK_NOTIONAL, GM_CHECK_ORDER_VALUE, GM_CHECK_DAILY_VALUE,
+        GM_CHECK_DAILY_COUNT, GM_CHECK_SECTOR, GM_CHECK_LEVERAGE, GM_CHECK_CONCENTRATION, GM_CHECK_PRICE
+
+    cdef enum gm_request_kind:
+        GM_REQUEST_CANCEL, GM_REQUEST_CLOSE_PARENT
+
+    cdef enum gm_name_kind:
+        GM_NAME_SYMBOL, GM_NAME_VENUE, GM_NAME_STRATEGY, GM_NAME_ALGORITHM, GM_NAME_TAG, GM_NAME_KIND_END
+
+    cdef enum gm_record_kind:
+        GM_RECORD_NAME, GM_RECORD_ORDER, GM_RECORD_DECISION, GM_RECORD_REPORT, GM_RECORD_REFUSAL,
+        GM_RECORD_REQUEST, GM_RECORD_KIND_END
+
+    cdef enum gm_action:
+        GM_ADD, GM_REDUCE, GM_DELETE, GM_EXECUTE, GM_EXECUTE_HIDDEN, GM_REPLACE, GM_HALT, GM_CLEAR, GM_TRADE,
+        GM_SET_LEVEL, GM_CROSS_TRADE, GM_ACTION_END
+
+    cdef enum gm_command_kind:
+        GM_COMMAND_SUBMIT, GM_COMMAND_CANCEL
+
+    ctypedef struct gm_order_t:
+        int64_t order_id
+        int64_t parent_id
+        int64_t quantity
+        int64_t filled_quantity
+        int64_t leaves_quantity
+        int64_t working_quantity
+        int64_t limit_price_e9
+        int64_t stop_price_e9
+        int64_t display_quantity
+        int64_t reserve_price_e9
+        uint64_t notional_lo
+        int64_t notional_hi
+        int64_t fees_e9
+        int64_t created_ns
+        int64_t sent_ns
+        int64_t acknowledged_ns
+        int64_t updated_ns
+        int64_t arrival_mid_e9
+        int32_t symbol
+        int32_t account
+        int32_t strategy
+        int32_t algorithm
+        int32_t tag
+        int32_t venue
+        int8_t side
+        uint8_t order_type
+        uint8_t time_in_force
+        uint8_t status
+        uint8_t urgency
+        uint8_t flags
+        uint16_t reason
+        char client_order_id[GM_CLIENT_ORDER_ID_LENGTH]
+        uint32_t reserved
+        int64_t reserved_tail
+
+    ctypedef struct gm_report_t:
+        int64_t order_id
+        int64_t execution_id
+        int64_t price_e9
+        int64_t quantity
+        int64_t fee_e9
+        int64_t venue_time_ns
+        int64_t bid_e9
+        int64_t ask_e9
+        int64_t filled_quantity
+        int64_t leaves_quantity
+        int32_t venue
+        int32_t symbol
+        int8_t side
+        uint8_t exec_type
+        uint8_t liquidity
+        uint8_t status
+        uint16_t reason
+        uint16_t reserved
+
+    ctypedef struct gm_decision_t:
+        int64_t order_id
+        int64_t feed_sequence
+        int64_t bid_e9
+        int64_t ask_e9
+        int64_t expected_price_e9
+        uint64_t config_hash
+        uint64_t checks
+        int32_t bid_venue
+        int32_t ask_venue
+        int32_t venue
+        int32_t runner_up
+        float score
+        float runner_up_score
+        int32_t candidates
+        int32_t binding_check
+        float utilisation
+        float reserved
+
+    ctypedef struct gm_refusal_t:
+        int64_t order_id
+        int64_t quantity
+        int64_t price_e9
+        int64_t parent_id
+        uint64_t failed_checks
+        uint64_t failed_fields
+        int64_t bid_e9
+        int64_t ask_e9
+        int64_t limit
+        int64_t used
+        int32_t symbol
+        int32_t account
+        int8_t side
+        uint8_t order_type
+        uint16_t reason
+        int32_t reserved
+
+    ctypedef struct gm_request_t:
+        int64_t order_id
+        int64_t quantity
+        int64_t price_e9
+        uint16_t kind
+        uint16_t reason
+        int32_t venue
+        int64_t reserved[8]
+
+    ctypedef struct gm_name_t:
+        int32_t id
+        uint16_t kind
+        uint16_t length
+        char text[GM_NAME_LENGTH]
+        int64_t value
+        int64_t value2
+
+    ctypedef struct gm_header_t:
+        uint64_t commit
+        uint32_t crc32c
+        uint16_t kind
+        uint16_t size
+        int64_t time_ns
+        int64_t order_id
+
+    ctypedef struct gm_message_t:
+        int64_t time_ns
+        int64_t order_id
+        int64_t price_e9
+        int64_t quantity
+        int64_t sequence
+        int64_t counterparty
+        int32_t symbol
+        int32_t venue
+        uint8_t action
+        int8_t side
+        uint8_t flags
+        uint8_t level
+        uint32_t reserved
+
+    ctypedef struct gm_command_t:
+        int64_t order_id
+        int64_t price_e9
+        int64_t quantity
+        int64_t display_quantity
+        int64_t time_ns
+        uint8_t kind
+        int8_t side
+        uint8_t time_in_force
+        uint8_t flags
+        int32_t reserved
+
+    ctypedef struct gm_quote_t:
+        int64_t bid_e9
+        int64_t ask_e9
+        int64_t bid_quantity
+        int64_t ask_quantity
+        int64_t time_ns
+        int64_t sequence
+        int64_t last_e9
+        int64_t volume

@@ -1,0 +1,216 @@
+# cython: language_level=3
+"""The engine's rows as NumPy dtypes, made from the C structs themselves (cext/include/records.h).
+
+Field names end in their unit: `_e9` is 1e-9 of the quote currency, `_ns` nanoseconds since the Unix epoch (UTC);
+quantities are in the instrument's quantity steps. `NO_PRICE` marks an absent price.
+"""
+import numpy as np
+
+
+NO_PRICE = GM_NO_PRICE
+
+
+def _dtype(size_t size, fields):
+    """A structured dtype with C's own offsets; what no field covers is padding."""
+    names, formats, offsets = zip(*fields)
+    return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": size})
+
+
+# One instance of each struct: offsets are differences of addresses in it.
+
+cdef gm_order_t _order
+cdef gm_report_t _report
+cdef gm_decision_t _decision
+cdef gm_refusal_t _refusal
+cdef gm_request_t _request
+cdef gm_name_t _name
+cdef gm_header_t _header
+cdef gm_message_t _message
+cdef gm_command_t _command
+cdef gm_quote_t _quote
+
+#: An order: its terms, state and stamps (gm_order_t).
+ORDER_DTYPE = _dtype(sizeof(gm_order_t), [
+    ("order_id", "<i8", <char*>&_order.order_id - <char*>&_order),
+    ("parent_id", "<i8", <char*>&_order.parent_id - <char*>&_order),
+    ("quantity", "<i8", <char*>&_order.quantity - <char*>&_order),
+    ("filled_quantity", "<i8", <char*>&_order.filled_quantity - <char*>&_order),
+    ("leaves_quantity", "<i8", <char*>&_order.leaves_quantity - <char*>&_order),
+    ("working_quantity", "<i8", <char*>&_order.working_quantity - <char*>&_order),
+    ("limit_price_e9", "<i8", <char*>&_order.limit_price_e9 - <char*>&_order),
+    ("stop_price_e9", "<i8", <char*>&_order.stop_price_e9 - <char*>&_order),
+    ("display_quantity", "<i8", <char*>&_order.display_quantity - <char*>&_order),
+    ("reserve_price_e9", "<i8", <char*>&_order.reserve_price_e9 - <char*>&_order),
+    ("notional_lo", "<u8", <char*>&_order.notional_lo - <char*>&_order),
+    ("notional_hi", "<i8", <char*>&_order.notional_hi - <char*>&_order),
+    ("fees_e9", "<i8", <char*>&_order.fees_e9 - <char*>&_order),
+    ("created_ns", "<i8", <char*>&_order.created_ns - <char*>&_order),
+    ("sent_ns", "<i8", <char*>&_order.sent_ns - <char*>&_order),
+    ("acknowledged_ns", "<i8", <char*>&_order.acknowledged_ns - <char*>&_order),
+    ("updated_ns", "<i8", <char*>&_order.updated_ns - <char*>&_order),
+    ("arrival_mid_e9", "<i8", <char*>&_order.arrival_mid_e9 - <char*>&_order),
+    ("symbol", "<i4", <char*>&_order.symbol - <char*>&_order),
+    ("account", "<i4", <char*>&_order.account - <char*>&_order),
+    ("strategy", "<i4", <char*>&_order.strategy - <char*>&_order),
+    ("algorithm", "<i4", <char*>&_order.algorithm - <char*>&_order),
+    ("tag", "<i4", <char*>&_order.tag - <char*>&_order),
+    ("venue", "<i4", <char*>&_order.venue - <char*>&_order),
+    ("side", "i1", <char*>&_order.side - <char*>&_order),
+    ("order_type", "u1", <char*>&_order.order_type - <char*>&_order),
+    ("time_in_force", "u1", <char*>&_order.time_in_force - <char*>&_order),
+    ("status", "u1", <char*>&_order.status - <char*>&_order),
+    ("urgency", "u1", <char*>&_order.urgency - <char*>&_order),
+    ("flags", "u1", <char*>&_order.flags - <char*>&_order),
+    ("reason", "<u2", <char*>&_order.reason - <char*>&_order),
+    ("client_order_id", f"S{sizeof(_order.client_order_id)}", <char*>_order.client_order_id - <char*>&_order),
+])
+
+#: A venue's word on an order; a fill has exec_type TRADE (gm_report_t).
+REPORT_DTYPE = _dtype(sizeof(gm_report_t), [
+    ("order_id", "<i8", <char*>&_report.order_id - <char*>&_report),
+    ("execution_id", "<i8", <char*>&_report.execution_id - <char*>&_report),
+    ("price_e9", "<i8", <char*>&_report.price_e9 - <char*>&_report),
+    ("quantity", "<i8", <char*>&_report.quantity - <char*>&_report),
+    ("fee_e9", "<i8", <char*>&_report.fee_e9 - <char*>&_report),
+    ("venue_time_ns", "<i8", <char*>&_report.venue_time_ns - <char*>&_report),
+    ("bid_e9", "<i8", <char*>&_report.bid_e9 - <char*>&_report),
+    ("ask_e9", "<i8", <char*>&_report.ask_e9 - <char*>&_report),
+    ("filled_quantity", "<i8", <char*>&_report.filled_quantity - <char*>&_report),
+    ("leaves_quantity", "<i8", <char*>&_report.leaves_quantity - <char*>&_report),
+    ("venue", "<i4", <char*>&_report.venue - <char*>&_report),
+    ("symbol", "<i4", <char*>&_report.symbol - <char*>&_report),
+    ("side", "i1", <char*>&_report.side - <char*>&_report),
+    ("exec_type", "u1", <char*>&_report.exec_type - <char*>&_report),
+    ("liquidity", "u1", <char*>&_report.liquidity - <char*>&_report),
+    ("status", "u1", <char*>&_report.status - <char*>&_report),
+    ("reason", "<u2", <char*>&_report.reason - <char*>&_report),
+])
+
+#: What a routing decision saw (gm_decision_t).
+DECISION_DTYPE = _dtype(sizeof(gm_decision_t), [
+    ("order_id", "<i8", <char*>&_decision.order_id - <char*>&_decision),
+    ("feed_sequence", "<i8", <char*>&_decision.feed_sequence - <char*>&_decision),
+    ("bid_e9", "<i8", <char*>&_decision.bid_e9 - <char*>&_decision),
+    ("ask_e9", "<i8", <char*>&_decision.ask_e9 - <char*>&_decision),
+    ("expected_price_e9", "<i8", <char*>&_decision.expected_price_e9 - <char*>&_decision),
+    ("config_hash", "<u8", <char*>&_decision.config_hash - <char*>&_decision),
+    ("checks", "<u8", <char*>&_decision.checks - <char*>&_decision),
+    ("bid_venue", "<i4", <char*>&_decision.bid_venue - <char*>&_decision),
+    ("ask_venue", "<i4", <char*>&_decision.ask_venue - <char*>&_decision),
+    ("venue", "<i4", <char*>&_decision.venue - <char*>&_decision),
+    ("runner_up", "<i4", <char*>&_decision.runner_up - <char*>&_decision),
+    ("score", "<f4", <char*>&_decision.score - <char*>&_decision),
+    ("runner_up_score", "<f4", <char*>&_decision.runner_up_score - <char*>&_decision),
+    ("candidates", "<i4", <char*>&_decision.candidates - <char*>&_decision),
+    ("binding_check", "<i4", <char*>&_decision.binding_check - <char*>&_decision),
+    ("utilisation", "<f4", <char*>&_decision.utilisation - <char*>&_decision),
+])
+
+#: A refused order (gm_refusal_t).
+REFUSAL_DTYPE = _dtype(sizeof(gm_refusal_t), [
+    ("order_id", "<i8", <char*>&_refusal.order_id - <char*>&_refusal),
+    ("quantity", "<i8", <char*>&_refusal.quantity - <char*>&_refusal),
+    ("price_e9", "<i8", <char*>&_refusal.price_e9 - <char*>&_refusal),
+    ("parent_id", "<i8", <char*>&_refusal.parent_id - <char*>&_refusal),
+    ("failed_checks", "<u8", <char*>&_refusal.failed_checks - <char*>&_refusal),
+    ("failed_fields", "<u8", <char*>&_refusal.failed_fields - <char*>&_refusal),
+    ("bid_e9", "<i8", <char*>&_refusal.bid_e9 - <char*>&_refusal),
+    ("ask_e9", "<i8", <char*>&_refusal.ask_e9 - <char*>&_refusal),
+    ("limit", "<i8", <char*>&_refusal.limit - <char*>&_refusal),
+    ("used", "<i8", <char*>&_refusal.used - <char*>&_refusal),
+    ("symbol", "<i4", <char*>&_refusal.symbol - <char*>&_refusal),
+    ("account", "<i4", <char*>&_refusal.account - <char*>&_refusal),
+    ("side", "i1", <char*>&_refusal.side - <char*>&_refusal),
+    ("order_type", "u1", <char*>&_refusal.order_type - <char*>&_refusal),
+    ("reason", "<u2", <char*>&_refusal.reason - <char*>&_refusal),
+])
+
+#: A cancel, replace or close of a live order (gm_request_t).
+REQUEST_DTYPE = _dtype(sizeof(gm_request_t), [
+    ("order_id", "<i8", <char*>&_request.order_id - <char*>&_request),
+    ("quantity", "<i8", <char*>&_request.quantity - <char*>&_request),
+    ("price_e9", "<i8", <char*>&_request.price_e9 - <char*>&_request),
+    ("kind", "<u2", <char*>&_request.kind - <char*>&_request),
+    ("reason", "<u2", <char*>&_request.reason - <char*>&_request),
+    ("venue", "<i4", <char*>&_request.venue - <char*>&_request),
+])
+
+#: A name and its number (gm_name_t).
+NAME_DTYPE = _dtype(sizeof(gm_name_t), [
+    ("id", "<i4", <char*>&_name.id - <char*>&_name),
+    ("kind", "<u2", <char*>&_name.kind - <char*>&_name),
+    ("length", "<u2", <char*>&_name.length - <char*>&_name),
+    ("text", f"S{sizeof(_name.text)}", <char*>_name.text - <char*>&_name),
+    ("value", "<i8", <char*>&_name.value - <char*>&_name),
+    ("value2", "<i8", <char*>&_name.value2 - <char*>&_name),
+])
+
+#: The head of every journal record (gm_header_t).
+HEADER_DTYPE = _dtype(sizeof(gm_header_t), [
+    ("commit", "<u8", <char*>&_header.commit - <char*>&_header),
+    ("crc32c", "<u4", <char*>&_header.crc32c - <char*>&_header),
+    ("kind", "<u2", <char*>&_header.kind - <char*>&_header),
+    ("size", "<u2", <char*>&_header.size - <char*>&_header),
+    ("time_ns", "<i8", <char*>&_header.time_ns - <char*>&_header),
+    ("order_id", "<i8", <char*>&_header.order_id - <char*>&_header),
+])
+
+#: A market data message (gm_message_t).
+MESSAGE_DTYPE = _dtype(sizeof(gm_message_t), [
+    ("time_ns", "<i8", <char*>&_message.time_ns - <char*>&_message),
+    ("order_id", "<i8", <char*>&_message.order_id - <char*>&_message),
+    ("price_e9", "<i8", <char*>&_message.price_e9 - <char*>&_message),
+    ("quantity", "<i8", <char*>&_message.quantity - <char*>&_message),
+    ("sequence", "<i8", <char*>&_message.sequence - <char*>&_message),
+    ("counterparty", "<i8", <char*>&_message.counterparty - <char*>&_message),
+    ("symbol", "<i4", <char*>&_message.symbol - <char*>&_message),
+    ("venue", "<i4", <char*>&_message.venue - <char*>&_message),
+    ("action", "u1", <char*>&_message.action - <char*>&_message),
+    ("side", "i1", <char*>&_message.side - <char*>&_message),
+    ("flags", "u1", <char*>&_message.flags - <char*>&_message),
+    ("level", "u1", <char*>&_message.level - <char*>&_message),
+])
+
+#: A command to a matching engine (gm_command_t).
+COMMAND_DTYPE = _dtype(sizeof(gm_command_t), [
+    ("order_id", "<i8", <char*>&_command.order_id - <char*>&_command),
+    ("price_e9", "<i8", <char*>&_command.price_e9 - <char*>&_command),
+    ("quantity", "<i8", <char*>&_command.quantity - <char*>&_command),
+    ("display_quantity", "<i8", <char*>&_command.display_quantity - <char*>&_command),
+    ("time_ns", "<i8", <char*>&_command.time_ns - <char*>&_command),
+    ("kind", "u1", <char*>&_command.kind - <char*>&_command),
+    ("side", "i1", <char*>&_command.side - <char*>&_command),
+    ("time_in_force", "u1", <char*>&_command.time_in_force - <char*>&_command),
+    ("flags", "u1", <char*>&_command.flags - <char*>&_command),
+])
+
+#: Best bid and offer of a symbol at a venue (gm_quote_t).
+QUOTE_DTYPE = _dtype(sizeof(gm_quote_t), [
+    ("bid_e9", "<i8", <char*>&_quote.bid_e9 - <char*>&_quote),
+    ("ask_e9", "<i8", <char*>&_quote.ask_e9 - <char*>&_quote),
+    ("bid_quantity", "<i8", <char*>&_quote.bid_quantity - <char*>&_quote),
+    ("ask_quantity", "<i8", <char*>&_quote.ask_quantity - <char*>&_quote),
+    ("time_ns", "<i8", <char*>&_quote.time_ns - <char*>&_quote),
+    ("sequence", "<i8", <char*>&_quote.sequence - <char*>&_quote),
+    ("last_e9", "<i8", <char*>&_quote.last_e9 - <char*>&_quote),
+    ("volume", "<i8", <char*>&_quote.volume - <char*>&_quote),
+])
+
+
+def _record_dtype(payload, size_t size):
+    """A whole journal record: the header's fields, then the payload's under "row"."""
+    return np.dtype({
+        "names": ("header", "row"), "formats": (HEADER_DTYPE, payload),
+        "offsets": (0, HEADER_DTYPE.itemsize), "itemsize": size,
+    })
+
+
+#: The dtype of a whole journal record by its kind.
+RECORD_DTYPES = {
+    int(GM_RECORD_NAME): _record_dtype(NAME_DTYPE, GM_RECORD_SMALL),
+    int(GM_RECORD_ORDER): _record_dtype(ORDER_DTYPE, GM_RECORD_LARGE),
+    int(GM_RECORD_DECISION): _record_dtype(DECISION_DTYPE, GM_RECORD_SMALL),
+    int(GM_RECORD_REPORT): _record_dtype(REPORT_DTYPE, GM_RECORD_SMALL),
+    int(GM_RECORD_REFUSAL): _record_dtype(REFUSAL_DTYPE, GM_RECORD_SMALL),
+    int(GM_RECORD_REQUEST): _record_dtype(REQUEST_DTYPE, GM_RECORD_SMALL),
+}

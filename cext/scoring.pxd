@@ -1,0 +1,80 @@
+# Venues as columns, their quotes, and the choice between them. Bodies in include/venues.h and include/scoring.h.
+from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t
+
+from grandmodel.execution._core.instruments cimport Instruments
+from grandmodel.execution._core.records cimport gm_i128, gm_quote_t
+
+
+cdef extern from "scoring.h" nogil:
+    enum: GM_MAX_VENUES
+
+    cdef enum gm_venue_class:
+        GM_EXCHANGE, GM_ECN, GM_DARK_POOL, GM_WHOLESALER
+
+    cdef enum gm_venue_verdict:
+        GM_VENUE_CHOSEN, GM_VENUE_COSTLIER, GM_VENUE_TIE_LOST, GM_VENUE_DISABLED, GM_VENUE_TOO_LARGE, GM_VENUE_TOO_SMALL,
+        GM_VENUE_NO_QUOTE, GM_VENUE_WORSE_PRICE, GM_VENUE_NOT_DISPLAYED
+
+    ctypedef struct gm_tape_t:
+        int64_t volume
+        int64_t own_volume
+        gm_i128 notional
+        gm_i128 own_notional
+        int64_t trades
+        int64_t first_e9, last_e9
+
+    ctypedef struct gm_venues_t:
+        int32_t count
+        int32_t symbols
+        int32_t kind[64]
+        int32_t priority[64]
+        int32_t enabled[64]
+        int64_t take_fee_e9[64]
+        int64_t make_fee_e9[64]
+        int64_t max_order_size[64]
+        int64_t min_size[64]
+        int64_t latency_ns[64]
+        gm_quote_t* quotes
+        gm_tape_t* tapes
+
+    ctypedef struct gm_nbbo_t:
+        int64_t bid_e9, ask_e9
+        int64_t bid_quantity, ask_quantity
+        int64_t volume
+        int64_t sequence
+        int32_t bid_venue, ask_venue
+
+    ctypedef struct gm_route_t:
+        int32_t venue
+        int32_t runner_up
+        int32_t candidates
+        uint16_t reason
+        uint8_t takes
+        int64_t cost_e9
+        int64_t runner_up_cost_e9
+        int64_t price_e9
+
+    ctypedef struct gm_score_t:
+        int64_t cost_e9
+        int32_t verdict
+
+    int gm_venues_init(gm_venues_t* v, int32_t symbols) noexcept
+    void gm_venues_free(gm_venues_t* v) noexcept
+    gm_quote_t* gm_quotes_of(const gm_venues_t* v, int32_t symbol) noexcept
+    gm_nbbo_t gm_consolidate(const gm_venues_t* v, int32_t symbol) noexcept
+    int64_t gm_mid(const gm_nbbo_t* n) noexcept
+    gm_route_t gm_score_venues(const gm_venues_t* v, const gm_nbbo_t* n, int32_t symbol, int8_t side, int64_t quantity,
+                               int64_t limit_e9, uint8_t flags, gm_score_t* detail) noexcept
+
+
+cdef class Venues:
+    cdef gm_venues_t table
+    cdef readonly Instruments instruments
+    cdef readonly list names
+    cdef int32_t _symbol(self, symbol) except -1
+
+
+cdef class Quote:
+    cdef gm_nbbo_t row
+    cdef readonly str symbol
+    cdef list venues

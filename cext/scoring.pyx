@@ -1,0 +1,206 @@
+# cython: language_level=3
+"""Venues, their quotes, and where an order goes: the all-in cost of every venue (include/scoring.h has the rule)."""
+from libc.stdint cimport INT64_MAX, int32_t, int64_t
+
+from grandmodel.execution._core.instruments cimport GM_MAX_SYMBOLS, Instruments
+from grandmodel.execution._core.portfolio cimport i128_to_int
+from grandmodel.execution._core.records cimport GM_NO_PRICE, GM_REASON_NONE, gm_quote_t
+from grandmodel.execution._core.values import Reason, Unknown
+
+VENUE_CLASSES = {"exchange": GM_EXCHANGE, "ecn": GM_ECN, "dark_pool": GM_DARK_POOL, "wholesaler": GM_WHOLESALER}
+_CLASS_NAMES = {code: name for name, code in VENUE_CLASSES.items()}
+
+#: Why a venue was not chosen, by the core's verdict.
+VERDICTS = {
+    GM_VENUE_CHOSEN: "chosen", GM_VENUE_COSTLIER: "costs more", GM_VENUE_TIE_LOST: "same cost, lower priority",
+    GM_VENUE_DISABLED: "disabled", GM_VENUE_TOO_LARGE: "order above its max_order_size",
+    GM_VENUE_TOO_SMALL: "order below its min_size", GM_VENUE_NO_QUOTE: "no quote on that side",
+    GM_VENUE_WORSE_PRICE: "its displayed price is worse than the best", GM_VENUE_NOT_DISPLAYED: "no displayed quote",
+}
+
+
+def _price(int64_t price_e9):
+    return Unknown("no quote on that side") if price_e9 == GM_NO_PRICE else price_e9 / 1e9
+
+
+cdef class Quote:
+    """The consolidated best bid and offer of a symbol when it was asked for. Prices in currency, `_e9` as integers."""
+
+    @property
+    def bid(self):
+        """Best bid; Unknown when nobody bids."""
+        return _price(self.row.bid_e9)
+
+    @property
+    def ask(self):
+        """Best offer; Unknown when nobody offers."""
+        return _price(self.row.ask_e9)
+
+    @property
+    def mid(self):
+        """Half-way between bid and ask; Unknown without both."""
+        return _price(gm_mid(&self.row))
+
+    @property
+    def spread(self):
+        """ask - bid in currency; Unknown without both."""
+        if gm_mid(&self.row) == GM_NO_PRICE:
+            return Unknown("no quote on one side")
+        return (self.row.ask_e9 - self.row.bid_e9) / 1e9
+
+    @property
+    def bid_e9(self):
+        return None if self.row.bid_e9 == GM_NO_PRICE else self.row.bid_e9
+
+    @property
+    def ask_e9(self):
+        return None if self.row.ask_e9 == GM_NO_PRICE else self.row.ask_e9
+
+    @property
+    def mid_e9(self):
+        mid = gm_mid(&self.row)
+        return None if mid == GM_NO_PRICE else mid
+
+    @property
+    def bid_quantity(self):
+        """Steps shown at the best bid, over all venues."""
+        return self.row.bid_quantity
+
+    @property
+    def ask_quantity(self):
+        return self.row.ask_quantity
+
+    @property
+    def bid_venue(self):
+        return self.venues[self.row.bid_venue] if self.row.bid_venue >= 0 else None
+
+    @property
+    def ask_venue(self):
+        return self.venues[self.row.ask_venue] if self.row.ask_venue >= 0 else None
+
+    @property
+    def volume(self):
+        """Steps traded since the market began, over all venues, own fills too."""
+        return self.row.volume
+
+    def __repr__(self):
+        return f"Quote({self.symbol} {self.row.bid_quantity} @ {self.bid:.4f} / {self.ask:.4f} @ {self.row.ask_quantity})"
+
+
+cdef class Venues:
+    """The table of venues; numbers are given in the order of `add`."""
+
+    def __cinit__(self, Instruments instruments not None):
+        self.instruments = instruments
+        self.names = []
+        if gm_venues_init(&self.table, GM_MAX_SYMBOLS) != 0:
+            raise MemoryError("the venue table could not be reserved")
+
+    def __dealloc__(self):
+        gm_venues_free(&self.table)
+
+    cdef int32_t _symbol(self, symbol) except -1:
+        number = self.instruments.symbols.numbers.get(symbol)
+        if number is None:
+            raise KeyError(f"symbol {symbol!r} is not in the instrument table")
+        return number
+
+    def add(self, str name, *, str kind="exchange", int priority=0, int64_t take_fee_e9=0, int64_t make_fee_e9=0,
+            int64_t max_order_size=0, int64_t min_size=0, int64_t latency_ns=0, bint enabled=True):
+        """Adds a venue; its number. Fees in 1e-9 a unit, negative: a rebate. max_order_size 0: none."""
+        cdef int32_t v = self.table.count
+        if kind not in VENUE_CLASSES:
+            raise ValueError(f"kind of {name!r} is {kind!r}, must be one of {', '.join(VENUE_CLASSES)}")
+        if name in self.names:
+            raise ValueError(f"venue {name!r} is in the table already")
+        if v >= GM_MAX_VENUES:
+            raise ValueError(f"more than {GM_MAX_VENUES} venues")
+        if max_order_size < 0 or min_size < 0 or latency_ns < 0:
+            raise ValueError(f"max_order_size, min_size or latency_ns of {name!r} is negative")
+        for fee in (take_fee_e9, make_fee_e9):
+            if not -1_000_000_000 <= fee <= 1_000_000_000:
+                raise ValueError(f"a fee of {name!r} is {fee}, must be within one currency unit a share")
+        self.table.kind[v] = VENUE_CLASSES[kind]
+        self.table.priority[v] = priority
+        self.table.enabled[v] = enabled
+        self.table.take_fee_e9[v] = take_fee_e9
+        self.table.make_fee_e9[v] = make_fee_e9
+        self.table.max_order_size[v] = max_order_size
+        self.table.min_size[v] = min_size
+        self.table.latency_ns[v] = latency_ns
+        self.names.append(name)
+        self.table.count = v + 1
+        return v
+
+    def number(self, str name):
+        """The venue's number. KeyError when there is none of that name."""
+        if name not in self.names:
+            raise KeyError(f"no venue {name!r}; there are {', '.join(self.names)}")
+        return self.names.index(name)
+
+    def describe(self, str name):
+        """A venue's terms as a mapping."""
+        cdef int32_t v = self.number(name)
+        cdef gm_venues_t* t = &self.table
+        return {
+            "name": name, "kind": _CLASS_NAMES[t.kind[v]], "priority": t.priority[v], "enabled": bool(t.enabled[v]),
+            "take_fee": t.take_fee_e9[v] / 1e9, "make_fee": t.make_fee_e9[v] / 1e9,
+            "max_order_size": t.max_order_size[v] or None, "min_size": t.min_size[v], "latency_ns": t.latency_ns[v],
+        }
+
+    def set_quote(self, str symbol, str venue, bid_e9=None, ask_e9=None, int64_t bid_quantity=0, int64_t ask_quantity=0):
+        """Sets a venue's quote by hand, in 1e-9 and steps: for what-ifs and tests; a market sets its own."""
+        cdef gm_quote_t* q = gm_quotes_of(&self.table, self._symbol(symbol)) + <int>self.number(venue)
+        q.bid_e9 = GM_NO_PRICE if bid_e9 is None else bid_e9
+        q.ask_e9 = GM_NO_PRICE if ask_e9 is None else ask_e9
+        q.bid_quantity = bid_quantity
+        q.ask_quantity = ask_quantity
+        q.sequence += 1
+
+    def quote(self, str symbol):
+        """The consolidated Quote of a symbol as the table has it."""
+        cdef Quote quote = Quote.__new__(Quote)
+        quote.row = gm_consolidate(&self.table, self._symbol(symbol))
+        quote.symbol = symbol
+        quote.venues = self.names
+        return quote
+
+    def tape(self, str symbol):
+        """What was printed in a symbol over all venues: volume, notional_e9, own_volume, own_notional_e9, trades."""
+        cdef gm_tape_t* t = &self.table.tapes[self._symbol(symbol)]
+        return {
+            "volume": t.volume, "notional_e9": i128_to_int(t.notional), "own_volume": t.own_volume,
+            "own_notional_e9": i128_to_int(t.own_notional), "trades": t.trades,
+        }
+
+    def score(self, str symbol, int side, int64_t quantity, limit_e9=None, int flags=0):
+        """Every venue's cost for an order, and the choice.
+
+        Returns
+        -------
+        dict with venue (None: none), reason, takes, cost_e9 (per unit against the mid), price_e9, and `venues`:
+        {name: (cost_e9 or None, verdict)}
+        """
+        cdef gm_score_t scores[64]
+        cdef gm_nbbo_t n
+        cdef gm_route_t route
+        cdef int32_t s = self._symbol(symbol), v
+        if side not in (1, -1) or quantity <= 0:
+            raise ValueError(f"side is {side} and quantity {quantity}, must be +1 or -1 and positive")
+        n = gm_consolidate(&self.table, s)
+        for v in range(64):
+            scores[v].cost_e9 = INT64_MAX
+            scores[v].verdict = GM_VENUE_NO_QUOTE
+        route = gm_score_venues(&self.table, &n, s, side, quantity, GM_NO_PRICE if limit_e9 is None else limit_e9, flags, scores)
+        return {
+            "venue": self.names[route.venue] if route.venue >= 0 else None,
+            "reason": None if route.reason == GM_REASON_NONE else Reason(route.reason),
+            "takes": bool(route.takes),
+            "cost_e9": route.cost_e9 if route.venue >= 0 else None,
+            "price_e9": None if route.price_e9 == GM_NO_PRICE else route.price_e9,
+            "mid_e9": None if gm_mid(&n) == GM_NO_PRICE else gm_mid(&n),
+            "venues": {
+                self.names[v]: (None if scores[v].cost_e9 == INT64_MAX else scores[v].cost_e9, VERDICTS[scores[v].verdict])
+                for v in range(self.table.count)
+            },
+        }

@@ -1,0 +1,359 @@
+# cython: language_level=3
+"""The Python faces of the core's codes: Unknown, the enums, the refusal reasons, and the exception tree.
+
+    ExecutionError
+    ├── OrderRejected                 an order was refused; `.reason`, `.order_id`, `.errors`, `.failed_checks`
+    │   ├── OrderValidationError      a field is wrong (also a ValueError)
+    │   └── RiskLimitBreached         a risk check failed
+    ├── UnknownOrder                  no order has that id (also a KeyError)
+    ├── OrderStateError               the order's state does not allow the request
+    ├── JournalError                  the log cannot be written, or what it holds is not what was written
+    ├── MarketDataError               a market data file is wrong (also a ValueError); names file and record
+    ├── EngineClosed                  the engine has been closed
+    └── EngineForked                  the engine belongs to another process
+"""
+from enum import IntEnum, StrEnum
+
+from grandmodel.execution._core.records cimport (
+    GM_ADDED, GM_BUY, GM_CANCELED, GM_CHECK_CONCENTRATION, GM_CHECK_DAILY_COUNT, GM_CHECK_DAILY_VALUE,
+    GM_CHECK_LEVERAGE, GM_CHECK_NOTIONAL, GM_CHECK_ORDER_SIZE, GM_CHECK_ORDER_VALUE, GM_CHECK_POSITION, GM_CHECK_PRICE,
+    GM_CHECK_SECTOR, GM_CLS, GM_DAY, GM_EXPIRED, GM_FILLED, GM_FOK, GM_GTC, GM_GTD, GM_HIDDEN_FILL, GM_ICEBERG, GM_IOC,
+    GM_LIMIT, GM_LIMIT_IF_TOUCHED, GM_LIQUIDITY_NONE, GM_MARKET, GM_MARKET_IF_TOUCHED, GM_MIDPOINT_FILL, GM_NEW, GM_OPG,
+    GM_PARTIALLY_FILLED, GM_PEGGED_MARKET, GM_PEGGED_MIDPOINT, GM_PEGGED_PRIMARY, GM_PENDING_CANCEL, GM_PENDING_NEW,
+    GM_PENDING_REPLACE, GM_REASON_ALGORITHM_DONE, GM_REASON_CAPACITY, GM_REASON_CLOSED, GM_REASON_DUPLICATE_CLIENT_ID,
+    GM_REASON_END_OF_MARKET, GM_REASON_ILLEGAL_TRANSITION, GM_REASON_INVALID, GM_REASON_JOURNAL, GM_REASON_NONE,
+    GM_REASON_NO_LIQUIDITY, GM_REASON_NO_QUOTE, GM_REASON_NO_VENUE, GM_REASON_ORDER_CLOSED, GM_REASON_PARENT_EXCEEDED,
+    GM_REASON_PRICE_OUT_OF_RANGE, GM_REASON_RISK, GM_REASON_SELF_MATCH, GM_REASON_UNFILLED_REMAINDER,
+    GM_REASON_UNKNOWN_ORDER, GM_REASON_UNSUPPORTED, GM_REASON_USER, GM_REASON_VENUE_CAPACITY, GM_REASON_VENUE_REJECTED,
+    GM_REASON_WOULD_CROSS, GM_REJECTED, GM_REMOVED, GM_SELL, GM_STOP, GM_STOP_LIMIT, GM_SUSPENDED, GM_TRAILING_STOP,
+    GM_TRAILING_STOP_LIMIT, GM_UNKNOWN_STATUS, GM_URGENCY_HIGH, GM_URGENCY_IMMEDIATE, GM_URGENCY_LOW, GM_URGENCY_MEDIUM,
+    GM_URGENCY_NONE,
+)
+
+
+class Unknown(float):
+    """A number that cannot be known, with the reason why. It is NaN; it formats as `n/a`; it is never 0.
+
+    `f"{x:.4f}"` gives `n/a` in the spec's width. `+ - * /`, `round` and negation give the first Unknown again.
+    """
+
+    __slots__ = ("reason",)
+
+    def __new__(cls, reason="not known"):
+        if not isinstance(reason, str) or not reason:
+            raise TypeError(f"reason is {reason!r}, must be a non-empty str")
+        self = super().__new__(cls, "nan")
+        self.reason = reason
+        return self
+
+    def __format__(self, spec):
+        align, width = "", ""
+        body = spec
+        if len(body) > 1 and body[1] in "<>^=":
+            align, body = body[:2].replace("=", ">"), body[2:]
+        elif body[:1] in ("<", ">", "^", "="):
+            align, body = body[0].replace("=", ">"), body[1:]
+        body = body.lstrip("+- zZ#0")
+        for character in body:
+            if not character.isdigit():
+                break
+            width += character
+        return format("n/a", (align or ">") + width if width else "")
+
+    def __str__(self):
+        return f"n/a ({self.reason})"
+
+    def __repr__(self):
+        return f"Unknown({self.reason!r})"
+
+    def __reduce__(self):
+        return (type(self), (self.reason,))
+
+    def __eq__(self, other):
+        return isinstance(other, Unknown) and other.reason == self.reason
+
+    def __ne__(self, other):
+        return not self == other
+
+    def __hash__(self):
+        return hash((Unknown, self.reason))
+
+    def _keep(self, other=None, modulo=None):
+        return self
+
+    def _keep_first(self, other):
+        return other if isinstance(other, Unknown) else self
+
+    __add__ = __sub__ = __mul__ = __truediv__ = __floordiv__ = __mod__ = __pow__ = _keep
+    __radd__ = __rsub__ = __rmul__ = __rtruediv__ = __rfloordiv__ = __rmod__ = __rpow__ = _keep_first
+    __neg__ = __pos__ = __abs__ = __round__ = _keep
+
+
+class OrderStatus(StrEnum):
+    """FIX OrdStatus names, plus UNKNOWN: sent, and not answered."""
+
+    PENDING_NEW = "PENDING_NEW"
+    NEW = "NEW"
+    PARTIALLY_FILLED = "PARTIALLY_FILLED"
+    FILLED = "FILLED"
+    PENDING_CANCEL = "PENDING_CANCEL"
+    PENDING_REPLACE = "PENDING_REPLACE"
+    CANCELED = "CANCELED"
+    REJECTED = "REJECTED"
+    EXPIRED = "EXPIRED"
+    SUSPENDED = "SUSPENDED"
+    UNKNOWN = "UNKNOWN"
+
+    @property
+    def is_closed(self):
+        """True for FILLED, CANCELED, REJECTED and EXPIRED: nothing more is expected."""
+        return self in _CLOSED
+
+
+_CLOSED = frozenset((OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.REJECTED, OrderStatus.EXPIRED))
+
+
+class Side(StrEnum):
+    BUY = "buy"
+    SELL = "sell"
+
+    @property
+    def sign(self):
+        """+1 buy, -1 sell."""
+        return 1 if self is Side.BUY else -1
+
+
+class OrderType(StrEnum):
+    MARKET = "market"
+    LIMIT = "limit"
+    STOP = "stop"
+    STOP_LIMIT = "stop_limit"
+    TRAILING_STOP = "trailing_stop"
+    TRAILING_STOP_LIMIT = "trailing_stop_limit"
+    MARKET_IF_TOUCHED = "market_if_touched"
+    LIMIT_IF_TOUCHED = "limit_if_touched"
+    ICEBERG = "iceberg"
+    PEGGED_PRIMARY = "pegged_primary"
+    PEGGED_MIDPOINT = "pegged_midpoint"
+    PEGGED_MARKET = "pegged_market"
+
+
+class TimeInForce(StrEnum):
+    DAY = "DAY"
+    GTC = "GTC"
+    IOC = "IOC"
+    FOK = "FOK"
+    GTD = "GTD"
+    OPG = "OPG"
+    CLS = "CLS"
+
+
+class Urgency(StrEnum):
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    IMMEDIATE = "immediate"
+
+
+class Liquidity(StrEnum):
+    NONE = "none"
+    ADDED = "added"
+    REMOVED = "removed"
+    HIDDEN = "hidden"
+    MIDPOINT = "midpoint"
+
+
+class Reason(IntEnum):
+    """Why an order was refused or ended. Stable: 1xx the order, 2xx risk, 3xx routing, 4xx the venue, 5xx the engine."""
+
+    NONE = GM_REASON_NONE
+    INVALID = GM_REASON_INVALID
+    UNSUPPORTED = GM_REASON_UNSUPPORTED
+    DUPLICATE_CLIENT_ID = GM_REASON_DUPLICATE_CLIENT_ID
+    PARENT_EXCEEDED = GM_REASON_PARENT_EXCEEDED
+    UNKNOWN_ORDER = GM_REASON_UNKNOWN_ORDER
+    ORDER_CLOSED = GM_REASON_ORDER_CLOSED
+    ILLEGAL_TRANSITION = GM_REASON_ILLEGAL_TRANSITION
+    RISK = GM_REASON_RISK
+    NO_VENUE = GM_REASON_NO_VENUE
+    NO_QUOTE = GM_REASON_NO_QUOTE
+    VENUE_REJECTED = GM_REASON_VENUE_REJECTED
+    NO_LIQUIDITY = GM_REASON_NO_LIQUIDITY
+    WOULD_CROSS = GM_REASON_WOULD_CROSS
+    UNFILLED_REMAINDER = GM_REASON_UNFILLED_REMAINDER
+    PRICE_OUT_OF_RANGE = GM_REASON_PRICE_OUT_OF_RANGE
+    VENUE_CAPACITY = GM_REASON_VENUE_CAPACITY
+    SELF_MATCH = GM_REASON_SELF_MATCH
+    END_OF_MARKET = GM_REASON_END_OF_MARKET
+    CAPACITY = GM_REASON_CAPACITY
+    JOURNAL = GM_REASON_JOURNAL
+    USER = GM_REASON_USER
+    ALGORITHM_DONE = GM_REASON_ALGORITHM_DONE
+    CLOSED = GM_REASON_CLOSED
+
+
+#: What a reason means, in a sentence a trader can read.
+REASON_TEXT = {
+    Reason.NONE: "no reason given",
+    Reason.INVALID: "a field of the order is wrong",
+    Reason.UNSUPPORTED: "the venue does not take such an order",
+    Reason.DUPLICATE_CLIENT_ID: "another order already has this client_order_id",
+    Reason.PARENT_EXCEEDED: "the child is more than its parent has left, or differs from it in symbol, side or account",
+    Reason.UNKNOWN_ORDER: "no order has that id",
+    Reason.ORDER_CLOSED: "the order has already ended",
+    Reason.ILLEGAL_TRANSITION: "the order's state does not allow it",
+    Reason.RISK: "a risk check failed",
+    Reason.NO_VENUE: "no enabled venue can take this order",
+    Reason.NO_QUOTE: "no venue shows a price on the other side",
+    Reason.VENUE_REJECTED: "the venue rejected the order",
+    Reason.NO_LIQUIDITY: "there was nothing to trade with at this price",
+    Reason.WOULD_CROSS: "a post-only order would have traded at once",
+    Reason.UNFILLED_REMAINDER: "the rest found nothing more to trade with",
+    Reason.PRICE_OUT_OF_RANGE: "the price is off the venue's tick or outside its range",
+    Reason.VENUE_CAPACITY: "the venue's book is full",
+    Reason.SELF_MATCH: "the order would have traded with one of our own",
+    Reason.END_OF_MARKET: "the recorded market has ended",
+    Reason.CAPACITY: "the order table is full",
+    Reason.JOURNAL: "the journal cannot take more records",
+    Reason.USER: "asked for by the user",
+    Reason.ALGORITHM_DONE: "the algorithm's time is over",
+    Reason.CLOSED: "the engine has been closed",
+}
+
+# Code tables: names to the numbers of records.h, and back.
+SIDE_CODES = {"buy": GM_BUY, "sell": GM_SELL}
+ORDER_TYPE_CODES = {
+    "market": GM_MARKET, "limit": GM_LIMIT, "stop": GM_STOP, "stop_limit": GM_STOP_LIMIT,
+    "trailing_stop": GM_TRAILING_STOP, "trailing_stop_limit": GM_TRAILING_STOP_LIMIT,
+    "market_if_touched": GM_MARKET_IF_TOUCHED, "limit_if_touched": GM_LIMIT_IF_TOUCHED, "iceberg": GM_ICEBERG,
+    "pegged_primary": GM_PEGGED_PRIMARY, "pegged_midpoint": GM_PEGGED_MIDPOINT, "pegged_market": GM_PEGGED_MARKET,
+}
+TIME_IN_FORCE_CODES = {"DAY": GM_DAY, "GTC": GM_GTC, "IOC": GM_IOC, "FOK": GM_FOK, "GTD": GM_GTD, "OPG": GM_OPG, "CLS": GM_CLS}
+URGENCY_CODES = {"low": GM_URGENCY_LOW, "medium": GM_URGENCY_MEDIUM, "high": GM_URGENCY_HIGH, "immediate": GM_URGENCY_IMMEDIATE}
+
+SIDES = {GM_BUY: Side.BUY, GM_SELL: Side.SELL}
+ORDER_TYPES = {code: OrderType(name) for name, code in ORDER_TYPE_CODES.items()}
+TIMES_IN_FORCE = {code: TimeInForce(name) for name, code in TIME_IN_FORCE_CODES.items()}
+URGENCIES = {code: Urgency(name) for name, code in URGENCY_CODES.items()}
+URGENCIES[GM_URGENCY_NONE] = None
+STATUSES = {
+    GM_PENDING_NEW: OrderStatus.PENDING_NEW, GM_NEW: OrderStatus.NEW, GM_PARTIALLY_FILLED: OrderStatus.PARTIALLY_FILLED,
+    GM_FILLED: OrderStatus.FILLED, GM_PENDING_CANCEL: OrderStatus.PENDING_CANCEL,
+    GM_PENDING_REPLACE: OrderStatus.PENDING_REPLACE, GM_CANCELED: OrderStatus.CANCELED, GM_REJECTED: OrderStatus.REJECTED,
+    GM_EXPIRED: OrderStatus.EXPIRED, GM_SUSPENDED: OrderStatus.SUSPENDED, GM_UNKNOWN_STATUS: OrderStatus.UNKNOWN,
+}
+LIQUIDITIES = {
+    GM_LIQUIDITY_NONE: Liquidity.NONE, GM_ADDED: Liquidity.ADDED, GM_REMOVED: Liquidity.REMOVED,
+    GM_HIDDEN_FILL: Liquidity.HIDDEN, GM_MIDPOINT_FILL: Liquidity.MIDPOINT,
+}
+
+#: Each check's bit, its own name, the mission's name for the group it belongs to, and the unit of its figures.
+CHECKS = (
+    (GM_CHECK_POSITION, "position", "position_limit", "steps"),
+    (GM_CHECK_ORDER_SIZE, "order_size", "order_size_limit", "steps"),
+    (GM_CHECK_NOTIONAL, "notional", "order_size_limit", "money"),
+    (GM_CHECK_ORDER_VALUE, "order_value", "order_size_limit", "money"),
+    (GM_CHECK_DAILY_VALUE, "daily_value", "daily_trading_limit", "money"),
+    (GM_CHECK_DAILY_COUNT, "daily_count", "daily_trading_limit", "orders"),
+    (GM_CHECK_SECTOR, "sector", "sector_exposure", "fraction"),
+    (GM_CHECK_LEVERAGE, "leverage", "leverage_limit", "fraction"),
+    (GM_CHECK_CONCENTRATION, "concentration", "concentration_limit", "fraction"),
+    (GM_CHECK_PRICE, "price", "price_available", "none"),
+)
+
+#: The mission's six checks, in its order.
+CHECK_GROUPS = ("position_limit", "order_size_limit", "daily_trading_limit", "sector_exposure", "leverage_limit", "concentration_limit")
+
+
+class ExecutionError(Exception):
+    """Root of the engine's own exceptions."""
+
+
+class OrderRejected(ExecutionError):
+    """The engine refused an order; the refusal stands in the journal.
+
+    Attributes
+    ----------
+    reason : Reason
+    order_id : int, the id under which the refusal is recorded; 0 when there is none
+    errors : dict, field -> list of messages (what is wrong with the order itself)
+    failed_checks : list of str, the mission's check names that failed
+    """
+
+    def __init__(self, message, reason=Reason.INVALID, order_id=0, errors=None, failed_checks=None):
+        super().__init__(message)
+        self.reason = Reason(reason)
+        self.order_id = order_id
+        self.errors = dict(errors or {})
+        self.failed_checks = list(failed_checks or ())
+
+    def __reduce__(self):
+        return (type(self), (self.args[0], self.reason, self.order_id, self.errors, self.failed_checks))
+
+
+class OrderValidationError(OrderRejected, ValueError):
+    """A field of the order is wrong: `.errors` names each with what was given and what was expected."""
+
+
+class RiskLimitBreached(OrderRejected):
+    """A pre-trade risk check failed: `.failed_checks` names each; the message has figure and limit."""
+
+
+class UnknownOrder(ExecutionError, KeyError):
+    """No order has that id."""
+
+    def __str__(self):
+        return self.args[0] if self.args else ""
+
+
+class OrderStateError(ExecutionError):
+    """The order's state does not allow the request; nothing changed."""
+
+
+class JournalError(ExecutionError):
+    """The journal cannot be written, or what it holds is not what was written."""
+
+
+class MarketDataError(ExecutionError, ValueError):
+    """A market data file is wrong. The message names the file and the record."""
+
+
+class EngineClosed(ExecutionError):
+    """The engine has been closed."""
+
+
+class EngineForked(ExecutionError):
+    """The engine belongs to the process that made it; a forked child may not use it."""
+
+
+def check_names(mask):
+    """The mission's names of the checks in `mask` (gm_check bits), each once, in the mission's order."""
+    groups = {group for bit, _, group, _ in CHECKS if mask & bit}
+    ordered = [group for group in CHECK_GROUPS if group in groups]
+    return ordered + sorted(groups - set(ordered))
+
+
+def to_jsonable(value):
+    """`value` with NaN, Unknown and infinities as None, arrays as lists, enums as their values: what JSON can hold."""
+    if isinstance(value, float):
+        return value if value - value == 0.0 else None
+    if value is None or isinstance(value, (bool, str)):
+        return str(value) if isinstance(value, StrEnum) else value
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, dict):
+        return {str(key): to_jsonable(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [to_jsonable(item) for item in value]
+    if hasattr(value, "tolist"):
+        return to_jsonable(value.tolist())
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    return str(value)
+
+
+def to_json(value, indent=None):
+    """JSON text of `value`; what is not a number is null (`json.dumps` alone would write the invalid `NaN`)."""
+    import json
+
+    return json.dumps(to_jsonable(value), indent=indent, allow_nan=False)
