@@ -346,8 +346,8 @@ def vwap_next(remaining, forecast_fractions, carry=0.0, cap=None, lot=1):
     rest -= <double>(wanted - lots * step)
     if wanted < 0:
         rest, wanted = rest + <double>wanted, 0
-    if wanted > r:
-        rest, wanted = rest + <double>(wanted - r), r
+    if wanted > r // step * step:       # the odd lot waits for the last bin
+        rest, wanted = rest + <double>(wanted - r // step * step), r // step * step
     return _within_cap(wanted, limit, step), max(-<double>step, min(<double>step, rest))
 
 
