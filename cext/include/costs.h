@@ -1,0 +1,218 @@
+/* Execution cost of orders against their fills: Perold's implementation shortfall in exact integers.
+ *
+ * Prices are int64 in 1e-9 of the currency, quantities int64, money int64 in 1e-9; products and sums are 128 bits wide
+ * inside. A price that is not known is GM_PRICE_UNKNOWN; a part of the cost that needs it is then GM_PRICE_UNKNOWN too
+ * and its reason says what was missing. Costs are positive where they are bad for the trader. No state.
+ */
+#ifndef GM_COSTS_H
+#define GM_COSTS_H
+
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+
+__extension__ typedef __int128 gm_costs_wide_t;
+__extension__ typedef unsigned __int128 gm_costs_uwide_t;
+
+#define GM_PRICE_UNKNOWN INT64_MIN
+
+/* Why a part of the cost is unknown: a sum of these. */
+enum {
+    GM_COST_KNOWN = 0,
+    GM_COST_NO_DECISION = 1,
+    GM_COST_NO_ARRIVAL = 2,
+    GM_COST_NO_END = 4,
+    GM_COST_NO_FEES = 8
+};
+
+typedef enum {
+    GM_COSTS_OK = 0,
+    GM_COSTS_SIDE = 1,      /* side is not +1 or -1 */
+    GM_COSTS_QUANTITY = 2,  /* order quantity below 1 */
+    GM_COSTS_DECISION = 3,  /* a price that is neither positive nor unknown */
+    GM_COSTS_ARRIVAL = 4,
+    GM_COSTS_END = 5,
+    GM_COSTS_OVERFILLED = 6, /* more filled than ordered */
+    GM_COSTS_RANGE = 7,      /* a part does not fit into int64 */
+    GM_COSTS_FILL_ORDER = 8, /* a fill of an order that does not exist */
+    GM_COSTS_FILL_QUANTITY = 9,
+    GM_COSTS_FILL_PRICE = 10
+} gm_costs_status_t;
+
+/* What the fills of one order add up to. */
+typedef struct {
+    uint64_t notional_low; /* sum of price * quantity, 128 bits */
+    uint64_t notional_high;
+    int64_t quantity; /* sum of the quantities; -1 once it has left int64 */
+    int64_t fills;    /* how many */
+} gm_fill_sum_t;
+
+_Static_assert(sizeof(gm_fill_sum_t) == 32, "gm_fill_sum_t is half a cache line");
+
+typedef struct {
+    int64_t side;           /* +1 buy, -1 sell */
+    int64_t order_quantity; /* S */
+    int64_t decision_e9;    /* Pd */
+    int64_t arrival_e9;     /* P0 */
+    int64_t end_e9;         /* Pn */
+    int64_t fees_e9;        /* negative for a rebate */
+} gm_order_cost_t;
+
+typedef struct {
+    int64_t filled_quantity; /* Q */
+    int64_t delay_e9, trading_e9, opportunity_e9, fees_e9, total_e9;
+    double delay_bps, trading_bps, opportunity_bps, fees_bps, total_bps; /* of S * Pd; NaN where unknown */
+    uint8_t delay_reason, trading_reason, opportunity_reason, fees_reason, total_reason;
+} gm_shortfall_t;
+
+static inline void gm_fill_sum_add(gm_fill_sum_t *sum, int64_t quantity, int64_t price_e9)
+{
+    const gm_costs_uwide_t product = (gm_costs_uwide_t)(uint64_t)quantity * (uint64_t)price_e9;
+    const uint64_t low = (uint64_t)product;
+    sum->notional_low += low;
+    sum->notional_high += (uint64_t)(product >> 64) + (sum->notional_low < low);
+    const uint64_t total = (uint64_t)sum->quantity + (uint64_t)quantity;
+    sum->quantity = sum->quantity < 0 || total > (uint64_t)INT64_MAX ? -1 : (int64_t)total;
+    sum->fills++;
+}
+
+static inline gm_costs_wide_t gm_fill_sum_notional(const gm_fill_sum_t *sum)
+{
+    return (gm_costs_wide_t)(((gm_costs_uwide_t)sum->notional_high << 64) | sum->notional_low);
+}
+
+/* Average price in units of the currency; NaN without fills. A sum that divides evenly gives the double nearest to its
+ * grid price. The sum's quantity is not negative. */
+static inline double gm_fill_sum_vwap(const gm_fill_sum_t *sum)
+{
+    if (sum->quantity <= 0)
+        return NAN;
+    const gm_costs_uwide_t notional = (gm_costs_uwide_t)gm_fill_sum_notional(sum);
+    uint64_t whole, rest;
+    if (sum->notional_high == 0) {
+        whole = sum->notional_low / (uint64_t)sum->quantity;
+        rest = sum->notional_low % (uint64_t)sum->quantity;
+    } else { /* the mean of int64 prices is an int64 */
+        whole = (uint64_t)(notional / (uint64_t)sum->quantity);
+        rest = (uint64_t)(notional % (uint64_t)sum->quantity);
+    }
+    return ((double)whole + (double)rest / (double)sum->quantity) / 1e9;
+}
+
+/* Sum the fills of n_orders orders; sums is zeroed by the caller. *bad is the index of the first bad fill. */
+static inline gm_costs_status_t gm_fill_sums(const int64_t *order, const int64_t *quantity, const int64_t *price_e9,
+                                             ptrdiff_t n, gm_fill_sum_t *sums, ptrdiff_t n_orders, ptrdiff_t *bad)
+{
+    for (ptrdiff_t i = 0; i < n; i++) {
+        if (__builtin_expect((uint64_t)order[i] >= (uint64_t)n_orders || quantity[i] < 1 || price_e9[i] < 1, 0)) {
+            *bad = i;
+            if ((uint64_t)order[i] >= (uint64_t)n_orders)
+                return GM_COSTS_FILL_ORDER;
+            return quantity[i] < 1 ? GM_COSTS_FILL_QUANTITY : GM_COSTS_FILL_PRICE;
+        }
+        gm_fill_sum_add(&sums[order[i]], quantity[i], price_e9[i]);
+    }
+    return GM_COSTS_OK;
+}
+
+static inline int gm_costs_store(gm_costs_wide_t value, int64_t *out)
+{
+    if (value > INT64_MAX || value <= INT64_MIN)
+        return 0;
+    *out = (int64_t)value;
+    return 1;
+}
+
+static inline double gm_costs_bps(int64_t money_e9, uint8_t reason, gm_costs_wide_t denominator_e9)
+{
+    if (reason != GM_COST_KNOWN || denominator_e9 <= 0)
+        return NAN;
+    return (double)money_e9 / (double)denominator_e9 * 1e4;
+}
+
+/* The shortfall of one order. With s the side, S ordered, Q filled, N the notional of the fills:
+ *   delay       = s Q (P0 - Pd)            or s S (P0 - Pd)       with order_basis
+ *   trading     = s (N - Q P0)
+ *   opportunity = s (S - Q) (Pn - Pd)      or s (S - Q) (Pn - P0) with order_basis
+ *   total       = s (N - Q Pd + (S - Q) (Pn - Pd)) + fees, known also where the arrival price is not.
+ * A term of quantity 0 is 0 whatever its prices are. Every product stays below 2^126 because Q <= S. */
+static inline gm_costs_status_t gm_shortfall(const gm_order_cost_t *o, const gm_fill_sum_t *sum, int order_basis,
+                                             gm_shortfall_t *out)
+{
+    const int64_t s = o->side, ordered = o->order_quantity, filled = sum->quantity;
+    if (s != 1 && s != -1)
+        return GM_COSTS_SIDE;
+    if (ordered < 1)
+        return GM_COSTS_QUANTITY;
+    if (o->decision_e9 < 1 && o->decision_e9 != GM_PRICE_UNKNOWN)
+        return GM_COSTS_DECISION;
+    if (o->arrival_e9 < 1 && o->arrival_e9 != GM_PRICE_UNKNOWN)
+        return GM_COSTS_ARRIVAL;
+    if (o->end_e9 < 1 && o->end_e9 != GM_PRICE_UNKNOWN)
+        return GM_COSTS_END;
+    if (filled < 0 || filled > ordered)
+        return GM_COSTS_OVERFILLED;
+
+    const uint8_t no_decision = o->decision_e9 == GM_PRICE_UNKNOWN ? GM_COST_NO_DECISION : 0;
+    const uint8_t no_arrival = o->arrival_e9 == GM_PRICE_UNKNOWN ? GM_COST_NO_ARRIVAL : 0;
+    const uint8_t no_end = o->end_e9 == GM_PRICE_UNKNOWN ? GM_COST_NO_END : 0;
+    const uint8_t no_fees = o->fees_e9 == GM_PRICE_UNKNOWN ? GM_COST_NO_FEES : 0;
+    const gm_costs_wide_t notional = gm_fill_sum_notional(sum);
+    const int64_t open = ordered - filled, delayed = order_basis ? ordered : filled;
+
+    out->filled_quantity = filled;
+    out->delay_reason = delayed == 0 ? 0 : (uint8_t)(no_decision | no_arrival);
+    out->trading_reason = filled == 0 ? 0 : no_arrival;
+    out->opportunity_reason = open == 0 ? 0 : (uint8_t)(no_end | (order_basis ? no_arrival : no_decision));
+    out->fees_reason = no_fees;
+    out->total_reason = (uint8_t)(no_decision | (open == 0 ? 0 : no_end) | no_fees);
+
+    out->delay_e9 = out->trading_e9 = out->opportunity_e9 = out->total_e9 = GM_PRICE_UNKNOWN;
+    out->fees_e9 = o->fees_e9;
+    int fits = 1;
+    if (!out->delay_reason)
+        fits &= gm_costs_store(delayed == 0 ? 0 : s * (gm_costs_wide_t)delayed * (o->arrival_e9 - o->decision_e9),
+                               &out->delay_e9);
+    if (!out->trading_reason)
+        fits &= gm_costs_store(filled == 0 ? 0 : s * (notional - (gm_costs_wide_t)filled * o->arrival_e9),
+                               &out->trading_e9);
+    if (!out->opportunity_reason) {
+        const int64_t basis = order_basis ? o->arrival_e9 : o->decision_e9;
+        fits &= gm_costs_store(open == 0 ? 0 : s * (gm_costs_wide_t)open * (o->end_e9 - basis), &out->opportunity_e9);
+    }
+    if (!out->total_reason) {
+        gm_costs_wide_t worse = notional - (gm_costs_wide_t)filled * o->decision_e9;
+        if (open != 0)
+            worse += (gm_costs_wide_t)open * (o->end_e9 - o->decision_e9);
+        fits &= gm_costs_store(s * worse + o->fees_e9, &out->total_e9);
+    }
+    if (!fits)
+        return GM_COSTS_RANGE;
+
+    const gm_costs_wide_t denominator = no_decision ? 0 : (gm_costs_wide_t)ordered * o->decision_e9;
+    out->delay_bps = gm_costs_bps(out->delay_e9, out->delay_reason, denominator);
+    out->trading_bps = gm_costs_bps(out->trading_e9, out->trading_reason, denominator);
+    out->opportunity_bps = gm_costs_bps(out->opportunity_e9, out->opportunity_reason, denominator);
+    out->fees_bps = gm_costs_bps(out->fees_e9, out->fees_reason, denominator);
+    out->total_bps = gm_costs_bps(out->total_e9, out->total_reason, denominator);
+    return GM_COSTS_OK;
+}
+
+/* side * (reference - price) / price in basis points; NaN where the reference is unknown or not positive. */
+static inline double gm_markout_bps(int64_t side, int64_t price_e9, int64_t mid_e9)
+{
+    if (mid_e9 < 1)
+        return NAN;
+    return (double)(side * (mid_e9 - price_e9)) / (double)price_e9 * 1e4;
+}
+
+/* side * (mid - price) / half spread: 1 at the near touch, -1 at the far one; NaN unless 0 < bid < ask. */
+static inline double gm_spread_capture(int64_t side, int64_t price_e9, int64_t bid_e9, int64_t ask_e9)
+{
+    if (bid_e9 < 1 || ask_e9 <= bid_e9)
+        return NAN;
+    const gm_costs_wide_t twice = (gm_costs_wide_t)bid_e9 + ask_e9 - 2 * (gm_costs_wide_t)price_e9;
+    return (double)(side * twice) / (double)(ask_e9 - bid_e9);
+}
+
+#endif

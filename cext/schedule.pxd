@@ -1,0 +1,45 @@
+# How much by when. The inline functions are for native callers (no GIL, no call); quantities up to 2**62.
+from libc.stdint cimport int64_t, uint64_t
+
+
+cdef extern from "schedule.h" nogil:
+    # cumulative targets, lots of `lot`
+    int64_t gm_schedule_twap_target(int64_t quantity, int64_t k, int64_t n, int64_t lot) noexcept
+    int64_t gm_schedule_share_target(int64_t quantity, double share, int64_t lot) noexcept
+    int64_t gm_schedule_share(double share) noexcept
+    int64_t gm_schedule_cap(double rate, double volume) noexcept
+
+    # times
+    uint64_t gm_schedule_random(uint64_t seed, uint64_t counter) noexcept
+    double gm_schedule_jitter(uint64_t seed, uint64_t counter) noexcept
+    int64_t gm_schedule_twap_time(
+        int64_t start_ns, int64_t end_ns, int64_t k, int64_t n, double randomization, uint64_t seed) noexcept
+
+    # Almgren-Chriss
+    double gm_schedule_is_share(double kappa_t, double u) noexcept
+
+    enum:
+        GM_AC_OK
+        GM_AC_ETA
+        GM_AC_RANGE
+        GM_AC_OSCILLATES
+
+    ctypedef struct gm_almgren_chriss_t:
+        double quantity, horizon, volatility, risk_aversion, eta, gamma, epsilon, drift
+        int64_t intervals
+        double tau, eta_tilde, step
+        int64_t kind
+
+    int gm_almgren_chriss_solve(gm_almgren_chriss_t* p) noexcept
+    double gm_almgren_chriss_holding(const gm_almgren_chriss_t* p, int64_t j) noexcept
+    void gm_almgren_chriss_cost(const gm_almgren_chriss_t* p, double* expected, double* variance) noexcept
+
+
+# Cumulative quantity due after k of n even slices; quantity itself at k >= n, 0 at k <= 0.
+cdef int64_t schedule_twap_target(int64_t quantity, int64_t k, int64_t n) noexcept nogil
+
+# The same along a curve: cumulative[k - 1] is the share of the volume traded by the end of bin k.
+cdef int64_t schedule_curve_target(int64_t quantity, const double* cumulative, int64_t k, int64_t n) noexcept nogil
+
+# Cumulative shares of n weights >= 0 with a positive sum; the last one is exactly 1.
+cdef void schedule_cumulate(const double* weights, Py_ssize_t n, double* cumulative) noexcept nogil
