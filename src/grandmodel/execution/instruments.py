@@ -1,8 +1,8 @@
 """What is traded: symbols with their ticks, steps, sectors and reference data.
 
-:class:`InstrumentCatalog` reads the packaged ``data/instruments.yaml``, a file of the same form, or a mapping;
-the ``instruments:`` section of a configuration adds to it and overrides single fields. Prices are int64 in 1e-9
-of the currency, taken exactly from decimal text. PyYAML is imported when a file is read, not before.
+:class:`InstrumentCatalog` reads the packaged ``data/instruments.yaml``, a file of the same form, or a
+mapping; the ``instruments:`` section of a configuration adds to it and overrides single fields. Prices are
+int64 in 1e-9 of the currency, taken exactly from decimal text. PyYAML is imported when a file is read.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class UnknownSymbol(KeyError):  # noqa: N818  (the name is the project's)
         known = f"; nearest known: {', '.join(self.nearest)}" if self.nearest else ""
         return (
             f"unknown symbol {self.symbol!r}{known}; to add it, put it under 'instruments' in the "
-            f"configuration: instruments: {{{self.symbol}: {{reference_price: '100.00', sector: technology}}}}"
+            f"configuration: instruments: {{{self.symbol}: {{reference_price: '100.00', sector: energy}}}}"
         )
 
 

@@ -1,8 +1,8 @@
 """Trading sessions of the US equity exchanges, 2010 to 2030: holidays, special closures, half days.
 
 The packaged table ``data/sessions.json`` holds the exceptions to Monday-to-Friday, 09:30 to 16:00 New York
-time; ``tools/make_sessions.py`` generates it from the ``exchange_calendars`` package. Days in the future follow
-the exchanges' rules as they are known: a special closure cannot be foreseen.
+time; ``tools/make_sessions.py`` generates it from the ``exchange_calendars`` package. Days in the future
+follow the exchanges' rules as they are known: a special closure cannot be foreseen.
 
 Instants are int64 nanoseconds since the Unix epoch, UTC. Days are dates of the exchange's zone.
 """
