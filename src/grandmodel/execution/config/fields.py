@@ -7,7 +7,15 @@ from decimal import Decimal
 from os import fspath
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, PlainValidator, PrivateAttr, WithJsonSchema, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    PlainSerializer,
+    PlainValidator,
+    PrivateAttr,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic import ModelWrapValidatorHandler as Handler
 from pydantic_core import PydanticCustomError
 
@@ -37,6 +45,14 @@ def checked(read: Callable[[Any], Any]) -> PlainValidator:
             raise PydanticCustomError("refused", "expected {expected}", {"expected": str(error)}) from None
 
     return PlainValidator(validate)
+
+
+def _decimal_text(value: Any) -> Any:
+    return format(value, "f") if isinstance(value, Decimal) else value
+
+
+# In JSON an exact decimal is text; whole quantities stay numbers.
+_EXACT = PlainSerializer(_decimal_text, when_used="json")
 
 
 def schema(*types: str, **more: Any) -> WithJsonSchema:
@@ -98,13 +114,15 @@ def read_instruments(value: Any) -> dict[str, dict[str, Any]]:
 
 
 Flag = Annotated[bool, checked(units.read_flag), schema("boolean")]
-Money = Annotated[Decimal, checked(units.read_money(0, units.MONEY_MAX)), schema("number", "string")]
-Fee = Annotated[Decimal, checked(units.read_money(-1, 1, "a fee per share")), schema("number", "string")]
-Tick = Annotated[
-    Decimal, checked(units.read_money(Decimal("1e-9"), 10**6, "a tick")), schema("number", "string")
+Money = Annotated[Decimal, checked(units.read_money(0, units.MONEY_MAX)), _EXACT, schema("number", "string")]
+Fee = Annotated[
+    Decimal, checked(units.read_money(-1, 1, "a fee per share")), _EXACT, schema("number", "string")
 ]
-Quantity = Annotated[int | Decimal, checked(units.read_quantity), schema("number", minimum=0)]
-Position = Annotated[int | Decimal, checked(units.read_signed_quantity), schema("number")]
+Tick = Annotated[
+    Decimal, checked(units.read_money(Decimal("1e-9"), 10**6, "a tick")), _EXACT, schema("number", "string")
+]
+Quantity = Annotated[int | Decimal, checked(units.read_quantity), _EXACT, schema("number", minimum=0)]
+Position = Annotated[int | Decimal, checked(units.read_signed_quantity), _EXACT, schema("number")]
 Count = Annotated[int, checked(units.read_int(0)), schema("integer", minimum=0)]
 Seed = Annotated[int, checked(units.read_int(0, 2**63 - 1, "a seed")), schema("integer", minimum=0)]
 Priority = Annotated[int, checked(units.read_int(0, 10**6)), schema("integer", minimum=0)]

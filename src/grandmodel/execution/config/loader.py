@@ -33,9 +33,9 @@ def load_config(source: Source) -> ExecutionConfig:
     """Read a configuration from a YAML file (path) or a mapping.
 
     The document may begin with ``execution:`` or directly with its sections. ``${NAME}`` and
-    ``${NAME:-default}`` in values are replaced from the environment (``$$`` is a dollar sign). Keys are always
-    text, so that the symbols ``ON`` or ``NO`` stay what they are; numbers are read as in YAML 1.2 (``1e-3`` is
-    one, ``0:30`` is not).
+    ``${NAME:-default}`` in values are replaced from the environment (``$$`` is a dollar sign). Keys are
+    always text, so that the symbols ``ON`` or ``NO`` stay what they are; numbers are read as in YAML 1.2
+    (``1e-3`` is one, ``0:30`` is not).
 
     Raises
     ------
@@ -88,9 +88,9 @@ def part_config(part: str, mapping: PartSource) -> ExecutionConfig:
     """A whole configuration from the mapping that one class takes.
 
     ``mapping`` has the keys of section ``part`` at its top level and optionally whole sections beside them
-    (risk_controls, routing, order_management, microstructure, account, journal, instruments, market, seed, mode,
-    without ``part`` itself). None is all defaults; an ExecutionConfig is taken as it is. Paths in errors are
-    those of ``mapping``.
+    (risk_controls, routing, order_management, microstructure, account, journal, instruments, market, seed,
+    mode, without ``part`` itself). None is all defaults; an ExecutionConfig is taken as it is. Paths in errors
+    are those of ``mapping``.
 
     Raises ConfigError; ValueError if no class has such a section.
     """
@@ -249,9 +249,11 @@ def _unknown_key(location: tuple[str, ...], part: str | None) -> str:
             return f"unknown key, the keys of {part} stand here themselves, the other sections beside them"
         known += [name for name in _SHARED if name != part]
     near = difflib.get_close_matches(key, known, n=1)
-    if near:
-        return f"unknown key, did you mean '{near[0]}'?"
     homes = [home for home, fields in _fields_by_section() if key in fields]
+    homes.sort(key=lambda home: (home.partition(".")[0] not in above, "<name>" in home))
+    if near:
+        elsewhere = f" ('{key}' itself belongs to '{homes[0]}')" if homes else ""
+        return f"unknown key, did you mean '{near[0]}'?{elsewhere}"
     if homes:
         return f"unknown key here, it belongs to '{homes[0]}'"
     return f"unknown key, known are {', '.join(known)}"

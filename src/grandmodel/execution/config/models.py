@@ -328,7 +328,7 @@ class Journal(Section):
 
 
 class Account(Section):
-    """``account``: cash in its currency, and the positions (units, negative is short) that a fresh day has."""
+    """``account``: cash in its currency, and the positions of a fresh day (units, negative is short)."""
 
     cash: Money = Decimal(100_000_000)
     currency: Annotated[str, checked(units.read_text(r"[A-Z]{3}", "a currency code such as 'USD'"))] = "USD"
@@ -446,8 +446,8 @@ class ExecutionConfig(Section):
     def config_hash(self) -> str:
         """SHA-256, hexadecimal, of what can change a decision, defaults included.
 
-        Over canonical JSON: sorted keys, no spaces, money as decimal text. ``journal`` and ``performance`` are
-        left out, they say where and how fast; so the same day hashes the same wherever its journal lies.
+        Over canonical JSON: sorted keys, no spaces, money as decimal text. ``journal`` and ``performance``
+        are left out, they say where and how fast: a day hashes the same wherever its journal lies.
         """
         values = self.model_dump(exclude={"journal", "performance", "instruments"})
         catalog = self.catalog() if self.instruments else {}
