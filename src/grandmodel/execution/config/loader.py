@@ -89,8 +89,8 @@ def part_config(part: str, mapping: PartSource) -> ExecutionConfig:
 
     ``mapping`` has the keys of section ``part`` at its top level and optionally whole sections beside them
     (risk_controls, routing, order_management, microstructure, account, journal, instruments, market, seed,
-    mode, without ``part`` itself). None is all defaults; an ExecutionConfig is taken as it is. Paths in errors
-    are those of ``mapping``.
+    mode, without ``part`` itself). None is all defaults; an ExecutionConfig is taken as it is. Paths in
+    errors are those of ``mapping``.
 
     Raises ConfigError; ValueError if no class has such a section.
     """
@@ -315,25 +315,24 @@ def _read_yaml(path: Path) -> tuple[Any, dict[str, int]]:
         finally:
             loader.dispose()
     except yaml.YAMLError as error:
-        raise ConfigError([ConfigProblem("", _syntax(error, text))], source=_at(path, error)) from None
+        raise _syntax_error(path, error) from None
     except (ValueError, RecursionError) as error:
         if isinstance(error, ConfigError):
             raise
         raise ConfigError([ConfigProblem("", f"cannot be read: {error}")], source=str(path)) from None
 
 
-def _at(path: Path, error: Any) -> str:
+def _syntax_error(path: Path, error: Any) -> ConfigError:
+    """PyYAML's error with file, line and column (or the position of a byte that is no text)."""
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    return f"{path}:{mark.line + 1}:{mark.column + 1}" if mark is not None else str(path)
-
-
-def _syntax(error: Any, text: bytes) -> str:
-    problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "not readable as YAML"
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    if mark is None:
-        at = getattr(error, "position", None)
-        return f"{problem}" + (f" at byte {at}" if isinstance(at, int) else "")
-    return f"line {mark.line + 1}, column {mark.column + 1}: {problem}"
+    said = [getattr(error, name, None) for name in ("context", "problem", "reason")]
+    message = "not readable as YAML: " + ", ".join(str(part) for part in said if part)
+    if mark is not None:
+        return ConfigError([ConfigProblem("", message)], source=f"{path}:{mark.line + 1}:{mark.column + 1}")
+    at = getattr(error, "position", None)
+    return ConfigError(
+        [ConfigProblem("", message + (f" at byte {at}" if at is not None else ""))], source=str(path)
+    )
 
 
 def _walk(
@@ -365,7 +364,7 @@ def _walk(
 
 @lru_cache(maxsize=1)
 def _yaml_loader() -> Any:
-    """The safe loader with keys as text and the numbers of YAML 1.2; the one written in C where there is one."""
+    """The safe loader with keys as text and the numbers of YAML 1.2; in C where PyYAML has that."""
     import yaml
 
     base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -381,7 +380,7 @@ def _yaml_loader() -> Any:
     for first, pairs in base.yaml_implicit_resolvers.items():
         kept = [pair for pair in pairs if pair[0] not in (tag + "int", tag + "float", tag + "timestamp")]
         Loader.yaml_implicit_resolvers[first] = kept
-    whole = re.compile(r"[-+]?(?:0|[1-9][0-9_]*)$")
+    whole = re.compile(r"[-+]?(?:0|[1-9][0-9_]{0,99})$")
     real = re.compile(
         r"(?:[-+]?(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9]+|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?|[-+]?\.inf|\.nan)$"
     )
