@@ -31,9 +31,10 @@ CONFIG = Path(__file__).resolve().parents[1] / "config"
 
 def nested(path: str, value: Any) -> dict[str, Any]:
     """{"a": {"b": value}} of "a.b"."""
-    for key in reversed(path.split(".")):
+    first, *rest = path.split(".")
+    for key in reversed(rest):
         value = {key: value}
-    return value
+    return {first: value}
 
 
 def problems(call: Any, *args: Any) -> list[ConfigProblem]:
@@ -433,7 +434,8 @@ def test_paths_of_a_part_are_those_of_its_mapping() -> None:
     assert found["jornal"] == "unknown key, did you mean 'journal'?"
     (whole,) = problems(order_manager_config, {"order_management": {}})
     assert "the keys of order_management stand here themselves" in whole.message
-    for bad in (5, "x", []):
+    wrong: list[Any] = [5, "x", []]
+    for bad in wrong:
         assert problems(order_manager_config, bad)[0].message.startswith("expected a mapping")
 
 
@@ -527,8 +529,13 @@ def test_interpolation(write: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     config = load_config(
         write(
             "account: {cash: '${GM_CASH}', currency: '${GM_NONE:-EUR}'}\n"
-            "journal: {path: '${GM_DIR}/day$$1', durability: '${GM_EMPTY:-group}', ring_bytes: '${GM_NONE:-16M}'}\n"
-            "order_management: {enable_order_audit: '${GM_NONE:-false}', daily_order_limit: '${GM_NONE:-7}'}\n"
+            "journal:\n"
+            "  path: ${GM_DIR}/day$$1\n"
+            "  durability: ${GM_EMPTY:-group}\n"
+            "  ring_bytes: ${GM_NONE:-16M}\n"
+            "order_management:\n"
+            "  enable_order_audit: ${GM_NONE:-false}\n"
+            "  daily_order_limit: ${GM_NONE:-7}\n"
         )
     )
     assert (config.account.cash, config.account.currency) == (Decimal("1234.5"), "EUR")

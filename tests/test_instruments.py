@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -95,7 +96,7 @@ def test_flat_tick_and_fractional_step() -> None:
     assert coin.quantity_step_e9 == 1_000_000
 
 
-BAD = [
+BAD: list[tuple[str, Any]] = [
     ("reference_price", value)
     for value in (0, -1, True, None, "abc", "", "1e3", float("nan"), float("inf"), 1e308, 2**63, "nan", [])
 ] + [

@@ -16,7 +16,7 @@ from pydantic import (
     WithJsonSchema,
     model_validator,
 )
-from pydantic import ModelWrapValidatorHandler as Handler
+from pydantic.functional_validators import ModelWrapValidatorHandler as Handler
 from pydantic_core import PydanticCustomError
 
 from ..instruments import InstrumentCatalog, InstrumentError
