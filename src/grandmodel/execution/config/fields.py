@@ -129,9 +129,13 @@ Priority = Annotated[int, checked(units.read_int(0, 10**6)), schema("integer", m
 Share = Annotated[float, checked(units.read_fraction(0, 1)), schema("number", "string")]
 Multiple = Annotated[float, checked(units.read_fraction(0, 1000)), schema("number", "string")]
 Latency = Annotated[float, checked(units.read_duration("us", 0, 60 * 10**9)), schema("number", "string")]
-Name = Annotated[str, checked(units.read_text(_NAME, "a name of up to 32 letters, digits, _ . -"))]
-Symbol = Annotated[str, checked(units.read_text(_SYMBOL, "a symbol in capital letters"))]
-Sector = Annotated[str, checked(units.read_text(r"[a-z][a-z0-9_]{0,31}", "a sector in lower case"))]
+Name = Annotated[
+    str, checked(units.read_text(_NAME, "a name of up to 32 letters, digits, _ . -")), schema("string")
+]
+Symbol = Annotated[str, checked(units.read_text(_SYMBOL, "a symbol in capital letters")), schema("string")]
+Sector = Annotated[
+    str, checked(units.read_text(r"[a-z][a-z0-9_]{0,31}", "a sector in lower case")), schema("string")
+]
 
 
 def choice(*words: str) -> tuple[PlainValidator, WithJsonSchema]:
@@ -161,7 +165,9 @@ def optional_e9(value: Decimal | None) -> int | None:
 class Section(BaseModel):
     """What all sections have in common: frozen, strict, unknown keys refused, the environment never shown."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, hide_input_in_errors=True, defer_build=True
+    )
     _from_environment: frozenset[str] = PrivateAttr(frozenset())
 
     @model_validator(mode="wrap")

@@ -73,7 +73,7 @@ class OrderManagement(Section):
     enable_pre_trade_risk: Flag = True
     order_timeout_seconds: Annotated[float, *lasting("s", 10**6, 24 * HOUR_NS)] = 30.0
     enable_order_audit: Flag = True
-    retention: Retention = Retention()
+    retention: Retention = Field(default_factory=Retention)
 
     @property
     def max_order_value_e9(self) -> int | None:
@@ -278,13 +278,16 @@ class RiskControls(Section):
     """``risk_controls``. A limit that is not configured is off."""
 
     position_limits: Annotated[
-        dict[Annotated[str, checked(read_limit_key)], Quantity], AfterValidator(in_order)
+        dict[Annotated[str, checked(read_limit_key), schema("string")], Quantity], AfterValidator(in_order)
     ] = Field(default_factory=dict)
-    order_limits: OrderLimits = OrderLimits()
-    exposure_limits: ExposureLimits = ExposureLimits()
-    execution_risk_limits: ExecutionRiskLimits = ExecutionRiskLimits()
+    order_limits: OrderLimits = Field(default_factory=OrderLimits)
+    exposure_limits: ExposureLimits = Field(default_factory=ExposureLimits)
+    execution_risk_limits: ExecutionRiskLimits = Field(default_factory=ExecutionRiskLimits)
     alert_thresholds: Annotated[
-        dict[Name, Annotated[float, checked(units.read_fraction(0, 1e15, "a number"))]],
+        dict[
+            Name,
+            Annotated[float, checked(units.read_fraction(0, 1e15, "a number")), schema("number", "string")],
+        ],
         AfterValidator(in_order),
     ] = Field(default_factory=dict)
 
@@ -331,7 +334,9 @@ class Account(Section):
     """``account``: cash in its currency, and the positions of a fresh day (units, negative is short)."""
 
     cash: Money = Decimal(100_000_000)
-    currency: Annotated[str, checked(units.read_text(r"[A-Z]{3}", "a currency code such as 'USD'"))] = "USD"
+    currency: Annotated[
+        str, checked(units.read_text(r"[A-Z]{3}", "a currency code such as 'USD'")), schema("string")
+    ] = "USD"
     opening_positions: Annotated[dict[Symbol, Position], AfterValidator(in_order)] = Field(
         default_factory=dict
     )
@@ -367,7 +372,7 @@ class Microstructure(Section):
 
     depth_levels: Annotated[int, *integer(1, 1000)] = 10
     reference_spread: Share = 0.0005
-    liquidity_weights: LiquidityWeights = LiquidityWeights()
+    liquidity_weights: LiquidityWeights = Field(default_factory=LiquidityWeights)
     impact_model: Annotated[str, *choice("auto", "almgren", "square_root", "i_star", "book_walk")] = "auto"
     impact_coefficient: Annotated[float, *number(0, 100, "a coefficient", True)] = 1.0
     vpin_buckets: Annotated[int, *integer(1, 10_000)] = 50
@@ -391,15 +396,15 @@ class ExecutionConfig(Section):
         Literal["paper", "simulation", "production"], *choice("paper", "simulation", "production")
     ] = "paper"
     seed: Seed = 0
-    order_management: OrderManagement = OrderManagement()
-    routing: Routing = Routing.model_validate({})
-    analytics: Analytics = Analytics()
-    risk_controls: RiskControls = RiskControls()
-    performance: Performance = Performance()
-    journal: Journal = Journal()
-    account: Account = Account()
-    microstructure: Microstructure = Microstructure()
-    market: Market = Market()
+    order_management: OrderManagement = Field(default_factory=OrderManagement)
+    routing: Routing = Field(default_factory=Routing)
+    analytics: Analytics = Field(default_factory=Analytics)
+    risk_controls: RiskControls = Field(default_factory=RiskControls)
+    performance: Performance = Field(default_factory=Performance)
+    journal: Journal = Field(default_factory=Journal)
+    account: Account = Field(default_factory=Account)
+    microstructure: Microstructure = Field(default_factory=Microstructure)
+    market: Market = Field(default_factory=Market)
     instruments: Annotated[dict[str, dict[str, Any]], checked(read_instruments), schema("object")] = Field(
         default_factory=dict
     )
