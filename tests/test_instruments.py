@@ -96,10 +96,10 @@ def test_flat_tick_and_fractional_step() -> None:
     assert coin.quantity_step_e9 == 1_000_000
 
 
-BAD: list[tuple[str, Any]] = [
-    ("reference_price", value)
-    for value in (0, -1, True, None, "abc", "", "1e3", float("nan"), float("inf"), 1e308, 2**63, "nan", [])
-] + [
+NOT_PRICES: list[Any] = [
+    0, -1, True, None, "abc", "", "1e3", float("nan"), float("inf"), 1e308, 2**63, "nan", [],
+]  # fmt: skip
+BAD: list[tuple[str, Any]] = [("reference_price", value) for value in NOT_PRICES] + [
     ("reference_price", "150.001"), ("reference_price", 0.00001), ("reference_price", "1.0000000001"),
     ("tick_size", 0), ("tick_size", {}), ("tick_size", {"1": "0.01"}), ("tick_size", {"0": "0.01", 0: "0.1"}),
     ("tick_size", {"0": "0.3", "1": "0.01", "1.005": "0.01"}), ("tick_size", True),
@@ -132,8 +132,9 @@ def test_an_immense_integer_is_refused_in_few_words() -> None:
 
 
 def test_all_problems_at_once() -> None:
+    wrong: Any = {"A": {}, "b c": {}, "C": 5, "D": {"reference_price": 1, "adv": 0, "round_lot": 0}}
     with pytest.raises(InstrumentError) as caught:
-        InstrumentCatalog({"A": {}, "b c": {}, "C": 5, "D": {"reference_price": 1, "adv": 0, "round_lot": 0}})
+        InstrumentCatalog(wrong)
     assert [(p.symbol, p.field) for p in caught.value.problems] == [
         ("A", "reference_price"), ("C", None), ("D", "round_lot"), ("D", "adv"), ("b c", None),
     ]  # fmt: skip

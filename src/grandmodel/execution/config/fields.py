@@ -59,6 +59,10 @@ def schema(*types: str, **more: Any) -> WithJsonSchema:
     return WithJsonSchema({"type": types[0] if len(types) == 1 else list(types), **more})
 
 
+def text(pattern: str, expected: str) -> tuple[PlainValidator, WithJsonSchema]:
+    return checked(units.read_text(pattern, expected)), schema("string", pattern=f"^{pattern}$")
+
+
 def in_order(mapping: dict[str, Any]) -> dict[str, Any]:
     return dict(sorted(mapping.items()))
 
@@ -128,14 +132,11 @@ Seed = Annotated[int, checked(units.read_int(0, 2**63 - 1, "a seed")), schema("i
 Priority = Annotated[int, checked(units.read_int(0, 10**6)), schema("integer", minimum=0)]
 Share = Annotated[float, checked(units.read_fraction(0, 1)), schema("number", "string")]
 Multiple = Annotated[float, checked(units.read_fraction(0, 1000)), schema("number", "string")]
+Threshold = Annotated[float, checked(units.read_fraction(0, 1e15, "a number")), schema("number", "string")]
 Latency = Annotated[float, checked(units.read_duration("us", 0, 60 * 10**9)), schema("number", "string")]
-Name = Annotated[
-    str, checked(units.read_text(_NAME, "a name of up to 32 letters, digits, _ . -")), schema("string")
-]
-Symbol = Annotated[str, checked(units.read_text(_SYMBOL, "a symbol in capital letters")), schema("string")]
-Sector = Annotated[
-    str, checked(units.read_text(r"[a-z][a-z0-9_]{0,31}", "a sector in lower case")), schema("string")
-]
+Name = Annotated[str, *text(_NAME, "a name of up to 32 letters, digits, _ . -")]
+Symbol = Annotated[str, *text(_SYMBOL, "a symbol in capital letters")]
+Sector = Annotated[str, *text(r"[a-z][a-z0-9_]{0,31}", "a sector in lower case")]
 
 
 def choice(*words: str) -> tuple[PlainValidator, WithJsonSchema]:

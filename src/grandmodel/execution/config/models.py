@@ -18,7 +18,6 @@ from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from ..instruments import InstrumentCatalog
-from . import units
 from .fields import (
     ECN_NAMES,
     HOUR_NS,
@@ -38,6 +37,7 @@ from .fields import (
     Seed,
     Share,
     Symbol,
+    Threshold,
     Tick,
     checked,
     choice,
@@ -53,6 +53,7 @@ from .fields import (
     read_path,
     schema,
     size,
+    text,
     without_none,
 )
 from .problems import ConfigProblem
@@ -283,13 +284,7 @@ class RiskControls(Section):
     order_limits: OrderLimits = Field(default_factory=OrderLimits)
     exposure_limits: ExposureLimits = Field(default_factory=ExposureLimits)
     execution_risk_limits: ExecutionRiskLimits = Field(default_factory=ExecutionRiskLimits)
-    alert_thresholds: Annotated[
-        dict[
-            Name,
-            Annotated[float, checked(units.read_fraction(0, 1e15, "a number")), schema("number", "string")],
-        ],
-        AfterValidator(in_order),
-    ] = Field(default_factory=dict)
+    alert_thresholds: Annotated[dict[Name, Threshold], AfterValidator(in_order)] = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
@@ -334,9 +329,7 @@ class Account(Section):
     """``account``: cash in its currency, and the positions of a fresh day (units, negative is short)."""
 
     cash: Money = Decimal(100_000_000)
-    currency: Annotated[
-        str, checked(units.read_text(r"[A-Z]{3}", "a currency code such as 'USD'")), schema("string")
-    ] = "USD"
+    currency: Annotated[str, *text(r"[A-Z]{3}", "a currency code such as 'USD'")] = "USD"
     opening_positions: Annotated[dict[Symbol, Position], AfterValidator(in_order)] = Field(
         default_factory=dict
     )
