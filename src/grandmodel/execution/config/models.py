@@ -1,0 +1,460 @@
+"""The sections of the configuration as pydantic models: every key, its default, its bounds.
+
+A limit that is left out (None) means that its check is off. Money stays an exact ``Decimal`` of the quote
+currency; ``money_e9`` and the ``*_e9`` properties give int64 in 1e-9 of it. Durations are floats in the unit
+that their key names; the ``*_ns`` properties give whole nanoseconds. Fractions are plain (0.05 is 5 %).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from decimal import Decimal
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from ..instruments import InstrumentCatalog
+from .fields import (
+    ECN_NAMES,
+    HOUR_NS,
+    ORDER_TYPES,
+    Count,
+    Fee,
+    Flag,
+    Latency,
+    Money,
+    Multiple,
+    Name,
+    Position,
+    Priority,
+    Quantity,
+    Section,
+    Sector,
+    Seed,
+    Share,
+    Symbol,
+    Threshold,
+    Tick,
+    checked,
+    choice,
+    in_order,
+    integer,
+    lasting,
+    number,
+    optional_e9,
+    read_cpus,
+    read_instruments,
+    read_limit_key,
+    read_order_types,
+    read_path,
+    schema,
+    size,
+    text,
+    without_none,
+)
+from .problems import ConfigProblem
+from .units import money_e9
+
+
+class Retention(Section):
+    """How many closed orders stay in memory; older ones are read from the journal."""
+
+    closed_orders: Annotated[int, *integer(0, 2**31)] = 16384
+
+
+class OrderManagement(Section):
+    """``order_management``: limits on value (quote currency) and count, and what is checked and kept."""
+
+    max_order_value: Money | None = None
+    daily_order_limit: Count | None = None
+    enable_pre_trade_risk: Flag = True
+    order_timeout_seconds: Annotated[float, *lasting("s", 10**6, 24 * HOUR_NS)] = 30.0
+    enable_order_audit: Flag = True
+    retention: Retention = Field(default_factory=Retention)
+
+    @property
+    def max_order_value_e9(self) -> int | None:
+        """The largest order value in 1e-9 of the quote currency; None if not configured."""
+        return optional_e9(self.max_order_value)
+
+    @property
+    def order_timeout_ns(self) -> int:
+        """The wait for a venue's answer, nanoseconds."""
+        return round(self.order_timeout_seconds * 1e9)
+
+
+class _Destination(Section):
+    """What every destination has. Fees are money per share, negative for a rebate."""
+
+    priority: Priority = 100
+    cost_per_share: Fee | None = None
+    enabled: Flag = True
+    latency_us: Latency = 250.0
+
+    @model_validator(mode="after")
+    def _priced(self) -> Self:
+        if self.cost_per_share is None and getattr(self, "taker_fee", None) is None:
+            raise PydanticCustomError("refused", "expected a cost_per_share", {"bare": True})
+        return self
+
+    @property
+    def taker_fee_e9(self) -> int:
+        """What taking a share costs, 1e-9 of the quote currency: ``taker_fee``, else ``cost_per_share``."""
+        taker: Decimal | None = getattr(self, "taker_fee", None)
+        fee = self.cost_per_share if taker is None else taker
+        assert fee is not None
+        return money_e9(fee)
+
+    @property
+    def maker_fee_e9(self) -> int:
+        """What a resting share costs: ``maker_fee``, else ``cost_per_share``, else as taking."""
+        maker: Decimal | None = getattr(self, "maker_fee", None)
+        fee = self.cost_per_share if maker is None else maker
+        return self.taker_fee_e9 if fee is None else money_e9(fee)
+
+    @property
+    def latency_ns(self) -> int:
+        """One way to the venue, nanoseconds."""
+        return round(self.latency_us * 1e3)
+
+
+class Venue(_Destination):
+    """A lit venue. ``kind`` that is left out is "ecn" for the names in ECN_NAMES, else "exchange"."""
+
+    kind: Annotated[Literal["exchange", "ecn"] | None, *choice("exchange", "ecn")] = None
+    max_order_size: Quantity | None = None
+    maker_fee: Fee | None = None
+    taker_fee: Fee | None = None
+    tick: Tick | None = None
+    order_types: (
+        Annotated[
+            tuple[str, ...], checked(read_order_types), schema("array", items={"enum": list(ORDER_TYPES)})
+        ]
+        | None
+    ) = None
+
+
+class DarkPool(_Destination):
+    """A dark pool, filled at the midpoint; ``min_size`` is the smallest order that it takes, in units."""
+
+    min_size: Quantity = 0
+    max_order_size: Quantity | None = None
+
+
+class Wholesaler(_Destination):
+    """A retail wholesaler: fills inside the quote by ``price_improvement_bps`` of the price."""
+
+    max_order_size: Quantity | None = None
+    price_improvement_bps: Annotated[float, *number(0, 1000, "basis points")] = 0.1
+
+
+def _default_destinations() -> dict[str, dict[str, dict[str, Any]]]:
+    """Illustrative destinations: round numbers of a plausible size, nobody's fee schedule."""
+    lit = {
+        "NYSE": (1, "0.0015", "-0.0010", 220), "NASDAQ": (2, "0.0018", "-0.0012", 180),
+        "ARCA": (3, "0.0012", "-0.0008", 210), "IEX": (4, "0.0010", "0", 550),
+        "BATS": (5, "0.0014", "-0.0010", 190), "EDGX": (6, "0.0016", "-0.0011", 190),
+    }  # fmt: skip
+    return {
+        "venues": {
+            name: {"priority": priority, "cost_per_share": cost, "maker_fee": maker, "latency_us": latency}
+            for name, (priority, cost, maker, latency) in lit.items()
+        },
+        "dark_pools": {
+            "GOLDMAN": {"min_size": 500, "cost_per_share": "0.0008", "priority": 7, "latency_us": 400},
+            "MORGAN": {"min_size": 1000, "cost_per_share": "0.0006", "priority": 8, "latency_us": 400},
+        },
+        "wholesalers": {
+            "CITADEL": {"cost_per_share": 0, "max_order_size": 10000, "priority": 9, "latency_us": 500},
+            "VIRTU": {"cost_per_share": 0, "max_order_size": 10000, "priority": 10, "latency_us": 500},
+        },
+    }
+
+
+class Routing(Section):
+    """``routing``: where orders may go. Destinations are held in order of (priority, name).
+
+    If none of ``venues``, ``dark_pools``, ``wholesalers`` is given, six lit venues, two dark pools and two
+    wholesalers stand there with illustrative fees; if one is given, the others default to none.
+    """
+
+    default_algorithm: Name = "smart_router"
+    venues: dict[Name, Venue] = Field(default_factory=dict)
+    dark_pools: dict[Name, DarkPool] = Field(default_factory=dict)
+    wholesalers: dict[Name, Wholesaler] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        groups = ("venues", "dark_pools", "wholesalers")
+        data = {key: value for key, value in data.items() if key not in groups or value is not None}
+        return data if any(group in data for group in groups) else {**data, **_default_destinations()}
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        groups: tuple[dict[str, Any], ...] = (self.venues, self.dark_pools, self.wholesalers)
+        names = [name for group in groups for name in group]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            expected = f"different names in venues, dark_pools and wholesalers, {twice[0]!r} occurs twice"
+            raise PydanticCustomError("refused", "expected {expected}", {"expected": expected, "bare": True})
+        if not any(venue.enabled for group in groups for venue in group.values()):
+            raise PydanticCustomError("refused", "expected at least one enabled venue", {"bare": True})
+        for name, venue in self.venues.items():
+            if venue.kind is None:
+                kind = "ecn" if name in ECN_NAMES else "exchange"
+                self.venues[name] = venue.model_copy(update={"kind": kind})
+        for group in groups:
+            ordered = sorted(group.items(), key=lambda item: (item[1].priority, item[0]))
+            group.clear()
+            group.update(ordered)
+        return self
+
+
+class Analytics(Section):
+    """``analytics``: execution-cost analysis."""
+
+    enable_tca: Flag = True
+    benchmark_method: Annotated[
+        str,
+        *choice(
+            "arrival", "decision", "vwap", "twap", "pwp", "open", "close", "previous_close", "mid"
+        ),
+    ] = "vwap"  # fmt: skip
+    attribution_frequency: Annotated[str, *choice("hourly", "daily", "weekly", "monthly")] = "daily"
+    performance_alerts: Flag = True
+
+
+class OrderLimits(Section):
+    """Per order: size in units, value in the quote currency; ``daily_notional`` is the day's traded value."""
+
+    max_order_size: Quantity | None = None
+    max_notional: Money | None = None
+    daily_notional: Money | None = None
+
+    @property
+    def max_notional_e9(self) -> int | None:
+        """Largest order value, 1e-9 of the quote currency; None if not configured."""
+        return optional_e9(self.max_notional)
+
+    @property
+    def daily_notional_e9(self) -> int | None:
+        """Largest value traded a day, 1e-9 of the quote currency; None if not configured."""
+        return optional_e9(self.daily_notional)
+
+
+class ExposureLimits(Section):
+    """As multiples of equity: by sector, all together (gross), and by instrument."""
+
+    sectors: Annotated[dict[Sector, Multiple], AfterValidator(in_order)] = Field(default_factory=dict)
+    default_sector_limit: Multiple | None = None
+    max_leverage: Multiple | None = None
+    max_concentration: Multiple | None = None
+
+    def sector_limit(self, sector: str) -> float | None:
+        """The limit of a sector: its own, else the default; None if neither is configured."""
+        return self.sectors.get(sector, self.default_sector_limit)
+
+
+class ExecutionRiskLimits(Section):
+    """What the monitor watches: rejections (fraction of orders), latency (ms), shortfall (fraction)."""
+
+    max_rejection_rate: Share | None = None
+    max_execution_latency: Annotated[float, *lasting("ms", 0, HOUR_NS)] | None = None
+    max_implementation_shortfall: Share | None = None
+
+    @property
+    def max_execution_latency_ns(self) -> int | None:
+        """The latency limit in nanoseconds; None if not configured."""
+        return None if self.max_execution_latency is None else round(self.max_execution_latency * 1e6)
+
+
+class RiskControls(Section):
+    """``risk_controls``. A limit that is not configured is off."""
+
+    position_limits: Annotated[
+        dict[Annotated[str, checked(read_limit_key), schema("string")], Quantity], AfterValidator(in_order)
+    ] = Field(default_factory=dict)
+    order_limits: OrderLimits = Field(default_factory=OrderLimits)
+    exposure_limits: ExposureLimits = Field(default_factory=ExposureLimits)
+    execution_risk_limits: ExecutionRiskLimits = Field(default_factory=ExecutionRiskLimits)
+    alert_thresholds: Annotated[dict[Name, Threshold], AfterValidator(in_order)] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_mappings(cls, data: Any) -> Any:
+        return without_none(data, "position_limits", "alert_thresholds")
+
+    def position_limit(self, symbol: str) -> int | Decimal | None:
+        """The limit of a symbol in units: its own, else the default; None if neither is configured."""
+        return self.position_limits.get(symbol, self.position_limits.get("default"))
+
+
+class Performance(Section):
+    """``performance``: resources of the fast profile. ``memory_limit`` is bytes, or text such as ``4G``."""
+
+    worker_threads: Annotated[int, *integer(1, 1024)] = 4
+    queue_size: Annotated[int, *integer(1, 2**31)] = 100_000
+    enable_fast_path: Flag = True
+    memory_limit: Annotated[int, *size(2**20, 2**50)] | None = None
+    cpu_affinity: (
+        Annotated[tuple[int, ...], checked(read_cpus), schema("array", items={"type": "integer"})] | None
+    ) = None
+
+
+class Journal(Section):
+    """``journal``: without a path it is temporary. ``group_interval_ms`` bounds the wait for the disk."""
+
+    path: Annotated[str, checked(read_path), schema("string")] | None = None
+    durability: Annotated[Literal["process", "group", "always"], *choice("process", "group", "always")] = (
+        "process"
+    )
+    group_interval_ms: Annotated[float, *lasting("ms", 10**4, 60 * 10**9)] = 5.0
+    ring_bytes: Annotated[int, *size(2**16, 2**36, 4096)] = 2**24
+    segment_bytes: Annotated[int, *size(2**20, 2**36, 4096)] = 2**26
+
+    @property
+    def group_interval_ns(self) -> int:
+        """The longest wait before records are forced to disk, nanoseconds."""
+        return round(self.group_interval_ms * 1e6)
+
+
+class Account(Section):
+    """``account``: cash in its currency, and the positions of a fresh day (units, negative is short)."""
+
+    cash: Money = Decimal(100_000_000)
+    currency: Annotated[str, *text(r"[A-Z]{3}", "a currency code such as 'USD'")] = "USD"
+    opening_positions: Annotated[dict[Symbol, Position], AfterValidator(in_order)] = Field(
+        default_factory=dict
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_mappings(cls, data: Any) -> Any:
+        return without_none(data, "opening_positions")
+
+    @property
+    def cash_e9(self) -> int:
+        """Cash in 1e-9 of the currency."""
+        return money_e9(self.cash)
+
+
+class LiquidityWeights(Section):
+    """Exponents of the liquidity score's factors; they are scaled to sum to one."""
+
+    spread: Annotated[float, *number(0, 1, "a weight")] = 0.35
+    depth: Annotated[float, *number(0, 1, "a weight")] = 0.35
+    resilience: Annotated[float, *number(0, 1, "a weight")] = 0.15
+    volume: Annotated[float, *number(0, 1, "a weight")] = 0.15
+
+    @model_validator(mode="after")
+    def _some(self) -> Self:
+        if not self.spread + self.depth + self.resilience + self.volume > 0:
+            raise PydanticCustomError("refused", "expected a weight above 0", {"bare": True})
+        return self
+
+
+class Microstructure(Section):
+    """``microstructure``: what the estimators use. ``reference_spread`` is a fraction of the price."""
+
+    depth_levels: Annotated[int, *integer(1, 1000)] = 10
+    reference_spread: Share = 0.0005
+    liquidity_weights: LiquidityWeights = Field(default_factory=LiquidityWeights)
+    impact_model: Annotated[str, *choice("auto", "almgren", "square_root", "i_star", "book_walk")] = "auto"
+    impact_coefficient: Annotated[float, *number(0, 100, "a coefficient", True)] = 1.0
+    vpin_buckets: Annotated[int, *integer(1, 10_000)] = 50
+
+
+class Market(Section):
+    """``market``: the synthetic market. Events are book messages of one instrument over all venues."""
+
+    events_per_second: Annotated[float, *number(0, 1e6, "a rate", True)] = 20.0
+    history_minutes: Annotated[float, *lasting("min", 60 * 10**9, 10_000 * 60 * 10**9)] = 780.0
+    volatility_scale: Annotated[float, *number(0, 100, "a factor", True)] = 1.0
+
+
+class ExecutionConfig(Section):
+    """The whole configuration of an engine; every section has defaults.
+
+    ``mode`` says what may be relaxed: ``enable_pre_trade_risk: false`` is refused outside paper.
+    """
+
+    mode: Annotated[
+        Literal["paper", "simulation", "production"], *choice("paper", "simulation", "production")
+    ] = "paper"
+    seed: Seed = 0
+    order_management: OrderManagement = Field(default_factory=OrderManagement)
+    routing: Routing = Field(default_factory=Routing)
+    analytics: Analytics = Field(default_factory=Analytics)
+    risk_controls: RiskControls = Field(default_factory=RiskControls)
+    performance: Performance = Field(default_factory=Performance)
+    journal: Journal = Field(default_factory=Journal)
+    account: Account = Field(default_factory=Account)
+    microstructure: Microstructure = Field(default_factory=Microstructure)
+    market: Market = Field(default_factory=Market)
+    instruments: Annotated[dict[str, dict[str, Any]], checked(read_instruments), schema("object")] = Field(
+        default_factory=dict
+    )
+
+    @model_validator(mode="after")
+    def _risk_checked(self) -> Self:
+        if self.mode != "paper" and not self.order_management.enable_pre_trade_risk:
+            raise PydanticCustomError("risk_off", "risk_off")
+        return self
+
+    def catalog(self) -> InstrumentCatalog:
+        """The packaged instruments with the ``instruments`` section's additions and overrides."""
+        return InstrumentCatalog.load().extended(self.instruments)
+
+    def symbol_problems(self, catalog: Mapping[str, Any] | None = None) -> list[ConfigProblem]:
+        """Symbols and sectors that the configuration names and the catalog does not hold.
+
+        They are no errors (a replay brings its own instruments), but a misspelt limit limits nothing.
+        """
+        known = self.catalog() if catalog is None else catalog
+        sectors = {getattr(row, "sector", "unknown") for row in known.values()} | {"unknown"}
+        named = [
+            (
+                "risk_controls.position_limits",
+                [s for s in self.risk_controls.position_limits if s != "default"],
+            ),
+            ("account.opening_positions", list(self.account.opening_positions)),
+        ]
+        found = [
+            ConfigProblem(f"{path}.{symbol}", "unknown symbol, it is not in the catalog", symbol)
+            for path, symbols in named
+            for symbol in symbols
+            if symbol not in known
+        ]
+        found += [
+            ConfigProblem(
+                f"risk_controls.exposure_limits.sectors.{sector}", "no instrument is in this sector", sector
+            )
+            for sector in self.risk_controls.exposure_limits.sectors
+            if sector not in sectors
+        ]
+        return found
+
+    def config_hash(self) -> str:
+        """SHA-256, hexadecimal, of what can change a decision, defaults included.
+
+        Over canonical JSON: sorted keys, no spaces, money as decimal text. ``journal`` and ``performance``
+        are left out, they say where and how fast: a day hashes the same wherever its journal lies.
+        """
+        values = self.model_dump(exclude={"journal", "performance", "instruments"})
+        catalog = self.catalog() if self.instruments else {}
+        values["instruments"] = {symbol: asdict(catalog[symbol]) for symbol in self.instruments}
+        text = json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False, default=_canonical)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _canonical(value: Any) -> str:
+    if isinstance(value, Decimal):
+        return format(value.normalize(), "f")
+    raise TypeError(f"no canonical form for {type(value).__name__}")
