@@ -11,7 +11,8 @@ import tempfile
 
 import numpy as np
 
-from libc.stdint cimport int64_t, uint32_t
+from libc.stdint cimport int64_t, uint16_t, uint32_t
+from libc.string cimport memcpy
 
 from grandmodel.execution._core.records cimport GM_NAME_LENGTH, GM_RECORD_KIND_END, GM_RECORD_NAME, GM_RECORD_SMALL, gm_name_t
 from grandmodel.execution._core.records import HEADER_DTYPE, RECORD_DTYPES
@@ -192,9 +193,31 @@ cdef class Journal:
             position += used
 
     def rows(self, int kind):
-        """All rows of one kind as a structured array (a copy)."""
-        found = [record["row"] for _, k, record in self.scan() if k == kind]
-        return np.array(found, dtype=RECORD_DTYPES[kind]["row"]) if found else np.empty(0, RECORD_DTYPES[kind]["row"])
+        """All rows of one kind, in order, as a structured array (a copy)."""
+        cdef const unsigned char[::1] view
+        cdef int64_t offset, end
+        cdef uint16_t size, found
+        if kind not in RECORD_DTYPES:
+            raise ValueError(f"kind is {kind}, must be one of {sorted(RECORD_DTYPES)}")
+        dtype = RECORD_DTYPES[kind]["row"]
+        out = bytearray()
+        position = 0
+        while position < self.log.head:
+            piece = self.read(position)
+            view = piece
+            offset, end = 0, len(piece)
+            while offset + 32 <= end:
+                memcpy(&found, &view[offset + 12], 2)
+                memcpy(&size, &view[offset + 14], 2)
+                if size < 32 or offset + size > end:
+                    break
+                if found == kind:
+                    out += piece[offset + 32:offset + 32 + dtype.itemsize]
+                offset += size
+            if offset == 0:
+                break
+            position += offset
+        return np.frombuffer(bytes(out), dtype)
 
 
 def iterate(data):
@@ -206,6 +229,11 @@ def iterate(data):
             return
         yield offset, kind, np.frombuffer(data, RECORD_DTYPES[kind], 1, offset)[0]
         offset += size
+
+
+def _read_file(path):
+    with open(path, "rb") as file:
+        return file.read()
 
 
 def verify(path):
@@ -221,8 +249,7 @@ def verify(path):
     """
     cdef const unsigned char[::1] view
     cdef int64_t offset = 0, size, end, sequence = 0
-    with open(path, "rb") as file:
-        whole = file.read()
+    whole = _read_file(path)
     if len(whole) < PAGE or whole[:8] != MAGIC:
         raise JournalError(f"{path}: not a journal")
     _, version, page, layout = struct.unpack_from("<8sIIQ", whole)

@@ -83,7 +83,7 @@ cdef class Portfolio:
 
     def account(self, account=0):
         """An account's totals in 1e-9: cash, equity, gross exposure, traded and reserved notional; orders today."""
-        cdef int32_t a = self._account(account), k
+        cdef int32_t a = self._account(account), k = 0
         gm_portfolio_settle(&self.table)
         cdef gm_account_t* row = &self.table.accounts[a]
         cash = i128_to_int(row.cash)

@@ -59,3 +59,4 @@ cdef class Market:
 
 cdef class SyntheticMarket(Market):
     cdef gm_synthetic_t flow
+    cdef int _adopt(self, int32_t s) except -1
