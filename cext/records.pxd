@@ -172,7 +172,9 @@ cdef extern from "records.h" nogil:
         uint16_t kind
         uint16_t reason
         int32_t venue
-        int64_t reserved[8]
+        uint8_t status
+        uint8_t reserved_bytes[7]
+        int64_t reserved[7]
 
     ctypedef struct gm_name_t:
         int32_t id

@@ -133,6 +133,7 @@ REQUEST_DTYPE = _dtype(sizeof(gm_request_t), [
     ("kind", "<u2", <char*>&_request.kind - <char*>&_request),
     ("reason", "<u2", <char*>&_request.reason - <char*>&_request),
     ("venue", "<i4", <char*>&_request.venue - <char*>&_request),
+    ("status", "u1", <char*>&_request.status - <char*>&_request),
 ])
 
 #: A name and its number (gm_name_t).

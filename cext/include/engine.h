@@ -26,7 +26,7 @@ typedef struct gm_engine {
     gm_journal_t* journal;
     gm_market_t* market;
     gm_clock_t* clock;
-    gm_histogram_t* stages;        /* [GM_STAGE_COUNT] */
+    gm_histogram_t* stages[GM_STAGE_COUNT];
     uint64_t config_hash;
     int32_t audit;                 /* decisions are recorded */
     int32_t closed;
@@ -184,7 +184,7 @@ static inline int64_t gm_engine_submit(gm_engine_t* e, gm_order_t* o) {
         if (timed) { t1 = gm_machine_ns(CLOCK_MONOTONIC); }
         gm_portfolio_settle(e->portfolio);
         failed = gm_risk_check(e->limits, e->portfolio, mask, o->account, o->symbol, o->side, o->quantity, price, NULL);
-        if (timed) { int64_t t = gm_machine_ns(CLOCK_MONOTONIC); gm_histogram_record(&e->stages[GM_STAGE_RISK], t - t1); t1 = t; }
+        if (timed) { int64_t t = gm_machine_ns(CLOCK_MONOTONIC); gm_histogram_record(e->stages[GM_STAGE_RISK], t - t1); t1 = t; }
         if (__builtin_expect(failed != 0, 0)) return gm_engine_refuse(e, o, GM_REASON_RISK, failed, 0, price, &n, now);
     }
 
@@ -198,7 +198,7 @@ static inline int64_t gm_engine_submit(gm_engine_t* e, gm_order_t* o) {
             return gm_engine_refuse(e, o, GM_REASON_NO_VENUE, 0, 0, price, &n, now);
         }
     }
-    if (timed) { int64_t t = gm_machine_ns(CLOCK_MONOTONIC); gm_histogram_record(&e->stages[GM_STAGE_ROUTE], t - t1); t1 = t; }
+    if (timed) { int64_t t = gm_machine_ns(CLOCK_MONOTONIC); gm_histogram_record(e->stages[GM_STAGE_ROUTE], t - t1); t1 = t; }
 
     o->order_id = e->orders->next_id++;
     o->status = GM_PENDING_NEW;
@@ -219,13 +219,13 @@ static inline int64_t gm_engine_submit(gm_engine_t* e, gm_order_t* o) {
     if (parent) parent->working_quantity += o->quantity;
     else gm_portfolio_reserve(e->portfolio, o->account, o->symbol, o->side, o->quantity, price, +1);
     e->accepted++;
-    if (timed) { int64_t t = gm_machine_ns(CLOCK_MONOTONIC); gm_histogram_record(&e->stages[GM_STAGE_JOURNAL], t - t1); t1 = t; }
+    if (timed) { int64_t t = gm_machine_ns(CLOCK_MONOTONIC); gm_histogram_record(e->stages[GM_STAGE_JOURNAL], t - t1); t1 = t; }
 
     if (!(o->flags & GM_PARENT)) gm_engine_send(e, row, NULL, now);
     if (timed) {
         int64_t t = gm_machine_ns(CLOCK_MONOTONIC);
-        gm_histogram_record(&e->stages[GM_STAGE_VENUE], t - t1);
-        gm_histogram_record(&e->stages[GM_STAGE_TOTAL], t - t0);
+        gm_histogram_record(e->stages[GM_STAGE_VENUE], t - t1);
+        gm_histogram_record(e->stages[GM_STAGE_TOTAL], t - t0);
     }
     return o->order_id;
 }
@@ -256,6 +256,18 @@ static inline uint8_t gm_report_status(const gm_order_t* o, const gm_report_t* r
         return o->status == GM_PENDING_CANCEL ? (o->filled_quantity ? GM_PARTIALLY_FILLED : GM_NEW) : o->status;
     default: return o->status;
     }
+}
+
+/* What a report does to its own order's row, given the status that was recorded with it: recovery's half. */
+static inline void gm_engine_apply(gm_order_t* o, const gm_report_t* r) {
+    o->updated_ns = r->venue_time_ns;
+    if (!o->acknowledged_ns) o->acknowledged_ns = r->venue_time_ns;
+    if (r->exec_type == GM_EXEC_TRADE) gm_order_book_fill(o, r);
+    if (gm_is_closed(r->status) && !gm_is_closed(o->status)) {
+        o->leaves_quantity = 0;
+        if (r->exec_type != GM_EXEC_TRADE) o->reason = r->reason;
+    }
+    o->status = r->status;
 }
 
 /* Applies a venue's report: journalled first, then booked on order, parent, position and cash. */
@@ -332,17 +344,17 @@ static inline void gm_engine_report(void* context, const gm_report_t* given) {
 
 /* ---- requests on live orders: GM_OK, or minus a gm_reason ---- */
 
-static inline int64_t gm_engine_request(gm_engine_t* e, const gm_order_t* o, uint16_t kind, uint16_t reason,
-                                        int64_t quantity, int64_t price_e9, gm_request_t* q, int64_t now) {
+static inline void gm_engine_request(gm_engine_t* e, const gm_order_t* o, uint16_t kind, uint16_t reason, uint8_t status,
+                                     gm_request_t* q, int64_t now) {
     memset(q, 0, sizeof *q);
     q->order_id = o->order_id;
-    q->quantity = quantity;
-    q->price_e9 = price_e9;
+    q->quantity = o->leaves_quantity;
+    q->price_e9 = GM_NO_PRICE;
+    q->status = status;
     q->kind = kind;
     q->reason = reason;
     q->venue = o->venue;
     gm_journal_append(e->journal, GM_RECORD_REQUEST, GM_RECORD_SMALL, now, o->order_id, q);
-    return GM_OK;
 }
 
 static inline int64_t gm_engine_cancel(gm_engine_t* e, int64_t order_id, uint16_t reason) {
@@ -357,7 +369,7 @@ static inline int64_t gm_engine_cancel(gm_engine_t* e, int64_t order_id, uint16_
         e->orders->illegal++;
         return -(int64_t)GM_REASON_ILLEGAL_TRANSITION;
     }
-    gm_engine_request(e, o, GM_REQUEST_CANCEL, reason, 0, GM_NO_PRICE, &q, now);
+    gm_engine_request(e, o, GM_REQUEST_CANCEL, reason, GM_PENDING_CANCEL, &q, now);
     gm_orders_set_status(e->orders, o, GM_PENDING_CANCEL);
     o->updated_ns = now;
     gm_engine_send(e, o, &q, now);
@@ -373,7 +385,7 @@ static inline int64_t gm_engine_close_parent(gm_engine_t* e, int64_t order_id, u
     if (!o || !(o->flags & GM_PARENT)) return -(int64_t)GM_REASON_UNKNOWN_ORDER;
     if (gm_is_closed(o->status)) return GM_OK;
     if (o->working_quantity != 0 || !gm_is_legal(o->status, status)) return -(int64_t)GM_REASON_ILLEGAL_TRANSITION;
-    gm_engine_request(e, o, GM_REQUEST_CLOSE_PARENT, reason, o->leaves_quantity, GM_NO_PRICE, &q, now);
+    gm_engine_request(e, o, GM_REQUEST_CLOSE_PARENT, reason, status, &q, now);
     open = o->leaves_quantity;
     o->leaves_quantity = 0;
     o->reason = reason;

@@ -200,7 +200,9 @@ typedef struct gm_request {
     uint16_t kind;                 /* gm_request_kind */
     uint16_t reason;
     int32_t venue;
-    int64_t reserved[8];
+    uint8_t status;                /* of a parent that is closed: what it becomes */
+    uint8_t reserved_bytes[7];
+    int64_t reserved[7];
 } gm_request_t;
 _Static_assert(sizeof(gm_request_t) == 96, "a REQUEST record is 96 bytes behind its header");
 enum gm_request_kind { GM_REQUEST_CANCEL = 1, GM_REQUEST_CLOSE_PARENT };

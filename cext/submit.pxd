@@ -1,0 +1,100 @@
+# The fused order path and its faces. Bodies in include/engine.h.
+from libc.stdint cimport int32_t, int64_t, uint16_t, uint32_t, uint64_t, uint8_t
+
+from grandmodel.execution._core.clock cimport NativeClock, gm_clock_t
+from grandmodel.execution._core.instruments cimport Instruments, gm_instruments_t
+from grandmodel.execution._core.journal cimport Journal, gm_journal_t
+from grandmodel.execution._core.latency cimport StageHistograms, gm_histogram_t
+from grandmodel.execution._core.orders cimport Order, OrderTable, gm_orders_t
+from grandmodel.execution._core.portfolio cimport Portfolio, gm_portfolio_t
+from grandmodel.execution._core.records cimport gm_decision_t, gm_order_t, gm_refusal_t, gm_report_t
+from grandmodel.execution._core.risk cimport Limits, gm_limits_t
+from grandmodel.execution._core.scoring cimport Venues, gm_nbbo_t, gm_route_t, gm_venues_t
+from grandmodel.execution._core.synthetic cimport Market, gm_market_t
+from grandmodel.execution._core.validation cimport OrderReader
+
+
+cdef extern from "gate.h" nogil:
+    ctypedef struct gm_gate_t:
+        int32_t held
+    void gm_gate_setup() noexcept
+    void gm_gate_init(gm_gate_t* g) noexcept
+    bint gm_gate_forked(const gm_gate_t* g) noexcept
+    bint gm_gate_try(gm_gate_t* g) noexcept
+    void gm_gate_leave(gm_gate_t* g) noexcept
+    void gm_gate_wait(gm_gate_t* g) noexcept
+
+cdef extern from "engine.h" nogil:
+    enum: GM_NEWS_MAX
+
+    ctypedef struct gm_engine_t:
+        gm_orders_t* orders
+        gm_portfolio_t* portfolio
+        gm_limits_t* limits
+        gm_instruments_t* instruments
+        gm_venues_t* venues
+        gm_journal_t* journal
+        gm_market_t* market
+        gm_clock_t* clock
+        gm_histogram_t* stages[6]
+        uint64_t config_hash
+        int32_t audit
+        int32_t closed
+        gm_refusal_t refusal
+        gm_route_t route
+        int64_t news[4096]
+        int32_t news_count
+        int32_t news_lost
+        int64_t accepted, refused, fills, unknown_reports, late_fills, overfills
+
+    int64_t gm_engine_now(gm_engine_t* e) noexcept
+    int64_t gm_engine_advance(gm_engine_t* e, int64_t until_ns) noexcept
+    int64_t gm_engine_submit(gm_engine_t* e, gm_order_t* o) noexcept
+    int64_t gm_engine_submit_many(gm_engine_t* e, gm_order_t* orders, int64_t count, int64_t* out) noexcept
+    int64_t gm_engine_refuse(gm_engine_t* e, gm_order_t* o, uint16_t reason, uint64_t checks, uint64_t fields, int64_t price_e9,
+                             const gm_nbbo_t* n, int64_t now) noexcept
+    int64_t gm_engine_cancel(gm_engine_t* e, int64_t order_id, uint16_t reason) noexcept
+    int64_t gm_engine_close_parent(gm_engine_t* e, int64_t order_id, uint8_t status, uint16_t reason) noexcept
+    void gm_engine_report(void* e, const gm_report_t* r) noexcept
+    void gm_engine_apply(gm_order_t* o, const gm_report_t* r) noexcept
+    void gm_order_book_fill(gm_order_t* o, const gm_report_t* r) noexcept
+
+
+cdef class Core:
+    cdef gm_engine_t engine
+    cdef gm_gate_t gate
+    cdef readonly Instruments instruments
+    cdef readonly Portfolio portfolio
+    cdef readonly Limits limits
+    cdef readonly Venues venues
+    cdef readonly Journal journal
+    cdef readonly OrderTable orders
+    cdef readonly Market market
+    cdef readonly NativeClock clock
+    cdef readonly OrderReader reader
+    cdef readonly StageHistograms latency
+    cdef dict client_ids                # client_order_id -> (order_id, the row's terms)
+    cdef dict waiters                   # order_id -> [(future, wants)]
+    cdef readonly list listeners        # called without arguments after records were appended
+    cdef public object on_wait          # called when somebody begins to wait, to keep time going
+
+    cdef Ticket _submit(self, gm_order_t* o, object given)
+    cdef int _enter(self) except -1
+    cdef void _leave(self) noexcept
+    cdef int _after(self) except -1
+    cdef int _told(self) except -1
+    cdef object _refused(self, gm_order_t* o, dict errors)
+    cdef int _refuse_fields(self, gm_order_t* o, dict errors) except -1
+    cdef bint _from_log(self, int64_t order_id, gm_order_t* row) except *
+    cdef Order _order(self, gm_order_t* row)
+
+
+cdef class Ticket:
+    cdef readonly Core core
+    cdef readonly int64_t order_id
+    cdef object iterator
+
+
+cdef class OrderGate:
+    cdef readonly Core core
+    cpdef _bind(self, Core core)

@@ -1,0 +1,705 @@
+# cython: language_level=3
+"""The one gate to the venues: an order in, validated, risk-checked, routed, journalled and handed over; a ticket out."""
+import asyncio
+
+import numpy as np
+
+from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.string cimport memcpy, memset
+
+from grandmodel.execution._core.clock cimport NativeClock, gm_now
+from grandmodel.execution._core.instruments cimport Instruments
+from grandmodel.execution._core.journal cimport Journal, gm_crc32c_setup, gm_journal_drain
+from grandmodel.execution._core.latency cimport GM_STAGE_COUNT, StageHistograms
+from grandmodel.execution._core.orders cimport Order, OrderTable, gm_is_closed, gm_orders_find
+from grandmodel.execution._core.portfolio cimport GM_MAX_ACCOUNTS, Portfolio
+from grandmodel.execution._core.records cimport (
+    GM_AWAITED, GM_CANCELED, GM_CHILD, GM_EXEC_TRADE, GM_EXPIRED, GM_FILLED, GM_LIMIT, GM_MARKET, GM_NAME_ALGORITHM, GM_NAME_SYMBOL,
+    GM_NAME_VENUE, GM_NO_PRICE, GM_PARENT, GM_PARTIALLY_FILLED, GM_POST_ONLY, GM_REASON_ALGORITHM_DONE, GM_REASON_DUPLICATE_CLIENT_ID,
+    GM_REASON_INVALID, GM_REASON_USER, GM_RECORD_ORDER, GM_RECORD_REPORT, GM_RECORD_REQUEST, GM_REQUEST_CLOSE_PARENT,
+    gm_header_t, gm_order_t, gm_report_t, gm_request_t,
+)
+from grandmodel.execution._core.risk cimport GM_ALL_CHECKS, Limits, gm_risk_check, gm_risk_detail_t
+from grandmodel.execution._core.scoring cimport Venues
+from grandmodel.execution._core.synthetic cimport Market
+from grandmodel.execution._core.validation cimport OrderReader, gm_validate_row
+from grandmodel.execution._core.records import ORDER_DTYPE, REPORT_DTYPE
+from grandmodel.execution._core.validation import FIELDS
+from grandmodel.execution._core.values import (
+    CHECKS, REASON_TEXT, STATUSES, EngineClosed, EngineForked, OrderRejected, OrderStateError, OrderValidationError, Reason,
+    RiskLimitBreached, TIME_IN_FORCE_CODES, UnknownOrder, check_names,
+)
+
+gm_crc32c_setup()
+gm_gate_setup()
+
+cdef dict FIELD_BITS = {name: 1 << index for index, name in enumerate(FIELDS)}
+cdef int WANTS_CLOSED = 1, WANTS_NEWS = 2
+
+
+cdef class Core:
+    """One engine: the order table, portfolio, limits, venues, journal, market and clock behind all its faces.
+
+    The parts are made first and handed in; from then on only this object changes them. Threads may share it: one owner at
+    a time, and nobody waits for it holding the GIL. A forked child may not use it.
+
+    Parameters
+    ----------
+    config_hash : int, recorded with every decision
+    audit : bool, whether decisions are recorded (orders, reports and refusals always are)
+    """
+
+    def __cinit__(self, *, Instruments instruments not None, Portfolio portfolio not None, Limits limits not None,
+                  Venues venues not None, Journal journal not None, OrderTable orders not None, Market market not None,
+                  NativeClock clock not None, uint64_t config_hash=0, bint audit=True):
+        cdef int32_t s, v
+        memset(&self.engine, 0, sizeof(self.engine))
+        gm_gate_init(&self.gate)
+        self.instruments = instruments
+        self.portfolio = portfolio
+        self.limits = limits
+        self.venues = venues
+        self.journal = journal
+        self.orders = orders
+        self.market = market
+        self.clock = clock
+        self.latency = StageHistograms()
+        self.reader = OrderReader(instruments, self._new_name)
+        self.client_ids = {}
+        self.waiters = {}
+        self.listeners = []
+        for index in range(GM_STAGE_COUNT):
+            self.engine.stages[index] = self.latency.at[index]
+        self.engine.orders = &orders.table
+        self.engine.portfolio = &portfolio.table
+        self.engine.limits = &limits.table
+        self.engine.instruments = &instruments.table
+        self.engine.venues = &venues.table
+        self.engine.journal = &journal.log
+        self.engine.market = market.market
+        self.engine.clock = &clock.clock
+        self.engine.config_hash = config_hash
+        self.engine.audit = audit
+        market.market.core = &self.engine
+        market.market.report = gm_engine_report
+        now = gm_now(&clock.clock)
+        for v in range(venues.table.count):
+            journal.name(GM_NAME_VENUE, v, venues.names[v], venues.table.take_fee_e9[v], venues.table.make_fee_e9[v], now)
+        for s in range(instruments.table.count):
+            journal.name(GM_NAME_SYMBOL, s, instruments.symbols.texts[s], instruments.table.rows[s].tick_e9,
+                         instruments.table.rows[s].step_e9, now)
+
+    # ---- ownership ----
+
+    cdef int _enter(self) except -1:
+        if gm_gate_forked(&self.gate):
+            raise EngineForked("this engine belongs to the process that made it; make one of your own after the fork")
+        if not gm_gate_try(&self.gate):
+            with nogil:
+                gm_gate_wait(&self.gate)
+        return 0
+
+    cdef void _leave(self) noexcept:
+        gm_gate_leave(&self.gate)
+
+    cdef int _after(self) except -1:
+        """With the core free again: tell those who wait, and the readers of the log."""
+        if self.engine.news_count or self.engine.news_lost:
+            self._told()
+        if self.listeners:
+            for listener in self.listeners:
+                listener()
+        return 0
+
+    cdef int _told(self) except -1:
+        cdef int64_t ids[4096]
+        cdef int count, k
+        cdef bint lost
+        self._enter()
+        count, lost = self.engine.news_count, self.engine.news_lost
+        memcpy(ids, self.engine.news, count * sizeof(int64_t))
+        self.engine.news_count = self.engine.news_lost = 0
+        self._leave()
+        concerned = list(self.waiters) if lost else {ids[k] for k in range(count)}
+        for order_id in concerned:
+            self._wake(order_id)
+        return 0
+
+    def _wake(self, order_id):
+        """Completes the futures of those whom the order's state now concerns."""
+        waiting = self.waiters.get(order_id)
+        if not waiting:
+            return
+        closed = self.is_closed(order_id)
+        left = []
+        for future, wants in waiting:
+            if wants == WANTS_CLOSED and not closed:
+                left.append((future, wants))
+            else:
+                _complete(future)
+        if left:
+            self.waiters[order_id] = left
+        else:
+            del self.waiters[order_id]
+            self._await_flag(order_id, False)
+
+    def _await_flag(self, int64_t order_id, bint on):
+        cdef gm_order_t* row
+        self._enter()
+        row = gm_orders_find(self.engine.orders, order_id)
+        if row != NULL:
+            if on:
+                row.flags |= GM_AWAITED
+            else:
+                row.flags &= <unsigned char>(~GM_AWAITED & 0xFF)
+        self._leave()
+
+    def _new_name(self, int kind, int number, str text):
+        self._enter()
+        try:
+            self.journal.name(kind, number, text, 0, 0, gm_now(self.engine.clock))
+        finally:
+            self._leave()
+
+    # ---- orders in ----
+
+    cdef Ticket _submit(self, gm_order_t* o, object given):
+        cdef int64_t order_id
+        cdef Ticket ticket
+        cdef tuple known
+        cdef bytes terms = None, client = None
+        if o.client_order_id[0] != 0:
+            client = (<char*>o.client_order_id)[:36].rstrip(b"\0")
+            terms = _terms(o)
+            known = self.client_ids.get(client)
+            if known is not None:
+                if known[1] == terms:
+                    ticket = Ticket.__new__(Ticket)
+                    ticket.core = self
+                    ticket.order_id = known[0]
+                    return ticket
+                self._enter()
+                gm_engine_refuse(&self.engine, o, GM_REASON_DUPLICATE_CLIENT_ID, 0, <uint64_t><int>FIELD_BITS["client_order_id"],
+                                 o.limit_price_e9, NULL, gm_engine_now(&self.engine))
+                self._leave()
+                raise self._refused(o, {"client_order_id": [f"is {client.decode()!r}, which order {known[0]} has with other terms"]})
+        if gm_gate_forked(&self.gate):
+            raise EngineForked("this engine belongs to the process that made it; make one of your own after the fork")
+        if gm_gate_try(&self.gate):
+            order_id = gm_engine_submit(&self.engine, o)
+            gm_gate_leave(&self.gate)
+        else:
+            with nogil:
+                gm_gate_wait(&self.gate)
+                order_id = gm_engine_submit(&self.engine, o)
+                gm_gate_leave(&self.gate)
+        if self.engine.news_count or self.listeners:
+            self._after()
+        if order_id < 0:
+            raise self._refused(o, None)
+        if client is not None:
+            self.client_ids[client] = (order_id, terms)
+        ticket = Ticket.__new__(Ticket)
+        ticket.core = self
+        ticket.order_id = order_id
+        return ticket
+
+    cdef object _refused(self, gm_order_t* o, dict errors):
+        """The exception for the refusal that has just been recorded."""
+        cdef gm_risk_detail_t detail
+        cdef uint64_t failed = self.engine.refusal.failed_checks
+        reason = Reason(self.engine.refusal.reason)
+        order_id = self.engine.refusal.order_id
+        symbol = self.instruments.symbols.texts[o.symbol] if 0 <= o.symbol < len(self.instruments.symbols) else "?"
+        what = f"{'buy' if o.side > 0 else 'sell'} {o.quantity} {symbol}"
+        if errors is not None:
+            listed = "; ".join(f"{field} {message}" for field, messages in errors.items() for message in messages)
+            return OrderValidationError(f"order refused: {listed}", reason, order_id, errors)
+        if failed:
+            memset(&detail, 0, sizeof(detail))
+            gm_risk_check(self.engine.limits, self.engine.portfolio, GM_ALL_CHECKS, o.account, o.symbol, o.side, o.quantity,
+                          self.engine.refusal.price_e9, &detail)
+            parts = []
+            for index, (bit, name, group, unit) in enumerate(CHECKS):
+                if failed & <uint64_t>bit:
+                    if unit == "none":
+                        parts.append("no price or mark to check it with")
+                    else:
+                        parts.append(f"{group}: {name} {_figure(detail.used[index], unit)} above {_figure(detail.limit[index], unit)}")
+            return RiskLimitBreached(f"{what} refused: {'; '.join(parts)}", reason, order_id, None, check_names(failed))
+        return OrderRejected(f"{what} refused: {REASON_TEXT[reason]}", reason, order_id)
+
+    def submit_parent(self, order, str algorithm):
+        """Accepts a parent order for `algorithm`: checked and reserved once, never sent to a venue itself. A ticket."""
+        cdef gm_order_t o
+        self._check_open()
+        errors = self.reader.read(order, &o)
+        if errors is not None:
+            self._refuse_fields(&o, errors)
+        if o.flags & GM_POST_ONLY:
+            self._refuse_fields(&o, {"post_only": ["is True, but a parent's placement is its algorithm's"]})
+        o.flags |= GM_PARENT
+        o.algorithm = self.reader._named(self.reader.algorithms, GM_NAME_ALGORITHM, algorithm)
+        return self._submit(&o, order)
+
+    cdef int _refuse_fields(self, gm_order_t* o, dict errors) except -1:
+        cdef uint64_t mask = 0
+        for field in errors:
+            mask |= <uint64_t><int>FIELD_BITS.get(field, FIELD_BITS["order"])
+        self._enter()
+        gm_engine_refuse(&self.engine, o, GM_REASON_INVALID, 0, mask, o.limit_price_e9, NULL, gm_engine_now(&self.engine))
+        self._leave()
+        self._after()
+        raise self._refused(o, errors)
+
+    def submit_child(self, int64_t parent_id, int64_t quantity, limit_price_e9=None, time_in_force="DAY", bint post_only=False,
+                     venue=None):
+        """Sends `quantity` steps of a parent to a venue (None: the router's choice). A ticket; OrderRejected when refused.
+
+        Parameters
+        ----------
+        limit_price_e9 : int, or None for a market order
+        """
+        cdef gm_order_t o
+        cdef gm_order_t* parent
+        self._check_open()
+        memset(&o, 0, sizeof(o))
+        if quantity <= 0:
+            raise ValueError(f"quantity is {quantity}, must be positive")
+        self._enter()
+        parent = gm_orders_find(self.engine.orders, parent_id)
+        if parent != NULL:
+            o = parent[0]
+        self._leave()
+        if parent == NULL:
+            raise UnknownOrder(f"no order has the id {parent_id}")
+        memset(o.client_order_id, 0, 36)
+        o.parent_id = parent_id
+        o.quantity = quantity
+        o.display_quantity = 0
+        o.limit_price_e9 = GM_NO_PRICE if limit_price_e9 is None else limit_price_e9
+        o.order_type = GM_MARKET if limit_price_e9 is None else GM_LIMIT
+        o.time_in_force = TIME_IN_FORCE_CODES[time_in_force]
+        o.flags = GM_CHILD | (GM_POST_ONLY if post_only else 0)
+        o.venue = -1 if venue is None else self.venues.number(venue)
+        tick_e9 = self.engine.instruments.rows[o.symbol].tick_e9
+        if limit_price_e9 is not None and (limit_price_e9 <= 0 or limit_price_e9 % tick_e9):
+            raise ValueError(f"limit_price_e9 is {limit_price_e9}, must be positive and on the tick of {tick_e9}")
+        return self._submit(&o, None)
+
+    def submit_rows(self, rows):
+        """Submits a batch without the GIL: a contiguous structured array of ORDER_DTYPE (see `order_rows`).
+
+        Returns
+        -------
+        (n,) int64: the order id, or minus the Reason of its refusal. Each refusal stands in the journal.
+        """
+        cdef gm_order_t* table
+        cdef gm_order_t* o
+        cdef int64_t i, n, accepted = 0
+        cdef uint64_t wrong
+        cdef int64_t[::1] out
+        cdef unsigned char[::1] raw
+        self._check_open()
+        if not isinstance(rows, np.ndarray) or rows.dtype != ORDER_DTYPE or rows.ndim != 1:
+            raise TypeError("orders is not a one-dimensional array of ORDER_DTYPE; order_rows(n) makes one")
+        n = rows.shape[0]
+        result = np.empty(n, np.int64)
+        if n == 0:
+            return result
+        copy = np.array(rows, dtype=ORDER_DTYPE, copy=True, order="C")
+        raw = copy.view(np.uint8)
+        out = result
+        table = <gm_order_t*>&raw[0]
+        for i in range(n):
+            if table[i].client_order_id[0] != 0:
+                raise ValueError(f"row {i} has a client_order_id; submit such orders one by one, they are idempotent there")
+        if gm_gate_forked(&self.gate):
+            raise EngineForked("this engine belongs to the process that made it; make one of your own after the fork")
+        with nogil:
+            gm_gate_wait(&self.gate)
+            for i in range(n):
+                o = &table[i]
+                wrong = gm_validate_row(self.engine.instruments, o, GM_MAX_ACCOUNTS, self.engine.venues.count)
+                if wrong:
+                    out[i] = gm_engine_refuse(&self.engine, o, GM_REASON_INVALID, 0, wrong, o.limit_price_e9, NULL,
+                                              gm_engine_now(&self.engine))
+                else:
+                    out[i] = gm_engine_submit(&self.engine, o)
+            gm_gate_leave(&self.gate)
+        self._after()
+        return result
+
+    def order_rows(self, Py_ssize_t count):
+        """`count` rows of ORDER_DTYPE with every default set: market DAY orders without symbol, side and quantity."""
+        rows = np.zeros(count, ORDER_DTYPE)
+        rows["symbol"] = -1
+        rows["venue"] = -1
+        rows["order_type"] = GM_MARKET
+        rows["time_in_force"] = TIME_IN_FORCE_CODES["DAY"]
+        for name in ("limit_price_e9", "stop_price_e9", "arrival_mid_e9", "reserve_price_e9"):
+            rows[name] = GM_NO_PRICE
+        return rows
+
+    # ---- requests ----
+
+    def cancel(self, int64_t order_id):
+        """Asks the venue to cancel. UnknownOrder; OrderStateError when the order is closed or a parent."""
+        self._check_open()
+        self._enter()
+        code = gm_engine_cancel(&self.engine, order_id, GM_REASON_USER)
+        self._leave()
+        self._after()
+        self._check_request(code, order_id)
+
+    def close_parent(self, int64_t order_id, expired=False, int reason=GM_REASON_ALGORITHM_DONE):
+        """Ends a parent whose children are all closed; what is left of it is released."""
+        self._enter()
+        code = gm_engine_close_parent(&self.engine, order_id, GM_EXPIRED if expired else GM_CANCELED, reason)
+        self._leave()
+        self._after()
+        self._check_request(code, order_id)
+
+    def _check_request(self, int64_t code, int64_t order_id):
+        if code >= 0:
+            return
+        reason = Reason(-code)
+        if reason is Reason.UNKNOWN_ORDER:
+            raise UnknownOrder(f"no order has the id {order_id}")
+        raise OrderStateError(f"order {order_id}: {REASON_TEXT[reason]}")
+
+    def _check_open(self):
+        if self.engine.closed:
+            raise EngineClosed("this engine has been closed")
+
+    # ---- time ----
+
+    def advance(self, until_ns=None):
+        """Lives on to `until_ns` (None: now), or to the first event somebody waits for. The time reached."""
+        cdef int64_t until, reached
+        self._enter()
+        until = gm_now(self.engine.clock) if until_ns is None else until_ns
+        with nogil:
+            reached = gm_engine_advance(&self.engine, until)
+            gm_gate_leave(&self.gate)
+        self._after()
+        return reached
+
+    def next_event_ns(self):
+        """Time of the market's next event that can concern an own order, or None."""
+        cdef int64_t t
+        self._enter()
+        t = self.engine.market.next_ns(self.engine.market)
+        self._leave()
+        return None if t == 0x7FFFFFFFFFFFFFFF else t
+
+    def touch(self, str symbol):
+        """Brings a symbol's quotes up to now."""
+        cdef int32_t s = self.venues._symbol(symbol)
+        self._enter()
+        self.engine.market.touch(self.engine.market, s, gm_engine_now(&self.engine))
+        self._leave()
+        self._after()
+
+    def quote(self, str symbol):
+        """The consolidated Quote of a symbol, now."""
+        self.touch(symbol)
+        return self.venues.quote(symbol)
+
+    # ---- what is known of orders ----
+
+    cdef Order _order(self, gm_order_t* row):
+        cdef Order order = Order.__new__(Order)
+        order.row = row[0]
+        order.names = self
+        return order
+
+    def get_order(self, int64_t order_id):
+        """The Order with that id, live or closed, from memory or from the log. UnknownOrder when there is none."""
+        cdef gm_order_t row
+        cdef gm_order_t* found
+        self._enter()
+        found = gm_orders_find(self.engine.orders, order_id)
+        if found != NULL:
+            row = found[0]
+        self._leave()
+        if found == NULL:
+            if not self._from_log(order_id, &row):
+                raise UnknownOrder(f"no order has the id {order_id}")
+        return self._order(&row)
+
+    cdef bint _from_log(self, int64_t order_id, gm_order_t* row) except *:
+        """Rebuilds a row that memory no longer holds by applying its records, and its children's, in order."""
+        cdef const unsigned char[::1] view
+        cdef int64_t offset, end, position = 0
+        cdef gm_header_t header
+        cdef gm_order_t other
+        cdef gm_report_t report
+        cdef gm_request_t request
+        cdef bint found = False
+        if order_id <= 0 or order_id >= self.engine.orders.next_id:
+            return False
+        children = set()
+        while position < self.journal.head:
+            piece = self.journal.read(position)
+            view = piece
+            offset, end = 0, len(piece)
+            while offset + 32 <= end:
+                memcpy(&header, &view[offset], sizeof(header))
+                if header.size < 32 or offset + header.size > end:
+                    break
+                if header.kind == GM_RECORD_ORDER:
+                    memcpy(&other, &view[offset + 32], sizeof(other))
+                    if other.order_id == order_id:
+                        row[0] = other
+                        found = True
+                    elif other.parent_id == order_id:
+                        children.add(other.order_id)
+                elif found and header.kind == GM_RECORD_REPORT and (header.order_id == order_id or header.order_id in children):
+                    memcpy(&report, &view[offset + 32], sizeof(report))
+                    if header.order_id == order_id:
+                        gm_engine_apply(row, &report)
+                    elif report.exec_type == GM_EXEC_TRADE:
+                        gm_order_book_fill(row, &report)
+                        row.status = GM_FILLED if row.leaves_quantity == 0 else GM_PARTIALLY_FILLED
+                        row.updated_ns = report.venue_time_ns
+                elif found and header.kind == GM_RECORD_REQUEST and header.order_id == order_id:
+                    memcpy(&request, &view[offset + 32], sizeof(request))
+                    row.updated_ns = header.time_ns
+                    row.status = request.status
+                    if request.kind == GM_REQUEST_CLOSE_PARENT:
+                        row.leaves_quantity = 0
+                        row.reason = request.reason
+                offset += header.size
+            if offset == 0:
+                break
+            position += offset
+        return found
+
+    def is_closed(self, int64_t order_id):
+        """True when the order has ended (or memory holds it no more). UnknownOrder when there never was one."""
+        cdef gm_order_t* row
+        self._enter()
+        row = gm_orders_find(self.engine.orders, order_id)
+        closed = row == NULL or gm_is_closed(row.status)
+        known = 0 < order_id < self.engine.orders.next_id
+        self._leave()
+        if not known:
+            raise UnknownOrder(f"no order has the id {order_id}")
+        return closed
+
+    def orders_array(self):
+        """A copy of the orders held in memory, by id: a structured array of ORDER_DTYPE."""
+        self._enter()
+        try:
+            return self.orders.rows()
+        finally:
+            self._leave()
+
+    def open_orders(self):
+        """The live orders, by id."""
+        cdef gm_order_t row
+        cdef const unsigned char[::1] view
+        rows = self.orders_array()
+        live = rows[rows["leaves_quantity"] > 0]
+        result = []
+        for index in range(len(live)):
+            view = live[index:index + 1].view(np.uint8)
+            memcpy(&row, &view[0], sizeof(row))
+            result.append(self._order(&row))
+        return result
+
+    def fills(self, order_id=None):
+        """Fills so far (of an order, its children included), from the log: a structured array of REPORT_DTYPE."""
+        reports = self.journal.rows(GM_RECORD_REPORT)
+        trades = reports[reports["exec_type"] == GM_EXEC_TRADE]
+        if order_id is None:
+            return trades
+        orders = self.journal.rows(GM_RECORD_ORDER)
+        ids = orders["order_id"][(orders["order_id"] == order_id) | (orders["parent_id"] == order_id)]
+        return trades[np.isin(trades["order_id"], ids)]
+
+    def add_waiter(self, int64_t order_id, future, bint closed=True):
+        """Completes `future` when the order is closed (or, with closed=False, at its next news)."""
+        if self.is_closed(order_id):
+            _complete(future)
+            return
+        self.waiters.setdefault(order_id, []).append((future, WANTS_CLOSED if closed else WANTS_NEWS))
+        self._await_flag(order_id, True)
+        if self.on_wait is not None:
+            self.on_wait()
+
+    # ---- names ----
+
+    def symbol_text(self, int number):
+        return self.instruments.symbols.text(number)
+
+    def venue_text(self, int number):
+        return self.venues.names[number]
+
+    def strategy_text(self, int number):
+        return self.reader.strategies.text(number) if number else None
+
+    def algorithm_text(self, int number):
+        return self.reader.algorithms.text(number) if number else None
+
+    def tag_text(self, int number):
+        return self.reader.tags.text(number) if number else None
+
+    def statistics(self):
+        """Counters since the start, by name."""
+        cdef gm_engine_t* e = &self.engine
+        return {
+            "accepted": e.accepted, "refused": e.refused, "fills": e.fills, "open": self.orders.live,
+            "illegal_transitions": self.orders.illegal_transitions, "unknown_reports": e.unknown_reports,
+            "late_fills": e.late_fills, "overfills": e.overfills, "journal_records": self.journal.records,
+            "journal_lost": self.journal.log.lost, "market_messages": self.market.messages,
+        }
+
+    def close(self):
+        """Takes no more orders; what is logged is written out. Closing twice is allowed."""
+        self._enter()
+        self.engine.closed = 1
+        code = gm_journal_drain(&self.journal.log)
+        self._leave()
+        self._after()
+        if code != 0:
+            self.journal.flush()
+
+    @property
+    def closed(self):
+        return bool(self.engine.closed)
+
+
+cdef bytes _terms(gm_order_t* o):
+    """What makes two submissions of one client_order_id the same: every field that the caller gave."""
+    return repr((o.symbol, o.side, o.quantity, o.order_type, o.limit_price_e9, o.stop_price_e9, o.time_in_force,
+                 o.display_quantity, o.urgency, o.strategy, o.account, o.tag, o.flags, o.algorithm)).encode()
+
+
+def _complete(future):
+    if future.done():
+        return
+    loop = future.get_loop()
+    try:
+        running = asyncio.get_running_loop()
+    except RuntimeError:
+        running = None
+    if running is loop:
+        future.set_result(None)
+    elif not loop.is_closed():
+        loop.call_soon_threadsafe(_complete_here, future)
+
+
+def _complete_here(future):
+    if not future.done():
+        future.set_result(None)
+
+
+def _figure(double value, unit):
+    if unit == "money":
+        return f"{value:,.2f}"
+    if unit == "fraction":
+        return f"{value:.2%}"
+    return f"{value:,.0f}"
+
+
+cdef class Ticket:
+    """What a submission gives back: await it for the order id, or ask it for more. It may also be dropped."""
+
+    def __await__(self):
+        return self.order_id
+        yield
+
+    # A coroutine's face over one private iterator, so that create_task and TaskGroup take a ticket.
+    def send(self, value):
+        if self.iterator is None:
+            self.iterator = self.__await__()
+        try:
+            return self.iterator.send(value)
+        except StopIteration:
+            raise StopIteration(self.order_id) from None
+
+    def throw(self, *error):
+        if self.iterator is None:
+            self.iterator = self.__await__()
+        return self.iterator.throw(*error)
+
+    def close(self):
+        self.iterator = iter(())
+
+    @property
+    def order(self):
+        """The Order as it stands now."""
+        return self.core.get_order(self.order_id)
+
+    @property
+    def status(self):
+        """The order's OrderStatus now."""
+        return self.core.get_order(self.order_id).status
+
+    async def done(self):
+        """Waits until the order has ended; the Order."""
+        if not self.core.is_closed(self.order_id):
+            future = asyncio.get_running_loop().create_future()
+            self.core.add_waiter(self.order_id, future)
+            await future
+        return self.core.get_order(self.order_id)
+
+    async def filled(self):
+        """Waits until the order is filled; the Order. OrderStateError when it ends with a rest."""
+        order = await self.done()
+        if order.leaves_quantity or order.filled_quantity < order.quantity:
+            raise OrderStateError(f"order {self.order_id} ended {order.status} with {order.filled_quantity} of "
+                                  f"{order.quantity} filled: {order.reason_text}")
+        return order
+
+    def __int__(self):
+        return self.order_id
+
+    __index__ = __int__
+
+    def __repr__(self):
+        return f"Ticket({self.order_id})"
+
+
+cdef class OrderGate:
+    """The order path as methods, without a Python frame between the caller and the core; OrderManager derives from it."""
+
+    def __cinit__(self, *args, **kwargs):
+        self.core = None
+
+    cpdef _bind(self, Core core):
+        self.core = core
+
+    def submit_order(self, order):
+        """Validates, risk-checks, routes, journals and hands over an order; all of it when called.
+
+        Parameters
+        ----------
+        order : mapping with symbol, side, quantity, order_type; optional limit_price, time_in_force (DAY), display_quantity,
+            urgency, strategy, account, tags, client_order_id, post_only
+
+        Returns
+        -------
+        Ticket : `await` it for the order id; `.status`, `.order`, `await .done()`, `await .filled()`
+
+        Raises
+        ------
+        OrderValidationError  a field is wrong: `.errors` names each
+        RiskLimitBreached     a check failed: `.failed_checks` names each
+        OrderRejected         no venue, no quote, no capacity: `.reason`
+        """
+        cdef gm_order_t o
+        cdef Core core = self.core
+        cdef dict errors
+        if core.engine.closed:
+            core._check_open()
+        errors = core.reader.read(order, &o)
+        if errors is not None:
+            core._refuse_fields(&o, errors)
+        return core._submit(&o, order)
+
+    def submit_orders(self, orders):
+        """A batch through the same path, without the GIL: see Core.submit_rows."""
+        return self.core.submit_rows(orders)

@@ -1,0 +1,420 @@
+# cython: language_level=3
+"""Reads an order as a strategy writes it, a mapping, into a row of the core; or says, field by field, what is wrong.
+
+Nothing is coerced in silence: a float price must be the double nearest to a price on the tick; a quantity is a whole
+number of steps; text, booleans, NaN and infinities are not numbers.
+"""
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+
+from cpython.dict cimport PyDict_GetItemWithError
+from cpython.object cimport PyObject
+from libc.math cimport fabs, isfinite, llround
+from libc.stdint cimport int32_t, int64_t
+from libc.string cimport memcpy, memset
+
+from grandmodel.execution._core.instruments cimport GM_MAX_PRICE_E9, GM_MAX_QUANTITY, Instruments, Names
+from grandmodel.execution._core.portfolio cimport GM_MAX_ACCOUNTS
+from grandmodel.execution._core.records cimport (
+    GM_CLIENT_ORDER_ID_LENGTH, GM_DAY, GM_ICEBERG, GM_LIMIT, GM_MARKET, GM_NAME_LENGTH, GM_NAME_STRATEGY, GM_NAME_TAG, GM_NO_PRICE, GM_POST_ONLY,
+    gm_order_t,
+)
+from grandmodel.execution._core.values import ORDER_TYPE_CODES, SIDE_CODES, TIME_IN_FORCE_CODES, URGENCY_CODES
+
+#: The fields of an order, in the order of the bits of a refusal's failed_fields.
+FIELDS = (
+    "symbol", "side", "quantity", "order_type", "limit_price", "stop_price", "time_in_force", "display_quantity", "urgency",
+    "strategy", "account", "tags", "client_order_id", "post_only", "order",
+)
+
+cdef dict SIDE_TABLE = dict(SIDE_CODES)
+cdef dict TYPE_TABLE = dict(ORDER_TYPE_CODES)
+cdef dict TIF_TABLE = dict(TIME_IN_FORCE_CODES)
+cdef dict URGENCY_TABLE = dict(URGENCY_CODES)
+cdef double E9 = 1e9
+
+
+def _decimal(int64_t e9):
+    """1e-9 units as shortest decimal text."""
+    return format((Decimal(e9) / 1_000_000_000).normalize(), "f")
+
+
+def _off_grid(value, exact, int64_t grid, str what):
+    low = int(exact // grid) * grid
+    near = [_decimal(each) for each in (low, low + grid) if each > 0]
+    return f"is {value!r}, must be on the {what} of {_decimal(grid)}; nearest: {' and '.join(near)}"
+
+
+cdef object read_price(object value, int64_t tick_e9, int64_t* price_e9):
+    """A price as float, Decimal, str or int into 1e-9 units. None, or what is wrong."""
+    cdef double x, scaled
+    cdef int64_t ticks, price
+    if type(value) is float or isinstance(value, float):
+        x = value
+        if not isfinite(x):
+            return f"is {value!r}, must be a finite number"
+        if x <= 0.0:
+            return f"is {value!r}, must be positive"
+        scaled = x * E9
+        if scaled >= <double>GM_MAX_PRICE_E9:
+            return f"is {value!r}, must be below {_decimal(GM_MAX_PRICE_E9)}"
+        ticks = llround(scaled / <double>tick_e9)
+        price = ticks * tick_e9
+        if ticks <= 0 or <double>price / E9 != x:
+            return _off_grid(value, Decimal(x) * 1_000_000_000, tick_e9, "tick")
+        price_e9[0] = price
+        return None
+    if isinstance(value, bool):
+        return f"is {value!r}, must be a number"
+    if isinstance(value, str):
+        try:
+            exact = Decimal(value)
+        except InvalidOperation:
+            return f"is {value!r}, must be a number"
+    elif isinstance(value, Decimal):
+        exact = value
+    else:
+        try:
+            exact = Decimal(value.__index__())
+        except AttributeError:
+            return f"is {value!r}, must be a float, Decimal, str or int"
+    if not exact.is_finite():
+        return f"is {value!r}, must be a finite number"
+    if exact <= 0:
+        return f"is {value!r}, must be positive"
+    if exact >= Decimal(GM_MAX_PRICE_E9) / 1_000_000_000:
+        return f"is {value!r}, must be below {_decimal(GM_MAX_PRICE_E9)}"
+    exact *= 1_000_000_000
+    if exact % tick_e9 != 0:
+        return _off_grid(value, exact, tick_e9, "tick")
+    price_e9[0] = int(exact)
+    return None
+
+
+cdef object read_quantity(object value, int64_t step_e9, int64_t* steps):
+    """A quantity in units, as int, Decimal or float, into steps. None, or what is wrong."""
+    cdef double x
+    cdef int64_t count
+    if type(value) is int:
+        exact = value
+        if exact > 0 and exact <= GM_MAX_QUANTITY and step_e9 == 1_000_000_000:
+            steps[0] = exact
+            return None
+    elif isinstance(value, bool) or isinstance(value, (str, bytes)):
+        return f"is {value!r}, must be a positive number"
+    elif isinstance(value, float):
+        x = value
+        if not isfinite(x):
+            return f"is {value!r}, must be a finite number"
+        if x <= 0.0:
+            return f"is {value!r}, must be positive"
+        if x * (E9 / <double>step_e9) > <double>GM_MAX_QUANTITY:
+            return f"is {value!r}, must be at most {GM_MAX_QUANTITY} steps"
+        count = llround(x * (E9 / <double>step_e9))
+        if count <= 0 or fabs(<double>count * (<double>step_e9 / E9) - x) > 1e-15 * x:
+            return _off_grid(value, Decimal(x) * 1_000_000_000, step_e9, "quantity step")
+        steps[0] = count
+        return None
+    elif isinstance(value, Decimal):
+        if not value.is_finite():
+            return f"is {value!r}, must be a finite number"
+        exact = value
+    else:
+        try:
+            exact = value.__index__()
+        except (AttributeError, TypeError):
+            return f"is {value!r}, must be an int, Decimal or float"
+    if exact <= 0:
+        return f"is {value!r}, must be positive"
+    scaled = Decimal(exact) * 1_000_000_000
+    if scaled / step_e9 > GM_MAX_QUANTITY:
+        return f"is {value!r}, must be at most {GM_MAX_QUANTITY} steps"
+    if scaled % step_e9 != 0:
+        return _off_grid(value, scaled, step_e9, "quantity step")
+    steps[0] = int(scaled // step_e9)
+    return None
+
+
+def price_to_e9(value, int64_t tick_e9=1):
+    """A price as integer 1e-9 units, on the grid of `tick_e9`. ValueError says what is wrong with it."""
+    cdef int64_t out = 0
+    if tick_e9 <= 0:
+        raise ValueError(f"tick_e9 is {tick_e9}, must be positive")
+    wrong = read_price(value, tick_e9, &out)
+    if wrong is not None:
+        raise ValueError(f"price {wrong}")
+    return out
+
+
+def quantity_to_steps(value, int64_t step_e9=1_000_000_000):
+    """A quantity in units as a whole number of steps. ValueError says what is wrong with it."""
+    cdef int64_t out = 0
+    if step_e9 <= 0:
+        raise ValueError(f"step_e9 is {step_e9}, must be positive")
+    wrong = read_quantity(value, step_e9, &out)
+    if wrong is not None:
+        raise ValueError(f"quantity {wrong}")
+    return out
+
+
+def _choices(value, table):
+    from difflib import get_close_matches
+
+    if not isinstance(value, str):
+        return f"is {value!r}, must be one of {', '.join(table)}"
+    near = [name for name in table if name.lower() == value.lower()] or get_close_matches(value, table, 1)
+    return f"is {value!r}, must be one of {', '.join(table)}" + (f"; did you mean {near[0]!r}?" if near else "")
+
+
+cdef inline PyObject* _get(dict order, str key) except? NULL:
+    return PyDict_GetItemWithError(order, key)
+
+
+cdef dict _note(dict errors, str field, str message):
+    if errors is None:
+        errors = {}
+    errors.setdefault(field, []).append(message)
+    return errors
+
+
+cdef tuple _read_name(dict errors, str field, object value):
+    """A strategy or tag: printable text of up to 72 bytes, or None."""
+    if value is None:
+        return errors, None
+    if not isinstance(value, str):
+        return _note(errors, field, f"is {value!r}, must be a str"), None
+    if not value or not value.isprintable() or len(value.encode("utf-8", "surrogatepass")) > GM_NAME_LENGTH:
+        return _note(errors, field, f"is {value!r}, must be 1 to {GM_NAME_LENGTH} bytes of printable text"), None
+    return errors, str(value)
+
+
+cdef dict _read_client_order_id(dict errors, object value, gm_order_t* o):
+    if not isinstance(value, str) or not 1 <= len(value) <= GM_CLIENT_ORDER_ID_LENGTH or not value.isascii() or not value.isprintable():
+        return _note(errors, "client_order_id", f"is {value!r}, must be 1 to {GM_CLIENT_ORDER_ID_LENGTH} printable ASCII characters")
+    raw = value.encode("ascii")
+    memcpy(o.client_order_id, <const char*>raw, len(raw))
+    return errors
+
+
+def _unknown_keys(errors, order):
+    from difflib import get_close_matches
+
+    known = FIELDS[:-1]
+    for key in order:
+        if key not in known:
+            near = get_close_matches(key, known, 1) if isinstance(key, str) else []
+            errors = _note(errors, key if isinstance(key, str) else repr(key),
+                           "is not a key of an order" + (f"; did you mean {near[0]!r}?" if near else ""))
+    return errors
+
+
+cdef class OrderReader:
+    """Reads mappings into order rows. Strategies, algorithms and tags get their numbers on first sight."""
+
+    def __cinit__(self, Instruments instruments not None, new_name=None):
+        self.instruments = instruments
+        self.strategies = Names("strategy", 1)
+        self.algorithms = Names("algorithm", 1)
+        self.tags = Names("tag", 1)
+        self.new_name = new_name
+
+    cdef int32_t _named(self, Names names, int kind, str text) except -1:
+        cdef int32_t number
+        if text in names:
+            return names.number(text)
+        number = names.number(text)
+        if self.new_name is not None:
+            self.new_name(kind, number, text)
+        return number
+
+    cdef dict read(self, object given, gm_order_t* o):
+        """Fills `o`; returns None, or {field: [messages]}. The names of a wrong order are not interned."""
+        cdef dict order, errors = None
+        cdef PyObject* item
+        cdef Py_ssize_t seen = 0
+        cdef int64_t tick_e9 = 1, step_e9 = 1_000_000_000
+        cdef object wrong, value
+        cdef str strategy = None, tags = None
+
+        memset(o, 0, sizeof(gm_order_t))
+        o.limit_price_e9 = GM_NO_PRICE
+        o.stop_price_e9 = GM_NO_PRICE
+        o.arrival_mid_e9 = GM_NO_PRICE
+        o.symbol = -1
+        o.venue = -1
+        o.time_in_force = GM_DAY
+        if type(given) is dict:
+            order = <dict>given
+        elif isinstance(given, Mapping):
+            order = dict(given)
+        else:
+            return {"order": [f"is {type(given).__name__}, must be a mapping such as {{'symbol': 'AAPL', ...}}"]}
+
+        item = _get(order, "symbol")
+        if item == NULL:
+            errors = _note(errors, "symbol", "is missing")
+        else:
+            seen += 1
+            value = <object>item
+            number = self.instruments.symbols.numbers.get(value) if isinstance(value, str) else None
+            if number is None:
+                errors = _note(errors, "symbol", self._unknown_symbol(value))
+            else:
+                o.symbol = number
+                tick_e9 = self.instruments.table.rows[o.symbol].tick_e9
+                step_e9 = self.instruments.table.rows[o.symbol].step_e9
+
+        item = _get(order, "side")
+        if item == NULL:
+            errors = _note(errors, "side", "is missing")
+        else:
+            seen += 1
+            value = <object>item
+            code = SIDE_TABLE.get(value) if isinstance(value, str) else None
+            if code is None:
+                errors = _note(errors, "side", _choices(value, SIDE_TABLE))
+            else:
+                o.side = code
+
+        item = _get(order, "quantity")
+        if item == NULL:
+            errors = _note(errors, "quantity", "is missing")
+        else:
+            seen += 1
+            wrong = read_quantity(<object>item, step_e9, &o.quantity)
+            if wrong is not None:
+                errors = _note(errors, "quantity", wrong)
+
+        item = _get(order, "order_type")
+        if item == NULL:
+            errors = _note(errors, "order_type", "is missing")
+        else:
+            seen += 1
+            value = <object>item
+            code = TYPE_TABLE.get(value) if isinstance(value, str) else None
+            if code is None:
+                errors = _note(errors, "order_type", _choices(value, TYPE_TABLE))
+            else:
+                o.order_type = code
+                if not gm_supports_type(o.order_type):
+                    errors = _note(errors, "order_type", f"is {value!r}, which no venue of this engine executes; there are market, limit and iceberg")
+
+        item = _get(order, "limit_price")
+        if item != NULL:
+            seen += 1
+            value = <object>item
+            if value is None:
+                item = NULL
+            elif o.order_type == GM_MARKET:
+                errors = _note(errors, "limit_price", f"is {value!r}, but a market order has none")
+            else:
+                wrong = read_price(value, tick_e9, &o.limit_price_e9)
+                if wrong is not None:
+                    errors = _note(errors, "limit_price", wrong)
+        if item == NULL and (o.order_type == GM_LIMIT or o.order_type == GM_ICEBERG):
+            errors = _note(errors, "limit_price", "is missing: a limit order needs one")
+
+        item = _get(order, "stop_price")
+        if item != NULL:
+            seen += 1
+            value = <object>item
+            if value is not None:
+                wrong = read_price(value, tick_e9, &o.stop_price_e9)
+                if wrong is not None:
+                    errors = _note(errors, "stop_price", wrong)
+                elif o.order_type and gm_supports_type(o.order_type):
+                    errors = _note(errors, "stop_price", f"is {value!r}, but only stop orders have one")
+
+        item = _get(order, "time_in_force")
+        if item != NULL:
+            seen += 1
+            value = <object>item
+            code = TIF_TABLE.get(value) if isinstance(value, str) else None
+            if code is None:
+                errors = _note(errors, "time_in_force", _choices(value, TIF_TABLE))
+            else:
+                o.time_in_force = code
+                if not gm_supports_time_in_force(o.time_in_force):
+                    errors = _note(errors, "time_in_force", f"is {value!r}, which no venue of this engine executes; there are DAY, GTC, IOC and FOK")
+
+        item = _get(order, "display_quantity")
+        if item != NULL:
+            seen += 1
+            value = <object>item
+            if value is None:
+                item = NULL
+            elif o.order_type and o.order_type != GM_ICEBERG:
+                errors = _note(errors, "display_quantity", f"is {value!r}, but only an iceberg order has one")
+            else:
+                wrong = read_quantity(value, step_e9, &o.display_quantity)
+                if wrong is not None:
+                    errors = _note(errors, "display_quantity", wrong)
+                elif o.display_quantity > o.quantity > 0:
+                    errors = _note(errors, "display_quantity", f"is {value!r}, must be at most the quantity")
+        if item == NULL and o.order_type == GM_ICEBERG:
+            errors = _note(errors, "display_quantity", "is missing: an iceberg order needs one")
+
+        if seen != len(order):              # the rarer keys, and keys that nobody knows
+            item = _get(order, "strategy")
+            if item != NULL:
+                seen += 1
+                errors, strategy = _read_name(errors, "strategy", <object>item)
+            item = _get(order, "tags")
+            if item != NULL:
+                seen += 1
+                value = <object>item
+                if isinstance(value, (list, tuple)) and all(isinstance(each, str) for each in value):
+                    value = ",".join(value) or None
+                errors, tags = _read_name(errors, "tags", value)
+            item = _get(order, "urgency")
+            if item != NULL:
+                seen += 1
+                value = <object>item
+                if value is not None:
+                    code = URGENCY_TABLE.get(value) if isinstance(value, str) else None
+                    if code is None:
+                        errors = _note(errors, "urgency", _choices(value, URGENCY_TABLE))
+                    else:
+                        o.urgency = code
+            item = _get(order, "account")
+            if item != NULL:
+                seen += 1
+                value = <object>item
+                if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < GM_MAX_ACCOUNTS:
+                    errors = _note(errors, "account", f"is {value!r}, must be an int from 0 to {GM_MAX_ACCOUNTS - 1}")
+                else:
+                    o.account = value
+            item = _get(order, "client_order_id")
+            if item != NULL:
+                seen += 1
+                value = <object>item
+                if value is not None:
+                    errors = _read_client_order_id(errors, value, o)
+            item = _get(order, "post_only")
+            if item != NULL:
+                seen += 1
+                value = <object>item
+                if value is not True and value is not False:
+                    errors = _note(errors, "post_only", f"is {value!r}, must be True or False")
+                elif value is True and o.order_type == GM_MARKET:
+                    errors = _note(errors, "post_only", "is True, but a market order cannot be")
+                elif value is True:
+                    o.flags |= GM_POST_ONLY
+            if seen != len(order):
+                errors = _unknown_keys(errors, order)
+        if errors is not None:
+            return errors
+        if strategy is not None:
+            o.strategy = self._named(self.strategies, GM_NAME_STRATEGY, strategy)
+        if tags is not None:
+            o.tag = self._named(self.tags, GM_NAME_TAG, tags)
+        return None
+
+    def _unknown_symbol(self, value):
+        from difflib import get_close_matches
+
+        if not isinstance(value, str):
+            return f"is {value!r}, must be a str"
+        near = get_close_matches(value.upper(), list(self.instruments.symbols), 3, 0.4)
+        hint = f"; nearest: {', '.join(near)}" if near else ""
+        return f"is {value!r}, which is not known{hint}. Add it under `instruments:` in the configuration"
