@@ -1055,7 +1055,7 @@ def dark_allocation(quantity, tails):
 
     Source: as `product_limit`; the greedy allocation is optimal because the tails do not rise.
     """
-    cdef int64_t q = int_argument(quantity, "quantity", 1, _SLICES_MAX), _unit
+    cdef int64_t q = int_argument(quantity, "quantity", 1, _SLICES_MAX), left
     if isinstance(tails, (str, bytes)) or not hasattr(type(tails), "__len__"):
         raise TypeError(f"tails is {value_text(tails)}, must be a sequence of arrays, one a venue")
     cdef Py_ssize_t i, s, best, venues = len(tails)
@@ -1079,8 +1079,9 @@ def dark_allocation(quantity, tails):
     out = np.zeros(venues, np.int64)
     cdef int64_t[::1] given = out
     cdef double chance, highest
+    left = q
     with nogil:
-        for _unit in range(q):
+        while left > 0:
             highest = 0.0
             best = -1
             for i in range(venues):
@@ -1092,4 +1093,5 @@ def dark_allocation(quantity, tails):
             if best < 0:
                 break
             given[best] += 1
+            left -= 1
     return out
