@@ -12,13 +12,13 @@ Quantities are integers up to 2**62. Volatility and impact of the cost models ma
 quantity, time); nothing is annualised here.
 """
 cimport cython
-from libc.math cimport INFINITY, M_LN2, NAN, fabs, floor, fmin, isfinite, sinh, sqrt
+from libc.math cimport INFINITY, M_LN2, NAN, exp, expm1, fabs, floor, fmin, isfinite, pow, sinh, sqrt
 from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint64_t
 
 import numpy as np
 
 from grandmodel.execution._core.arguments cimport (
-    float_array, int_argument, nonnegative_argument, number_argument, positive_argument, same_length,
+    float_array, int_argument, int_array, nonnegative_argument, number_argument, positive_argument, same_length,
     share_argument, value_text,
 )
 from grandmodel.execution._core.schedule cimport (
@@ -736,4 +736,362 @@ def is_trajectory(quantity, kappa_T, points, lot=1):
                 view[i] = 0
             else:
                 view[i] = q - gm_schedule_share_target(q, 1.0 - gm_schedule_is_share(kt, at[i]), step)
+    return out
+
+
+# ---- Almgren 2003: power-law impact ----------------------------------------------------------------------------------
+
+@cython.final
+cdef class PowerLawTrajectory:
+    """The optimal trajectory under power-law impact without a deadline; made by :func:`almgren_power_law`.
+
+    ``characteristic_time`` is T*; ``expected_cost``, ``variance`` and ``standard_deviation`` are those of the whole
+    trajectory; ``duration`` is when it ends (inf for an exponent up to 1).
+    """
+    cdef readonly double quantity, volatility, risk_aversion, eta, exponent
+    cdef readonly double characteristic_time, expected_cost, variance, duration
+
+    def __init__(self):
+        raise TypeError("PowerLawTrajectory is made by almgren_power_law()")
+
+    @property
+    def standard_deviation(self):
+        """sqrt of the variance."""
+        return sqrt(self.variance)
+
+    def holdings(self, times):
+        """(m,) float64, what is still held at (m,) float times >= 0."""
+        array = float_array(times, "times")
+        out = np.empty(array.shape[0], np.float64)
+        cdef const double[::1] at = array
+        cdef double[::1] view = out
+        cdef double base, k = self.exponent
+        cdef Py_ssize_t i
+        for i in range(at.shape[0]):
+            if not isfinite(at[i]) or at[i] < 0.0:
+                raise ValueError(f"times[{i}] is {at[i]}, must be finite and >= 0")
+            if k == 1.0:
+                view[i] = self.quantity * exp(-at[i] / self.characteristic_time)
+            else:
+                base = 1.0 + (1.0 - k) / (1.0 + k) * at[i] / self.characteristic_time
+                view[i] = self.quantity * pow(base, -(1.0 + k) / (1.0 - k)) if base > 0.0 else 0.0
+        return out
+
+    def __repr__(self):
+        return (f"PowerLawTrajectory(characteristic_time={self.characteristic_time!r}, "
+                f"expected_cost={self.expected_cost!r})")
+
+
+def almgren_power_law(quantity, volatility, risk_aversion, eta, exponent):
+    """Optimal trajectory for temporary impact ``h(v) = eta v^k``, no permanent impact, no deadline.
+
+    ``T* = [k eta X^(k-1) / (lambda sigma^2)]^(1/(k+1))``; ``E = (k+1)/(3k+1) eta X^(k+1) / T*^k``;
+    ``V = (k+1)/(3k+1) sigma^2 T* X^2``; ``x = X [1 + (1-k)/(1+k) t/T*]^(-(1+k)/(1-k))``, ``X exp(-t/T*)`` at k = 1.
+
+    Parameters
+    ----------
+    quantity : float > 0. volatility : float > 0, price per square root of the unit of time.
+    risk_aversion : float > 0, per unit of money. eta : float > 0, h_ref / v_ref^k. exponent : float > 0, k.
+
+    Returns
+    -------
+    PowerLawTrajectory
+
+    Raises
+    ------
+    TypeError   if an argument is not a number. ValueError if it is not positive.
+
+    Source: Almgren, Optimal execution with nonlinear impact functions and trading-enhanced risk, 2003.
+    """
+    cdef PowerLawTrajectory r = PowerLawTrajectory.__new__(PowerLawTrajectory)
+    cdef double x = positive_argument(quantity, "quantity"), sigma = positive_argument(volatility, "volatility")
+    cdef double lam = positive_argument(risk_aversion, "risk_aversion"), h = positive_argument(eta, "eta")
+    cdef double k = positive_argument(exponent, "exponent"), t
+    t = pow(k * h * pow(x, k - 1.0) / (lam * sigma * sigma), 1.0 / (k + 1.0))
+    r.quantity, r.volatility, r.risk_aversion, r.eta, r.exponent = x, sigma, lam, h, k
+    r.characteristic_time = t
+    r.expected_cost = (k + 1.0) / (3.0 * k + 1.0) * h * pow(x, k + 1.0) / pow(t, k)
+    r.variance = (k + 1.0) / (3.0 * k + 1.0) * sigma * sigma * t * x * x
+    r.duration = (k + 1.0) / (k - 1.0) * t if k > 1.0 else INFINITY
+    if not (isfinite(t) and t > 0.0 and isfinite(r.expected_cost) and isfinite(r.variance)):
+        raise ValueError("the characteristic time or cost of these arguments is not a positive, finite float")
+    return r
+
+
+# ---- Obizhaeva-Wang: a book that refills -----------------------------------------------------------------------------
+
+@cython.final
+cdef class ObizhaevaWang:
+    """The optimal schedule against a book that refills; made by :func:`obizhaeva_wang`.
+
+    ``end_trade`` is the first and the last of the N + 1 trades, ``interior_trade`` each between them,
+    ``expected_cost`` the cost above the fundamental price. ``continuous_*``: the limit of many trades: a block at
+    either end, a rate between them, the cost.
+    """
+    cdef readonly double quantity, horizon, end_trade, interior_trade, expected_cost
+    cdef readonly double continuous_end, continuous_rate, continuous_cost
+    cdef readonly int64_t intervals
+
+    def __init__(self):
+        raise TypeError("ObizhaevaWang is made by obizhaeva_wang()")
+
+    @property
+    def trades(self):
+        """(N + 1,) float64, at the times 0, T / N, ..., T."""
+        out = np.full(self.intervals + 1, self.interior_trade)
+        out[0] = out[self.intervals] = self.end_trade
+        return out
+
+    def __repr__(self):
+        return f"ObizhaevaWang(end_trade={self.end_trade!r}, interior_trade={self.interior_trade!r})"
+
+
+def obizhaeva_wang(quantity, horizon, intervals, depth, permanent, resilience):
+    """Least expected cost against a block-shaped book that refills exponentially, for a risk-neutral trader.
+
+    With kappa = 1 / depth - permanent and a = exp(-resilience T / N): ends ``X / (2 + (N - 1)(1 - a))``, interior
+    ``(1 - a)`` times that; cost ``permanent X^2 / 2 + kappa X^2 (1 + a) / (2 (2 + (N - 1)(1 - a)))``.
+
+    Parameters
+    ----------
+    quantity : float > 0. horizon : float > 0. intervals : int in [1, 10**7]; N + 1 trades.
+    depth : float > 0, quantity per unit of price. permanent : float in [0, 1 / depth], price per quantity.
+    resilience : float > 0, rate of refilling per unit of time.
+
+    Returns
+    -------
+    ObizhaevaWang
+
+    Raises
+    ------
+    TypeError   if an argument is not a number. ValueError if it is out of range.
+
+    Source: Obizhaeva and Wang, Optimal trading strategy and supply/demand dynamics, J. Financial Markets 16, 2013.
+    """
+    cdef ObizhaevaWang r = ObizhaevaWang.__new__(ObizhaevaWang)
+    cdef double x = positive_argument(quantity, "quantity"), t = positive_argument(horizon, "horizon")
+    cdef int64_t n = int_argument(intervals, "intervals", 1, _SLICES_MAX)
+    cdef double q = positive_argument(depth, "depth"), lam = nonnegative_argument(permanent, "permanent")
+    cdef double rho = positive_argument(resilience, "resilience"), kappa = 1.0 / q - lam, gone, weight
+    if kappa < 0.0:
+        raise ValueError(f"permanent is {value_text(permanent)}, must be at most 1 / depth, {1.0 / q}")
+    gone = -expm1(-rho * t / <double>n)             # 1 - a
+    weight = 2.0 + <double>(n - 1) * gone
+    r.quantity, r.horizon, r.intervals = x, t, n
+    r.end_trade = x / weight
+    r.interior_trade = r.end_trade * gone
+    r.expected_cost = lam * x * x / 2.0 + kappa * x * x * (2.0 - gone) / (2.0 * weight)
+    r.continuous_end = x / (rho * t + 2.0)
+    r.continuous_rate = rho * r.continuous_end
+    r.continuous_cost = lam * x * x / 2.0 + kappa * x * r.continuous_end
+    return r
+
+
+# ---- Cartea-Jaimungal: running and terminal penalty ------------------------------------------------------------------
+
+@cython.final
+cdef class CarteaJaimungal:
+    """The optimal liquidation with inventory penalties; made by :func:`cartea_jaimungal`."""
+    cdef readonly double quantity, horizon, temporary, running, terminal, permanent
+    cdef double _a, _g, _all
+
+    def __init__(self):
+        raise TypeError("CarteaJaimungal is made by cartea_jaimungal()")
+
+    @property
+    def rate(self):
+        """g = sqrt(running / temporary), per unit of time."""
+        return self._g
+
+    @property
+    def zeta(self):
+        """(alpha - b/2 + sqrt(k phi)) / (alpha - b/2 - sqrt(k phi)); inf where the denominator is 0."""
+        cdef double s = self.temporary * self._g
+        return (self._a + s) / (self._a - s) if self._a != s else INFINITY
+
+    cdef double _shape(self, double left) noexcept nogil:
+        """[a sinh(g u) / g + k cosh(g u)] e^(-g u): proportional to f(T - u), safe for a large and for no g."""
+        cdef double falls = expm1(-2.0 * self._g * left)
+        cdef double arm = left if self._g == 0.0 else -falls / (2.0 * self._g)
+        return self._a * arm + self.temporary * (2.0 + falls) / 2.0
+
+    cdef double _holding(self, double t) noexcept nogil:
+        return self.quantity * exp(-self._g * t) * self._shape(self.horizon - t) / self._all
+
+    cdef double _speed(self, double t) noexcept nogil:
+        cdef double falls = expm1(-2.0 * self._g * (self.horizon - t))
+        cdef double slope = self._a * (2.0 + falls) / 2.0 - self.temporary * self._g * falls / 2.0
+        return self.quantity * exp(-self._g * t) * slope / self._all
+
+    cdef object _at(self, object times, bint speed):
+        array = float_array(times, "times")
+        out = np.empty(array.shape[0], np.float64)
+        cdef const double[::1] at = array
+        cdef double[::1] view = out
+        cdef Py_ssize_t i
+        for i in range(at.shape[0]):
+            if not (0.0 <= at[i] <= self.horizon):
+                raise ValueError(f"times[{i}] is {at[i]}, must be within [0, {self.horizon}]")
+            view[i] = self._speed(at[i]) if speed else self._holding(at[i])
+        return out
+
+    def holdings(self, times):
+        """(m,) float64, Q_t at (m,) float times in [0, T]; what is left at T pays the terminal penalty."""
+        return self._at(times, False)
+
+    def speeds(self, times):
+        """(m,) float64, -dQ/dt at (m,) float times in [0, T]."""
+        return self._at(times, True)
+
+    def __repr__(self):
+        return f"CarteaJaimungal(rate={self.rate!r}, zeta={self.zeta!r})"
+
+
+def cartea_jaimungal(quantity, horizon, temporary, running, terminal, permanent=0.0):
+    """Liquidation that minimises ``E[k v^2 + phi Q^2 over time + alpha Q_T^2]``.
+
+    ``Q_t = N f(t) / f(0)``, ``f(t) = zeta e^(g (T-t)) - e^(-g (T-t))``, ``g = sqrt(phi / k)``.
+
+    Parameters
+    ----------
+    quantity : float > 0, N. horizon : float > 0, T. temporary : float > 0, k. running : float >= 0, phi.
+    terminal : float >= permanent / 2, alpha. permanent : float >= 0, b.
+
+    Returns
+    -------
+    CarteaJaimungal
+
+    Raises
+    ------
+    TypeError   if an argument is not a number. ValueError if it is out of range.
+
+    Source: Cartea, Jaimungal and Penalva, Algorithmic and High-Frequency Trading, 2015, chapter 6.
+    """
+    cdef CarteaJaimungal r = CarteaJaimungal.__new__(CarteaJaimungal)
+    r.quantity, r.horizon = positive_argument(quantity, "quantity"), positive_argument(horizon, "horizon")
+    r.temporary, r.running = positive_argument(temporary, "temporary"), nonnegative_argument(running, "running")
+    r.terminal, r.permanent = nonnegative_argument(terminal, "terminal"), nonnegative_argument(permanent, "permanent")
+    r._a = r.terminal - r.permanent / 2.0
+    if r._a < 0.0:
+        raise ValueError(f"terminal is {value_text(terminal)}, must be at least permanent / 2, {r.permanent / 2.0}")
+    r._g = sqrt(r.running / r.temporary)
+    r._all = r._shape(r.horizon)
+    if not (isfinite(r._g) and isfinite(r._all) and r._all > 0.0):
+        raise ValueError("the shape of the trajectory for these arguments is not a positive, finite float")
+    return r
+
+
+# ---- dark pools: how much is there -----------------------------------------------------------------------------------
+
+def product_limit(sent, filled):
+    """Estimate how much hidden liquidity a venue has, from what was sent there and what was filled.
+
+    A partial fill shows the liquidity; a full fill only says that there was at least as much (it is censored, and
+    leaves the risk set before its own size): ``N_s = #{filled >= s, sent > s}``, ``D_s = #{filled = s, sent > s}``,
+    ``T(s) = prod_(j < s) (1 - D_j / N_j)``.
+
+    Parameters
+    ----------
+    sent : (m,) int >= 1. filled : (m,) int in [0, sent].
+
+    Returns
+    -------
+    (S + 1,) float64: T(s) = P(liquidity >= s) for s = 0 ... S, S the largest sent; T(0) = 1. Beyond S, take T(S).
+
+    Raises
+    ------
+    TypeError   if a column is not of integers. ValueError if a value is out of range (the row is named), the lengths
+        differ or a size exceeds 10**7 (count in lots).
+
+    Source: Ganchev, Nevmyvaka, Kearns, Vaughan, Censored exploration and the dark pool problem, CACM 53(5), 2010.
+    """
+    sent_array, filled_array = int_array(sent, "sent"), int_array(filled, "filled")
+    cdef const int64_t[::1] v = sent_array, r = filled_array
+    cdef Py_ssize_t i, m = v.shape[0]
+    cdef int64_t largest = 0, at_risk, s
+    cdef double tail = 1.0
+    same_length(filled_array, "filled", m, "sent")
+    for i in range(m):
+        if v[i] < 1 or v[i] > _SLICES_MAX:
+            raise ValueError(f"sent[{i}] is {v[i]}, must be >= 1 and <= {_SLICES_MAX}")
+        if r[i] < 0 or r[i] > v[i]:
+            raise ValueError(f"filled[{i}] is {r[i]}, must be >= 0 and at most sent[{i}], {v[i]}")
+        largest = max(largest, v[i])
+    out, gone, shown = np.ones(largest + 1), np.zeros(largest + 2, np.int64), np.zeros(largest + 2, np.int64)
+    cdef double[::1] tails = out
+    cdef int64_t[::1] leaves = gone, dies = shown
+    # A row is at risk at s while s <= filled and s < sent: a full fill leaves at its own size, a partial one after it.
+    at_risk = m
+    for i in range(m):
+        leaves[r[i] if r[i] == v[i] else r[i] + 1] += 1
+        if r[i] < v[i]:
+            dies[r[i]] += 1
+    for s in range(largest + 1):                    # tail is T(s)
+        at_risk -= leaves[s]
+        tails[s] = tail
+        if dies[s]:
+            tail *= 1.0 - <double>dies[s] / <double>at_risk
+    return out
+
+
+def dark_allocation(quantity, tails):
+    """Split a quantity over venues so that the expected fill is greatest.
+
+    Unit by unit to the venue with the largest ``T_i(v_i + 1)``; ties go to the lowest index. A unit that no venue is
+    expected to fill (all tails 0) is not allocated: it belongs elsewhere.
+
+    Parameters
+    ----------
+    quantity : int in [1, 10**7], in the unit of the tails (count in lots where sizes are large).
+    tails : sequence of (S_i + 1,) float arrays as of :func:`product_limit`: T_i(0) = 1, not rising, within [0, 1].
+
+    Returns
+    -------
+    (venues,) int64, adding up to at most ``quantity``.
+
+    Raises
+    ------
+    TypeError   if an argument is of the wrong kind. ValueError if it is out of range; the venue is named.
+
+    Source: as `product_limit`; the greedy allocation is optimal because the tails do not rise.
+    """
+    cdef int64_t q = int_argument(quantity, "quantity", 1, _SLICES_MAX), left
+    if isinstance(tails, (str, bytes)) or not hasattr(type(tails), "__len__"):
+        raise TypeError(f"tails is {value_text(tails)}, must be a sequence of arrays, one a venue")
+    cdef Py_ssize_t i, s, best, venues = len(tails)
+    if venues == 0:
+        raise ValueError("tails is empty, must have at least one venue")
+    cdef const double[::1] tail
+    starts = np.zeros(venues + 1, np.int64)
+    cdef int64_t[::1] start = starts
+    parts = []
+    for i in range(venues):
+        part = float_array(tails[i], f"tails[{i}]")
+        tail = part
+        if tail.shape[0] == 0:
+            raise ValueError(f"tails[{i}] is empty, must begin with T(0) = 1")
+        for s in range(tail.shape[0]):
+            if not (0.0 <= tail[s] <= 1.0) or (s > 0 and tail[s] > tail[s - 1]):
+                raise ValueError(f"tails[{i}][{s}] is {tail[s]}, must not rise and lie within [0, 1]")
+        parts.append(part)
+        start[i + 1] = start[i] + tail.shape[0]
+    cdef const double[::1] flat = np.concatenate(parts)
+    out = np.zeros(venues, np.int64)
+    cdef int64_t[::1] given = out
+    cdef double chance, highest
+    left = q
+    with nogil:
+        while left > 0:
+            highest = 0.0
+            best = -1
+            for i in range(venues):
+                s = start[i] + given[i] + 1
+                chance = flat[s if s < start[i + 1] else start[i + 1] - 1]
+                if chance > highest:
+                    highest = chance
+                    best = i
+            if best < 0:
+                break
+            given[best] += 1
+            left -= 1
     return out

@@ -10,13 +10,19 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from reference import schedule as reference
 
+from grandmodel.execution._core import schedule
 from grandmodel.execution._core.schedule import (
     DEFAULT_VOLUME_CURVE,
     AlmgrenChriss,
     almgren_chriss,
+    almgren_power_law,
+    cartea_jaimungal,
+    dark_allocation,
     is_trajectory,
     kappa_from_urgency,
+    obizhaeva_wang,
     pov_child,
+    product_limit,
     risk_aversion_from_kappa,
     twap_slices,
     twap_times,
@@ -532,6 +538,168 @@ def test_is_trajectory_in_volume_time():
 def test_is_trajectory_refusals(args, error):
     with pytest.raises(error):
         is_trajectory(*args)
+
+
+# ---- power-law impact
+
+
+def test_power_law_reference():
+    table = [(1e-3, 0.07, 354, 19), (1e-4, 0.22, 112, 33), (1e-5, 0.71, 35, 59), (1e-6, 2.24, 11, 106)]
+    for lam, time, cost, risk in [*table, (1e-7, 7.07, 4, 188)]:
+        result = almgren_power_law(1e5, 1.0, lam, 0.5 / 1e5, 1.0)
+        assert result.characteristic_time == pytest.approx(time, abs=0.005)
+        assert result.expected_cost / 1e3 == pytest.approx(cost, abs=0.5)
+        assert result.standard_deviation / 1e3 == pytest.approx(risk, abs=0.5)
+        assert result.holdings([result.characteristic_time])[0] / 1e5 == pytest.approx(
+            math.exp(-1), rel=1e-14
+        )
+
+
+@pytest.mark.parametrize("exponent", [0.5, 0.6, 1.0, 1.5, 2.0])
+def test_power_law_trajectory_integrates_to_its_cost_and_risk(exponent):
+    result = almgren_power_law(1e4, 0.8, 1e-5, 1e-3, exponent)
+    end = result.duration if exponent > 1 else 3e3 * result.characteristic_time
+    t = end * np.linspace(0, 1, 400_001) ** 3
+    x = result.holdings(t)
+    speed = -np.diff(x) / np.diff(t)
+    assert (speed * 1e-3 * speed**exponent * np.diff(t)).sum() == pytest.approx(
+        result.expected_cost, rel=2e-4
+    )
+    middle = (x[1:] + x[:-1]) / 2
+    assert 0.8**2 * (middle**2 * np.diff(t)).sum() == pytest.approx(result.variance, rel=2e-4)
+
+
+# ---- a book that refills
+
+
+def test_obizhaeva_wang_reference():
+    result = obizhaeva_wang(1e5, 1.0, 10, 5_000, 1e-4, 1.0)
+    assert result.end_trade == pytest.approx(35_008.327, abs=5e-4)
+    assert result.interior_trade == pytest.approx(3_331.483, abs=5e-4)
+    assert result.expected_cost == pytest.approx(833_425.859, abs=5e-4)
+    assert result.continuous_end == pytest.approx(33_333.33, abs=5e-3)
+    assert result.continuous_cost == pytest.approx(833_333.33, abs=5e-3)
+    assert result.trades.sum() == pytest.approx(1e5, rel=1e-14)
+    assert len(result.trades) == 11
+
+
+def test_obizhaeva_wang_is_the_minimum_of_the_quadratic_form():
+    result = obizhaeva_wang(1e3, 2.0, 7, 500, 1e-4, 0.7)
+    lags = np.abs(np.subtract.outer(np.arange(8), np.arange(8)))
+    decay = np.exp(-0.7 * 2.0 / 7 * lags)
+    kappa = 1 / 500 - 1e-4
+    best = np.linalg.solve(decay, np.ones(8))
+    best *= 1e3 / best.sum()
+    np.testing.assert_allclose(result.trades, best, rtol=1e-10)
+    assert result.expected_cost == pytest.approx(1e-4 * 1e6 / 2 + kappa / 2 * best @ decay @ best, rel=1e-12)
+    many = obizhaeva_wang(1e3, 2.0, 10**6, 500, 1e-4, 0.7)
+    assert many.expected_cost == pytest.approx(many.continuous_cost, rel=1e-5)
+    assert many.end_trade == pytest.approx(many.continuous_end, rel=1e-5)
+
+
+# ---- inventory penalties
+
+
+def test_cartea_jaimungal_reference():
+    result = cartea_jaimungal(1.0, 1.0, 1e-3, 0.01, 0.1)
+    assert result.rate == pytest.approx(3.16227766, abs=5e-9)
+    assert result.zeta == pytest.approx(1.06531086, abs=5e-9)
+    expected = [1, 0.52900961, 0.27677125, 0.13898123, 0.05866167, 0.00259944]
+    np.testing.assert_allclose(result.holdings(np.linspace(0, 1, 6)), expected, rtol=0, atol=5e-9)
+
+
+@given(st.floats(1e-4, 1), st.floats(0, 1), st.floats(0.1, 1), st.floats(0, 0.2))
+def test_cartea_jaimungal_speed_is_the_slope(temporary, running, terminal, permanent):
+    result = cartea_jaimungal(100.0, 1.0, temporary, running, terminal, permanent)
+    t = np.linspace(0.05, 0.95, 10)
+    slope = (result.holdings(t - 1e-6) - result.holdings(t + 1e-6)) / 2e-6
+    np.testing.assert_allclose(result.speeds(t), slope, rtol=1e-4, atol=1e-5)
+    g = math.sqrt(running / temporary)
+    if 0.01 < g < 300 and abs(result.zeta) < 1e6:
+        f = [result.zeta * math.exp(g * (1 - u)) - math.exp(-g * (1 - u)) for u in (0.0, 0.3)]
+        assert result.holdings([0.3])[0] == pytest.approx(100 * f[1] / f[0], rel=1e-6, abs=1e-12)
+
+
+def test_cartea_jaimungal_limits():
+    even = cartea_jaimungal(10.0, 2.0, 0.5, 0.0, 1e9)
+    np.testing.assert_allclose(even.holdings([0.0, 0.5, 1.0, 2.0]), [10, 7.5, 5, 0], atol=1e-7)
+    urgent = cartea_jaimungal(10.0, 2.0, 1e-9, 1.0, 1.0)
+    assert np.isfinite(urgent.holdings([0.0, 1.0, 2.0])).all()
+    balanced = cartea_jaimungal(10.0, 1.0, 1.0, 1.0, 1.0)  # alpha = sqrt(k phi): zeta has no value
+    assert balanced.zeta == math.inf
+    assert balanced.holdings([0.5])[0] == pytest.approx(10 * math.exp(-0.5), rel=1e-14)
+
+
+# ---- dark pools
+
+HISTORY = [(5, 5), (5, 2), (3, 3), (8, 4), (4, 0), (6, 6), (10, 2), (2, 2), (7, 1), (9, 9)]
+
+
+def test_product_limit_reference():
+    tail = product_limit([v for v, _ in HISTORY], [r for _, r in HISTORY])
+    np.testing.assert_allclose(tail[:6], [1, 0.9, 0.8, 0.571429, 0.571429, 0.428571], rtol=0, atol=5e-7)
+    np.testing.assert_allclose(tail[5:], tail[5])
+    assert len(tail) == 11
+    assert product_limit([], []).tolist() == [1.0]
+
+
+histories = st.lists(
+    st.integers(1, 12).flatmap(lambda v: st.tuples(st.just(v), st.integers(0, v))), min_size=1, max_size=30
+)
+
+
+@given(histories)
+def test_product_limit_against_fractions(history):
+    sent, filled = ([row[k] for row in history] for k in (0, 1))
+    got = product_limit(sent, filled)
+    np.testing.assert_allclose(got, [float(x) for x in reference.product_limit(sent, filled)], rtol=1e-12)
+    assert (np.diff(got) <= 0).all()
+
+
+@given(st.lists(histories, min_size=1, max_size=4), st.integers(1, 30))
+def test_dark_allocation_against_the_greedy_rule(venue_histories, quantity):
+    tails = [product_limit([v for v, _ in h], [r for _, r in h]) for h in venue_histories]
+    got = dark_allocation(quantity, tails).tolist()
+    assert got == reference.dark_allocation(quantity, [tail.tolist() for tail in tails])
+    assert sum(got) <= quantity
+
+
+def test_dark_allocation_ties_and_leftovers():
+    assert dark_allocation(3, [[1, 0.5, 0.5], [1, 0.5, 0.2]]).tolist() == [3, 0]
+    assert dark_allocation(5, [[1, 0.5, 0.0], [1, 0.9, 0.0]]).tolist() == [1, 1]
+    assert dark_allocation(2, [[1.0]]).tolist() == [2]
+
+
+def test_refusals_of_the_other_models():
+    for call, error, name in [
+        (lambda: almgren_power_law(0, 1, 1, 1, 1), ValueError, "quantity"),
+        (lambda: almgren_power_law(1, 1, 0, 1, 1), ValueError, "risk_aversion"),
+        (lambda: almgren_power_law(1, 1, 1, 1, "1"), TypeError, "exponent"),
+        (lambda: almgren_power_law(1e300, 1, 1, 1, 2), ValueError, "not a positive, finite"),
+        (lambda: almgren_power_law(1, 1, 1, 1, 1).holdings([-1.0]), ValueError, r"times\[0\]"),
+        (lambda: obizhaeva_wang(1, 1, 0, 1, 0, 1), ValueError, "intervals"),
+        (lambda: obizhaeva_wang(1, 1, 1, 10, 0.2, 1), ValueError, "permanent"),
+        (lambda: obizhaeva_wang(1, 1, 1, 10, 0.0, 0), ValueError, "resilience"),
+        (lambda: cartea_jaimungal(1, 1, 0, 1, 1), ValueError, "temporary"),
+        (lambda: cartea_jaimungal(1, 1, 1, 1, 0.1, 1), ValueError, "terminal"),
+        (lambda: cartea_jaimungal(1, 1, 1, math.nan, 1), ValueError, "running"),
+        (lambda: cartea_jaimungal(1, 1, 1, 1, 1).holdings([1.5]), ValueError, r"times\[0\]"),
+        (lambda: product_limit([0], [0]), ValueError, r"sent\[0\]"),
+        (lambda: product_limit([2], [3]), ValueError, r"filled\[0\]"),
+        (lambda: product_limit([2], [1, 1]), ValueError, "filled has length 2"),
+        (lambda: product_limit([2.0], [1]), TypeError, "sent"),
+        (lambda: dark_allocation(0, [[1.0]]), ValueError, "quantity"),
+        (lambda: dark_allocation(1, []), ValueError, "tails is empty"),
+        (lambda: dark_allocation(1, [[]]), ValueError, r"tails\[0\] is empty"),
+        (lambda: dark_allocation(1, [[1.0], [1.0, 0.5, 0.6]]), ValueError, r"tails\[1\]\[2\]"),
+        (lambda: dark_allocation(1, [[1.0, math.nan]]), ValueError, r"tails\[0\]\[1\]"),
+        (lambda: dark_allocation(1, 0.5), TypeError, "tails"),
+        (lambda: schedule.PowerLawTrajectory(), TypeError, "almgren_power_law"),
+        (lambda: schedule.ObizhaevaWang(), TypeError, "obizhaeva_wang"),
+        (lambda: schedule.CarteaJaimungal(), TypeError, "cartea_jaimungal"),
+    ]:
+        with pytest.raises(error, match=name):
+            call()
 
 
 # ---- bad input: the message names the parameter

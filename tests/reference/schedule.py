@@ -131,3 +131,23 @@ def almgren_chriss_closed_form(x, t, n, sigma, lam, eta, gamma, epsilon):
         / (math.sinh(k * t) ** 2 * math.sinh(k * tau))
     )
     return expected, variance
+
+
+def product_limit(sent, filled):
+    rows = list(zip(sent, filled, strict=True))
+    tails = [Fraction(1)]
+    for s in range(max(sent, default=0)):
+        at_risk = sum(r >= s and v > s for v, r in rows)
+        died = sum(r == s and v > s for v, r in rows)
+        tails.append(tails[-1] * (1 - Fraction(died, at_risk)) if died else tails[-1])
+    return tails
+
+
+def dark_allocation(quantity, tails):
+    given = [0] * len(tails)
+    for _ in range(quantity):
+        chances = [tail[min(v + 1, len(tail) - 1)] for tail, v in zip(tails, given, strict=True)]
+        if max(chances) <= 0:
+            break
+        given[chances.index(max(chances))] += 1
+    return given
