@@ -141,6 +141,11 @@ cdef class ReplayMarket(Market):
         return self.replay.position
 
     @property
+    def count(self):
+        """Messages of the whole recording."""
+        return self.replay.count
+
+    @property
     def counters(self):
         """How the book met the recording's rows: rows_equal, revealed, dropped and repaired levels, unknown orders."""
         cdef gm_replay_t* r = self.replay

@@ -73,6 +73,7 @@ cdef class Core:
     cdef readonly NativeClock clock
     cdef readonly OrderReader reader
     cdef readonly StageHistograms latency
+    cdef readonly int64_t started_ns
     cdef dict client_ids                # client_order_id -> (order_id, the row's terms)
     cdef dict waiters                   # order_id -> [(future, wants)]
     cdef readonly list listeners        # called without arguments after records were appended
@@ -96,5 +97,5 @@ cdef class Ticket:
 
 
 cdef class OrderGate:
-    cdef readonly Core core
-    cpdef _bind(self, Core core)
+    cdef Core bound                     # None until first use
+    cdef Core _bound(self)

@@ -82,7 +82,7 @@ cdef class Core:
         self.engine.audit = audit
         market.market.core = &self.engine
         market.market.report = gm_engine_report
-        now = gm_now(&clock.clock)
+        now = self.started_ns = gm_now(&clock.clock)
         for v in range(venues.table.count):
             journal.name(GM_NAME_VENUE, v, venues.names[v], venues.table.take_fee_e9[v], venues.table.make_fee_e9[v], now)
         for s in range(instruments.table.count):
@@ -515,9 +515,13 @@ cdef class Core:
         trades = reports[reports["exec_type"] == GM_EXEC_TRADE]
         if order_id is None:
             return trades
-        orders = self.journal.rows(GM_RECORD_ORDER)
-        ids = orders["order_id"][(orders["order_id"] == order_id) | (orders["parent_id"] == order_id)]
+        ids = self.journal_orders(order_id)["order_id"]
         return trades[np.isin(trades["order_id"], ids)]
+
+    def journal_orders(self, order_id):
+        """The order as it was recorded and, of a parent, its children, oldest first: a structured array of ORDER_DTYPE."""
+        orders = self.journal.rows(GM_RECORD_ORDER)
+        return orders[(orders["order_id"] == order_id) | (orders["parent_id"] == order_id)]
 
     def add_waiter(self, int64_t order_id, future, bint closed=True):
         """Completes `future` when the order is closed (or, with closed=False, at its next news)."""
@@ -528,6 +532,16 @@ cdef class Core:
         self._await_flag(order_id, True)
         if self.on_wait is not None:
             self.on_wait()
+
+    def remove_waiter(self, int64_t order_id, future):
+        """Forgets a future that nobody waits for any more."""
+        waiting = self.waiters.get(order_id)
+        if waiting is None:
+            return
+        waiting[:] = [entry for entry in waiting if entry[0] is not future]
+        if not waiting:
+            del self.waiters[order_id]
+            self._await_flag(order_id, False)
 
     # ---- names ----
 
@@ -664,13 +678,23 @@ cdef class Ticket:
 
 
 cdef class OrderGate:
-    """The order path as methods, without a Python frame between the caller and the core; OrderManager derives from it."""
+    """The order path as methods, without a Python frame between the caller and the core; OrderManager derives from it.
 
-    def __cinit__(self, *args, **kwargs):
-        self.core = None
+    A subclass gives `_open()`, which returns the Core; it is called at first use, when it is known whose time it is.
+    """
 
-    cpdef _bind(self, Core core):
-        self.core = core
+    cdef Core _bound(self):
+        if self.bound is None:
+            self.bound = self._open()
+        return self.bound
+
+    def _open(self):
+        raise TypeError(f"{type(self).__name__} has no engine to submit to")
+
+    @property
+    def core(self):
+        """The engine core behind this face."""
+        return self._bound()
 
     def submit_order(self, order):
         """Validates, risk-checks, routes, journals and hands over an order; all of it when called.
@@ -691,8 +715,10 @@ cdef class OrderGate:
         OrderRejected         no venue, no quote, no capacity: `.reason`
         """
         cdef gm_order_t o
-        cdef Core core = self.core
+        cdef Core core = self.bound
         cdef dict errors
+        if core is None:
+            core = self._bound()
         if core.engine.closed:
             core._check_open()
         errors = core.reader.read(order, &o)
@@ -701,5 +727,14 @@ cdef class OrderGate:
         return core._submit(&o, order)
 
     def submit_orders(self, orders):
-        """A batch through the same path, without the GIL: see Core.submit_rows."""
-        return self.core.submit_rows(orders)
+        """A batch through the same path, without the GIL.
+
+        Parameters
+        ----------
+        orders : (n,) structured array of ORDER_DTYPE; `order_rows(n)` makes one with every default set
+
+        Returns
+        -------
+        (n,) int64: the order id, or minus the Reason of its refusal. Each refusal stands in the journal.
+        """
+        return self._bound().submit_rows(orders)
