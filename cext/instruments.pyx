@@ -71,6 +71,8 @@ cdef class Instruments:
         for name, value in (("tick_e9", tick_e9), ("step_e9", step_e9), ("round_lot", round_lot), ("multiplier", multiplier)):
             if value <= 0:
                 raise ValueError(f"{name} of {symbol!r} is {value}, must be positive")
+        if multiplier > 1_000_000:
+            raise ValueError(f"multiplier of {symbol!r} is {multiplier}, must be at most 1000000")
         if reference_e9 is not None and not 0 < reference_e9 < GM_MAX_PRICE_E9:
             raise ValueError(f"reference_e9 of {symbol!r} is {reference_e9}, must be between 0 and {GM_MAX_PRICE_E9}")
         if symbol in self.symbols:

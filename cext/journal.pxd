@@ -31,3 +31,4 @@ cdef extern from "crc32c.h" nogil:
 cdef class Journal:
     cdef gm_journal_t log
     cdef readonly object path           # None: temporary
+    cdef int owner                      # process that made it: a forked child writes nothing

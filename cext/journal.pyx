@@ -13,8 +13,9 @@ import numpy as np
 
 from libc.stdint cimport int64_t, uint16_t, uint32_t
 from libc.string cimport memcpy
+from posix.unistd cimport getpid
 
-from grandmodel.execution._core.records cimport GM_NAME_LENGTH, GM_RECORD_KIND_END, GM_RECORD_NAME, GM_RECORD_SMALL, gm_name_t
+from grandmodel.execution._core.records cimport GM_NAME_LENGTH, GM_RECORD_KIND_END, GM_RECORD_LARGE, GM_RECORD_NAME, GM_RECORD_SMALL, gm_name_t
 from grandmodel.execution._core.records import HEADER_DTYPE, RECORD_DTYPES
 from grandmodel.execution._core.values import JournalError
 
@@ -61,6 +62,7 @@ cdef class Journal:
 
     def __cinit__(self, path=None, *, int64_t ring_bytes=1 << 24):
         self.log.fd = -1
+        self.owner = os.getpid()
         if ring_bytes < 1 << 22 or ring_bytes > 1 << 30 or ring_bytes & (ring_bytes - 1):
             raise ValueError(f"ring_bytes is {ring_bytes}, must be a power of two from 4 MiB to 1 GiB")
         if path is None:
@@ -78,7 +80,6 @@ cdef class Journal:
         if gm_journal_init(&self.log, fd, ring_bytes) != 0:
             os.close(fd)
             raise MemoryError("the journal's ring could not be mapped")
-        self.log.fd = fd
         try:
             if os.pwrite(fd, _header(), 0) != PAGE:
                 raise OSError(28, os.strerror(28))
@@ -86,6 +87,8 @@ cdef class Journal:
             raise JournalError(f"{path or 'temporary journal'}: cannot be written: {error.strerror}") from None
 
     def __dealloc__(self):
+        if self.log.ring != NULL and getpid() == self.owner:
+            gm_journal_drain(&self.log)
         gm_journal_free(&self.log)
 
     @property
@@ -257,6 +260,8 @@ def verify(path):
         raise JournalError(f"{path}: format version {version}, this software reads {VERSION}")
     if layout != layout_hash():
         raise JournalError(f"{path}: its records have another layout than this software's")
+    if whole[:PAGE] != _header():
+        raise JournalError(f"{path}: its header page is damaged")
     data = whole[PAGE:]
     view = data
     end = len(data)
@@ -264,6 +269,8 @@ def verify(path):
     while offset < end:
         size = gm_record_verify(<const char*>&view[offset], end - offset, sequence + 1)
         if size == 0:
+            if any(data[offset + GM_RECORD_LARGE:]):
+                raise JournalError(f"{path}: record {sequence + 1} at byte {PAGE + offset} was never committed, but others follow it")
             break
         if size < 0:
             what = "is cut short" if size == -5 else "does not match its checksum or its place"

@@ -90,19 +90,19 @@ cdef class Order:
 
     @property
     def symbol(self):
-        return self.names.symbol_text(self.row.symbol)
+        return None if self.row.symbol < 0 else self.names.symbol_text(self.row.symbol)
 
     @property
     def side(self):
-        return SIDES[self.row.side]
+        return SIDES.get(self.row.side)
 
     @property
     def order_type(self):
-        return ORDER_TYPES[self.row.order_type]
+        return ORDER_TYPES.get(self.row.order_type)
 
     @property
     def time_in_force(self):
-        return TIMES_IN_FORCE[self.row.time_in_force]
+        return TIMES_IN_FORCE.get(self.row.time_in_force)
 
     @property
     def status(self):

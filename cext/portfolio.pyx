@@ -47,6 +47,16 @@ cdef class Portfolio:
         gm_position_of(&self.table, a, s).quantity = quantity
         gm_portfolio_reserve(&self.table, a, s, 1, 0, GM_NO_PRICE, 1)
 
+    def open_day(self, account=0, traded_e9=0, orders=0):
+        """Sets what an account has done today already: notional traded in 1e-9, orders sent."""
+        cdef int32_t a = self._account(account)
+        if isinstance(traded_e9, bool) or not isinstance(traded_e9, int) or not 0 <= traded_e9 < 1 << 96:
+            raise ValueError(f"traded_e9 is {traded_e9!r}, must be an int from 0 to 2**96")
+        if isinstance(orders, bool) or not isinstance(orders, int) or not 0 <= orders < 1 << 62:
+            raise ValueError(f"orders is {orders!r}, must be an int from 0 to 2**62")
+        self.table.accounts[a].traded = int_to_i128(traded_e9)
+        self.table.accounts[a].orders_today = orders
+
     def mark(self, symbol, mark_e9):
         """Sets a symbol's mark in 1e-9; exposures follow at the next look."""
         cdef int32_t s = self._symbol(symbol)

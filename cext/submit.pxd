@@ -8,7 +8,7 @@ from grandmodel.execution._core.latency cimport StageHistograms, gm_histogram_t
 from grandmodel.execution._core.orders cimport Order, OrderTable, gm_orders_t
 from grandmodel.execution._core.portfolio cimport Portfolio, gm_portfolio_t
 from grandmodel.execution._core.records cimport gm_decision_t, gm_order_t, gm_refusal_t, gm_report_t
-from grandmodel.execution._core.risk cimport Limits, gm_limits_t
+from grandmodel.execution._core.risk cimport Limits, gm_limits_t, gm_risk_detail_t
 from grandmodel.execution._core.scoring cimport Venues, gm_nbbo_t, gm_route_t, gm_venues_t
 from grandmodel.execution._core.synthetic cimport Market, gm_market_t
 from grandmodel.execution._core.validation cimport OrderReader
@@ -40,6 +40,7 @@ cdef extern from "engine.h" nogil:
         uint64_t config_hash
         int32_t audit
         int32_t closed
+        int32_t watched
         gm_refusal_t refusal
         gm_route_t route
         int64_t news[4096]
@@ -61,6 +62,7 @@ cdef extern from "engine.h" nogil:
 
 
 cdef class Core:
+    cdef object __weakref__
     cdef gm_engine_t engine
     cdef gm_gate_t gate
     cdef readonly Instruments instruments
@@ -84,7 +86,7 @@ cdef class Core:
     cdef void _leave(self) noexcept
     cdef int _after(self) except -1
     cdef int _told(self) except -1
-    cdef object _refused(self, gm_order_t* o, dict errors)
+    cdef object _refused(self, gm_order_t* o, gm_refusal_t* refusal, gm_risk_detail_t* detail, dict errors)
     cdef int _refuse_fields(self, gm_order_t* o, dict errors) except -1
     cdef bint _from_log(self, int64_t order_id, gm_order_t* row) except *
     cdef Order _order(self, gm_order_t* row)

@@ -14,21 +14,27 @@ from grandmodel.execution._core.latency cimport GM_STAGE_COUNT, StageHistograms
 from grandmodel.execution._core.orders cimport Order, OrderTable, gm_is_closed, gm_orders_find
 from grandmodel.execution._core.portfolio cimport GM_MAX_ACCOUNTS, Portfolio
 from grandmodel.execution._core.records cimport (
-    GM_AWAITED, GM_CANCELED, GM_CHILD, GM_EXEC_TRADE, GM_EXPIRED, GM_FILLED, GM_LIMIT, GM_MARKET, GM_NAME_ALGORITHM, GM_NAME_SYMBOL,
+    GM_AWAITED, GM_CANCELED, GM_CHILD, GM_CLIENT_ORDER_ID_LENGTH, GM_EXEC_TRADE, GM_EXEC_TYPE_END, GM_EXPIRED, GM_FILLED, GM_LIMIT, GM_MARKET, GM_NAME_ALGORITHM, GM_NAME_SYMBOL,
     GM_NAME_VENUE, GM_NO_PRICE, GM_PARENT, GM_PARTIALLY_FILLED, GM_POST_ONLY, GM_REASON_ALGORITHM_DONE, GM_REASON_DUPLICATE_CLIENT_ID,
-    GM_REASON_INVALID, GM_REASON_USER, GM_RECORD_ORDER, GM_RECORD_REPORT, GM_RECORD_REQUEST, GM_REQUEST_CLOSE_PARENT,
-    gm_header_t, gm_order_t, gm_report_t, gm_request_t,
+    GM_REASON_INVALID, GM_REASON_USER, GM_RECORD_ORDER, GM_RECORD_REFUSAL, GM_RECORD_REPORT, GM_RECORD_REQUEST, GM_REJECTED,
+    GM_REQUEST_CLOSE_PARENT,
+    gm_header_t, gm_order_t, gm_refusal_t, gm_report_t, gm_request_t,
 )
 from grandmodel.execution._core.risk cimport GM_ALL_CHECKS, Limits, gm_risk_check, gm_risk_detail_t
 from grandmodel.execution._core.scoring cimport Venues
 from grandmodel.execution._core.synthetic cimport Market
-from grandmodel.execution._core.validation cimport OrderReader, gm_validate_row
+from grandmodel.execution._core.validation cimport (
+    GM_FIELD_STRATEGY, GM_FIELD_TAGS, OrderReader, gm_supports_time_in_force, gm_validate_row,
+)
 from grandmodel.execution._core.records import ORDER_DTYPE, REPORT_DTYPE
 from grandmodel.execution._core.validation import FIELDS
 from grandmodel.execution._core.values import (
     CHECKS, REASON_TEXT, STATUSES, EngineClosed, EngineForked, OrderRejected, OrderStateError, OrderValidationError, Reason,
     RiskLimitBreached, TIME_IN_FORCE_CODES, UnknownOrder, check_names,
 )
+
+cdef extern from "sched.h" nogil:
+    int sched_yield() noexcept
 
 gm_crc32c_setup()
 gm_gate_setup()
@@ -168,10 +174,16 @@ cdef class Core:
         cdef Ticket ticket
         cdef tuple known
         cdef bytes terms = None, client = None
+        cdef gm_refusal_t refusal
+        cdef gm_risk_detail_t detail
         if o.client_order_id[0] != 0:
             client = (<char*>o.client_order_id)[:36].rstrip(b"\0")
             terms = _terms(o)
             known = self.client_ids.get(client)
+            while known is not None and known[0] == 0:      # another thread is submitting it: its outcome decides
+                with nogil:
+                    sched_yield()
+                known = self.client_ids.get(client)
             if known is not None:
                 if known[1] == terms:
                     ticket = Ticket.__new__(Ticket)
@@ -181,44 +193,52 @@ cdef class Core:
                 self._enter()
                 gm_engine_refuse(&self.engine, o, GM_REASON_DUPLICATE_CLIENT_ID, 0, <uint64_t><int>FIELD_BITS["client_order_id"],
                                  o.limit_price_e9, NULL, gm_engine_now(&self.engine))
+                refusal = self.engine.refusal
                 self._leave()
-                raise self._refused(o, {"client_order_id": [f"is {client.decode()!r}, which order {known[0]} has with other terms"]})
+                self._after()
+                raise self._refused(o, &refusal, NULL,
+                                    {"client_order_id": [f"is {client.decode()!r}, which order {known[0]} has with other terms"]})
         if gm_gate_forked(&self.gate):
             raise EngineForked("this engine belongs to the process that made it; make one of your own after the fork")
+        if client is not None:
+            self.client_ids[client] = (0, terms)
         if gm_gate_try(&self.gate):
             order_id = gm_engine_submit(&self.engine, o)
+            if order_id < 0:
+                _keep_refusal(&self.engine, o, &refusal, &detail)
             gm_gate_leave(&self.gate)
         else:
             with nogil:
                 gm_gate_wait(&self.gate)
                 order_id = gm_engine_submit(&self.engine, o)
+                if order_id < 0:
+                    _keep_refusal(&self.engine, o, &refusal, &detail)
                 gm_gate_leave(&self.gate)
+        if client is not None:
+            if order_id < 0:
+                del self.client_ids[client]
+            else:
+                self.client_ids[client] = (order_id, terms)
         if self.engine.news_count or self.listeners:
             self._after()
         if order_id < 0:
-            raise self._refused(o, None)
-        if client is not None:
-            self.client_ids[client] = (order_id, terms)
+            raise self._refused(o, &refusal, &detail, None)
         ticket = Ticket.__new__(Ticket)
         ticket.core = self
         ticket.order_id = order_id
         return ticket
 
-    cdef object _refused(self, gm_order_t* o, dict errors):
-        """The exception for the refusal that has just been recorded."""
-        cdef gm_risk_detail_t detail
-        cdef uint64_t failed = self.engine.refusal.failed_checks
-        reason = Reason(self.engine.refusal.reason)
-        order_id = self.engine.refusal.order_id
+    cdef object _refused(self, gm_order_t* o, gm_refusal_t* refusal, gm_risk_detail_t* detail, dict errors):
+        """The exception for a refusal that has been recorded; `refusal` and `detail` were copied under the gate."""
+        cdef uint64_t failed = refusal.failed_checks
+        reason = Reason(refusal.reason)
+        order_id = refusal.order_id
         symbol = self.instruments.symbols.texts[o.symbol] if 0 <= o.symbol < len(self.instruments.symbols) else "?"
         what = f"{'buy' if o.side > 0 else 'sell'} {o.quantity} {symbol}"
         if errors is not None:
             listed = "; ".join(f"{field} {message}" for field, messages in errors.items() for message in messages)
             return OrderValidationError(f"order refused: {listed}", reason, order_id, errors)
         if failed:
-            memset(&detail, 0, sizeof(detail))
-            gm_risk_check(self.engine.limits, self.engine.portfolio, GM_ALL_CHECKS, o.account, o.symbol, o.side, o.quantity,
-                          self.engine.refusal.price_e9, &detail)
             parts = []
             for index, (bit, name, group, unit) in enumerate(CHECKS):
                 if failed & <uint64_t>bit:
@@ -244,13 +264,15 @@ cdef class Core:
 
     cdef int _refuse_fields(self, gm_order_t* o, dict errors) except -1:
         cdef uint64_t mask = 0
+        cdef gm_refusal_t refusal
         for field in errors:
             mask |= <uint64_t><int>FIELD_BITS.get(field, FIELD_BITS["order"])
         self._enter()
         gm_engine_refuse(&self.engine, o, GM_REASON_INVALID, 0, mask, o.limit_price_e9, NULL, gm_engine_now(&self.engine))
+        refusal = self.engine.refusal
         self._leave()
         self._after()
-        raise self._refused(o, errors)
+        raise self._refused(o, &refusal, NULL, errors)
 
     def submit_child(self, int64_t parent_id, int64_t quantity, limit_price_e9=None, time_in_force="DAY", bint post_only=False,
                      venue=None):
@@ -266,6 +288,11 @@ cdef class Core:
         memset(&o, 0, sizeof(o))
         if quantity <= 0:
             raise ValueError(f"quantity is {quantity}, must be positive")
+        code = TIME_IN_FORCE_CODES.get(time_in_force)
+        if code is None or not gm_supports_time_in_force(code):
+            raise ValueError(f"time_in_force is {time_in_force!r}, must be DAY, GTC, IOC or FOK")
+        if post_only and limit_price_e9 is None:
+            raise ValueError("post_only is True, but a market order cannot be")
         self._enter()
         parent = gm_orders_find(self.engine.orders, parent_id)
         if parent != NULL:
@@ -279,7 +306,7 @@ cdef class Core:
         o.display_quantity = 0
         o.limit_price_e9 = GM_NO_PRICE if limit_price_e9 is None else limit_price_e9
         o.order_type = GM_MARKET if limit_price_e9 is None else GM_LIMIT
-        o.time_in_force = TIME_IN_FORCE_CODES[time_in_force]
+        o.time_in_force = code
         o.flags = GM_CHILD | (GM_POST_ONLY if post_only else 0)
         o.venue = -1 if venue is None else self.venues.number(venue)
         tick_e9 = self.engine.instruments.rows[o.symbol].tick_e9
@@ -298,6 +325,7 @@ cdef class Core:
         cdef gm_order_t* o
         cdef int64_t i, n, accepted = 0
         cdef uint64_t wrong
+        cdef int32_t strategies = <int32_t>len(self.reader.strategies), tags = <int32_t>len(self.reader.tags)
         cdef int64_t[::1] out
         cdef unsigned char[::1] raw
         self._check_open()
@@ -321,6 +349,13 @@ cdef class Core:
             for i in range(n):
                 o = &table[i]
                 wrong = gm_validate_row(self.engine.instruments, o, GM_MAX_ACCOUNTS, self.engine.venues.count)
+                if o.strategy < 0 or o.strategy > strategies:
+                    wrong |= 1 << GM_FIELD_STRATEGY
+                if o.tag < 0 or o.tag > tags:
+                    wrong |= 1 << GM_FIELD_TAGS
+                memset(o.client_order_id, 0, GM_CLIENT_ORDER_ID_LENGTH)
+                o.reserved = 0
+                o.reserved_tail = 0
                 if wrong:
                     out[i] = gm_engine_refuse(&self.engine, o, GM_REASON_INVALID, 0, wrong, o.limit_price_e9, NULL,
                                               gm_engine_now(&self.engine))
@@ -436,6 +471,7 @@ cdef class Core:
         cdef gm_order_t other
         cdef gm_report_t report
         cdef gm_request_t request
+        cdef gm_refusal_t refusal
         cdef bint found = False
         if order_id <= 0 or order_id >= self.engine.orders.next_id:
             return False
@@ -461,8 +497,13 @@ cdef class Core:
                         gm_engine_apply(row, &report)
                     elif report.exec_type == GM_EXEC_TRADE:
                         gm_order_book_fill(row, &report)
-                        row.status = GM_FILLED if row.leaves_quantity == 0 else GM_PARTIALLY_FILLED
+                        if not gm_is_closed(row.status):
+                            row.status = GM_FILLED if row.leaves_quantity == 0 else GM_PARTIALLY_FILLED
                         row.updated_ns = report.venue_time_ns
+                elif header.kind == GM_RECORD_REFUSAL and header.order_id == order_id:
+                    memcpy(&refusal, &view[offset + 32], sizeof(refusal))
+                    _row_of_refusal(row, &refusal, header.time_ns)
+                    return True
                 elif found and header.kind == GM_RECORD_REQUEST and header.order_id == order_id:
                     memcpy(&request, &view[offset + 32], sizeof(request))
                     row.updated_ns = header.time_ns
@@ -528,10 +569,44 @@ cdef class Core:
         if self.is_closed(order_id):
             _complete(future)
             return
-        self.waiters.setdefault(order_id, []).append((future, WANTS_CLOSED if closed else WANTS_NEWS))
-        self._await_flag(order_id, True)
         if self.on_wait is not None:
             self.on_wait()
+        self.waiters.setdefault(order_id, []).append((future, WANTS_CLOSED if closed else WANTS_NEWS))
+        self._await_flag(order_id, True)
+        if self.is_closed(order_id):        # it ended between the first look and the flag
+            self._wake(order_id)
+
+    @property
+    def has_waiters(self):
+        """True while somebody waits for news of an order."""
+        return bool(self.waiters)
+
+    @property
+    def watched(self):
+        """How many readers want the market to stop at every news of an order, so that they hear of it in its time."""
+        return self.engine.watched
+
+    def watch(self, bint on=True):
+        """Counts (or, with on=False, uncounts) a reader for `watched`."""
+        self._enter()
+        self.engine.watched = max(0, self.engine.watched + (1 if on else -1))
+        self._leave()
+
+    def report(self, row):
+        """Applies a venue's report, one element of REPORT_DTYPE: for venues outside this process, and for tests."""
+        cdef gm_report_t r
+        cdef const unsigned char[::1] raw
+        array = np.ascontiguousarray(row)
+        if array.dtype != REPORT_DTYPE or array.size != 1:
+            raise TypeError("row is not one element of REPORT_DTYPE")
+        raw = array.reshape(1).view(np.uint8)
+        memcpy(&r, &raw[0], sizeof(r))
+        if not 0 <= r.symbol < self.engine.instruments.count or not 0 < r.exec_type < GM_EXEC_TYPE_END or r.quantity < 0:
+            raise ValueError(f"symbol {r.symbol}, exec_type {r.exec_type}, quantity {r.quantity} is not a report")
+        self._enter()
+        gm_engine_report(&self.engine, &r)
+        self._leave()
+        self._after()
 
     def remove_waiter(self, int64_t order_id, future):
         """Forgets a future that nobody waits for any more."""
@@ -589,6 +664,32 @@ cdef bytes _terms(gm_order_t* o):
     """What makes two submissions of one client_order_id the same: every field that the caller gave."""
     return repr((o.symbol, o.side, o.quantity, o.order_type, o.limit_price_e9, o.stop_price_e9, o.time_in_force,
                  o.display_quantity, o.urgency, o.strategy, o.account, o.tag, o.flags, o.algorithm)).encode()
+
+
+cdef void _keep_refusal(gm_engine_t* e, gm_order_t* o, gm_refusal_t* refusal, gm_risk_detail_t* detail) noexcept nogil:
+    """Copies the refusal and what each check compared while the core is held: the next one overwrites it."""
+    refusal[0] = e.refusal
+    memset(detail, 0, sizeof(detail[0]))
+    if refusal.failed_checks:
+        gm_risk_check(e.limits, e.portfolio, GM_ALL_CHECKS, o.account, o.symbol, o.side, o.quantity, refusal.price_e9, detail)
+
+
+cdef void _row_of_refusal(gm_order_t* row, gm_refusal_t* refusal, int64_t time_ns) noexcept:
+    """A refused order as a row: REJECTED by the engine, with what the refusal kept of its terms."""
+    memset(row, 0, sizeof(row[0]))
+    row.order_id = refusal.order_id
+    row.parent_id = refusal.parent_id
+    row.quantity = refusal.quantity
+    row.limit_price_e9 = GM_NO_PRICE if refusal.order_type == GM_MARKET else refusal.price_e9
+    row.stop_price_e9 = row.reserve_price_e9 = row.arrival_mid_e9 = GM_NO_PRICE
+    row.created_ns = row.sent_ns = row.updated_ns = time_ns
+    row.symbol = refusal.symbol
+    row.account = refusal.account
+    row.venue = -1
+    row.side = refusal.side
+    row.order_type = refusal.order_type
+    row.status = GM_REJECTED
+    row.reason = refusal.reason
 
 
 def _complete(future):

@@ -6,6 +6,7 @@ from grandmodel.execution._core.records cimport gm_order_t
 
 
 cdef extern from "validation.h" nogil:
+    enum: GM_FIELD_STRATEGY, GM_FIELD_TAGS
     uint64_t gm_validate_row(const gm_instruments_t* t, const gm_order_t* o, int32_t accounts, int32_t venues) noexcept
     bint gm_supports_type(uint8_t order_type) noexcept
     bint gm_supports_time_in_force(uint8_t time_in_force) noexcept

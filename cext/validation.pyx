@@ -39,10 +39,31 @@ def _decimal(int64_t e9):
     return format((Decimal(e9) / 1_000_000_000).normalize(), "f")
 
 
+def _shown(value):
+    """A value for a message: short, whatever it is."""
+    try:
+        text = repr(value)
+    except Exception:
+        return f"a {type(value).__name__} that cannot be shown"
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _whole(exact, int64_t grid):
+    """How many `grid` (1e-9) a finite, positive Decimal or int of moderate size is, exactly; None when it is no whole number."""
+    if isinstance(exact, int):
+        up, down = exact, 1
+    elif exact.as_tuple().exponent < -1000:
+        return None
+    else:
+        up, down = exact.as_integer_ratio()
+    count, rest = divmod(up * 1_000_000_000, down * grid)
+    return count if rest == 0 else None
+
+
 def _off_grid(value, exact, int64_t grid, str what):
     low = int(exact // grid) * grid
     near = [_decimal(each) for each in (low, low + grid) if each > 0]
-    return f"is {value!r}, must be on the {what} of {_decimal(grid)}; nearest: {' and '.join(near)}"
+    return f"is {_shown(value)}, must be on the {what} of {_decimal(grid)}; nearest: {' and '.join(near)}"
 
 
 cdef object read_price(object value, int64_t tick_e9, int64_t* price_e9):
@@ -52,12 +73,12 @@ cdef object read_price(object value, int64_t tick_e9, int64_t* price_e9):
     if type(value) is float or isinstance(value, float):
         x = value
         if not isfinite(x):
-            return f"is {value!r}, must be a finite number"
+            return f"is {_shown(value)}, must be a finite number"
         if x <= 0.0:
-            return f"is {value!r}, must be positive"
+            return f"is {_shown(value)}, must be positive"
         scaled = x * E9
         if scaled >= <double>GM_MAX_PRICE_E9:
-            return f"is {value!r}, must be below {_decimal(GM_MAX_PRICE_E9)}"
+            return f"is {_shown(value)}, must be below {_decimal(GM_MAX_PRICE_E9)}"
         ticks = llround(scaled / <double>tick_e9)
         price = ticks * tick_e9
         if ticks <= 0 or <double>price / E9 != x:
@@ -65,29 +86,29 @@ cdef object read_price(object value, int64_t tick_e9, int64_t* price_e9):
         price_e9[0] = price
         return None
     if isinstance(value, bool):
-        return f"is {value!r}, must be a number"
+        return f"is {_shown(value)}, must be a number"
     if isinstance(value, str):
         try:
             exact = Decimal(value)
         except InvalidOperation:
-            return f"is {value!r}, must be a number"
+            return f"is {_shown(value)}, must be a number"
     elif isinstance(value, Decimal):
         exact = value
     else:
         try:
             exact = Decimal(value.__index__())
-        except AttributeError:
-            return f"is {value!r}, must be a float, Decimal, str or int"
+        except (AttributeError, TypeError):
+            return f"is {_shown(value)}, must be a float, Decimal, str or int"
     if not exact.is_finite():
-        return f"is {value!r}, must be a finite number"
+        return f"is {_shown(value)}, must be a finite number"
     if exact <= 0:
-        return f"is {value!r}, must be positive"
+        return f"is {_shown(value)}, must be positive"
     if exact >= Decimal(GM_MAX_PRICE_E9) / 1_000_000_000:
-        return f"is {value!r}, must be below {_decimal(GM_MAX_PRICE_E9)}"
-    exact *= 1_000_000_000
-    if exact % tick_e9 != 0:
-        return _off_grid(value, exact, tick_e9, "tick")
-    price_e9[0] = int(exact)
+        return f"is {_shown(value)}, must be below {_decimal(GM_MAX_PRICE_E9)}"
+    count = _whole(exact, tick_e9)
+    if count is None:
+        return _off_grid(value, exact * 1_000_000_000, tick_e9, "tick")
+    price_e9[0] = count * tick_e9
     return None
 
 
@@ -101,15 +122,15 @@ cdef object read_quantity(object value, int64_t step_e9, int64_t* steps):
             steps[0] = exact
             return None
     elif isinstance(value, bool) or isinstance(value, (str, bytes)):
-        return f"is {value!r}, must be a positive number"
+        return f"is {_shown(value)}, must be a positive number"
     elif isinstance(value, float):
         x = value
         if not isfinite(x):
-            return f"is {value!r}, must be a finite number"
+            return f"is {_shown(value)}, must be a finite number"
         if x <= 0.0:
-            return f"is {value!r}, must be positive"
+            return f"is {_shown(value)}, must be positive"
         if x * (E9 / <double>step_e9) > <double>GM_MAX_QUANTITY:
-            return f"is {value!r}, must be at most {GM_MAX_QUANTITY} steps"
+            return f"is {_shown(value)}, must be at most {GM_MAX_QUANTITY} steps"
         count = llround(x * (E9 / <double>step_e9))
         if count <= 0 or fabs(<double>count * (<double>step_e9 / E9) - x) > 1e-15 * x:
             return _off_grid(value, Decimal(x) * 1_000_000_000, step_e9, "quantity step")
@@ -117,21 +138,21 @@ cdef object read_quantity(object value, int64_t step_e9, int64_t* steps):
         return None
     elif isinstance(value, Decimal):
         if not value.is_finite():
-            return f"is {value!r}, must be a finite number"
+            return f"is {_shown(value)}, must be a finite number"
         exact = value
     else:
         try:
             exact = value.__index__()
         except (AttributeError, TypeError):
-            return f"is {value!r}, must be an int, Decimal or float"
+            return f"is {_shown(value)}, must be an int, Decimal or float"
     if exact <= 0:
-        return f"is {value!r}, must be positive"
-    scaled = Decimal(exact) * 1_000_000_000
-    if scaled / step_e9 > GM_MAX_QUANTITY:
-        return f"is {value!r}, must be at most {GM_MAX_QUANTITY} steps"
-    if scaled % step_e9 != 0:
-        return _off_grid(value, scaled, step_e9, "quantity step")
-    steps[0] = int(scaled // step_e9)
+        return f"is {_shown(value)}, must be positive"
+    if exact * 1_000_000_000 > (<object>GM_MAX_QUANTITY) * (<object>step_e9):
+        return f"is {_shown(value)}, must be at most {GM_MAX_QUANTITY} steps"
+    count = _whole(exact, step_e9)
+    if count is None:
+        return _off_grid(value, Decimal(exact) * 1_000_000_000, step_e9, "quantity step")
+    steps[0] = count
     return None
 
 
@@ -161,9 +182,9 @@ def _choices(value, table):
     from difflib import get_close_matches
 
     if not isinstance(value, str):
-        return f"is {value!r}, must be one of {', '.join(table)}"
+        return f"is {_shown(value)}, must be one of {', '.join(table)}"
     near = [name for name in table if name.lower() == value.lower()] or get_close_matches(value, table, 1)
-    return f"is {value!r}, must be one of {', '.join(table)}" + (f"; did you mean {near[0]!r}?" if near else "")
+    return f"is {_shown(value)}, must be one of {', '.join(table)}" + (f"; did you mean {near[0]!r}?" if near else "")
 
 
 cdef inline PyObject* _get(dict order, str key) except? NULL:
@@ -182,15 +203,15 @@ cdef tuple _read_name(dict errors, str field, object value):
     if value is None:
         return errors, None
     if not isinstance(value, str):
-        return _note(errors, field, f"is {value!r}, must be a str"), None
+        return _note(errors, field, f"is {_shown(value)}, must be a str"), None
     if not value or not value.isprintable() or len(value.encode("utf-8", "surrogatepass")) > GM_NAME_LENGTH:
-        return _note(errors, field, f"is {value!r}, must be 1 to {GM_NAME_LENGTH} bytes of printable text"), None
+        return _note(errors, field, f"is {_shown(value)}, must be 1 to {GM_NAME_LENGTH} bytes of printable text"), None
     return errors, str(value)
 
 
 cdef dict _read_client_order_id(dict errors, object value, gm_order_t* o):
     if not isinstance(value, str) or not 1 <= len(value) <= GM_CLIENT_ORDER_ID_LENGTH or not value.isascii() or not value.isprintable():
-        return _note(errors, "client_order_id", f"is {value!r}, must be 1 to {GM_CLIENT_ORDER_ID_LENGTH} printable ASCII characters")
+        return _note(errors, "client_order_id", f"is {_shown(value)}, must be 1 to {GM_CLIENT_ORDER_ID_LENGTH} printable ASCII characters")
     raw = value.encode("ascii")
     memcpy(o.client_order_id, <const char*>raw, len(raw))
     return errors
@@ -203,7 +224,7 @@ def _unknown_keys(errors, order):
     for key in order:
         if key not in known:
             near = get_close_matches(key, known, 1) if isinstance(key, str) else []
-            errors = _note(errors, key if isinstance(key, str) else repr(key),
+            errors = _note(errors, key if isinstance(key, str) else _shown(key),
                            "is not a key of an order" + (f"; did you mean {near[0]!r}?" if near else ""))
     return errors
 
@@ -297,7 +318,7 @@ cdef class OrderReader:
             else:
                 o.order_type = code
                 if not gm_supports_type(o.order_type):
-                    errors = _note(errors, "order_type", f"is {value!r}, which no venue of this engine executes; there are market, limit and iceberg")
+                    errors = _note(errors, "order_type", f"is {_shown(value)}, which no venue of this engine executes; there are market, limit and iceberg")
 
         item = _get(order, "limit_price")
         if item != NULL:
@@ -306,7 +327,7 @@ cdef class OrderReader:
             if value is None:
                 item = NULL
             elif o.order_type == GM_MARKET:
-                errors = _note(errors, "limit_price", f"is {value!r}, but a market order has none")
+                errors = _note(errors, "limit_price", f"is {_shown(value)}, but a market order has none")
             else:
                 wrong = read_price(value, tick_e9, &o.limit_price_e9)
                 if wrong is not None:
@@ -323,7 +344,7 @@ cdef class OrderReader:
                 if wrong is not None:
                     errors = _note(errors, "stop_price", wrong)
                 elif o.order_type and gm_supports_type(o.order_type):
-                    errors = _note(errors, "stop_price", f"is {value!r}, but only stop orders have one")
+                    errors = _note(errors, "stop_price", f"is {_shown(value)}, but only stop orders have one")
 
         item = _get(order, "time_in_force")
         if item != NULL:
@@ -335,7 +356,7 @@ cdef class OrderReader:
             else:
                 o.time_in_force = code
                 if not gm_supports_time_in_force(o.time_in_force):
-                    errors = _note(errors, "time_in_force", f"is {value!r}, which no venue of this engine executes; there are DAY, GTC, IOC and FOK")
+                    errors = _note(errors, "time_in_force", f"is {_shown(value)}, which no venue of this engine executes; there are DAY, GTC, IOC and FOK")
 
         item = _get(order, "display_quantity")
         if item != NULL:
@@ -344,13 +365,13 @@ cdef class OrderReader:
             if value is None:
                 item = NULL
             elif o.order_type and o.order_type != GM_ICEBERG:
-                errors = _note(errors, "display_quantity", f"is {value!r}, but only an iceberg order has one")
+                errors = _note(errors, "display_quantity", f"is {_shown(value)}, but only an iceberg order has one")
             else:
                 wrong = read_quantity(value, step_e9, &o.display_quantity)
                 if wrong is not None:
                     errors = _note(errors, "display_quantity", wrong)
                 elif o.display_quantity > o.quantity > 0:
-                    errors = _note(errors, "display_quantity", f"is {value!r}, must be at most the quantity")
+                    errors = _note(errors, "display_quantity", f"is {_shown(value)}, must be at most the quantity")
         if item == NULL and o.order_type == GM_ICEBERG:
             errors = _note(errors, "display_quantity", "is missing: an iceberg order needs one")
 
@@ -381,7 +402,7 @@ cdef class OrderReader:
                 seen += 1
                 value = <object>item
                 if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < GM_MAX_ACCOUNTS:
-                    errors = _note(errors, "account", f"is {value!r}, must be an int from 0 to {GM_MAX_ACCOUNTS - 1}")
+                    errors = _note(errors, "account", f"is {_shown(value)}, must be an int from 0 to {GM_MAX_ACCOUNTS - 1}")
                 else:
                     o.account = value
             item = _get(order, "client_order_id")
@@ -395,7 +416,7 @@ cdef class OrderReader:
                 seen += 1
                 value = <object>item
                 if value is not True and value is not False:
-                    errors = _note(errors, "post_only", f"is {value!r}, must be True or False")
+                    errors = _note(errors, "post_only", f"is {_shown(value)}, must be True or False")
                 elif value is True and o.order_type == GM_MARKET:
                     errors = _note(errors, "post_only", "is True, but a market order cannot be")
                 elif value is True:
@@ -439,7 +460,7 @@ cdef class OrderReader:
         from difflib import get_close_matches
 
         if not isinstance(value, str):
-            return f"is {value!r}, must be a str"
+            return f"is {_shown(value)}, must be a str"
         near = get_close_matches(value.upper(), list(self.instruments.symbols), 3, 0.4)
         hint = f"; nearest: {', '.join(near)}" if near else ""
-        return f"is {value!r}, which is not known{hint}. Add it under `instruments:` in the configuration"
+        return f"is {_shown(value)}, which is not known{hint}. Add it under `instruments:` in the configuration"

@@ -30,6 +30,7 @@ typedef struct gm_engine {
     uint64_t config_hash;
     int32_t audit;                 /* decisions are recorded */
     int32_t closed;
+    int32_t watched;               /* readers of the log want the market to stop at every news of an order */
     uint32_t tick;                 /* orders seen; every 64th has its stages timed */
 
     gm_refusal_t refusal;          /* of the last refused order */
@@ -44,6 +45,7 @@ typedef struct gm_engine {
 } gm_engine_t;
 
 static inline void gm_engine_news(gm_engine_t* e, const gm_order_t* o) {
+    if (e->watched) e->market->stop = 1;
     if (!(o->flags & GM_AWAITED)) return;
     e->market->stop = 1;
     if (e->news_count < GM_NEWS_MAX) e->news[e->news_count++] = o->order_id; else e->news_lost = 1;
@@ -258,8 +260,14 @@ static inline uint8_t gm_report_status(const gm_order_t* o, const gm_report_t* r
     }
 }
 
+/* May a report take an order to `status`? A closed order keeps its own. */
+static inline int gm_report_legal(const gm_order_t* o, uint8_t status) {
+    return gm_is_closed(o->status) ? status == o->status : gm_is_legal(o->status, status);
+}
+
 /* What a report does to its own order's row, given the status that was recorded with it: recovery's half. */
 static inline void gm_engine_apply(gm_order_t* o, const gm_report_t* r) {
+    if (!gm_report_legal(o, r->status)) return;
     o->updated_ns = r->venue_time_ns;
     if (!o->acknowledged_ns) o->acknowledged_ns = r->venue_time_ns;
     if (r->exec_type == GM_EXEC_TRADE) gm_order_book_fill(o, r);
@@ -297,7 +305,7 @@ static inline void gm_engine_report(void* context, const gm_report_t* given) {
     }
     r.status = status;
     gm_journal_append(e->journal, GM_RECORD_REPORT, GM_RECORD_SMALL, r.venue_time_ns, r.order_id, &r);
-    if (!gm_is_closed(o->status) ? !gm_is_legal(o->status, status) : status != o->status) {
+    if (!gm_report_legal(o, status)) {
         e->orders->illegal++;                       /* in the log, not in the state */
         return;
     }
@@ -330,16 +338,15 @@ static inline void gm_engine_report(void* context, const gm_report_t* given) {
         if (r.exec_type != GM_EXEC_TRADE) o->reason = r.reason;
         if (parent) parent->working_quantity -= ended; else released += ended;
     }
+    if (parent && r.exec_type != GM_EXEC_NEW) gm_engine_news(e, parent);   /* before its row can be used again */
+    if (o->flags & GM_CHILD && !parent) released = 0;                      /* its parent's reservation has gone already */
     if (released) {
         const gm_order_t* reserved = parent ? parent : o;
         gm_portfolio_reserve(e->portfolio, reserved->account, reserved->symbol, reserved->side, released, reserved->reserve_price_e9, -1);
     }
     if (status != o->status) gm_orders_set_status(e->orders, o, status);
     gm_engine_mark(e, o->symbol, &n);
-    if (r.exec_type != GM_EXEC_NEW) {
-        gm_engine_news(e, o);
-        if (parent) gm_engine_news(e, parent);
-    }
+    if (r.exec_type != GM_EXEC_NEW) gm_engine_news(e, o);
 }
 
 /* ---- requests on live orders: GM_OK, or minus a gm_reason ---- */

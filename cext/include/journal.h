@@ -50,7 +50,7 @@ static inline int gm_journal_init(gm_journal_t* j, int fd, int64_t ring_bytes) {
     int memory = memfd_create("gm-journal", MFD_CLOEXEC);
     char* twice;
     memset(j, 0, sizeof *j);
-    j->fd = fd;
+    j->fd = -1;
     j->ring_bytes = ring_bytes;
     if (memory < 0) return GM_ERR_MEMORY;
     if (ftruncate(memory, ring_bytes) != 0) { close(memory); return GM_ERR_MEMORY; }
@@ -64,6 +64,7 @@ static inline int gm_journal_init(gm_journal_t* j, int fd, int64_t ring_bytes) {
     }
     close(memory);
     j->ring = twice;
+    j->fd = fd;
     return GM_OK;
 }
 
@@ -116,7 +117,7 @@ static inline void gm_journal_append(gm_journal_t* j, uint16_t kind, uint16_t si
     j->sequence++;
     h->crc32c = gm_record_sum(h, j->sequence);
     __atomic_store_n(&h->commit, gm_commit_word(j->sequence), __ATOMIC_RELEASE);
-    j->head += size;
+    __atomic_store_n(&j->head, j->head + size, __ATOMIC_RELEASE);      /* a reader in another thread sees whole records */
     if (__builtin_expect(j->head - j->drained >= GM_JOURNAL_DRAIN, 0)) gm_journal_drain(j);
 }
 
@@ -138,12 +139,15 @@ static inline int64_t gm_record_verify(const char* at, int64_t available, int64_
 
 /* Copies up to `size` bytes of the stream from `position` on; bytes copied, or GM_ERR_IO. */
 static inline int64_t gm_journal_read(const gm_journal_t* j, int64_t position, char* out, int64_t size) {
-    int64_t done = 0;
-    if (position >= j->head) return 0;
-    if (size > j->head - position) size = j->head - position;
-    if (position >= j->head - j->ring_bytes) {
+    int64_t done = 0, head = __atomic_load_n(&j->head, __ATOMIC_ACQUIRE);
+    if (position >= head) return 0;
+    if (size > head - position) size = head - position;
+    if (position >= head - j->ring_bytes) {
         memcpy(out, j->ring + (position & (j->ring_bytes - 1)), (size_t)size);
-        return size;
+        __atomic_thread_fence(__ATOMIC_ACQUIRE);
+        /* a writer may have begun to use these bytes again meanwhile: then they are in the file */
+        if (position >= j->drained || position >= __atomic_load_n(&j->head, __ATOMIC_RELAXED) + GM_RECORD_LARGE - j->ring_bytes)
+            return size;
     }
     while (done < size && position + done < j->drained) {
         int64_t want = size - done < j->drained - position - done ? size - done : j->drained - position - done;

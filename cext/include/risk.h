@@ -42,6 +42,18 @@ static inline double gm_share(gm_i128 figure, gm_i128 equity) {
     return equity > 0 ? (double)figure / (double)equity : (figure > 0 ? __builtin_inf() : 0.0);
 }
 
+#define GM_FIGURE_MAX ((gm_i128)1 << 96)     /* times 1e9 it still fits; no real exposure comes near */
+#define GM_EQUITY_MAX ((gm_i128)1 << 76)     /* times the largest limit it still fits */
+
+/* Is figure / equity above limit_e9 * 1e-9? What would not fit 128 bits counts as above; equity beyond its bound counts
+ * as the bound. */
+static inline int gm_above(gm_i128 figure, gm_i128 equity, int64_t limit_e9) {
+    if (figure > GM_FIGURE_MAX) return 1;
+    if (equity > GM_EQUITY_MAX) equity = GM_EQUITY_MAX;
+    if (equity < 0) equity = 0;
+    return figure * 1000000000 > equity * limit_e9;
+}
+
 /* The gm_check bits of `mask` that fail for `side * quantity` of `symbol` at `price_e9` (GM_NO_PRICE: none to be had).
  * The portfolio's totals must be settled. A parent's children are not checked again: the parent reserved for them. */
 static inline uint64_t gm_risk_check(const gm_limits_t* l, const gm_portfolio_t* p, uint64_t mask, int32_t account, int32_t symbol,
@@ -106,16 +118,16 @@ static inline uint64_t gm_risk_check(const gm_limits_t* l, const gm_portfolio_t*
             if (on & GM_CHECK_SECTOR) {
                 int64_t limit = l->sector_e9[instrument->sector];
                 if (limit >= 0) {
-                    if (raises && sector * 1000000000 > equity * limit) failed |= GM_CHECK_SECTOR;
+                    if (raises && gm_above(sector, equity, limit)) failed |= GM_CHECK_SECTOR;
                     gm_risk_note(detail, GM_CHECK_SECTOR, gm_share(sector, equity), (double)limit * 1e-9);
                 }
             }
             if (on & GM_CHECK_LEVERAGE) {
-                if (raises && gross * 1000000000 > equity * l->max_leverage_e9) failed |= GM_CHECK_LEVERAGE;
+                if (raises && gm_above(gross, equity, l->max_leverage_e9)) failed |= GM_CHECK_LEVERAGE;
                 gm_risk_note(detail, GM_CHECK_LEVERAGE, gm_share(gross, equity), (double)l->max_leverage_e9 * 1e-9);
             }
             if (on & GM_CHECK_CONCENTRATION) {
-                if (raises && exposure * 1000000000 > equity * l->max_concentration_e9) failed |= GM_CHECK_CONCENTRATION;
+                if (raises && gm_above(exposure, equity, l->max_concentration_e9)) failed |= GM_CHECK_CONCENTRATION;
                 gm_risk_note(detail, GM_CHECK_CONCENTRATION, gm_share(exposure, equity), (double)l->max_concentration_e9 * 1e-9);
             }
         }

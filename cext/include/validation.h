@@ -32,7 +32,7 @@ static inline uint64_t gm_validate_row(const gm_instruments_t* t, const gm_order
     if (o->urgency > GM_URGENCY_IMMEDIATE) wrong |= 1u << GM_FIELD_URGENCY;
     if (o->account < 0 || o->account >= accounts) wrong |= 1u << GM_FIELD_ACCOUNT;
     if ((o->flags & GM_POST_ONLY) && o->order_type == GM_MARKET) wrong |= 1u << GM_FIELD_POST_ONLY;
-    if ((o->flags & ~GM_POST_ONLY) || o->venue < -1 || o->venue >= venues) wrong |= 1u << GM_FIELD_OTHER;
+    if ((o->flags & ~GM_POST_ONLY) || o->parent_id != 0 || o->algorithm != 0 || o->venue < -1 || o->venue >= venues) wrong |= 1u << GM_FIELD_OTHER;
     return wrong;
 }
 
