@@ -124,6 +124,10 @@ cdef inline object record_bytes(object array, object dtype, str name, str dtype_
 
     if not isinstance(array, np.ndarray):
         raise TypeError(f"{name} is {value_text(array)}, must be an array of {dtype_name}")
+    if array.dtype != dtype and array.dtype.names == dtype.names:
+        same = [array.dtype[field] == dtype[field] for field in dtype.names]
+        if all(same):
+            array = array.astype(dtype)     # the same fields without padding: what numpy.concatenate makes of rows
     if array.dtype != dtype:
         raise TypeError(f"{name} has dtype {value_text(array.dtype)}, must be {dtype_name}")
     if array.ndim != 1:

@@ -51,8 +51,6 @@ cdef dict _PROBLEM_NAMES = {
     GM_FEED_QUANTITY: "quantity", GM_FEED_SIDE: "side", GM_FEED_ACTION: "action", GM_FEED_CAPACITY: "capacity",
 }
 
-ctypedef int (*_apply_t)(gm_book_t* b, int64_t tick_e9, const gm_message_t* m) noexcept nogil
-
 
 # ---- arguments
 
@@ -331,12 +329,14 @@ cdef class OrderBook(BookView):
         cdef Py_ssize_t n = raw.shape[0] // <Py_ssize_t>sizeof(gm_message_t), i, first = -1, failed = 0
         cdef gm_book_t* b = self._get()
         cdef const gm_message_t* rows = <const gm_message_t*>&raw[0] if n else NULL
-        cdef _apply_t apply_one = gm_feed_by_level if self.by_level else gm_feed_by_order
         cdef int problem, first_problem = 0
         self.own_busy = True
         with nogil:
             for i in range(n):
-                problem = apply_one(b, self.tick_e9, &rows[i])
+                if self.by_level:
+                    problem = gm_feed_by_level(b, self.tick_e9, &rows[i])
+                else:
+                    problem = gm_feed_by_order(b, self.tick_e9, &rows[i])
                 if problem != GM_FEED_OK:
                     self.problems[problem] += 1
                     failed += 1
