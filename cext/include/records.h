@@ -249,7 +249,7 @@ typedef struct gm_message {
     int32_t venue;
     uint8_t action;                /* gm_action */
     int8_t side;                   /* of the resting order; 0: not told */
-    uint8_t flags;
+    uint8_t flags;                 /* of a HALT: gm_halt_state */
     uint8_t level;
     uint32_t reserved;
 } gm_message_t;
@@ -258,6 +258,7 @@ enum gm_action {
     GM_ADD = 1, GM_REDUCE, GM_DELETE, GM_EXECUTE, GM_EXECUTE_HIDDEN, GM_REPLACE, GM_HALT, GM_CLEAR, GM_TRADE,
     GM_SET_LEVEL, GM_CROSS_TRADE, GM_ACTION_END
 };
+enum gm_halt_state { GM_HALTED = 1, GM_QUOTING_RESUMED, GM_TRADING_RESUMED };
 
 /* A command to a matching engine. 48 bytes. */
 typedef struct gm_command {
