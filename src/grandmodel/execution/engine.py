@@ -18,7 +18,7 @@ from ._core.risk import Limits
 from ._core.scoring import Venues
 from ._core.submit import Core
 from ._core.synthetic import Market
-from .clock import Clock, current_clock, current_seed
+from .clock import Clock, Pulse, SimulatedClock, current_clock, current_seed
 from .instruments import Instrument
 
 if TYPE_CHECKING:
@@ -145,14 +145,16 @@ def make_core(
         config_hash=int(config.config_hash()[:16], 16),
         audit=config.order_management.enable_order_audit,
     )
-    clock.attach(core)
+    Pulse(core)
+    if isinstance(clock, SimulatedClock):
+        clock.attach(core)
     return core
 
 
 def private_core(config: ExecutionConfig) -> Core:
-    """The paper core of a component that nobody connected to anything; its seed is the running simulation's, if any."""
-    seed = current_seed()
-    return make_core(config if seed is None else config.model_copy(update={"seed": seed}))
+    """The paper core of a component that nobody connected to anything; without a seed of its own, the running
+    simulation's."""
+    return make_core(config.model_copy(update={"seed": config.seed or current_seed()}))
 
 
 def core_of(engine: object) -> Core:

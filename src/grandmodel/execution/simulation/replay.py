@@ -21,7 +21,7 @@ from .._core.risk import Limits
 from .._core.scoring import Venues
 from .._core.submit import Core
 from ..analytics.execution_cost import ExecutionCost, execution_cost, market_vwap
-from ..clock import SimulatedClock, run
+from ..clock import Pulse, SimulatedClock, run
 from ..routing.algorithms import make_algorithm
 from ..routing.algorithms.base import MINUTE_NS, Parent, run_parent
 from ..sessions import local_to_ns
@@ -114,6 +114,7 @@ def replay_core(day: LobsterDay, clock: SimulatedClock, *, take_fee_e9: int = TA
         market=ReplayMarket(venues, day.symbol, VENUE, day.messages, day.books, start_ns=clock.now_ns()),
         clock=clock,
     )
+    Pulse(core)
     clock.attach(core)
     return core
 
