@@ -143,9 +143,7 @@ cdef extern from "records.h" nogil:
         float score
         float runner_up_score
         int32_t candidates
-        int32_t binding_check
-        float utilisation
-        float reserved
+        int32_t reserved[3]
 
     ctypedef struct gm_refusal_t:
         int64_t order_id

@@ -40,6 +40,7 @@ cdef extern from "engine.h" nogil:
         uint64_t config_hash
         int32_t audit
         int32_t closed
+        uint32_t tick
         int32_t watched
         gm_refusal_t refusal
         gm_route_t route

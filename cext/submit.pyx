@@ -7,10 +7,10 @@ import numpy as np
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memcpy, memset
 
-from grandmodel.execution._core.clock cimport NativeClock, gm_now
+from grandmodel.execution._core.clock cimport CLOCK_MONOTONIC, NativeClock, gm_machine_ns, gm_now
 from grandmodel.execution._core.instruments cimport Instruments
 from grandmodel.execution._core.journal cimport Journal, gm_crc32c_setup, gm_journal_drain
-from grandmodel.execution._core.latency cimport GM_STAGE_COUNT, StageHistograms
+from grandmodel.execution._core.latency cimport GM_STAGE_COUNT, GM_STAGE_VALIDATE, StageHistograms, gm_histogram_record
 from grandmodel.execution._core.orders cimport Order, OrderTable, gm_is_closed, gm_orders_find
 from grandmodel.execution._core.portfolio cimport GM_MAX_ACCOUNTS, Portfolio
 from grandmodel.execution._core.records cimport (
@@ -321,13 +321,14 @@ cdef class Core:
         -------
         (n,) int64: the order id, or minus the Reason of its refusal. Each refusal stands in the journal.
         """
-        cdef gm_order_t* table
-        cdef gm_order_t* o
-        cdef int64_t i, n, accepted = 0
+        cdef const gm_order_t* table
+        cdef gm_order_t row
+        cdef gm_order_t* o = &row
+        cdef int64_t i, n
         cdef uint64_t wrong
         cdef int32_t strategies = <int32_t>len(self.reader.strategies), tags = <int32_t>len(self.reader.tags)
         cdef int64_t[::1] out
-        cdef unsigned char[::1] raw
+        cdef const unsigned char[::1] raw
         self._check_open()
         if not isinstance(rows, np.ndarray) or rows.dtype != ORDER_DTYPE or rows.ndim != 1:
             raise TypeError("orders is not a one-dimensional array of ORDER_DTYPE; order_rows(n) makes one")
@@ -335,10 +336,10 @@ cdef class Core:
         result = np.empty(n, np.int64)
         if n == 0:
             return result
-        copy = np.array(rows, dtype=ORDER_DTYPE, copy=True, order="C")
-        raw = copy.view(np.uint8)
+        rows = np.ascontiguousarray(rows)
+        raw = rows.view(np.uint8)
         out = result
-        table = <gm_order_t*>&raw[0]
+        table = <const gm_order_t*>&raw[0]
         for i in range(n):
             if table[i].client_order_id[0] != 0:
                 raise ValueError(f"row {i} has a client_order_id; submit such orders one by one, they are idempotent there")
@@ -347,7 +348,9 @@ cdef class Core:
         with nogil:
             gm_gate_wait(&self.gate)
             for i in range(n):
-                o = &table[i]
+                row = table[i]
+                row.parent_id = 0
+                row.algorithm = 0
                 wrong = gm_validate_row(self.engine.instruments, o, GM_MAX_ACCOUNTS, self.engine.venues.count)
                 if o.strategy < 0 or o.strategy > strategies:
                     wrong |= 1 << GM_FIELD_STRATEGY
@@ -818,11 +821,17 @@ cdef class OrderGate:
         cdef gm_order_t o
         cdef Core core = self.bound
         cdef dict errors
+        cdef int64_t began
         if core is None:
             core = self._bound()
         if core.engine.closed:
             core._check_open()
-        errors = core.reader.read(order, &o)
+        if core.engine.tick & 63:
+            errors = core.reader.read(order, &o)
+        else:
+            began = gm_machine_ns(CLOCK_MONOTONIC)
+            errors = core.reader.read(order, &o)
+            gm_histogram_record(core.engine.stages[GM_STAGE_VALIDATE], gm_machine_ns(CLOCK_MONOTONIC) - began)
         if errors is not None:
             core._refuse_fields(&o, errors)
         return core._submit(&o, order)

@@ -135,7 +135,6 @@ static inline void gm_engine_decision(gm_engine_t* e, const gm_order_t* o, const
     d.candidates = route->candidates;
     if (mid != GM_NO_PRICE && route->venue >= 0) d.score = (float)((double)route->cost_e9 / (double)mid * 1e4);
     if (mid != GM_NO_PRICE && route->runner_up >= 0) d.runner_up_score = (float)((double)route->runner_up_cost_e9 / (double)mid * 1e4);
-    d.binding_check = -1;
     gm_journal_append(e->journal, GM_RECORD_DECISION, GM_RECORD_SMALL, now, o->order_id, &d);
 }
 

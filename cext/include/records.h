@@ -165,9 +165,7 @@ typedef struct gm_decision {
     float score;                   /* expected cost against the mid, bps */
     float runner_up_score;
     int32_t candidates;
-    int32_t binding_check;         /* index of the check with the highest utilisation, -1: none */
-    float utilisation;             /* of it */
-    float reserved;
+    int32_t reserved[3];
 } gm_decision_t;
 _Static_assert(sizeof(gm_decision_t) == 96, "a DECISION record is 96 bytes behind its header");
 
