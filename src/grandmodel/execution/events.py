@@ -496,7 +496,7 @@ class EventBus:
         return self._calls.undelivered
 
     def subscribe(self, event_type: EventType | str | None, callback: Callback) -> Subscription:
-        """Calls ``callback(event)`` for each event of that type (None: of every type) delivered from now on."""
+        """Calls ``callback(event)`` for each event of that type (None: of every type) from now on."""
         if not callable(callback):
             raise TypeError(f"callback is {callback!r}, must be callable")
         if event_type is not None and not isinstance(event_type, str):
