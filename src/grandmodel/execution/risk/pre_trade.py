@@ -4,7 +4,7 @@
     if not result.approved:
         print(result.reasons, result.recommended_adjustments["largest_quantity"])
 
-Definitions: 17 CFR 240.15c3-5 (c)(1), worst case over open orders, as in cext/include/risk.h, which is called.
+Definitions: 17 CFR 240.15c3-5 (c)(1), worst case over open orders, by the core's own function.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class RiskCheckResult:
     """
 
     approved: bool
-    failed_checks: tuple[str, ...] = ()
+    failed_checks: list[str] = field(default_factory=list)
     risk_score: float = 0.0
     recommended_adjustments: Mapping[str, Any] = field(default_factory=dict)
     checks: Mapping[str, CheckState] = field(default_factory=dict)
@@ -89,9 +89,17 @@ def _read(source: Any, *names: str) -> Any:
     return None
 
 
+def _shown(value: Any) -> str:
+    try:
+        text = repr(value)
+    except Exception:
+        return f"a {type(value).__name__} that cannot be shown"
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
 def _exact(value: Any, what: str) -> Decimal:
     """A finite number, exactly; a float counts as the shortest decimal that reads back as it."""
-    if isinstance(value, bool) or isinstance(value, str | bytes):
+    if isinstance(value, bool | str | bytes):
         raise _UnreadableError(f"{what} is {_shown(value)}, must be a number")
     try:
         number = Decimal(repr(float(value))) if isinstance(value, float) else Decimal(value)
@@ -163,7 +171,7 @@ class _Order:
 def _order(given: Any, what: str, *quantities: str) -> _Order:
     symbol = _read(given, "symbol")
     if not isinstance(symbol, str) or not symbol:
-        raise _UnreadableError(f"{what}: symbol is {symbol!r}, must be a str")
+        raise _UnreadableError(f"{what}: symbol is {_shown(symbol)}, must be a str")
     raw_side, signed = _read(given, "side"), _read(given, "signed_quantity")
     raw = _read(given, *quantities)
     if raw is None and signed is None:
@@ -178,17 +186,26 @@ def _order(given: Any, what: str, *quantities: str) -> _Order:
         side = 1 if by_sign > 0 else -1
         if abs(by_sign) != quantity or (raw_side is not None and _side(raw_side, f"{what}: side") != side):
             raise _UnreadableError(
-                f"{what}: signed_quantity is {signed!r}, side and quantity say something else"
+                f"{what}: signed_quantity is {_shown(signed)}, side and quantity say something else"
             )
     else:
         side = _side(raw_side, f"{what}: side")
     if quantity <= 0:
         raise _UnreadableError(
-            f"{what}: quantity is {raw if raw is not None else signed!r}, must be positive"
+            f"{what}: quantity is {_shown(signed if raw is None else raw)}, must be positive"
         )
     price = _read(given, "limit_price", "estimated_price", "price")
     price_e9 = None if price is None else _price_e9(price, f"{what}: price")
     return _Order(symbol, side, quantity, price_e9, _sector(given))
+
+
+def _raises(held: tuple[int, int, int], order: _Order) -> bool:
+    """Does the order raise its symbol's worst case?"""
+    quantity, buys, sells = held
+    before = max(abs(quantity + buys), abs(quantity - sells))
+    if order.side > 0:
+        return abs(quantity + buys + order.quantity) > before
+    return abs(quantity - sells - order.quantity) > before
 
 
 def _sector(given: Any) -> str | None:
@@ -209,7 +226,7 @@ class _Holding:
 
 def _holding(symbol: Any, given: Any) -> _Holding:
     if not isinstance(symbol, str) or not symbol:
-        raise _UnreadableError(f"positions has the key {symbol!r}, must be a symbol")
+        raise _UnreadableError(f"positions has the key {_shown(symbol)}, must be a symbol")
     what = f"position {symbol}"
     if given is None:
         raise _UnreadableError(f"{what} is None, must be a number, a mapping or an object")
@@ -234,9 +251,9 @@ class PreTradeRiskManager:
 
     Parameters
     ----------
-    config    : mapping with the keys of ``risk_controls`` (position_limits, order_limits, exposure_limits), or an
-        ExecutionConfig. What is left out is not checked and reported as ``not_configured``
-    catalog   : where sectors and round lots come from; by default the configuration's. Its prices are not used
+    config    : mapping with the keys of ``risk_controls`` (position_limits, order_limits, exposure_limits),
+        or an ExecutionConfig. What is left out is not checked and reported as ``not_configured``
+    catalog   : where sectors and round lots come from, by default the configuration's; never its prices
 
     Raises
     ------
@@ -278,7 +295,7 @@ class PreTradeRiskManager:
         )
 
     def _name(self, symbol: str, sector: str | None) -> str:
-        """The symbol's name in the scratch table; one of a sector that is not its usual one has a name apart."""
+        """The symbol's name in the scratch table; in a sector that is not its usual one it has another."""
         known = self._catalog.get(symbol)
         usual = "unknown" if known is None else known.sector
         key = (symbol, sector or usual)
@@ -305,11 +322,12 @@ class PreTradeRiskManager:
 
         Parameters
         ----------
-        order : mapping or object with symbol, side, quantity (or signed_quantity), and a price: limit_price, else
-            estimated_price; units and currency
-        portfolio_state : mapping or object with positions {symbol: quantity, or mapping or object with quantity,
-            market_value or mark, sector}; total_value (equity; else cash and all market values); optional
-            open_orders (each like an order; leaves_quantity goes before quantity), daily_traded (money, else 0)
+        order : mapping or object with symbol, side, quantity (or signed_quantity), and a price: limit_price,
+            else estimated_price; units and currency
+        portfolio_state : mapping or object with positions {symbol: quantity, or mapping or object with
+            quantity, market_value or mark, sector}; total_value (equity; else cash and all market values);
+            optional open_orders (each like an order; leaves_quantity goes before quantity) and daily_traded
+            (money; nothing if left out)
 
         Returns
         -------
@@ -361,28 +379,15 @@ class PreTradeRiskManager:
                 reasons.append(f"{order.symbol} has no price: give limit_price, estimated_price or a mark")
                 failing |= {each for each in _NEEDS_PRICE if each in configured}
             unmarked = portfolio.account()["unmarked_symbols"]
-            if unmarked or name not in marks:
+            if (unmarked or name not in marks) and _raises(portfolio.position(name), order):
                 if unmarked:
                     reasons.append(f"{unmarked} position(s) have neither market value nor mark")
                 failing |= {each for each in _NEEDS_EQUITY if each in configured}
-        if "no equity" in blind or not blind.isdisjoint(_NEEDS_EQUITY):
-            blind -= {each for each in _NEEDS_EQUITY if each not in failing}
+        blind -= set(_NEEDS_EQUITY) - failing  # without equity too, what lowers an exposure passes
         failing |= blind
-        if blind:
-            largest = self._largest_without(portfolio, name, order, price_e9, blind, largest)
+        if "daily_value" in blind:
+            largest = 0
         return self._result(order, configured, figures, failing, blind, largest, reasons)
-
-    def _largest_without(
-        self,
-        portfolio: Portfolio,
-        name: str,
-        order: _Order,
-        price_e9: int | None,
-        blind: set[str],
-        largest: int,
-    ) -> int:
-        """With an input missing nothing passes, but what reduces risk where only equity is missing."""
-        return largest if blind <= set(_NEEDS_EQUITY) else 0
 
     def _holdings(self, state: Any) -> list[_Holding]:
         positions = _read(state, "positions")
@@ -418,10 +423,10 @@ class PreTradeRiskManager:
             ordered = each.symbol == order.symbol
             its = name if ordered else self._name(each.symbol, each.sector)
             quantity, mark = each.quantity, each.mark_e9
-            if mark is None and each.value_e9 is not None and quantity:
+            if each.value_e9 is not None and quantity:
                 known = self._catalog.get(each.symbol)
-                units = quantity * (1 if known is None else known.multiplier)
-                mark = (2 * each.value_e9 + units) // (2 * units)  # to the nearest
+                units = abs(quantity) * (1 if known is None else known.multiplier)
+                mark = (2 * abs(each.value_e9) + units) // (2 * units)  # to the nearest
                 if mark <= 0 or mark >= _PRICE_MAX_E9:
                     if ordered:
                         raise _UnreadableError(
@@ -473,7 +478,7 @@ class PreTradeRiskManager:
         try:
             done = _e9(traded, "portfolio: daily_traded")
             if done < 0:
-                raise _UnreadableError(f"portfolio: daily_traded is {traded!r}, must not be negative")
+                raise _UnreadableError(f"portfolio: daily_traded is {_shown(traded)}, must not be negative")
             portfolio.open_day(0, done)
         except _UnreadableError as error:
             if "daily_value" in self._limits.configured:
@@ -509,7 +514,7 @@ class PreTradeRiskManager:
         checks = _states(configured, failing)
         return RiskCheckResult(
             approved=not failing,
-            failed_checks=tuple(name for name, passed in checks.items() if passed is False),
+            failed_checks=[name for name, passed in checks.items() if passed is False],
             risk_score=score,
             recommended_adjustments=self._adjustments(order, largest, binding, failing),
             checks=checks,
@@ -533,10 +538,9 @@ class PreTradeRiskManager:
                 alternatives.append(f"split the order into {parts} of at most {largest} units")
             if "daily_value" in failing:
                 alternatives.append("wait until the daily limit is reset")
-            if failing & {"position", "sector", "leverage", "concentration"}:
-                alternatives.append(
-                    f"reduce other exposure that counts against {binding}, or cancel open orders"
-                )
+            exposed = sorted(failing & {"position", "sector", "leverage", "concentration"})
+            if exposed:
+                alternatives.append(f"cancel open orders or reduce what counts against {', '.join(exposed)}")
         return {
             "largest_quantity": largest,
             "largest_quantity_lots": largest // lot * lot,
@@ -548,15 +552,15 @@ class PreTradeRiskManager:
     def _unreadable(self, reason: str) -> RiskCheckResult:
         configured = self._limits.configured
         checks = _states(configured, set(configured))
-        failed = tuple(name for name, passed in checks.items() if passed is False)
+        failed = [name for name, passed in checks.items() if passed is False]
         why = Unknown("the order or the portfolio could not be read")
         return RiskCheckResult(
             approved=False,
-            failed_checks=(_READABLE, *failed),
+            failed_checks=[_READABLE, *failed],
             risk_score=1.0,
             recommended_adjustments={
-                "largest_quantity": 0, "largest_quantity_lots": 0, "round_lot": None, "binding_check": _READABLE,
-                "alternatives": [],
+                "largest_quantity": 0, "largest_quantity_lots": 0, "round_lot": None,
+                "binding_check": _READABLE, "alternatives": [],
             },
             checks={_READABLE: False, **checks},
             utilisation=dict.fromkeys(configured, why),
