@@ -7,6 +7,8 @@ trades in full (hidden reserves count) or not at all; a post-only order that wou
 """
 from collections import namedtuple
 
+import numpy as np
+
 from cpython.bool cimport PyBool_Check
 from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t, uint8_t, uint16_t, uint32_t
 from libc.stdlib cimport free, malloc, realloc
@@ -169,7 +171,7 @@ cdef class MatchingEngine:
         if code is None:
             raise ValueError(f"time_in_force is {value_text(time_in_force)}, must be one of {', '.join(TIME_IN_FORCE_CODES)}")
         c.time_in_force = code
-        if not PyBool_Check(post_only):
+        if not PyBool_Check(post_only) and not isinstance(post_only, np.bool_):
             raise TypeError(f"post_only is {value_text(post_only)}, must be a bool")
         c.flags = <uint8_t>GM_POST_ONLY if post_only else 0
         c.display_quantity = 0 if display_quantity is None else int_argument(display_quantity, "display_quantity", INT64_MIN, INT64_MAX)
