@@ -178,7 +178,7 @@ static inline void gm_replay_hold(gm_replay_t* r, const int64_t* row) {
                 int64_t next = gm_book_next(&r->book, s, at - r->book.base);
                 if (r->book.levels[s][at - r->book.base].quantity != cell[1]) {
                     gm_replay_repair(r, s, tick, cell[1]);
-                    r->repaired++;
+                    if (r->position == 0) r->revealed++; else r->repaired++;   /* the first row shows what stood before */
                 }
                 at = next < 0 ? INT64_MIN : r->book.base + next;
             } else {

@@ -61,7 +61,7 @@ def run_command(
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
     console = _console()
-    with Progress(TextColumn("{task.description}"), BarColumn(bar_width=None), TaskProgressColumn(), console=console, transient=True) as bars:
+    with Progress(TextColumn("{task.description}"), BarColumn(bar_width=None), TaskProgressColumn(), console=console, transient=True, disable=not console.is_terminal) as bars:
         tasks = [
             bars.add_task(f"{entry['side']:<4} {entry['quantity']:>6,} {entry['symbol']:<5} {_short(entry['algorithm'])}", total=entry["quantity"])
             for entry in BASKET
@@ -123,7 +123,7 @@ def replay_command(
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
     console = _console()
-    with Progress(TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), console=console, transient=True) as bars:
+    with Progress(TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), console=console, transient=True, disable=not console.is_terminal) as bars:
         bar = bars.add_task(f"{day.symbol} {day.date}")
         report = replay_parent(day, order, parameters, progress=lambda done, total: bars.update(bar, completed=done, total=total), **arguments)
     _print_replay(console, report)

@@ -52,7 +52,7 @@ class OrderManager(OrderGate):
     def __init__(self, config: Any = None, event_bus: Any = None, *, engine: Any = None) -> None:
         self._engine = engine
         self._bus = event_bus
-        self._pump: Any = None
+        self._reader: Any = None                        # what hands the log's news to the bus
         if engine is None:
             from ..config import order_manager_config
 
@@ -65,9 +65,13 @@ class OrderManager(OrderGate):
 
         core = private_core(self._config) if self._engine is None else core_of(self._engine)
         if self._bus is not None:
-            from ..events import Pump
+            from ..events import BusBridge, EventBus
 
-            self._pump = Pump(core, self._bus)
+            if isinstance(self._bus, EventBus):
+                self._bus.attach(core)
+                self._reader = self._bus
+            else:
+                self._reader = BusBridge(core, self._bus)
         return core
 
     def validate_order(self, order: Any) -> ValidationResult:
@@ -118,7 +122,7 @@ class OrderManager(OrderGate):
 
     def pump(self) -> int:
         """Delivers what the event bus has not seen yet; how many events. A running loop does this by itself."""
-        return 0 if self._pump is None else self._pump.pump()
+        return 0 if self._reader is None else int(self._reader.pump())
 
     def close(self) -> None:
         """Takes no more orders, delivers what the bus has not seen, writes the journal out. Twice is allowed."""

@@ -5,6 +5,7 @@ The recording does not react to own orders; what it means for the result is said
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -145,6 +146,8 @@ def replay_parent(
     """
     clock = SimulatedClock(min(day.start_ns, int(day.messages["time_ns"][0])))
     begin_ns = local_to_ns(datetime.combine(day.date, _time(start)), "XNAS")
+    if not math.isfinite(duration_minutes) or not 0 < duration_minutes <= 60 * 24:
+        raise ValueError(f"duration_minutes is {duration_minutes!r}, must be minutes above 0, up to a day")
     end_ns = begin_ns + round(duration_minutes * MINUTE_NS)
     last_ns = max(day.end_ns, int(day.messages["time_ns"][-1]))
     if not clock.now_ns() <= begin_ns < last_ns:
