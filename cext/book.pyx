@@ -333,15 +333,18 @@ cdef class OrderBook(BookView):
         cdef gm_book_t* b = self._get()
         cdef const gm_message_t* rows = <const gm_message_t*>&raw[0] if n else NULL
         cdef int problem, first_problem = 0
+        cdef int64_t tick_e9 = self.tick_e9
+        cdef int64_t* problems = self.problems
+        cdef bint by_level = self.by_level
         self.own_busy = True
         with nogil:
             for i in range(n):
-                if self.by_level:
-                    problem = gm_feed_by_level(b, self.tick_e9, &rows[i])
+                if by_level:
+                    problem = gm_feed_by_level(b, tick_e9, &rows[i])
                 else:
-                    problem = gm_feed_by_order(b, self.tick_e9, &rows[i])
+                    problem = gm_feed_by_order(b, tick_e9, &rows[i])
                 if problem != GM_FEED_OK:
-                    self.problems[problem] += 1
+                    problems[problem] += 1
                     failed += 1
                     if first < 0:
                         first = i

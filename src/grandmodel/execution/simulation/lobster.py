@@ -1,9 +1,9 @@
 """LOBSTER files (lobsterdata.com): one symbol, one day, messages and the best levels of the book.
 
-A file pair is ``SYMBOL_YYYY-MM-DD_START_END_message_LEVELS.csv`` and ``…_orderbook_LEVELS.csv`` (START and
-END in milliseconds after midnight), plain, ``.xz`` or ``.gz``. Row k of the book is the state after
-message k. The message file holds only what happened within the best LEVELS: accumulating it alone drifts from the
-exchange's book.
+A file pair is ``SYMBOL_YYYY-MM-DD_START_END_message_LEVELS.csv`` and ``…_orderbook_LEVELS.csv`` (START
+and END in milliseconds after midnight), plain, ``.xz`` or ``.gz``. Row k of the book is the state after
+message k. The message file holds only what happened within the best LEVELS: accumulating it alone drifts
+from the exchange's book.
 """
 
 from __future__ import annotations
