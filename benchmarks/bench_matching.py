@@ -28,7 +28,9 @@ def bench_alternating_marketable_limits(benchmark):
     counts = benchmark(engine.run, rows)
     assert counts == (ORDERS, 0, ORDERS // 2, 100 * ORDERS // 2, 0)
     assert len(engine) == 0
-    benchmark.extra_info["orders_per_second"] = ORDERS / benchmark.stats.stats.median if benchmark.stats else None
+    benchmark.extra_info["orders_per_second"] = (
+        ORDERS / benchmark.stats.stats.median if benchmark.stats else None
+    )
 
 
 def bench_alternating_over_a_book(benchmark):
@@ -49,7 +51,7 @@ def bench_alternating_over_a_book(benchmark):
 
 
 def bench_add_and_cancel_resting(benchmark):
-    """Adds 1,000 orders over 200 levels, cancels them in another order, 100 times. Per round: 200,000 operations."""
+    """1,000 orders added over 200 levels, cancelled in another order, 100 times: 200,000 operations."""
     blocks = []
     shuffled = np.random.default_rng(7)
     for block in range(ORDERS // 2_000):

@@ -1,4 +1,5 @@
 # A limit order book by order: prices in ticks, quantities in steps. Bodies are in include/book.h and include/feed.h.
+cimport cython
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 from grandmodel.execution._core.records cimport gm_message_t
@@ -40,7 +41,8 @@ cdef extern from "book.h" nogil:
     int gm_book_init(gm_book_t* b, uint32_t ticks, int32_t capacity) noexcept
     void gm_book_free(gm_book_t* b) noexcept
     int32_t gm_book_find(const gm_book_t* b, int64_t order_id) noexcept
-    int32_t gm_book_add(gm_book_t* b, int64_t order_id, int8_t side, int64_t tick, int64_t quantity, uint8_t flags) noexcept
+    int32_t gm_book_add(gm_book_t* b, int64_t order_id, int8_t side, int64_t tick, int64_t quantity,
+                        uint8_t flags) noexcept
     void gm_book_remove(gm_book_t* b, int32_t slot) noexcept
     void gm_book_clear(gm_book_t* b) noexcept
     void gm_book_reduce(gm_book_t* b, int32_t slot, int64_t quantity) noexcept
@@ -74,6 +76,7 @@ cdef class BookView:                # read access to somebody's book
     cdef object _levels(self, gm_book_t* b, int s, int64_t most)
 
 
+@cython.final
 cdef class OrderBook(BookView):     # a book of its own, fed by messages
     cdef gm_book_t own
     cdef bint own_busy

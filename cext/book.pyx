@@ -6,6 +6,7 @@ the book changes nothing and is counted.
 """
 import numpy as np
 
+cimport cython
 from cpython.bool cimport PyBool_Check
 from cpython.float cimport PyFloat_Check
 from cpython.long cimport PyLong_Check
@@ -73,10 +74,11 @@ cdef int64_t to_e9(object value, str name) except? -1:
         if float(_fraction(exact) / 1_000_000_000) != number:
             raise ValueError(f"{name} is {value!r}, must have at most nine decimals")
     else:
-        if not PyLong_Check(value) and not isinstance(value, (str, _decimal())) and not hasattr(type(value), "__index__"):
+        is_text = isinstance(value, (str, _decimal()))
+        if not PyLong_Check(value) and not is_text and not hasattr(type(value), "__index__"):
             raise TypeError(f"{name} is {value_text(value)}, must be a number or a decimal text")
         try:
-            scaled = _fraction(value if isinstance(value, (str, _decimal())) else int(value)) * 1_000_000_000
+            scaled = _fraction(value if is_text else int(value)) * 1_000_000_000
         except (ValueError, OverflowError, ZeroDivisionError):
             raise ValueError(f"{name} is {value_text(value)}, must be a decimal number") from None
         if scaled.denominator != 1:
@@ -276,6 +278,7 @@ cdef class BookView:
         return gm_book_state_hash(self._get())
 
 
+@cython.final
 cdef class OrderBook(BookView):
     """A limit order book built from a feed.
 
@@ -330,15 +333,18 @@ cdef class OrderBook(BookView):
         cdef gm_book_t* b = self._get()
         cdef const gm_message_t* rows = <const gm_message_t*>&raw[0] if n else NULL
         cdef int problem, first_problem = 0
+        cdef int64_t tick_e9 = self.tick_e9
+        cdef int64_t* problems = self.problems
+        cdef bint by_level = self.by_level
         self.own_busy = True
         with nogil:
             for i in range(n):
-                if self.by_level:
-                    problem = gm_feed_by_level(b, self.tick_e9, &rows[i])
+                if by_level:
+                    problem = gm_feed_by_level(b, tick_e9, &rows[i])
                 else:
-                    problem = gm_feed_by_order(b, self.tick_e9, &rows[i])
+                    problem = gm_feed_by_order(b, tick_e9, &rows[i])
                 if problem != GM_FEED_OK:
-                    self.problems[problem] += 1
+                    problems[problem] += 1
                     failed += 1
                     if first < 0:
                         first = i
@@ -394,7 +400,7 @@ cdef str _describe(const gm_message_t* m, int problem, int64_t tick_e9, bint by_
             return f"price_e9 is {m.price_e9}, must be a multiple of the tick {tick_e9}"
         return f"price_e9 is {m.price_e9} with quantity {m.quantity}: out of the book's range"
     if problem == GM_FEED_QUANTITY:
-        return f"quantity is {m.quantity}, must be > 0 and no more than rests" if not by_level else f"quantity is {m.quantity}, must be >= 0"
+        return f"quantity is {m.quantity}, must be " + (">= 0" if by_level else "> 0 and no more than rests")
     if problem == GM_FEED_SIDE:
         return f"side is {m.side}, must be 1 or -1"
     if problem == GM_FEED_ACTION:

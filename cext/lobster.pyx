@@ -9,7 +9,7 @@ import numpy as np
 from libc.stdint cimport int32_t, int64_t
 
 from grandmodel.execution._core.arguments cimport int_argument, value_text
-from grandmodel.execution._core.records cimport gm_message_t
+from grandmodel.execution._core.records cimport GM_HALTED, GM_QUOTING_RESUMED, GM_TRADING_RESUMED, gm_message_t
 from grandmodel.execution._core.records import MESSAGE_DTYPE
 from grandmodel.execution._core.values import MarketDataError
 
@@ -18,9 +18,9 @@ cdef extern from "lobster.h" nogil:
     enum: GM_LOBSTER_MAX_LEVELS
 
     cdef enum gm_lobster_error:
-        GM_LOBSTER_OK, GM_LOBSTER_COLUMNS, GM_LOBSTER_NUMBER, GM_LOBSTER_EMPTY_LINE, GM_LOBSTER_TIME, GM_LOBSTER_TIME_BACK,
-        GM_LOBSTER_TYPE, GM_LOBSTER_ORDER_ID, GM_LOBSTER_SIZE, GM_LOBSTER_PRICE, GM_LOBSTER_DIRECTION, GM_LOBSTER_HALT,
-        GM_LOBSTER_LEVEL, GM_LOBSTER_LEVEL_ORDER
+        GM_LOBSTER_OK, GM_LOBSTER_COLUMNS, GM_LOBSTER_NUMBER, GM_LOBSTER_EMPTY_LINE, GM_LOBSTER_TIME,
+        GM_LOBSTER_TIME_BACK, GM_LOBSTER_TYPE, GM_LOBSTER_ORDER_ID, GM_LOBSTER_SIZE, GM_LOBSTER_PRICE,
+        GM_LOBSTER_DIRECTION, GM_LOBSTER_HALT, GM_LOBSTER_LEVEL, GM_LOBSTER_LEVEL_ORDER
 
     ctypedef struct gm_lobster_place_t:
         int64_t line
@@ -41,7 +41,9 @@ cdef extern from "lobster.h" nogil:
 LEVELS_MAX = GM_LOBSTER_MAX_LEVELS
 
 #: States of a HALT message, in its `flags`.
-HALTED, QUOTING_RESUMED, TRADING_RESUMED = 1, 2, 3
+HALTED = GM_HALTED
+QUOTING_RESUMED = GM_QUOTING_RESUMED
+TRADING_RESUMED = GM_TRADING_RESUMED
 
 cdef tuple _MESSAGE_COLUMNS = ("time", "type", "order id", "size", "price", "direction")
 cdef tuple _BOOK_COLUMNS = ("ask price", "ask size", "bid price", "bid size")
@@ -118,7 +120,9 @@ def parse_books(const unsigned char[::1] data not None, levels=None, *, name="or
     if levels is not None:
         depth = levels
     elif columns % 4 or columns > 4 * GM_LOBSTER_MAX_LEVELS:
-        raise MarketDataError(f"{name}: line 1: has {columns} columns, must have 4 for each of at most {GM_LOBSTER_MAX_LEVELS} levels")
+        raise MarketDataError(
+            f"{name}: line 1: has {columns} columns, must have 4 for each of at most {GM_LOBSTER_MAX_LEVELS} levels"
+        )
     else:
         depth = columns // 4
     with nogil:                             # a level takes eight bytes at least: more lines than that have a fault

@@ -1,4 +1,5 @@
 # Price-time priority matching on one book. Bodies are in include/matching.h.
+cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t
 
 from grandmodel.execution._core.book cimport gm_book_t, gm_resting_t
@@ -6,7 +7,8 @@ from grandmodel.execution._core.records cimport gm_command_t
 
 
 cdef extern from "matching.h" nogil:
-    ctypedef void (*gm_fill_sink)(void* context, const gm_resting_t* resting, int64_t price_e9, int64_t quantity) noexcept nogil
+    ctypedef void (*gm_fill_sink)(void* context, const gm_resting_t* resting, int64_t price_e9,
+                                  int64_t quantity) noexcept nogil
 
     ctypedef struct gm_matcher_t:
         gm_book_t book
@@ -42,6 +44,7 @@ ctypedef struct fills_t:            # of the command being matched
     bint lost                       # there was no memory for one of them
 
 
+@cython.final
 cdef class MatchResult:             # what became of a submitted order
     cdef int64_t filled, leaves
     cdef uint16_t status_code, reason_code
@@ -49,6 +52,7 @@ cdef class MatchResult:             # what became of a submitted order
     cdef Py_ssize_t fill_count
 
 
+@cython.final
 cdef class MatchingEngine:
     cdef gm_matcher_t matcher
     cdef bint busy                  # a loop without the GIL is in the book

@@ -9,6 +9,7 @@ from collections import namedtuple
 
 import numpy as np
 
+cimport cython
 from cpython.bool cimport PyBool_Check
 from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t, uint8_t, uint16_t, uint32_t
 from libc.stdlib cimport free, malloc, realloc
@@ -16,7 +17,7 @@ from libc.string cimport memcpy, memset
 
 from grandmodel.execution._core.arguments cimport int_argument, record_bytes, value_text
 from grandmodel.execution._core.book cimport (
-    BookView, book_arguments, gm_book_check, gm_book_free, gm_book_state_hash, gm_resting_t, tick_argument, to_e9, view_of,
+    book_arguments, gm_book_check, gm_book_free, gm_book_state_hash, gm_resting_t, tick_argument, to_e9, view_of,
 )
 from grandmodel.execution._core.records cimport (
     GM_BUY, GM_COMMAND_CANCEL, GM_COMMAND_SUBMIT, GM_NO_PRICE, GM_POST_ONLY, GM_REASON_NONE, GM_REJECTED, GM_SELL,
@@ -32,6 +33,7 @@ from grandmodel.execution._core.values import (
 RunCounts = namedtuple("RunCounts", ("submitted", "canceled", "trades", "volume", "rejected"))
 
 
+@cython.final
 cdef class MatchResult:
     """What became of an order when it was submitted."""
 
@@ -83,8 +85,8 @@ cdef class MatchResult:
         return total / (self.filled * 1_000_000_000)
 
     def __repr__(self):
-        return (f"MatchResult(status={str(self.status)!r}, filled_quantity={self.filled}, leaves_quantity={self.leaves}, "
-                f"reason={self.reason.name}, fills={self.fill_count})")
+        return (f"MatchResult(status={str(self.status)!r}, filled_quantity={self.filled}, "
+                f"leaves_quantity={self.leaves}, reason={self.reason.name}, fills={self.fill_count})")
 
 
 cdef void _keep_fill(void* context, const gm_resting_t* resting, int64_t price_e9, int64_t quantity) noexcept nogil:
@@ -108,6 +110,7 @@ cdef void _drop_fill(void* context, const gm_resting_t* resting, int64_t price_e
     pass
 
 
+@cython.final
 cdef class MatchingEngine:
     """One book and the matching on it.
 
@@ -140,7 +143,8 @@ cdef class MatchingEngine:
             raise RuntimeError("another thread is running commands on this engine")
         return &self.matcher
 
-    def submit(self, order_id, side, quantity, price=None, time_in_force="DAY", *, post_only=False, display_quantity=None):
+    def submit(self, order_id, side, quantity, price=None, time_in_force="DAY", *, post_only=False,
+               display_quantity=None):
         """Matches an order and rests what may rest.
 
         Parameters
@@ -169,12 +173,14 @@ cdef class MatchingEngine:
         c.price_e9 = GM_NO_PRICE if price is None else to_e9(price, "price")
         code = TIME_IN_FORCE_CODES.get(time_in_force) if isinstance(time_in_force, str) else None
         if code is None:
-            raise ValueError(f"time_in_force is {value_text(time_in_force)}, must be one of {', '.join(TIME_IN_FORCE_CODES)}")
+            known = ", ".join(TIME_IN_FORCE_CODES)
+            raise ValueError(f"time_in_force is {value_text(time_in_force)}, must be one of {known}")
         c.time_in_force = code
         if not PyBool_Check(post_only) and not isinstance(post_only, np.bool_):
             raise TypeError(f"post_only is {value_text(post_only)}, must be a bool")
         c.flags = <uint8_t>GM_POST_ONLY if post_only else 0
-        c.display_quantity = 0 if display_quantity is None else int_argument(display_quantity, "display_quantity", INT64_MIN, INT64_MAX)
+        if display_quantity is not None:
+            c.display_quantity = int_argument(display_quantity, "display_quantity", INT64_MIN, INT64_MAX)
         out.reason_code = gm_match_refusal(m, &c)
         if out.reason_code != GM_REASON_NONE:
             out.status_code = <uint16_t>GM_REJECTED
@@ -196,7 +202,7 @@ cdef class MatchingEngine:
         return out
 
     def cancel(self, order_id):
-        """Cancels a resting order; its open quantity, an iceberg's reserve included. UnknownOrder if none has the id."""
+        """Cancels a resting order; its open quantity, an iceberg's reserve included. UnknownOrder if there is none."""
         cdef int64_t number = int_argument(order_id, "order_id", INT64_MIN, INT64_MAX)
         cdef int64_t open_quantity = gm_match_cancel(self._get(), number)
         if open_quantity < 0:

@@ -69,6 +69,9 @@ cdef extern from "records.h" nogil:
         GM_ADD, GM_REDUCE, GM_DELETE, GM_EXECUTE, GM_EXECUTE_HIDDEN, GM_REPLACE, GM_HALT, GM_CLEAR, GM_TRADE,
         GM_SET_LEVEL, GM_CROSS_TRADE, GM_ACTION_END
 
+    cdef enum gm_halt_state:
+        GM_HALTED, GM_QUOTING_RESUMED, GM_TRADING_RESUMED
+
     cdef enum gm_command_kind:
         GM_COMMAND_SUBMIT, GM_COMMAND_CANCEL
 

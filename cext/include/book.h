@@ -426,9 +426,32 @@ static inline uint64_t gm_book_state_hash(const gm_book_t* b) {
     return sum;
 }
 
-/* 0, or the number of the broken invariant (book.pyx names them). */
+/* 0, or the number of the broken invariant (book.pyx names them). Reads the marks of the whole window, but only the
+ * levels that have orders: those are found by their first order. */
+static inline int gm_book_check_level(const gm_book_t* b, int s, int64_t i, int32_t* seen) {
+    const gm_level_t* level = &b->levels[s][i];
+    int marked = (int)((b->words[s][i >> 6] >> (i & 63)) & 1);
+    int64_t quantity = 0;
+    int32_t count = 0, overlays = 0, last = GM_NIL;
+    if (marked != (level->count > 0)) return 1;
+    for (int32_t slot = level->head; slot != GM_NIL; slot = b->pool[slot].next) {
+        const gm_resting_t* r = &b->pool[slot];
+        if (!(r->flags & GM_REST_USED) || gm_side_of(r->side) != s || r->tick - b->base != i) return 2;
+        if (r->prev != last) return 3;
+        if (r->quantity <= 0) return 4;
+        if (gm_book_find(b, r->order_id) != slot) return 5;
+        if (r->flags & GM_REST_OVERLAY) overlays++; else { count++; quantity += r->quantity; }
+        last = slot;
+        if (++*seen > b->live) return 6;
+    }
+    if (level->tail != last) return 7;
+    if (count != level->count || overlays != level->overlays) return 8;
+    return quantity != level->quantity ? 9 : 0;
+}
+
 static inline int gm_book_check(const gm_book_t* b) {
     int32_t seen = 0, free_slots = 0, indexed = 0;
+    int64_t marked[2] = {0, 0}, best[2] = {-1, -1};
     for (int32_t slot = b->free_head; slot != GM_NIL; slot = b->pool[slot].next)
         if (slot < 0 || slot >= b->used || (b->pool[slot].flags & GM_REST_USED) || ++free_slots > b->used) return 12;
     if (free_slots + b->live != b->used) return 12;
@@ -436,36 +459,27 @@ static inline int gm_book_check(const gm_book_t* b) {
     if (indexed != b->live) return 13;
     for (int s = 0; s < 2; s++) {
         const uint64_t* w = b->words[s];
-        int64_t best = -1;
-        for (uint32_t k = 0; k < b->ticks / 64; k++)
+        for (uint32_t k = 0; k < b->ticks / 64; k++) {
             if (((w[b->layer1 + (k >> 6)] >> (k & 63)) & 1) != (w[k] != 0)) return 14;
+            if (w[k]) marked[s] += __builtin_popcountll(w[k]);
+        }
         for (uint32_t k = 0; k < b->ticks / 4096; k++)
             if (((w[b->layer2 + (k >> 6)] >> (k & 63)) & 1) != (w[b->layer1 + k] != 0)) return 14;
-        for (uint32_t i = 0; i < b->ticks; i++) {
-            const gm_level_t* level = &b->levels[s][i];
-            int marked = (int)((b->words[s][i >> 6] >> (i & 63)) & 1);
-            int64_t quantity = 0;
-            int32_t count = 0, overlays = 0, last = GM_NIL;
-            if (marked != (level->count > 0)) return 1;
-            if (level->count + level->overlays == 0) continue;
-            for (int32_t slot = level->head; slot != GM_NIL; slot = b->pool[slot].next) {
-                const gm_resting_t* r = &b->pool[slot];
-                if (!(r->flags & GM_REST_USED) || gm_side_of(r->side) != s || r->tick - b->base != (int64_t)i) return 2;
-                if (r->prev != last) return 3;
-                if (r->quantity <= 0) return 4;
-                if (gm_book_find(b, r->order_id) != slot) return 5;
-                if (r->flags & GM_REST_OVERLAY) overlays++; else { count++; quantity += r->quantity; }
-                last = slot;
-                if (++seen > b->live) return 6;
-            }
-            if (level->tail != last) return 7;
-            if (count != level->count || overlays != level->overlays) return 8;
-            if (quantity != level->quantity) return 9;
-            if (level->count > 0 && (best < 0 || gm_book_better(s, i, best))) best = i;
-        }
-        if (best != b->best[s]) return 10;
     }
-    return seen == b->live ? 0 : 11;
+    for (int32_t slot = 0; slot < b->used; slot++) {
+        const gm_resting_t* r = &b->pool[slot];
+        int s = gm_side_of(r->side), broken;
+        int64_t i = r->tick - b->base;
+        if (!(r->flags & GM_REST_USED) || r->prev != GM_NIL) continue;
+        if (i < 0 || i >= (int64_t)b->ticks || b->levels[s][i].head != slot) return 2;
+        if ((broken = gm_book_check_level(b, s, i, &seen)) != 0) return broken;
+        if (b->levels[s][i].count == 0) continue;
+        marked[s]--;
+        if (best[s] < 0 || gm_book_better(s, i, best[s])) best[s] = i;
+    }
+    if (seen != b->live) return 11;
+    if (marked[0] != 0 || marked[1] != 0) return 1;
+    return best[0] == b->best[0] && best[1] == b->best[1] ? 0 : 10;
 }
 
 #endif

@@ -1,4 +1,4 @@
-"""The order book against its plain-Python twin, known answers by hand, and everything that can be wrong with a feed."""
+"""The order book: known answers by hand, its plain-Python twin, and all that can be wrong with a feed."""
 
 import math
 import threading
@@ -80,7 +80,11 @@ def test_empty_book():
 def test_levels_and_queues():
     book = OrderBook()
     feed = messages(
-        add(1, 1, 10.00, 200), add(2, 1, 10.00, 50), add(3, 1, 9.98, 7), add(4, -1, 10.03, 30), add(5, -1, 10.02, 11)
+        add(1, 1, 10.00, 200),
+        add(2, 1, 10.00, 50),
+        add(3, 1, 9.98, 7),
+        add(4, -1, 10.03, 30),
+        add(5, -1, 10.02, 11),
     )
     assert book.apply(feed) == 5
     bids, asks = book.levels(10)
@@ -164,7 +168,11 @@ def test_by_level():
         ((ADD, 9, 1, NO_PRICE, 5), "price", "multiple of the tick"),
         ((ADD, 9, 1, CENT * 2**31, 5), "price", "out of the book's range"),
         ((ADD, 9, 1, -CENT * 2**31 - CENT, 5), "price", "out of the book's range"),
-        ((ADD, 9, 1, CENT * 2**30, 5), "price", "out of the book's range"),  # more levels than a window may have
+        (
+            (ADD, 9, 1, CENT * 2**30, 5),
+            "price",
+            "out of the book's range",
+        ),  # more levels than a window may have
         ((ADD, 9, 1, cents(10), INT64_MAX), "price", "out of the book's range"),  # the level's sum
         ((REPLACE, 1, 0, cents(10), INT64_MAX, 9), "price", "out of the book's range"),
         ((REPLACE, 1, 0, cents(10) + 1, 5, 9), "price", "multiple of the tick"),
@@ -239,7 +247,12 @@ def test_extreme_numbers():
     assert book.levels(1)[0].tolist() == [(2**31 - 1, INT64_MAX, 1)]
     book.check_invariants()
     book = OrderBook("0.000000001", ticks=4096)
-    assert book.apply(messages((ADD, -(2**63), -1, -(2**31), 1), (ADD, 5, 1, 2**31, 1), (ADD, 6, 1, INT64_MAX, 1))) == 1
+    assert (
+        book.apply(
+            messages((ADD, -(2**63), -1, -(2**31), 1), (ADD, 5, 1, 2**31, 1), (ADD, 6, 1, INT64_MAX, 1))
+        )
+        == 1
+    )
     assert book.best_ask_e9 == -(2**31)
     book = OrderBook(9_000_000_000, ticks=4096)  # a tick so wide that NO_PRICE would have a tick number
     assert book.apply(messages((ADD, 1, 1, NO_PRICE, 1))) == 0
@@ -262,7 +275,10 @@ by_order = st.tuples(
     st.sampled_from([ADD, ADD, ADD, REDUCE, DELETE, EXECUTE, REPLACE, CLEAR, TRADE, SET_LEVEL, 0]),
     st.integers(0, 12),
     st.sampled_from([1, 1, -1, -1, 0]),
-    st.one_of(st.integers(995, 1005).map(lambda t: t * CENT), st.sampled_from([0, 1, -CENT, 10**5 * CENT, 2**31 * CENT])),
+    st.one_of(
+        st.integers(995, 1005).map(lambda t: t * CENT),
+        st.sampled_from([0, 1, -CENT, 10**5 * CENT, 2**31 * CENT]),
+    ),
     st.sampled_from([1, 2, 3, 5, 100, 0, -1, INT64_MAX]),
     st.integers(0, 12),
 )
@@ -321,7 +337,14 @@ def random_feed(seed, n, reference):
             mid = int(rng.integers(100, 2_000_000))  # far away: the window moves
             row = (HALT, 0, 0, 0, 0, 0)
         elif draw < 0.5 or not live:
-            row = (ADD, next_id, int(rng.choice([1, -1])), (mid + int(rng.integers(-20, 21))) * CENT, int(rng.integers(1, 500)), 0)
+            row = (
+                ADD,
+                next_id,
+                int(rng.choice([1, -1])),
+                (mid + int(rng.integers(-20, 21))) * CENT,
+                int(rng.integers(1, 500)),
+                0,
+            )
             next_id += 1
         else:
             order = reference.by_id[live[int(rng.integers(len(live)))]]
@@ -436,7 +459,13 @@ def test_tick_sizes():
 
 
 def test_levels_argument():
-    for bad, error in ((-1, ValueError), (1.0, TypeError), (True, TypeError), (None, TypeError), (2**63, ValueError)):
+    for bad, error in (
+        (-1, ValueError),
+        (1.0, TypeError),
+        (True, TypeError),
+        (None, TypeError),
+        (2**63, ValueError),
+    ):
         with pytest.raises(error, match="n is"):
             OrderBook().levels(bad)
 

@@ -1,8 +1,10 @@
-"""The order book in plain Python, from its rules: lists of orders by price, first in first out. Slow and obvious."""
+"""The order book in plain Python, from its rules: a list of orders by price, first in first out. Slow."""
 
 INT64_MAX = 2**63 - 1
 INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
-ADD, REDUCE, DELETE, EXECUTE, EXECUTE_HIDDEN, REPLACE, HALT, CLEAR, TRADE, SET_LEVEL, CROSS_TRADE = range(1, 12)
+ADD, REDUCE, DELETE, EXECUTE, EXECUTE_HIDDEN, REPLACE, HALT, CLEAR, TRADE, SET_LEVEL, CROSS_TRADE = range(
+    1, 12
+)
 
 
 class Order:
@@ -14,7 +16,7 @@ class Order:
 
 
 class ReferenceBook:
-    """Both kinds. A message (action, order_id, side, price_e9, quantity, counterparty) returns None or its problem."""
+    """Both kinds. `apply` of a message returns None, or what was wrong with it."""
 
     def __init__(self, tick_e9=10_000_000, kind="L3", capacity=1 << 20):
         self.tick_e9 = tick_e9

@@ -1,10 +1,11 @@
 """Price-time priority matching in plain Python, from its rules. Slow and obvious.
 
-An incoming order trades with the best price of the other side, at a price first in first out, at the resting order's
-price, as long as its own limit allows. What is left of a limit order rests (DAY, GTC) or is cancelled (IOC); what is
-left of a market order is cancelled. FOK: in full at once, hidden reserves counted, or not at all. Post-only: refused
-if it would trade. An iceberg shows `display` at a time; when the shown part has traded, the next part is shown at the
-back of the queue. A command that is refused changes nothing.
+An incoming order trades with the best price of the other side, at a price first in first out, at the
+resting order's price, as long as its own limit allows. What is left of a limit order rests (DAY, GTC) or
+is cancelled (IOC); what is left of a market order is cancelled. FOK: in full at once, hidden reserves
+counted, or not at all. Post-only: refused if it would trade. An iceberg shows `display` at a time; when
+the shown part has traded, the next part is shown at the back of the queue. A command that is refused
+changes nothing.
 """
 
 INT64_MAX = 2**63 - 1
@@ -70,9 +71,7 @@ class ReferenceEngine:
         level = self.sides[side].get(price_e9, [])
         if sum(r.shown for r in level) + shown > INT64_MAX:
             return ended, filled, leaves, "PRICE_OUT_OF_RANGE", fills
-        order = Resting(
-            order_id, side, price_e9, shown, leaves - shown, display if shown < leaves else 0
-        )
+        order = Resting(order_id, side, price_e9, shown, leaves - shown, display if shown < leaves else 0)
         self.sides[side].setdefault(price_e9, []).append(order)
         self.by_id[order_id] = order
         return "PARTIALLY_FILLED" if filled else "NEW", filled, leaves, "NONE", fills

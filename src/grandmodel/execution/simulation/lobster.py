@@ -1,8 +1,9 @@
 """LOBSTER files (lobsterdata.com): one symbol, one day, messages and the best levels of the book.
 
-A file pair is ``SYMBOL_YYYY-MM-DD_START_END_message_LEVELS.csv`` and ``…_orderbook_LEVELS.csv`` (START and END in
-milliseconds after midnight), plain, ``.xz`` or ``.gz``. Row k of the book is the state after message k. The message
-file holds only what happened within the best LEVELS: accumulating it alone drifts from the exchange's book.
+A file pair is ``SYMBOL_YYYY-MM-DD_START_END_message_LEVELS.csv`` and ``…_orderbook_LEVELS.csv`` (START
+and END in milliseconds after midnight), plain, ``.xz`` or ``.gz``. Row k of the book is the state after
+message k. The message file holds only what happened within the best LEVELS: accumulating it alone drifts
+from the exchange's book.
 """
 
 from __future__ import annotations
@@ -41,8 +42,8 @@ class LobsterDay:
     Attributes
     ----------
     messages : (n,) MESSAGE_DTYPE, read-only; ``sequence`` is the line of the file.
-    books    : (n, levels, 4) int64, read-only: ask price_e9, ask size, bid price_e9, bid size after message k;
-               an unused level is (NO_PRICE, 0). None if no order book file was given.
+    books    : (n, levels, 4) int64, read-only: ask price_e9, ask size, bid price_e9, bid size after
+               message k; an unused level is (NO_PRICE, 0). None if no order book file was given.
     levels   : how many levels the file was cut to; None if neither file nor name tells it.
     tick_e9  : distance of displayed prices in the day's data: a cent, or 1e-4 dollars below one dollar.
     start_ns, end_ns : the span the files cover, from their name, else from the first and last message.
@@ -106,7 +107,8 @@ def read_lobster(
         levels = books.shape[1]
         if len(books) != len(messages):
             raise MarketDataError(
-                f"{path} has {len(messages)} rows, {book_path} has {len(books)}: row k of the book belongs to message k"
+                f"{path} has {len(messages)} rows, {book_path} has {len(books)}: "
+                "row k of the book belongs to message k"
             )
     if named is not None and named["start"] is not None:
         start_ns, end_ns = (midnight_ns + int(named[key]) * 1_000_000 for key in ("start", "end"))
