@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-
 from grandmodel.execution._core.journal import Journal
+
 from grandmodel.execution._core.records import REPORT_DTYPE
 
 REPORT = 4
@@ -16,7 +16,7 @@ def bench_append(benchmark):
     journal = Journal()
     rows = np.zeros(RECORDS, REPORT_DTYPE)
     rows["order_id"] = np.arange(RECORDS)
-    for _ in range(10):                             # the ring's pages are touched once
+    for _ in range(10):  # the ring's pages are touched once
         journal.append_many(REPORT, rows, 0)
     benchmark.pedantic(journal.append_many, (REPORT, rows, 0), setup=journal.flush, rounds=60)
     assert journal.records % RECORDS == 0

@@ -28,9 +28,7 @@ def bench_alternating_marketable_limits(benchmark):
     counts = benchmark(engine.run, rows)
     assert counts == (ORDERS, 0, ORDERS // 2, 100 * ORDERS // 2, 0)
     assert len(engine) == 0
-    benchmark.extra_info["orders_per_second"] = (
-        ORDERS / benchmark.stats.stats.median if benchmark.stats else None
-    )
+    benchmark.extra_info["orders_per_second"] = ORDERS / benchmark.stats.stats.median if benchmark.stats else None
 
 
 def bench_alternating_over_a_book(benchmark):

@@ -19,10 +19,22 @@ CONFIG = {
     "risk_controls": {
         "position_limits": {"default": 1_000_000_000},
         "order_limits": {"max_order_size": 100_000, "max_notional": 5_000_000, "daily_notional": 9_000_000_000},
-        "exposure_limits": {"sectors": {"technology": 1000}, "default_sector_limit": 1000, "max_leverage": 1000, "max_concentration": 1000},
+        "exposure_limits": {
+            "sectors": {"technology": 1000},
+            "default_sector_limit": 1000,
+            "max_leverage": 1000,
+            "max_concentration": 1000,
+        },
     },
 }
-ORDER = {"symbol": "AAPL", "side": "buy", "quantity": 100, "order_type": "limit", "limit_price": 120.25, "time_in_force": "DAY"}
+ORDER = {
+    "symbol": "AAPL",
+    "side": "buy",
+    "quantity": 100,
+    "order_type": "limit",
+    "limit_price": 120.25,
+    "time_in_force": "DAY",
+}
 
 
 def manager():

@@ -21,7 +21,9 @@ VWAP = {"algorithm": "vwap", "duration_minutes": 60}
 def bench_amzn_day_with_vwap(benchmark, amzn_files):
     """155,935 messages, own orders in the book for an hour, the row of the file checked after each message."""
     day = read_lobster(*amzn_files)
-    report = benchmark.pedantic(replay_parent, (day, ORDER, VWAP), {"start": "10:00", "duration_minutes": 60}, rounds=15, warmup_rounds=1)
+    report = benchmark.pedantic(
+        replay_parent, (day, ORDER, VWAP), {"start": "10:00", "duration_minutes": 60}, rounds=15, warmup_rounds=1
+    )
     assert report.counters["rows_equal"] == 155_935
     assert report.cost.order.filled_quantity == 5000
 
@@ -37,7 +39,9 @@ def bench_replay_command(benchmark, amzn_files, tmp_path):
         sys.executable, "-c", "from grandmodel.execution.cli import main; main()", "replay", "--messages", paths[0], "--orderbook", paths[1],
         "--side", "buy", "--quantity", "5000", "--algorithm", "vwap", "--start", "10:00", "--duration-minutes", "60", "--json",
     ]  # fmt: skip
-    done = benchmark.pedantic(subprocess.run, (command,), {"capture_output": True, "check": True}, rounds=7, warmup_rounds=1)
+    done = benchmark.pedantic(
+        subprocess.run, (command,), {"capture_output": True, "check": True}, rounds=7, warmup_rounds=1
+    )
     assert b'"messages": 155935' in done.stdout
 
 

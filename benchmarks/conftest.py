@@ -12,7 +12,6 @@ import tomllib
 from pathlib import Path
 
 import pytest
-
 from grandmodel.execution._core.journal import crc32c
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,7 +39,7 @@ def gate(request):
     benchmark = request.getfixturevalue("benchmark")
     yield
     stats = benchmark.stats
-    if stats is None:                   # --benchmark-disable
+    if stats is None:  # --benchmark-disable
         return
     name = request.node.name
     assert name in BUDGETS, f"{name} has no budget in config/latency_budgets.toml"

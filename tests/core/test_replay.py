@@ -6,19 +6,20 @@ import random
 
 import numpy as np
 import pytest
-from grandmodel.execution import MarketDataError, OrderRejected, OrderStatus, Reason
 from grandmodel.execution._core.instruments import Instruments
 from grandmodel.execution._core.journal import Journal
 from grandmodel.execution._core.orders import OrderTable
 from grandmodel.execution._core.portfolio import Portfolio
-from grandmodel.execution._core.records import MESSAGE_DTYPE
 from grandmodel.execution._core.replay import ReplayMarket
 from grandmodel.execution._core.risk import Limits
 from grandmodel.execution._core.scoring import Venues
 from grandmodel.execution._core.submit import Core, OrderGate
-from grandmodel.execution.clock import SimulatedClock
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from grandmodel.execution import MarketDataError, OrderRejected, OrderStatus, Reason
+from grandmodel.execution._core.records import MESSAGE_DTYPE
+from grandmodel.execution.clock import SimulatedClock
 
 ADD, REDUCE, DELETE, EXECUTE, HIDDEN = 1, 2, 3, 4, 5
 TICK = 10_000_000
@@ -62,7 +63,14 @@ def engine(messages, rows=None):
 
 def order(side, quantity, ticks=None, **more):
     limit = {} if ticks is None else {"limit_price": ticks / 100}
-    return {"symbol": "X", "side": side, "quantity": quantity, "order_type": "limit" if limit else "market", **limit, **more}
+    return {
+        "symbol": "X",
+        "side": side,
+        "quantity": quantity,
+        "order_type": "limit" if limit else "market",
+        **limit,
+        **more,
+    }
 
 
 def at(core, second):
@@ -75,10 +83,10 @@ def test_an_own_order_waits_behind_what_was_there_and_is_then_filled():
         (EXECUTE, 1, 1, 100, 200), (REDUCE, 1, 1, 100, 60), (EXECUTE, 1, 1, 100, 40), (EXECUTE, 3, 1, 100, 30), (EXECUTE, 3, 1, 100, 20),
     ))  # fmt: skip
     at(core, 2)
-    mine = gate.submit_order(order("buy", 100, 100)).order_id       # before order 3, behind order 1
+    mine = gate.submit_order(order("buy", 100, 100)).order_id  # before order 3, behind order 1
     assert core.market.queue_ahead(mine) == 300
     at(core, 4)
-    assert core.market.queue_ahead(mine) == 100                     # 200 traded ahead, order 3 came behind
+    assert core.market.queue_ahead(mine) == 100  # 200 traded ahead, order 3 came behind
     at(core, 5)
     assert core.market.queue_ahead(mine) == 40
     at(core, 6)
@@ -103,7 +111,7 @@ def test_a_better_price_is_filled_by_what_traded_at_a_worse_one_or_hidden():
     assert core.get_order(mine).filled_quantity == 70
     at(core, 4)
     assert core.get_order(mine).filled_quantity == 90
-    at(core, 6)                     # a hidden bid above ours, and a hidden offer: neither would have met us
+    at(core, 6)  # a hidden bid above ours, and a hidden offer: neither would have met us
     assert core.get_order(mine).filled_quantity == 90
 
 
@@ -115,10 +123,10 @@ def test_what_would_have_traded_with_us_does_and_is_then_gone():
     mine = gate.submit_order(order("buy", 50, 103)).order_id
     at(core, 3)
     assert core.get_order(mine).status is OrderStatus.FILLED
-    assert core.get_order(mine).average_price == 1.03               # the resting order's price, ours
+    assert core.get_order(mine).average_price == 1.03  # the resting order's price, ours
     second = gate.submit_order(order("buy", 60, 104, time_in_force="IOC")).order_id
-    assert core.get_order(second).filled_quantity == 10             # order 3 has only 10 left for us
-    assert core.market.depth(1)[1] == [(102 * TICK, 60, 1)]         # and in the recording it is whole
+    assert core.get_order(second).filled_quantity == 10  # order 3 has only 10 left for us
+    assert core.market.depth(1)[1] == [(102 * TICK, 60, 1)]  # and in the recording it is whole
 
 
 def test_liquidity_that_was_taken_is_gone_until_its_order_leaves():
@@ -138,9 +146,13 @@ def test_liquidity_that_was_taken_is_gone_until_its_order_leaves():
 
 
 def test_post_only_fok_and_iceberg():
-    core, gate = engine(recording((ADD, 1, -1, 105, 100), (ADD, 2, 1, 100, 100), (EXECUTE, 2, 1, 100, 100), (HIDDEN, 0, 1, 99, 1000)))
+    core, gate = engine(
+        recording((ADD, 1, -1, 105, 100), (ADD, 2, 1, 100, 100), (EXECUTE, 2, 1, 100, 100), (HIDDEN, 0, 1, 99, 1000))
+    )
     at(core, 2)
-    assert core.get_order(gate.submit_order(order("buy", 10, 105, post_only=True)).order_id).status is OrderStatus.REJECTED
+    assert (
+        core.get_order(gate.submit_order(order("buy", 10, 105, post_only=True)).order_id).status is OrderStatus.REJECTED
+    )
     fok = core.get_order(gate.submit_order(order("buy", 101, 105, time_in_force="FOK")).order_id)
     assert (fok.status, fok.filled_quantity) == (OrderStatus.CANCELED, 0)
     berg = gate.submit_order({**order("buy", 100, 101), "order_type": "iceberg", "display_quantity": 30}).order_id
@@ -189,7 +201,7 @@ def test_shapes_are_checked():
 def random_day(seed, count):
     """A consistent full-depth recording: orders come, shrink, leave, and the front of the best level is executed."""
     draw = random.Random(seed)
-    book = {1: {}, -1: {}}              # side -> ticks -> [[id, quantity], ...]
+    book = {1: {}, -1: {}}  # side -> ticks -> [[id, quantity], ...]
     rows, next_id = [], 1
     while len(rows) < count:
         side = draw.choice((1, -1))
@@ -225,8 +237,21 @@ def random_day(seed, count):
 
 
 @settings(max_examples=60, deadline=None)
-@given(seed=st.integers(0, 2**32), mine=st.lists(st.tuples(st.integers(1, 250), st.sampled_from(["buy", "sell"]), st.integers(1, 300),
-       st.none() | st.integers(100, 120), st.sampled_from(["DAY", "IOC", "FOK"])), min_size=1, max_size=12), cancels=st.booleans())
+@given(
+    seed=st.integers(0, 2**32),
+    mine=st.lists(
+        st.tuples(
+            st.integers(1, 250),
+            st.sampled_from(["buy", "sell"]),
+            st.integers(1, 300),
+            st.none() | st.integers(100, 120),
+            st.sampled_from(["DAY", "IOC", "FOK"]),
+        ),
+        min_size=1,
+        max_size=12,
+    ),
+    cancels=st.booleans(),
+)
 def test_conservation_on_random_days(seed, mine, cancels):
     """The recording is untouched, and own fills never exceed what traded (resting) or what stood there (taking)."""
     messages = random_day(seed, 250)
@@ -239,7 +264,7 @@ def test_conservation_on_random_days(seed, mine, cancels):
             core.cancel(ids[-1])
         try:
             ids.append(gate.submit_order(order(side, quantity, ticks, time_in_force=tif)).order_id)
-        except OrderRejected as refused:            # a market order while nobody stands on the other side
+        except OrderRejected as refused:  # a market order while nobody stands on the other side
             assert refused.reason is Reason.NO_QUOTE and ticks is None
         core.market.check_invariants()
     at(core, 10_000)

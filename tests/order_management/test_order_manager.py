@@ -7,6 +7,7 @@ from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
+
 from grandmodel.execution import (
     EngineClosed,
     EventBus,
@@ -36,7 +37,7 @@ def test_the_missions_first_example_works_as_it_stands():
     order = asyncio.run(main())
     assert order.status is OrderStatus.FILLED
     assert (order.filled_quantity, order.leaves_quantity) == (100, 0)
-    assert 140.0 < order.average_price < 160.0      # the packaged reference of AAPL is 150.00
+    assert 140.0 < order.average_price < 160.0  # the packaged reference of AAPL is 150.00
 
 
 def test_a_plain_loop_of_calls_submits_each_order_when_called():
@@ -74,7 +75,14 @@ def test_validate_order_names_the_field_and_records_nothing():
 
 def test_an_unsupported_type_is_refused_by_name():
     om = OrderManager()
-    stop = {"symbol": "AAPL", "quantity": 100, "order_type": "stop", "side": "sell", "stop_price": 145.00, "time_in_force": "DAY"}
+    stop = {
+        "symbol": "AAPL",
+        "quantity": 100,
+        "order_type": "stop",
+        "side": "sell",
+        "stop_price": 145.00,
+        "time_in_force": "DAY",
+    }
     with pytest.raises(OrderValidationError, match="'stop'") as caught:
         om.submit_order(stop)
     assert list(caught.value.errors) == ["order_type"]

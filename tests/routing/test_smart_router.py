@@ -6,13 +6,14 @@ import asyncio
 import math
 
 import pytest
-from grandmodel.execution import OrderValidationError, SmartOrderRouter, Unknown
-from grandmodel.execution import clock as clocks
 from grandmodel.execution._core.instruments import Instruments
 from grandmodel.execution._core.scoring import Venues
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference.scoring import choose
+
+from grandmodel.execution import OrderValidationError, SmartOrderRouter, Unknown
+from grandmodel.execution import clock as clocks
 
 MISSION_CONFIG = {
     "venues": {
@@ -99,7 +100,9 @@ def test_the_choice_agrees_with_the_plain_twin(venues, side, quantity, limit, po
     instruments.add("X", tick_e9=10_000_000)
     table = Venues(instruments)
     rows = []
-    for index, (bid, ask, bid_size, ask_size, take, make, priority, enabled, kind, largest, smallest) in enumerate(venues):
+    for index, (bid, ask, bid_size, ask_size, take, make, priority, enabled, kind, largest, smallest) in enumerate(
+        venues
+    ):
         if bid is not None and ask is not None and bid >= ask:
             ask = bid + 1
         name = f"V{index}"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from grandmodel.execution._core.instruments import Instruments
-from grandmodel.execution._core.records import NO_PRICE
 from grandmodel.execution._core.replay import ReplayMarket
 from grandmodel.execution._core.scoring import Venues
+
+from grandmodel.execution._core.records import NO_PRICE
 from grandmodel.execution.routing.algorithms import AlgorithmConfigError
 from grandmodel.execution.simulation.lobster import read_lobster
 from grandmodel.execution.simulation.replay import replay_parent
@@ -88,9 +89,11 @@ def test_a_parent_in_the_amzn_day(amzn, side, algorithm):
     report = replay_parent(amzn, {**BUY, "side": side}, algorithm, start="10:00", duration_minutes=60)
     cost = report.cost
     assert report.messages == 155_935
-    assert report.counters["rows_equal"] == 155_935                   # own orders leave the recording alone
+    assert report.counters["rows_equal"] == 155_935  # own orders leave the recording alone
     assert cost.order.filled_quantity == cost.fills["quantity"].sum() <= 5000
-    assert cost.delay_bps + cost.trading_bps + cost.opportunity_bps + cost.fees_bps == pytest.approx(cost.total_bps, abs=1e-9)
+    assert cost.delay_bps + cost.trading_bps + cost.opportunity_bps + cost.fees_bps == pytest.approx(
+        cost.total_bps, abs=1e-9
+    )
     assert report.market_volume == 171_799
     assert report.market_vwap == pytest.approx(window_vwap(amzn), abs=1e-9)
     if "participation_rate" in algorithm:
@@ -128,11 +131,18 @@ def test_the_hand_made_day_covers_the_path_without_market_data(hand_day):
 
 @pytest.mark.parametrize(
     ("start", "minutes", "message"),
-    [("08:00", 60, "within the recording"), ("15:30", 60, "end at"), ("25:00", 60, "must be a time"), ("17:00", 5, "within the recording")],
+    [
+        ("08:00", 60, "within the recording"),
+        ("15:30", 60, "end at"),
+        ("25:00", 60, "must be a time"),
+        ("17:00", 5, "within the recording"),
+    ],
 )
 def test_a_window_outside_the_recording_is_refused(amzn, start, minutes, message):
     with pytest.raises(ValueError, match=message):
-        replay_parent(amzn, BUY, {"algorithm": "vwap", "duration_minutes": minutes}, start=start, duration_minutes=minutes)
+        replay_parent(
+            amzn, BUY, {"algorithm": "vwap", "duration_minutes": minutes}, start=start, duration_minutes=minutes
+        )
 
 
 def test_a_wrong_parameter_is_refused_before_anything_is_replayed(amzn):

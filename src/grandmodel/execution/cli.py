@@ -35,7 +35,9 @@ class _Format(str, Enum):
 
 @app.command("run")
 def run_command(
-    seed: Annotated[int | None, typer.Option(min=0, help="Seed of the synthetic market; equal seeds give equal journals.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Seed of the synthetic market; equal seeds give equal journals.")
+    ] = None,
     config: Annotated[Path | None, typer.Option(help="A YAML configuration; the packaged defaults otherwise.")] = None,
     journal: Annotated[Path | None, typer.Option(help="Keep the journal in this (new) file.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
@@ -61,12 +63,24 @@ def run_command(
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
     console = _console()
-    with Progress(TextColumn("{task.description}"), BarColumn(bar_width=None), TaskProgressColumn(), console=console, transient=True, disable=not console.is_terminal) as bars:
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=None),
+        TaskProgressColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as bars:
         tasks = [
-            bars.add_task(f"{entry['side']:<4} {entry['quantity']:>6,} {entry['symbol']:<5} {_short(entry['algorithm'])}", total=entry["quantity"])
+            bars.add_task(
+                f"{entry['side']:<4} {entry['quantity']:>6,} {entry['symbol']:<5} {_short(entry['algorithm'])}",
+                total=entry["quantity"],
+            )
             for entry in BASKET
         ]
-        report = run_basket(settings, progress=lambda index, done, total: bars.update(tasks[index], completed=done, total=total))
+        report = run_basket(
+            settings, progress=lambda index, done, total: bars.update(tasks[index], completed=done, total=total)
+        )
     _print_basket(console, report)
 
 
@@ -76,13 +90,17 @@ def replay_command(
     side: Annotated[_Side, typer.Option(help="What the parent order does.")],
     quantity: Annotated[int, typer.Option(min=1, help="Shares.")],
     format: Annotated[_Format, typer.Option(help="What the files are.")] = _Format.lobster,
-    orderbook: Annotated[Path | None, typer.Option(help="Order book file of the same day; without it the messages must be complete.")] = None,
+    orderbook: Annotated[
+        Path | None, typer.Option(help="Order book file of the same day; without it the messages must be complete.")
+    ] = None,
     symbol: Annotated[str | None, typer.Option(help="Symbol; from the file's name otherwise.")] = None,
     date: Annotated[str | None, typer.Option(help="Day, YYYY-MM-DD; from the file's name otherwise.")] = None,
     algorithm: Annotated[_Algorithm, typer.Option(help="How the order is worked.")] = _Algorithm.vwap,
     start: Annotated[str, typer.Option(help="Begin of the window, exchange time.")] = "10:00",
     duration_minutes: Annotated[float, typer.Option(help="Length of the window.")] = 60.0,
-    participation_rate: Annotated[float | None, typer.Option(help="Cap on the share of the printed volume, (0, 1].")] = None,
+    participation_rate: Annotated[
+        float | None, typer.Option(help="Cap on the share of the printed volume, (0, 1].")
+    ] = None,
     risk_aversion: Annotated[float, typer.Option(help="implementation_shortfall: 0 patient to 1 urgent.")] = 0.5,
     urgency: Annotated[str | None, typer.Option(help="low, medium, high or immediate.")] = None,
     limit_price: Annotated[float | None, typer.Option(help="The parent's limit; none otherwise.")] = None,
@@ -123,9 +141,22 @@ def replay_command(
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
     console = _console()
-    with Progress(TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), console=console, transient=True, disable=not console.is_terminal) as bars:
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as bars:
         bar = bars.add_task(f"{day.symbol} {day.date}")
-        report = replay_parent(day, order, parameters, progress=lambda done, total: bars.update(bar, completed=done, total=total), **arguments)
+        report = replay_parent(
+            day,
+            order,
+            parameters,
+            progress=lambda done, total: bars.update(bar, completed=done, total=total),
+            **arguments,
+        )
     _print_replay(console, report)
 
 
@@ -174,7 +205,12 @@ def _basket_json(report: BasketReport) -> dict[str, Any]:
 def _print_basket(console: Any, report: BasketReport) -> None:
     from rich.table import Table
 
-    table = Table(title="What each execution cost (bps of the decision value; positive is a cost)", box=None, pad_edge=False, title_justify="left")
+    table = Table(
+        title="What each execution cost (bps of the decision value; positive is a cost)",
+        box=None,
+        pad_edge=False,
+        title_justify="left",
+    )
     for name, justify in (("order", "left"), ("how", "left"), ("filled", "right"), ("average", "right"), ("total", "right"),
                           ("delay", "right"), ("trade", "right"), ("opp.", "right"), ("fees", "right")):  # fmt: skip
         table.add_column(name, justify=justify, no_wrap=True)
@@ -193,7 +229,9 @@ def _print_basket(console: Any, report: BasketReport) -> None:
         f"{report.journal_records:,} journal records in {report.seconds:.1f} s."
     )
     if path["count"]:
-        console.print(f"Order path, from submission to the venue's answer: {path['p50'] / 1e3:.1f} µs median, {path['p99'] / 1e3:.1f} µs p99.")
+        console.print(
+            f"Order path, from submission to the venue's answer: {path['p50'] / 1e3:.1f} µs median, {path['p99'] / 1e3:.1f} µs p99."
+        )
     console.print("delay: mid at the decision to mid at the first child. trade: fills against that mid.")
     console.print("opp.: what was not filled, at the last mid. The parts sum to the total.")
     console.print("The market is synthetic (source: zero-intelligence flow); the costs say nothing of a real one.")
@@ -206,7 +244,10 @@ def _print_replay(console: Any, report: ReplayReport) -> None:
         ("messages", f"{report.messages:,} ({report.messages_per_second / 1e6:.2f} million/s)"),
         ("book rows equal to the file", f"{report.counters['rows_equal']:,}, repaired {report.counters['repaired']:,}"),
         ("children, fills", f"{cost.children:,}, {len(cost.fills):,}"),
-        ("executed", f"{cost.order.filled_quantity:,} of {cost.order.quantity:,} ({cost.fill_rate:.1%}), {cost.order.status}"),
+        (
+            "executed",
+            f"{cost.order.filled_quantity:,} of {cost.order.quantity:,} ({cost.fill_rate:.1%}), {cost.order.status}",
+        ),
         ("average price", f"{cost.average_price:.4f}"),
         ("arrival price", f"{cost.arrival_price:.4f}"),
         ("market VWAP of the window", f"{report.market_vwap:.4f} over {report.market_volume:,} shares"),

@@ -84,7 +84,9 @@ def _price(price_e9: int | None, reason: str) -> float:
     return Unknown(reason) if price_e9 is None else price_e9 / 1e9
 
 
-def _parts(order: Order, decision_e9: int | None, arrival_e9: int | None, end_e9: int | None, fills: np.ndarray[Any, Any]) -> dict[str, float]:
+def _parts(
+    order: Order, decision_e9: int | None, arrival_e9: int | None, end_e9: int | None, fills: np.ndarray[Any, Any]
+) -> dict[str, float]:
     unknown = costs.PRICE_UNKNOWN
     result = costs.shortfall_one(
         order.side.sign,

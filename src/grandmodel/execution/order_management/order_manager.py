@@ -52,7 +52,7 @@ class OrderManager(OrderGate):
     def __init__(self, config: Any = None, event_bus: Any = None, *, engine: Any = None) -> None:
         self._engine = engine
         self._bus = event_bus
-        self._reader: Any = None                        # what hands the log's news to the bus
+        self._reader: Any = None  # what hands the log's news to the bus
         if engine is None:
             from ..config import order_manager_config
 

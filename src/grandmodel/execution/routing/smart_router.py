@@ -121,7 +121,8 @@ class SmartOrderRouter:
         cost, mid = score["cost_e9"], score["mid_e9"]
         nowhere = Unknown("no venue can take the order")
         venues = tuple(
-            VenueScore(name, Unknown(verdict) if each is None else each / 1e9, verdict) for name, (each, verdict) in score["venues"].items()
+            VenueScore(name, Unknown(verdict) if each is None else each / 1e9, verdict)
+            for name, (each, verdict) in score["venues"].items()
         )
         return RoutingDecision(
             venue=score["venue"],
@@ -178,7 +179,9 @@ class SmartOrderRouter:
             timing_cost=cost.delay_bps / 1e4,
             execution_duration=(order.updated_ns - order.created_ns) / 1e9,
             market_conditions={
-                "decision_price": cost.decision_price, "arrival_price": cost.arrival_price, "end_price": cost.end_price,
+                "decision_price": cost.decision_price,
+                "arrival_price": cost.arrival_price,
+                "end_price": cost.end_price,
                 "source": core.market.source,
             },
             cost=cost,

@@ -47,8 +47,13 @@ class BasketReport:
     latency: dict[str, dict[str, Any]]
 
 
-def run_basket(config: ExecutionConfig, *, day: str = "2025-01-02", basket: tuple[dict[str, Any], ...] = BASKET,
-               progress: Progress | None = None) -> BasketReport:
+def run_basket(
+    config: ExecutionConfig,
+    *,
+    day: str = "2025-01-02",
+    basket: tuple[dict[str, Any], ...] = BASKET,
+    progress: Progress | None = None,
+) -> BasketReport:
     """Works a basket through one regular session of the synthetic market. Equal seeds give equal journals, byte for byte."""
     from datetime import date
 
@@ -71,20 +76,35 @@ def run_basket(config: ExecutionConfig, *, day: str = "2025-01-02", basket: tupl
     )
 
 
-async def _day(core: Core, clock: SimulatedClock, basket: tuple[dict[str, Any], ...], open_ns: int, close_ns: int,
-               progress: Progress | None) -> list[ExecutionResult]:
+async def _day(
+    core: Core,
+    clock: SimulatedClock,
+    basket: tuple[dict[str, Any], ...],
+    open_ns: int,
+    close_ns: int,
+    progress: Progress | None,
+) -> list[ExecutionResult]:
     router = SmartOrderRouter(engine=core)
     parents: dict[int, Parent] = {}
     reporter = asyncio.ensure_future(_report(clock, parents, open_ns, close_ns, progress)) if progress else None
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(_one(router, clock, index, dict(entry), open_ns, parents)) for index, entry in enumerate(basket)]
+        tasks = [
+            group.create_task(_one(router, clock, index, dict(entry), open_ns, parents))
+            for index, entry in enumerate(basket)
+        ]
     if reporter is not None:
         reporter.cancel()
     return [task.result() for task in tasks]
 
 
-async def _one(router: SmartOrderRouter, clock: SimulatedClock, index: int, entry: dict[str, Any], open_ns: int,
-               parents: dict[int, Parent]) -> ExecutionResult:
+async def _one(
+    router: SmartOrderRouter,
+    clock: SimulatedClock,
+    index: int,
+    entry: dict[str, Any],
+    open_ns: int,
+    parents: dict[int, Parent],
+) -> ExecutionResult:
     order = {"order_type": "market", **{key: entry.pop(key) for key in ("symbol", "side", "quantity")}}
     await clock.sleep_until(open_ns + round(entry.pop("start") * 60e9))
     parent = parents[index] = router.start(order, entry)
@@ -92,7 +112,9 @@ async def _one(router: SmartOrderRouter, clock: SimulatedClock, index: int, entr
     return router.result(parent)
 
 
-async def _report(clock: SimulatedClock, parents: dict[int, Parent], open_ns: int, close_ns: int, progress: Progress) -> None:
+async def _report(
+    clock: SimulatedClock, parents: dict[int, Parent], open_ns: int, close_ns: int, progress: Progress
+) -> None:
     while clock.now_ns() < close_ns:
         await clock.sleep_until(clock.now_ns() + (close_ns - open_ns) // 200)
         for index, parent in parents.items():

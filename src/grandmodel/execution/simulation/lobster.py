@@ -107,8 +107,7 @@ def read_lobster(
         levels = books.shape[1]
         if len(books) != len(messages):
             raise MarketDataError(
-                f"{path} has {len(messages)} rows, {book_path} has {len(books)}: "
-                "row k of the book belongs to message k"
+                f"{path} has {len(messages)} rows, {book_path} has {len(books)}: row k of the book belongs to message k"
             )
     if named is not None and named["start"] is not None:
         start_ns, end_ns = (midnight_ns + int(named[key]) * 1_000_000 for key in ("start", "end"))
@@ -127,9 +126,7 @@ def read_lobster(
     )
 
 
-def _read_books(
-    path: Path, named: re.Match[str] | None, levels: int | None, messages_path: Path
-) -> NDArray[np.int64]:
+def _read_books(path: Path, named: re.Match[str] | None, levels: int | None, messages_path: Path) -> NDArray[np.int64]:
     other = _NAME.fullmatch(path.name)
     if other is not None:
         if other["kind"] != "orderbook":

@@ -96,8 +96,14 @@ class ReplayReport:
         }
 
 
-def replay_core(day: LobsterDay, clock: SimulatedClock, *, take_fee_e9: int = TAKE_FEE_E9, make_fee_e9: int = MAKE_FEE_E9,
-                journal_path: str | None = None) -> Core:
+def replay_core(
+    day: LobsterDay,
+    clock: SimulatedClock,
+    *,
+    take_fee_e9: int = TAKE_FEE_E9,
+    make_fee_e9: int = MAKE_FEE_E9,
+    journal_path: str | None = None,
+) -> Core:
     """An engine core whose only venue is the recorded one. No limits are set: the order is the user's own what-if."""
     instruments = Instruments()
     instruments.add(day.symbol, tick_e9=day.tick_e9)
@@ -151,16 +157,20 @@ def replay_parent(
     end_ns = begin_ns + round(duration_minutes * MINUTE_NS)
     last_ns = max(day.end_ns, int(day.messages["time_ns"][-1]))
     if not clock.now_ns() <= begin_ns < last_ns:
-        raise ValueError(f"start is {start}, must lie within the recording ({_local(clock.now_ns())} to {_local(last_ns)})")
+        raise ValueError(
+            f"start is {start}, must lie within the recording ({_local(clock.now_ns())} to {_local(last_ns)})"
+        )
     if end_ns > last_ns:
         raise ValueError(
             f"start {start} and duration_minutes {duration_minutes:g} end at {_local(end_ns)}, the recording at {_local(last_ns)}"
         )
-    make_algorithm(algorithm)                       # a wrong parameter is an error before anything is replayed
+    make_algorithm(algorithm)  # a wrong parameter is an error before anything is replayed
     core = replay_core(day, clock, take_fee_e9=take_fee_e9, make_fee_e9=make_fee_e9, journal_path=journal_path)
     began = time.perf_counter()
     parent, before, after, end_mid = run(
-        _work(core, clock, {**order, "symbol": day.symbol}, algorithm, begin_ns, end_ns, last_ns, progress), clock=clock, seed=seed
+        _work(core, clock, {**order, "symbol": day.symbol}, algorithm, begin_ns, end_ns, last_ns, progress),
+        clock=clock,
+        seed=seed,
     )
     seconds = time.perf_counter() - began
     core.close()
@@ -177,14 +187,22 @@ def replay_parent(
     )
 
 
-async def _work(core: Core, clock: SimulatedClock, order: Mapping[str, Any], algorithm: Mapping[str, Any], begin_ns: int, end_ns: int,
-                last_ns: int, progress: Progress | None) -> tuple[Parent, dict[str, int], dict[str, int], int | None]:
+async def _work(
+    core: Core,
+    clock: SimulatedClock,
+    order: Mapping[str, Any],
+    algorithm: Mapping[str, Any],
+    begin_ns: int,
+    end_ns: int,
+    last_ns: int,
+    progress: Progress | None,
+) -> tuple[Parent, dict[str, int], dict[str, int], int | None]:
     import asyncio
 
     market = core.market
     assert isinstance(market, ReplayMarket)
     reporter = asyncio.ensure_future(_report(clock, market, last_ns, progress)) if progress else None
-    await clock.sleep_until(begin_ns - 1)           # the window is [start, start + duration): an event at its end is outside
+    await clock.sleep_until(begin_ns - 1)  # the window is [start, start + duration): an event at its end is outside
     before = core.venues.tape(order["symbol"])
     await clock.sleep_until(begin_ns)
     made = make_algorithm(algorithm)

@@ -12,9 +12,7 @@ from .twap import TWAP
 from .vwap import VWAP
 
 #: Every algorithm by its name.
-ALGORITHMS: dict[str, type[Algorithm]] = {
-    each.name: each for each in (TWAP, VWAP, ImplementationShortfall, Market)
-}
+ALGORITHMS: dict[str, type[Algorithm]] = {each.name: each for each in (TWAP, VWAP, ImplementationShortfall, Market)}
 
 #: Other words for the same thing.
 SYNONYMS = {"market_order": "market"}

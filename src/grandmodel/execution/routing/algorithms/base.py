@@ -38,12 +38,19 @@ class AlgorithmConfigError(ValueError):
         return (type(self), (self.field, self.value, self.expected))
 
 
-def read_number(config: dict[str, Any], field: str, default: float | None, low: float, high: float, expected: str) -> float | None:
+def read_number(
+    config: dict[str, Any], field: str, default: float | None, low: float, high: float, expected: str
+) -> float | None:
     """Takes `field` out of `config` as a float in (low, high]; NaN, text and booleans are refused."""
     value = config.pop(field, default)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or not low < value <= high:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, (int, float))
+        or not math.isfinite(value)
+        or not low < value <= high
+    ):
         raise AlgorithmConfigError(field, value, expected)
     return float(value)
 
@@ -83,7 +90,9 @@ class Algorithm:
             known = [name for name in vars(self) if not name.startswith("_")]
             near = get_close_matches(str(key), known, 1)
             raise AlgorithmConfigError(
-                str(key), config[key], f"left out: {self.name} has no such parameter" + (f"; did you mean {near[0]!r}?" if near else "")
+                str(key),
+                config[key],
+                f"left out: {self.name} has no such parameter" + (f"; did you mean {near[0]!r}?" if near else ""),
             )
 
     def read(self, config: dict[str, Any]) -> None:

@@ -31,17 +31,23 @@ class ImplementationShortfall(Algorithm):
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0.0 <= value <= 1.0:
             raise AlgorithmConfigError("risk_aversion", value, "a number in [0, 1]")
         self.risk_aversion = float(value)
-        self.duration_minutes = read_number(config, "duration_minutes", None, 0.0, 60 * 24 * 7, "minutes above 0, up to a week")
+        self.duration_minutes = read_number(
+            config, "duration_minutes", None, 0.0, 60 * 24 * 7, "minutes above 0, up to a week"
+        )
         self.max_participation = read_number(config, "max_participation", None, 0.0, 1.0, "a fraction in (0, 1]")
         if self.duration_minutes is None and self.max_participation is None:
-            raise AlgorithmConfigError("max_participation", None, "a fraction in (0, 1] when duration_minutes is left out")
+            raise AlgorithmConfigError(
+                "max_participation", None, "a fraction in (0, 1] when duration_minutes is left out"
+            )
 
     def horizon_ns(self, parent: Parent) -> int:
         if self.duration_minutes is not None:
             return round(self.duration_minutes * MINUTE_NS)
         assert self.max_participation is not None
         per_minute = forecast_volume_per_minute(parent)
-        return max(MINUTE_NS, min(round(parent.quantity / (self.max_participation * per_minute) * MINUTE_NS), 390 * MINUTE_NS))
+        return max(
+            MINUTE_NS, min(round(parent.quantity / (self.max_participation * per_minute) * MINUTE_NS), 390 * MINUTE_NS)
+        )
 
     async def run(self, parent: Parent) -> None:
         pace = schedule.kappa_from_urgency(self.risk_aversion, self.urgency)

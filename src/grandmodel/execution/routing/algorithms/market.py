@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .base import Algorithm, Parent
 
+
 class Market(Algorithm):
     """Takes what there is now. Each child goes to a venue at the best displayed price and no further, so that no better
     quote elsewhere is traded through; a rest that finds no counterpart is released.
@@ -22,8 +23,10 @@ class Market(Algorithm):
             parent.scheduled = parent.quantity
             if parent.within_limit(touch) != touch:
                 return
-            if not await self._take(parent, quantity, touch) and not await self._take(parent, quantity, parent.limit_price_e9):
-                return                      # nobody at the touch, and nobody behind it
+            if not await self._take(parent, quantity, touch) and not await self._take(
+                parent, quantity, parent.limit_price_e9
+            ):
+                return  # nobody at the touch, and nobody behind it
 
     async def _take(self, parent: Parent, quantity: int, price_e9: int | None) -> int:
         """One immediate child at `price_e9` (None: any price); what it took."""

@@ -33,14 +33,22 @@ class VWAP(Algorithm):
         if duration is None:
             raise AlgorithmConfigError("duration_minutes", None, "minutes above 0, up to a week")
         self.duration_minutes = duration
-        self.bin_minutes = read_number(config, "bin_minutes", min(5.0, duration), 0.0, duration, "minutes above 0, up to duration_minutes")
+        self.bin_minutes = read_number(
+            config, "bin_minutes", min(5.0, duration), 0.0, duration, "minutes above 0, up to duration_minutes"
+        )
         curve = config.pop("curve", None)
         if curve is not None:
             try:
                 given = np.asarray(curve, dtype=np.float64)
             except (TypeError, ValueError):
                 raise AlgorithmConfigError("curve", curve, "a sequence of numbers") from None
-            if given.ndim != 1 or given.size == 0 or not np.isfinite(given).all() or (given < 0).any() or given.sum() <= 0:
+            if (
+                given.ndim != 1
+                or given.size == 0
+                or not np.isfinite(given).all()
+                or (given < 0).any()
+                or given.sum() <= 0
+            ):
                 raise AlgorithmConfigError("curve", curve, "a non-empty sequence of numbers from 0 up, not all 0")
             curve = given
         self.curve = curve
