@@ -34,8 +34,9 @@ class VenueScore:
 class RoutingDecision:
     """Where an order would go. Awaitable, so that both ways of asking for it work.
 
-    `estimated_cost`: dollars for the whole order against the consolidated mid, spread and fees and impact; without quotes
-    the fees only, which `assumptions` then says. `venue` is None when no venue can take the order; `reason` says why.
+    `estimated_cost`: dollars for the whole order against the consolidated mid, spread and fees and impact; without
+    quotes the fees only, which `assumptions` then says. `venue` is None when no venue can take the order; `reason` says
+    why.
     """
 
     venue: str | None
@@ -78,7 +79,8 @@ class SmartOrderRouter:
 
     Parameters
     ----------
-    config : mapping of the `routing` section (`venues`, `dark_pools`, `wholesalers`), optionally with whole other sections
+    config : mapping of the `routing` section (`venues`, `dark_pools`, `wholesalers`), optionally with whole other
+        sections
     engine : an ExecutionEngine or one of its parts; None: a private paper core, made at first use
     """
 

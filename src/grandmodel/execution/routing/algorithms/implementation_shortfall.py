@@ -1,4 +1,4 @@
-"""Implementation shortfall: faster at first, as impact is weighed against the risk of waiting (Almgren and Chriss 2000)."""
+"""Implementation shortfall: fast at first, impact weighed against the risk of waiting (Almgren and Chriss 2000)."""
 
 from __future__ import annotations
 
