@@ -6,19 +6,19 @@ import random
 
 import numpy as np
 import pytest
-from grandmodel.execution._core.instruments import Instruments
-from grandmodel.execution._core.journal import Journal
-from grandmodel.execution._core.orders import OrderTable
-from grandmodel.execution._core.portfolio import Portfolio
-from grandmodel.execution._core.replay import ReplayMarket
-from grandmodel.execution._core.risk import Limits
-from grandmodel.execution._core.scoring import Venues
-from grandmodel.execution._core.submit import Core, OrderGate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grandmodel.execution import MarketDataError, OrderRejected, OrderStatus, Reason
+from grandmodel.execution._core.instruments import Instruments
+from grandmodel.execution._core.journal import Journal
+from grandmodel.execution._core.orders import OrderTable
+from grandmodel.execution._core.portfolio import Portfolio
 from grandmodel.execution._core.records import MESSAGE_DTYPE
+from grandmodel.execution._core.replay import ReplayMarket
+from grandmodel.execution._core.risk import Limits
+from grandmodel.execution._core.scoring import Venues
+from grandmodel.execution._core.submit import Core, OrderGate
 from grandmodel.execution.clock import SimulatedClock
 
 ADD, REDUCE, DELETE, EXECUTE, HIDDEN = 1, 2, 3, 4, 5

@@ -6,14 +6,14 @@ import asyncio
 import math
 
 import pytest
-from grandmodel.execution._core.instruments import Instruments
-from grandmodel.execution._core.scoring import Venues
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference.scoring import choose
 
 from grandmodel.execution import OrderValidationError, SmartOrderRouter, Unknown
 from grandmodel.execution import clock as clocks
+from grandmodel.execution._core.instruments import Instruments
+from grandmodel.execution._core.scoring import Venues
 
 MISSION_CONFIG = {
     "venues": {

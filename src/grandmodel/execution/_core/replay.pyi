@@ -1,4 +1,4 @@
-from typing import Any, Self, SupportsIndex, TypedDict, type_check_only
+from typing import Any, Self, SupportsIndex
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,14 +8,6 @@ from grandmodel.execution._core.records import MESSAGE_DTYPE as MESSAGE_DTYPE
 from grandmodel.execution._core.scoring import Venues
 from grandmodel.execution._core.synthetic import Market
 from grandmodel.execution._core.values import MarketDataError as MarketDataError
-
-@type_check_only
-class _Counters(TypedDict):
-    rows_equal: int
-    revealed: int
-    dropped: int
-    repaired: int
-    unknown: int
 
 @disjoint_base
 class ReplayMarket(Market):
@@ -43,4 +35,4 @@ class ReplayMarket(Market):
     @property
     def count(self) -> int: ...
     @property
-    def counters(self) -> _Counters: ...
+    def counters(self) -> dict[str, int]: ...

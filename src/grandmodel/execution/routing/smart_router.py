@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._core.values import OrderStatus, OrderValidationError, Reason, Unknown
 from ..analytics.execution_cost import ExecutionCost, execution_cost
-from .algorithms import SYNONYMS, make_algorithm
+from .algorithms import make_algorithm
 from .algorithms.base import Parent, run_parent
 
 if TYPE_CHECKING:
@@ -158,7 +158,11 @@ class SmartOrderRouter:
         algorithm = make_algorithm(config)
         core = self.core
         ticket = core.submit_parent(order, algorithm.name)
-        return Parent(core, core.clock, ticket.order_id, algorithm)
+        try:
+            return Parent(core, core.clock, ticket.order_id, algorithm)
+        except Exception:  # an algorithm that fails to say its horizon leaves no order behind
+            core.close_parent(ticket.order_id, reason=Reason.USER)
+            raise
 
     def result(self, parent: Parent) -> ExecutionResult:
         """What came of a parent that has ended."""
@@ -171,7 +175,7 @@ class SmartOrderRouter:
             status=order.status,
             symbol=order.symbol,
             venue=venues.pop() if len(venues) == 1 else ("several" if venues else None),
-            algorithm=SYNONYMS.get(parent.algorithm.name, parent.algorithm.name),
+            algorithm=parent.algorithm.name,
             order_quantity=order.quantity,
             filled_quantity=order.filled_quantity,
             average_price=order.average_price,
