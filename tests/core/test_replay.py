@@ -8,73 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support_replay import ADD, DELETE, EXECUTE, HIDDEN, REDUCE, TICK, at, engine, order, recording
 
 from grandmodel.execution import MarketDataError, OrderRejected, OrderStatus, Reason
-from grandmodel.execution._core.instruments import Instruments
-from grandmodel.execution._core.journal import Journal
-from grandmodel.execution._core.orders import OrderTable
-from grandmodel.execution._core.portfolio import Portfolio
-from grandmodel.execution._core.records import MESSAGE_DTYPE
-from grandmodel.execution._core.replay import ReplayMarket
-from grandmodel.execution._core.risk import Limits
-from grandmodel.execution._core.scoring import Venues
-from grandmodel.execution._core.submit import Core, OrderGate
-from grandmodel.execution.clock import SimulatedClock
-
-ADD, REDUCE, DELETE, EXECUTE, HIDDEN = 1, 2, 3, 4, 5
-TICK = 10_000_000
-
-
-def recording(*rows):
-    """Messages from (action, order id, side, price in ticks, quantity), one a second from second 1 on."""
-    messages = np.zeros(len(rows), MESSAGE_DTYPE)
-    for index, (action, order_id, side, ticks, quantity) in enumerate(rows):
-        messages[index]["time_ns"] = (index + 1) * 10**9
-        messages[index]["order_id"] = order_id
-        messages[index]["price_e9"] = round(ticks * TICK)
-        messages[index]["quantity"] = quantity
-        messages[index]["action"] = action
-        messages[index]["side"] = side
-    return messages
-
-
-class Gate(OrderGate):
-    def __init__(self, core):
-        self._given = core
-
-    def _open(self):
-        return self._given
-
-
-def engine(messages, rows=None):
-    instruments = Instruments()
-    instruments.add("X", tick_e9=TICK)
-    venues = Venues(instruments)
-    venues.add("REC", take_fee_e9=3_000_000, make_fee_e9=-2_000_000)
-    portfolio = Portfolio(instruments)
-    portfolio.open_account(0, 10**18)
-    clock = SimulatedClock(0)
-    core = Core(
-        instruments=instruments, portfolio=portfolio, limits=Limits(instruments), venues=venues, journal=Journal(),
-        orders=OrderTable(), market=ReplayMarket(venues, "X", "REC", messages, rows, start_ns=0), clock=clock,
-    )  # fmt: skip
-    return core, Gate(core)
-
-
-def order(side, quantity, ticks=None, **more):
-    limit = {} if ticks is None else {"limit_price": ticks / 100}
-    return {
-        "symbol": "X",
-        "side": side,
-        "quantity": quantity,
-        "order_type": "limit" if limit else "market",
-        **limit,
-        **more,
-    }
-
-
-def at(core, second):
-    core.advance(second * 10**9)
 
 
 def test_an_own_order_waits_behind_what_was_there_and_is_then_filled():
