@@ -28,7 +28,7 @@ def test_run_prints_a_table_of_what_each_execution_cost():
     out = gmexec("run").stdout
     for word in ("vwap", "twap", "is", "AAPL", "total", "delay", "fees", "journal sha256"):
         assert word in out
-    assert all(len(line) <= 80 for line in out.splitlines() if not line.startswith("journal"))
+    assert all(len(line.rstrip()) <= 80 for line in out.splitlines())
 
 
 def test_run_twice_with_one_seed_gives_one_journal_and_another_seed_another():
@@ -62,6 +62,8 @@ def test_replay_of_the_hand_made_day(hand_day):
     text = gmexec(*arguments).stdout
     for word in ("messages", "average price", "market VWAP", "implementation shortfall", "delay", "did not react"):
         assert word in text
+    assert report["journal_sha256"] in text
+    assert all(len(line) <= 80 for line in text.splitlines())
 
 
 def test_replay_of_the_amzn_day_as_in_the_documentation(amzn_files):
@@ -87,6 +89,10 @@ def test_replay_of_the_amzn_day_as_in_the_documentation(amzn_files):
         (["--messages", "HAND", "--side", "buy", "--quantity", "1", "--algorithm", "wvap"], "wvap"),
         (["--messages", "HAND", "--side", "buy", "--quantity", "1", "--duration-minutes", "nan"], "duration_minutes"),
         (["--messages", "HAND", "--side", "buy", "--quantity", "1", "--participation-rate", "2"], "participation_rate"),
+        (["--messages", "HAND", "--side", "buy", "--quantity", "1", "--urgency", "now"], "'now'"),
+        (["--messages", "HAND", "--side", "buy", "--quantity", "1", "--take-fee", "nan"], "--take-fee"),
+        (["--messages", "HAND", "--side", "buy", "--quantity", "1", "--limit-price", "nan"], "limit_price"),
+        (["--messages", "HAND", "--side", "buy", "--quantity", "1", "--journal", "HAND"], "there already"),
     ],
 )
 def test_wrong_arguments_are_one_clear_line_and_status_2(arguments, message, hand_day):
@@ -111,3 +117,41 @@ def test_help_is_worth_reading():
     assert "run" in out
     assert "replay" in out
     assert "synthetic trading day" in gmexec("run", "--help").stdout
+
+
+BAD_CONFIG = "execution: {sed: 1, routing: {venues: {A: {priorty: 1}}}}"
+TIGHT = "execution: {risk_controls: {order_limits: {daily_notional: 100000}}}"
+
+
+@pytest.mark.parametrize(
+    ("text", "messages"),
+    [
+        (BAD_CONFIG, ("did you mean 'seed'", "did you mean 'priority'")),  # every problem, not only the first
+        (TIGHT, ("daily_trading_limit",)),
+        ("execution: {account: {opening_positions: {NOSUCH: 1}}}", ("NOSUCH",)),
+        ("execution: {journal: {durability: always}}", ("durability",)),
+        ("a: [", ("not readable as YAML",)),
+        (None, ("No such file",)),
+    ],
+)
+def test_a_configuration_that_is_refused_is_said_without_a_traceback(tmp_path, text, messages):
+    path = tmp_path / "engine.yaml"
+    if text is not None:
+        path.write_text(text)
+    done = gmexec("run", "--config", path, ok=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("gmexec: ")
+    assert "Traceback" not in done.stderr
+    for message in messages:
+        assert message in done.stderr
+
+
+def test_a_fault_of_the_engine_keeps_its_traceback(monkeypatch):
+    from grandmodel.execution import cli
+
+    def broken():
+        raise AssertionError("a bug")
+
+    monkeypatch.setattr(cli, "app", broken)
+    with pytest.raises(AssertionError, match="a bug"):
+        cli.main()

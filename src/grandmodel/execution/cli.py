@@ -1,6 +1,7 @@
 """`gmexec`: the engine from the command line.
 
-What a command does not need is not imported: `gmexec replay --json` loads neither rich nor pydantic nor YAML.
+What a command does not need is not imported: `gmexec replay --json` loads neither rich nor YAML nor the models of
+the configuration.
 """
 
 from __future__ import annotations
