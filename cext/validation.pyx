@@ -220,7 +220,7 @@ cdef dict _read_client_order_id(dict errors, object value, gm_order_t* o):
 def _unknown_keys(errors, order):
     from difflib import get_close_matches
 
-    known = FIELDS[:-1]
+    known = [name for name in FIELDS if name != "order"]
     for key in order:
         if key not in known:
             near = get_close_matches(key, known, 1) if isinstance(key, str) else []
