@@ -592,6 +592,11 @@ cdef class Core:
         return bool(self.waiters)
 
     @property
+    def awaited(self):
+        """The ids of the orders that somebody waits for."""
+        return sorted(self.waiters)
+
+    @property
     def watched(self):
         """How many readers want the market to stop at every news of an order, so that they hear of it in its time."""
         return self.engine.watched

@@ -105,10 +105,10 @@ cdef object read_price(object value, int64_t tick_e9, int64_t* price_e9):
         return f"is {_shown(value)}, must be positive"
     if exact >= Decimal(GM_MAX_PRICE_E9) / 1_000_000_000:
         return f"is {_shown(value)}, must be below {_decimal(GM_MAX_PRICE_E9)}"
-    count = _whole(exact, tick_e9)
-    if count is None:
+    whole = _whole(exact, tick_e9)
+    if whole is None:
         return _off_grid(value, exact * 1_000_000_000, tick_e9, "tick")
-    price_e9[0] = count * tick_e9
+    price_e9[0] = whole * tick_e9
     return None
 
 
@@ -149,10 +149,10 @@ cdef object read_quantity(object value, int64_t step_e9, int64_t* steps):
         return f"is {_shown(value)}, must be positive"
     if exact * 1_000_000_000 > (<object>GM_MAX_QUANTITY) * (<object>step_e9):
         return f"is {_shown(value)}, must be at most {GM_MAX_QUANTITY} steps"
-    count = _whole(exact, step_e9)
-    if count is None:
+    whole = _whole(exact, step_e9)
+    if whole is None:
         return _off_grid(value, Decimal(exact) * 1_000_000_000, step_e9, "quantity step")
-    steps[0] = count
+    steps[0] = whole
     return None
 
 
