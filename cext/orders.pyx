@@ -65,6 +65,14 @@ cdef class OrderTable:
         return n
 
 
+    def rows(self):
+        """A copy of the rows held, oldest id first: a structured array of ORDER_DTYPE. Only while nobody submits."""
+        cdef unsigned char[::1] raw
+        out = np.empty(self.table.used + 1, dtype=ORDER_DTYPE)
+        raw = out.view(np.uint8)
+        return sorted_rows(out[:self.copy_rows(<char*>&raw[0], self.table.used + 1)])
+
+
 def sorted_rows(rows):
     """Order rows, oldest id first."""
     return rows[np.argsort(rows["order_id"], kind="stable")]

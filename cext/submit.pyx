@@ -351,8 +351,6 @@ cdef class Core:
             gm_gate_wait(&self.gate)
             for i in range(n):
                 row = table[i]
-                row.parent_id = 0
-                row.algorithm = 0
                 wrong = gm_validate_row(self.engine.instruments, o, GM_MAX_ACCOUNTS, self.engine.venues.count)
                 if o.strategy < 0 or o.strategy > strategies:
                     wrong |= 1 << GM_FIELD_STRATEGY
@@ -538,6 +536,7 @@ cdef class Core:
         """A copy of the orders held in memory, by id: a structured array of ORDER_DTYPE."""
         cdef unsigned char[::1] raw
         cdef int64_t n = -1, capacity
+        out = None
         while n < 0:                    # the buffer is made while the core is free: it may have grown meanwhile
             capacity = self.engine.orders.used + 64
             out = np.empty(capacity, dtype=ORDER_DTYPE)

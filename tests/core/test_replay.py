@@ -13,9 +13,10 @@ from grandmodel.execution._core.portfolio import Portfolio
 from grandmodel.execution._core.replay import ReplayMarket
 from grandmodel.execution._core.risk import Limits
 from grandmodel.execution._core.scoring import Venues
-from grandmodel.execution._core.submit import Core, OrderGate
+from grandmodel.execution._core.submit import Core
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import Gate
 
 from grandmodel.execution import MarketDataError, OrderRejected, OrderStatus, Reason
 from grandmodel.execution._core.records import MESSAGE_DTYPE
@@ -36,14 +37,6 @@ def recording(*rows):
         messages[index]["action"] = action
         messages[index]["side"] = side
     return messages
-
-
-class Gate(OrderGate):
-    def __init__(self, core):
-        self._given = core
-
-    def _open(self):
-        return self._given
 
 
 def engine(messages, rows=None):
