@@ -116,3 +116,24 @@ cdef inline int same_length(object array, str name, Py_ssize_t length, str other
     if array.shape[0] != length:
         raise ValueError(f"{name} has length {array.shape[0]}, must have the length of {other}, {length}")
     return 0
+
+
+cdef inline object record_bytes(object array, object dtype, str name, str dtype_name):
+    """The bytes (uint8) of a contiguous one-dimensional array of a row dtype, copied only where it is misaligned."""
+    import numpy as np
+
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"{name} is {value_text(array)}, must be an array of {dtype_name}")
+    if array.dtype != dtype and array.dtype.names == dtype.names:
+        same = [array.dtype[field] == dtype[field] for field in dtype.names]
+        if all(same):
+            array = array.astype(dtype)     # the same fields without padding: what numpy.concatenate makes of rows
+    if array.dtype != dtype:
+        raise TypeError(f"{name} has dtype {value_text(array.dtype)}, must be {dtype_name}")
+    if array.ndim != 1:
+        raise ValueError(f"{name} has {array.ndim} dimensions, must have 1")
+    if not array.flags.c_contiguous:
+        raise ValueError(f"{name} is strided, must be contiguous (numpy.ascontiguousarray makes it so)")
+    if array.size and array.__array_interface__["data"][0] % 8:
+        array = array.copy()        # rows in the middle of somebody's buffer
+    return array.view(np.uint8)

@@ -1,5 +1,8 @@
-# A limit order book by order: prices in ticks, quantities in steps. Bodies are in include/book.h.
-from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+# A limit order book by order: prices in ticks, quantities in steps. Bodies are in include/book.h and include/feed.h.
+cimport cython
+from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
+
+from grandmodel.execution._core.records cimport gm_message_t
 
 
 cdef extern from "book.h" nogil:
@@ -38,11 +41,51 @@ cdef extern from "book.h" nogil:
     int gm_book_init(gm_book_t* b, uint32_t ticks, int32_t capacity) noexcept
     void gm_book_free(gm_book_t* b) noexcept
     int32_t gm_book_find(const gm_book_t* b, int64_t order_id) noexcept
-    int32_t gm_book_add(gm_book_t* b, int64_t order_id, int8_t side, int64_t tick, int64_t quantity, uint8_t flags) noexcept
+    int32_t gm_book_add(gm_book_t* b, int64_t order_id, int8_t side, int64_t tick, int64_t quantity,
+                        uint8_t flags) noexcept
     void gm_book_remove(gm_book_t* b, int32_t slot) noexcept
+    void gm_book_clear(gm_book_t* b) noexcept
     void gm_book_reduce(gm_book_t* b, int32_t slot, int64_t quantity) noexcept
     int64_t gm_book_next(const gm_book_t* b, int s, int64_t i) noexcept
     int64_t gm_book_best_tick(const gm_book_t* b, int s) noexcept
     bint gm_book_has(const gm_book_t* b, int s) noexcept
     uint64_t gm_book_state_hash(const gm_book_t* b) noexcept
     int gm_book_check(const gm_book_t* b) noexcept
+
+
+cdef extern from "feed.h" nogil:
+    enum: GM_FEED_PROBLEM_END
+
+    cdef enum gm_feed_problem:
+        GM_FEED_OK, GM_FEED_UNKNOWN_ORDER, GM_FEED_DUPLICATE_ORDER, GM_FEED_PRICE, GM_FEED_QUANTITY, GM_FEED_SIDE,
+        GM_FEED_ACTION, GM_FEED_CAPACITY
+
+    int gm_feed_by_order(gm_book_t* b, int64_t tick_e9, const gm_message_t* m) noexcept
+    int gm_feed_by_level(gm_book_t* b, int64_t tick_e9, const gm_message_t* m) noexcept
+
+
+cdef class BookView:                # read access to somebody's book
+    cdef gm_book_t* book            # the owner's; NULL: nobody has given one
+    cdef bint* busy                 # the owner's: a loop without the GIL is in the book
+    cdef object owner               # keeps the book alive
+    cdef int64_t tick_e9
+    cdef bint by_level
+
+    cdef gm_book_t* _get(self) except NULL
+    cdef object _best(self, int s)
+    cdef object _levels(self, gm_book_t* b, int s, int64_t most)
+
+
+@cython.final
+cdef class OrderBook(BookView):     # a book of its own, fed by messages
+    cdef gm_book_t own
+    cdef bint own_busy
+    cdef int64_t problems[8]        # by gm_feed_problem
+    cdef int64_t applied
+    cdef str first                  # what was wrong with the first message that was
+
+
+cdef BookView view_of(gm_book_t* book, bint* busy, int64_t tick_e9, object owner)
+cdef int64_t to_e9(object value, str name) except? -1
+cdef int64_t tick_argument(object tick_size) except -1
+cdef int book_arguments(object capacity, object ticks) except -1

@@ -7,6 +7,8 @@ cdef extern from "clock.h" nogil:
         int64_t now_ns
         int32_t simulated
 
+    int CLOCK_MONOTONIC
+    int64_t gm_machine_ns(int which) noexcept
     int64_t gm_now(gm_clock_t* clock) noexcept
 
 

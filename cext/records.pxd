@@ -69,6 +69,9 @@ cdef extern from "records.h" nogil:
         GM_ADD, GM_REDUCE, GM_DELETE, GM_EXECUTE, GM_EXECUTE_HIDDEN, GM_REPLACE, GM_HALT, GM_CLEAR, GM_TRADE,
         GM_SET_LEVEL, GM_CROSS_TRADE, GM_ACTION_END
 
+    cdef enum gm_halt_state:
+        GM_HALTED, GM_QUOTING_RESUMED, GM_TRADING_RESUMED
+
     cdef enum gm_command_kind:
         GM_COMMAND_SUBMIT, GM_COMMAND_CANCEL
 
@@ -143,9 +146,7 @@ cdef extern from "records.h" nogil:
         float score
         float runner_up_score
         int32_t candidates
-        int32_t binding_check
-        float utilisation
-        float reserved
+        int32_t reserved[3]
 
     ctypedef struct gm_refusal_t:
         int64_t order_id

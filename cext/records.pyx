@@ -102,8 +102,6 @@ DECISION_DTYPE = _dtype(sizeof(gm_decision_t), [
     ("score", "<f4", <char*>&_decision.score - <char*>&_decision),
     ("runner_up_score", "<f4", <char*>&_decision.runner_up_score - <char*>&_decision),
     ("candidates", "<i4", <char*>&_decision.candidates - <char*>&_decision),
-    ("binding_check", "<i4", <char*>&_decision.binding_check - <char*>&_decision),
-    ("utilisation", "<f4", <char*>&_decision.utilisation - <char*>&_decision),
 ])
 
 #: A refused order (gm_refusal_t).

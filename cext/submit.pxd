@@ -40,6 +40,7 @@ cdef extern from "engine.h" nogil:
         uint64_t config_hash
         int32_t audit
         int32_t closed
+        uint32_t tick
         int32_t watched
         gm_refusal_t refusal
         gm_route_t route
@@ -75,6 +76,7 @@ cdef class Core:
     cdef readonly NativeClock clock
     cdef readonly OrderReader reader
     cdef readonly StageHistograms latency
+    cdef readonly int64_t started_ns
     cdef dict client_ids                # client_order_id -> (order_id, the row's terms)
     cdef dict waiters                   # order_id -> [(future, wants)]
     cdef readonly list listeners        # called without arguments after records were appended
@@ -98,5 +100,5 @@ cdef class Ticket:
 
 
 cdef class OrderGate:
-    cdef readonly Core core
-    cpdef _bind(self, Core core)
+    cdef Core bound                     # None until first use
+    cdef Core _bound(self)

@@ -7,18 +7,19 @@ import numpy as np
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memcpy, memset
 
-from grandmodel.execution._core.clock cimport NativeClock, gm_now
+from grandmodel.execution._core.clock cimport CLOCK_MONOTONIC, NativeClock, gm_machine_ns, gm_now
 from grandmodel.execution._core.instruments cimport Instruments
-from grandmodel.execution._core.journal cimport Journal, gm_crc32c_setup, gm_journal_drain
-from grandmodel.execution._core.latency cimport GM_STAGE_COUNT, StageHistograms
+from grandmodel.execution._core.journal cimport Journal, gm_crc32c_setup, gm_journal_append, gm_journal_drain, name_row
+from grandmodel.execution._core.latency cimport GM_STAGE_COUNT, GM_STAGE_VALIDATE, StageHistograms, gm_histogram_record
 from grandmodel.execution._core.orders cimport Order, OrderTable, gm_is_closed, gm_orders_find
 from grandmodel.execution._core.portfolio cimport GM_MAX_ACCOUNTS, Portfolio
 from grandmodel.execution._core.records cimport (
-    GM_AWAITED, GM_CANCELED, GM_CHILD, GM_CLIENT_ORDER_ID_LENGTH, GM_EXEC_TRADE, GM_EXEC_TYPE_END, GM_EXPIRED, GM_FILLED, GM_LIMIT, GM_MARKET, GM_NAME_ALGORITHM, GM_NAME_SYMBOL,
-    GM_NAME_VENUE, GM_NO_PRICE, GM_PARENT, GM_PARTIALLY_FILLED, GM_POST_ONLY, GM_REASON_ALGORITHM_DONE, GM_REASON_DUPLICATE_CLIENT_ID,
-    GM_REASON_INVALID, GM_REASON_USER, GM_RECORD_ORDER, GM_RECORD_REFUSAL, GM_RECORD_REPORT, GM_RECORD_REQUEST, GM_REJECTED,
-    GM_REQUEST_CLOSE_PARENT,
-    gm_header_t, gm_order_t, gm_refusal_t, gm_report_t, gm_request_t,
+    GM_AWAITED, GM_CANCELED, GM_CHILD, GM_CLIENT_ORDER_ID_LENGTH, GM_EXEC_TRADE, GM_EXEC_TYPE_END, GM_EXPIRED,
+    GM_FILLED, GM_LIMIT, GM_MARKET, GM_NAME_ALGORITHM, GM_NAME_SYMBOL, GM_NAME_VENUE, GM_NO_PRICE, GM_PARENT,
+    GM_PARTIALLY_FILLED, GM_POST_ONLY, GM_REASON_ALGORITHM_DONE, GM_REASON_DUPLICATE_CLIENT_ID,
+    GM_REASON_INVALID, GM_REASON_USER, GM_RECORD_NAME, GM_RECORD_ORDER, GM_RECORD_REFUSAL, GM_RECORD_REPORT,
+    GM_RECORD_REQUEST, GM_RECORD_SMALL, GM_REJECTED, GM_REQUEST_CLOSE_PARENT, gm_header_t, gm_name_t,
+    gm_order_t, gm_refusal_t, gm_report_t, gm_request_t,
 )
 from grandmodel.execution._core.risk cimport GM_ALL_CHECKS, Limits, gm_risk_check, gm_risk_detail_t
 from grandmodel.execution._core.scoring cimport Venues
@@ -26,6 +27,7 @@ from grandmodel.execution._core.synthetic cimport Market
 from grandmodel.execution._core.validation cimport (
     GM_FIELD_STRATEGY, GM_FIELD_TAGS, OrderReader, gm_supports_time_in_force, gm_validate_row,
 )
+from grandmodel.execution._core.orders import sorted_rows
 from grandmodel.execution._core.records import ORDER_DTYPE, REPORT_DTYPE
 from grandmodel.execution._core.validation import FIELDS
 from grandmodel.execution._core.values import (
@@ -88,7 +90,7 @@ cdef class Core:
         self.engine.audit = audit
         market.market.core = &self.engine
         market.market.report = gm_engine_report
-        now = gm_now(&clock.clock)
+        now = self.started_ns = gm_now(&clock.clock)
         for v in range(venues.table.count):
             journal.name(GM_NAME_VENUE, v, venues.names[v], venues.table.take_fee_e9[v], venues.table.make_fee_e9[v], now)
         for s in range(instruments.table.count):
@@ -126,7 +128,7 @@ cdef class Core:
         memcpy(ids, self.engine.news, count * sizeof(int64_t))
         self.engine.news_count = self.engine.news_lost = 0
         self._leave()
-        concerned = list(self.waiters) if lost else {ids[k] for k in range(count)}
+        concerned = list(self.waiters) if lost else list(dict.fromkeys([ids[k] for k in range(count)]))
         for order_id in concerned:
             self._wake(order_id)
         return 0
@@ -161,11 +163,11 @@ cdef class Core:
         self._leave()
 
     def _new_name(self, int kind, int number, str text):
+        cdef gm_name_t row
+        name_row(&row, kind, number, text, 0, 0)
         self._enter()
-        try:
-            self.journal.name(kind, number, text, 0, 0, gm_now(self.engine.clock))
-        finally:
-            self._leave()
+        gm_journal_append(self.engine.journal, GM_RECORD_NAME, GM_RECORD_SMALL, gm_now(self.engine.clock), 0, &row)
+        self._leave()
 
     # ---- orders in ----
 
@@ -321,13 +323,14 @@ cdef class Core:
         -------
         (n,) int64: the order id, or minus the Reason of its refusal. Each refusal stands in the journal.
         """
-        cdef gm_order_t* table
-        cdef gm_order_t* o
-        cdef int64_t i, n, accepted = 0
+        cdef const gm_order_t* table
+        cdef gm_order_t row
+        cdef gm_order_t* o = &row
+        cdef int64_t i, n
         cdef uint64_t wrong
         cdef int32_t strategies = <int32_t>len(self.reader.strategies), tags = <int32_t>len(self.reader.tags)
         cdef int64_t[::1] out
-        cdef unsigned char[::1] raw
+        cdef const unsigned char[::1] raw
         self._check_open()
         if not isinstance(rows, np.ndarray) or rows.dtype != ORDER_DTYPE or rows.ndim != 1:
             raise TypeError("orders is not a one-dimensional array of ORDER_DTYPE; order_rows(n) makes one")
@@ -335,10 +338,10 @@ cdef class Core:
         result = np.empty(n, np.int64)
         if n == 0:
             return result
-        copy = np.array(rows, dtype=ORDER_DTYPE, copy=True, order="C")
-        raw = copy.view(np.uint8)
+        rows = np.ascontiguousarray(rows)
+        raw = rows.view(np.uint8)
         out = result
-        table = <gm_order_t*>&raw[0]
+        table = <const gm_order_t*>&raw[0]
         for i in range(n):
             if table[i].client_order_id[0] != 0:
                 raise ValueError(f"row {i} has a client_order_id; submit such orders one by one, they are idempotent there")
@@ -347,7 +350,7 @@ cdef class Core:
         with nogil:
             gm_gate_wait(&self.gate)
             for i in range(n):
-                o = &table[i]
+                row = table[i]
                 wrong = gm_validate_row(self.engine.instruments, o, GM_MAX_ACCOUNTS, self.engine.venues.count)
                 if o.strategy < 0 or o.strategy > strategies:
                     wrong |= 1 << GM_FIELD_STRATEGY
@@ -531,11 +534,17 @@ cdef class Core:
 
     def orders_array(self):
         """A copy of the orders held in memory, by id: a structured array of ORDER_DTYPE."""
-        self._enter()
-        try:
-            return self.orders.rows()
-        finally:
+        cdef unsigned char[::1] raw
+        cdef int64_t n = -1, capacity
+        out = None
+        while n < 0:                    # the buffer is made while the core is free: it may have grown meanwhile
+            capacity = self.engine.orders.used + 64
+            out = np.empty(capacity, dtype=ORDER_DTYPE)
+            raw = out.view(np.uint8)
+            self._enter()
+            n = self.orders.copy_rows(<char*>&raw[0], capacity)
             self._leave()
+        return sorted_rows(out[:n])
 
     def open_orders(self):
         """The live orders, by id."""
@@ -556,9 +565,13 @@ cdef class Core:
         trades = reports[reports["exec_type"] == GM_EXEC_TRADE]
         if order_id is None:
             return trades
-        orders = self.journal.rows(GM_RECORD_ORDER)
-        ids = orders["order_id"][(orders["order_id"] == order_id) | (orders["parent_id"] == order_id)]
+        ids = self.journal_orders(order_id)["order_id"]
         return trades[np.isin(trades["order_id"], ids)]
+
+    def journal_orders(self, order_id):
+        """The order as it was recorded and, of a parent, its children, oldest first: a structured array of ORDER_DTYPE."""
+        orders = self.journal.rows(GM_RECORD_ORDER)
+        return orders[(orders["order_id"] == order_id) | (orders["parent_id"] == order_id)]
 
     def add_waiter(self, int64_t order_id, future, bint closed=True):
         """Completes `future` when the order is closed (or, with closed=False, at its next news)."""
@@ -608,6 +621,16 @@ cdef class Core:
         gm_engine_report(&self.engine, &r)
         self._leave()
         self._after()
+
+    def remove_waiter(self, int64_t order_id, future):
+        """Forgets a future that nobody waits for any more."""
+        waiting = self.waiters.get(order_id)
+        if waiting is None:
+            return
+        waiting[:] = [entry for entry in waiting if entry[0] is not future]
+        if not waiting:
+            del self.waiters[order_id]
+            self._await_flag(order_id, False)
 
     # ---- names ----
 
@@ -770,13 +793,23 @@ cdef class Ticket:
 
 
 cdef class OrderGate:
-    """The order path as methods, without a Python frame between the caller and the core; OrderManager derives from it."""
+    """The order path as methods, without a Python frame between the caller and the core; OrderManager derives from it.
 
-    def __cinit__(self, *args, **kwargs):
-        self.core = None
+    A subclass gives `_open()`, which returns the Core; it is called at first use, when it is known whose time it is.
+    """
 
-    cpdef _bind(self, Core core):
-        self.core = core
+    cdef Core _bound(self):
+        if self.bound is None:
+            self.bound = self._open()
+        return self.bound
+
+    def _open(self):
+        raise TypeError(f"{type(self).__name__} has no engine to submit to")
+
+    @property
+    def core(self):
+        """The engine core behind this face."""
+        return self._bound()
 
     def submit_order(self, order):
         """Validates, risk-checks, routes, journals and hands over an order; all of it when called.
@@ -797,15 +830,32 @@ cdef class OrderGate:
         OrderRejected         no venue, no quote, no capacity: `.reason`
         """
         cdef gm_order_t o
-        cdef Core core = self.core
+        cdef Core core = self.bound
         cdef dict errors
+        cdef int64_t began
+        if core is None:
+            core = self._bound()
         if core.engine.closed:
             core._check_open()
-        errors = core.reader.read(order, &o)
+        if core.engine.tick & 63:
+            errors = core.reader.read(order, &o)
+        else:
+            began = gm_machine_ns(CLOCK_MONOTONIC)
+            errors = core.reader.read(order, &o)
+            gm_histogram_record(core.engine.stages[GM_STAGE_VALIDATE], gm_machine_ns(CLOCK_MONOTONIC) - began)
         if errors is not None:
             core._refuse_fields(&o, errors)
         return core._submit(&o, order)
 
     def submit_orders(self, orders):
-        """A batch through the same path, without the GIL: see Core.submit_rows."""
-        return self.core.submit_rows(orders)
+        """A batch through the same path, without the GIL.
+
+        Parameters
+        ----------
+        orders : (n,) structured array of ORDER_DTYPE; `order_rows(n)` makes one with every default set
+
+        Returns
+        -------
+        (n,) int64: the order id, or minus the Reason of its refusal. Each refusal stands in the journal.
+        """
+        return self._bound().submit_rows(orders)

@@ -1,7 +1,7 @@
 # A synthetic market over several venues. Flow and rules in include/synthetic.h.
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
-from grandmodel.execution._core.book cimport gm_book_t
+from grandmodel.execution._core.matching cimport gm_matcher_t
 from grandmodel.execution._core.records cimport gm_order_t, gm_report_t
 from grandmodel.execution._core.scoring cimport Venues, gm_venues_t
 
@@ -23,12 +23,6 @@ cdef extern from "market.h" nogil:
         int32_t stop
 
 cdef extern from "synthetic.h" nogil:
-    ctypedef struct gm_matcher_t:
-        gm_book_t book
-        int64_t tick_e9
-        int64_t last_e9
-        int64_t volume
-
     ctypedef struct gm_flow_t:
         int64_t now_ns
         int64_t next_ns

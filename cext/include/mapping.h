@@ -11,6 +11,13 @@ static inline void* gm_reserve(size_t bytes) {
     return p == MAP_FAILED ? NULL : p;
 }
 
+/* For tables that fill from the front: pages of 2 MiB where the machine has them, a fault every nine thousand orders. */
+static inline void* gm_reserve_dense(size_t bytes) {
+    void* p = gm_reserve(bytes);
+    if (p != NULL) madvise(p, bytes, MADV_HUGEPAGE);
+    return p;
+}
+
 static inline void gm_release(void* p, size_t bytes) {
     if (p != NULL) munmap(p, bytes);
 }

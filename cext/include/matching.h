@@ -26,6 +26,7 @@ typedef struct gm_match_result {
     uint16_t status;        /* gm_status of the order after the command */
 } gm_match_result_t;
 
+#define GM_MAX_ICEBERG_SLICES ((int64_t)1 << 20)   /* one taker may have to walk them all */
 #define GM_ANY_PRICE_BUY INT32_MAX
 #define GM_ANY_PRICE_SELL INT32_MIN
 
@@ -41,6 +42,10 @@ static inline int gm_crosses(const gm_book_t* b, int opposite, int64_t limit_tic
     return opposite == 1 ? gm_book_best_tick(b, 1) <= limit_tick : gm_book_best_tick(b, 0) >= limit_tick;
 }
 
+static inline int64_t gm_add_to_max(int64_t a, int64_t b) {     /* a, b >= 0; stops at INT64_MAX */
+    return a > INT64_MAX - b ? INT64_MAX : a + b;
+}
+
 /* Shares to be had at `limit_tick` or better, reserves of icebergs included; stops counting at `enough`. */
 static inline int64_t gm_match_available(const gm_matcher_t* m, int opposite, int64_t limit_tick, int64_t enough) {
     const gm_book_t* b = &m->book;
@@ -48,10 +53,10 @@ static inline int64_t gm_match_available(const gm_matcher_t* m, int opposite, in
     for (int64_t i = b->best[opposite]; i >= 0 && sum < enough; i = gm_book_next(b, opposite, i)) {
         const gm_level_t* level = &b->levels[opposite][i];
         if (gm_book_better(opposite, limit_tick - b->base, i)) break;
-        sum += level->quantity;
+        sum = gm_add_to_max(sum, level->quantity);
         if (m->icebergs > 0)
             for (int32_t slot = level->head; slot != GM_NIL; slot = b->pool[slot].next)
-                if (b->pool[slot].display > 0) sum += b->pool[slot].reserve;
+                if (b->pool[slot].display > 0) sum = gm_add_to_max(sum, b->pool[slot].reserve);
     }
     return sum;
 }
@@ -70,7 +75,7 @@ static inline __attribute__((always_inline)) int64_t gm_match_take(
         sink(context, r, price_e9, traded);
         quantity -= traded;
         m->last_e9 = price_e9;
-        m->volume += traded;
+        m->volume = gm_add_to_max(m->volume, traded);
         m->trades++;
         if (traded == r->quantity && r->display > 0 && r->reserve > 0) {
             gm_book_unlink(b, slot);
@@ -85,6 +90,16 @@ static inline __attribute__((always_inline)) int64_t gm_match_take(
     return quantity;
 }
 
+/* Why this engine does not take the command (gm_reason), apart from what gm_match_submit itself refuses; 0: it does.
+ * Callers whose commands are known to be well formed and whose ids are unique go to gm_match_submit directly. */
+static inline uint16_t gm_match_refusal(const gm_matcher_t* m, const gm_command_t* c) {
+    uint8_t tif = c->time_in_force;
+    if ((c->side != GM_BUY && c->side != GM_SELL) || c->display_quantity < 0) return GM_REASON_INVALID;
+    if (tif != GM_DAY && tif != GM_GTC && tif != GM_IOC && tif != GM_FOK) return GM_REASON_UNSUPPORTED;
+    if (c->flags & (GM_REDUCE_ONLY | GM_ALL_OR_NONE | GM_HIDDEN)) return GM_REASON_UNSUPPORTED;
+    return gm_book_find(&m->book, c->order_id) >= 0 ? GM_REASON_DUPLICATE_CLIENT_ID : GM_REASON_NONE;
+}
+
 static inline __attribute__((always_inline)) gm_match_result_t gm_match_submit(
         gm_matcher_t* m, const gm_command_t* c, uint8_t rest_flags, gm_fill_sink sink, void* context) {
     gm_match_result_t result = {0, c->quantity, GM_NIL, GM_REASON_NONE, GM_NEW};
@@ -93,6 +108,10 @@ static inline __attribute__((always_inline)) gm_match_result_t gm_match_submit(
     int64_t tick = c->side > 0 ? GM_ANY_PRICE_BUY : GM_ANY_PRICE_SELL;
     result.status = GM_REJECTED;
     if (c->quantity <= 0) { result.reason = GM_REASON_INVALID; return result; }
+    if (c->display_quantity > 0 && c->quantity / c->display_quantity > GM_MAX_ICEBERG_SLICES) {
+        result.reason = GM_REASON_UNSUPPORTED;
+        return result;
+    }
     if (!market) {
         tick = c->price_e9 / m->tick_e9;
         if (c->price_e9 <= 0 || c->price_e9 % m->tick_e9 != 0 || tick >= INT32_MAX) {

@@ -64,8 +64,8 @@ static inline int gm_orders_init(gm_orders_t* t, int32_t retained) {
     t->retained = retained;
     t->next_id = 1;
     t->free_head = -1;
-    t->rows = (gm_order_t*)gm_reserve(GM_ORDER_ROWS * sizeof(gm_order_t));
-    t->row_of = (int32_t*)gm_reserve(GM_ORDER_IDS * sizeof(int32_t));
+    t->rows = (gm_order_t*)gm_reserve_dense(GM_ORDER_ROWS * sizeof(gm_order_t));
+    t->row_of = (int32_t*)gm_reserve_dense(GM_ORDER_IDS * sizeof(int32_t));
     t->closed = (int32_t*)gm_reserve((size_t)retained * sizeof(int32_t));
     if (!t->rows || !t->row_of || !t->closed) {
         gm_orders_free(t);

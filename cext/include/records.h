@@ -165,9 +165,7 @@ typedef struct gm_decision {
     float score;                   /* expected cost against the mid, bps */
     float runner_up_score;
     int32_t candidates;
-    int32_t binding_check;         /* index of the check with the highest utilisation, -1: none */
-    float utilisation;             /* of it */
-    float reserved;
+    int32_t reserved[3];
 } gm_decision_t;
 _Static_assert(sizeof(gm_decision_t) == 96, "a DECISION record is 96 bytes behind its header");
 
@@ -249,7 +247,7 @@ typedef struct gm_message {
     int32_t venue;
     uint8_t action;                /* gm_action */
     int8_t side;                   /* of the resting order; 0: not told */
-    uint8_t flags;
+    uint8_t flags;                 /* of a HALT: gm_halt_state */
     uint8_t level;
     uint32_t reserved;
 } gm_message_t;
@@ -258,6 +256,7 @@ enum gm_action {
     GM_ADD = 1, GM_REDUCE, GM_DELETE, GM_EXECUTE, GM_EXECUTE_HIDDEN, GM_REPLACE, GM_HALT, GM_CLEAR, GM_TRADE,
     GM_SET_LEVEL, GM_CROSS_TRADE, GM_ACTION_END
 };
+enum gm_halt_state { GM_HALTED = 1, GM_QUOTING_RESUMED, GM_TRADING_RESUMED };
 
 /* A command to a matching engine. 48 bytes. */
 typedef struct gm_command {

@@ -53,7 +53,7 @@ static inline gm_route_t gm_score_venues(const gm_venues_t* v, const gm_nbbo_t* 
     if (takes)                       /* the best touch among venues that may take this order */
         for (int32_t i = 0; i < v->count; i++) {
             int64_t touch = side > 0 ? q[i].ask_e9 : q[i].bid_e9;
-            if (!v->enabled[i] || !gm_displays(v, i) || touch == GM_NO_PRICE || quantity < v->min_size[i]
+            if (!v->enabled[i] || !gm_displays(v, i) || touch <= 0 || quantity < v->min_size[i]
                 || (v->max_order_size[i] && quantity > v->max_order_size[i])) continue;
             if (best_touch == GM_NO_PRICE || (side > 0 ? touch < best_touch : touch > best_touch)) best_touch = touch;
         }
@@ -67,7 +67,7 @@ static inline gm_route_t gm_score_venues(const gm_venues_t* v, const gm_nbbo_t* 
         else if (takes) {
             int64_t touch = side > 0 ? q[i].ask_e9 : q[i].bid_e9;
             int64_t shown = side > 0 ? q[i].ask_quantity : q[i].bid_quantity;
-            if (touch == GM_NO_PRICE) verdict = GM_VENUE_NO_QUOTE;
+            if (touch <= 0) verdict = GM_VENUE_NO_QUOTE;
             else if (touch != best_touch) verdict = GM_VENUE_WORSE_PRICE;
             else {
                 cost = v->take_fee_e9[i] + (mid == GM_NO_PRICE ? 0 : side * (touch - mid));

@@ -130,8 +130,8 @@ static inline void gm_flow_best(gm_synthetic_t* s, int32_t symbol, int64_t best[
     best[0] = best[1] = -1;
     for (int32_t k = 0; k < s->lit_count; k++) {
         int32_t v = s->lit[k];
-        if (q[v].bid_e9 != GM_NO_PRICE && (best[0] < 0 || q[v].bid_e9 > best[0])) best[0] = q[v].bid_e9;
-        if (q[v].ask_e9 != GM_NO_PRICE && (best[1] < 0 || q[v].ask_e9 < best[1])) best[1] = q[v].ask_e9;
+        if (q[v].bid_e9 > 0 && (best[0] < 0 || q[v].bid_e9 > best[0])) best[0] = q[v].bid_e9;
+        if (q[v].ask_e9 > 0 && (best[1] < 0 || q[v].ask_e9 < best[1])) best[1] = q[v].ask_e9;
     }
     for (int i = 0; i < 2; i++) if (best[i] >= 0) best[i] /= s->flows[symbol].tick_e9;
 }

@@ -46,7 +46,8 @@ typedef struct gm_venues {
     gm_tape_t* tapes;                       /* [symbol] */
 } gm_venues_t;
 
-/* The consolidated best bid and offer of a symbol, over the venues that display. */
+/* The consolidated best bid and offer of a symbol, over the venues that display. No price is 0 or less: an untouched
+ * quote (zero) counts as nobody there. */
 typedef struct gm_nbbo {
     int64_t bid_e9, ask_e9;                 /* GM_NO_PRICE: nobody */
     int64_t bid_quantity, ask_quantity;     /* at that price, over all venues */
@@ -68,14 +69,14 @@ static inline gm_nbbo_t gm_consolidate(const gm_venues_t* v, int32_t symbol) {
         n.volume += q[i].volume;
         n.sequence += q[i].sequence;
         if (!gm_displays(v, i)) continue;
-        if (q[i].bid_e9 != GM_NO_PRICE) {
+        if (q[i].bid_e9 > 0) {
             if (n.bid_venue < 0 || q[i].bid_e9 > n.bid_e9) {
                 n.bid_e9 = q[i].bid_e9; n.bid_quantity = q[i].bid_quantity; n.bid_venue = i;
             } else if (q[i].bid_e9 == n.bid_e9) {
                 n.bid_quantity += q[i].bid_quantity;
             }
         }
-        if (q[i].ask_e9 != GM_NO_PRICE) {
+        if (q[i].ask_e9 > 0) {
             if (n.ask_venue < 0 || q[i].ask_e9 < n.ask_e9) {
                 n.ask_e9 = q[i].ask_e9; n.ask_quantity = q[i].ask_quantity; n.ask_venue = i;
             } else if (q[i].ask_e9 == n.ask_e9) {

@@ -1,1 +1,123 @@
-"""GrandModel Execution: the engine that works trading decisions into fills, and measures what they cost."""
+"""GrandModel Execution: the engine that works trading decisions into fills, and measures what they cost.
+
+    from grandmodel.execution import OrderManager
+
+    om = OrderManager({"max_order_value": 1_000_000})
+    order_id = await om.submit_order({"symbol": "AAPL", "side": "buy", "quantity": 100, "order_type": "market"})
+
+The names below are loaded when they are first used: importing this package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ._core.book import OrderBook
+    from ._core.matching import MatchingEngine
+    from ._core.orders import Order
+    from ._core.records import MESSAGE_DTYPE, ORDER_DTYPE, REPORT_DTYPE
+    from ._core.submit import Ticket
+    from ._core.values import (
+        EngineClosed,
+        EngineForked,
+        ExecutionError,
+        JournalError,
+        MarketDataError,
+        OrderRejected,
+        OrderStateError,
+        OrderStatus,
+        OrderType,
+        OrderValidationError,
+        Reason,
+        RiskLimitBreached,
+        Side,
+        TimeInForce,
+        Unknown,
+        UnknownOrder,
+        to_json,
+    )
+    from .clock import LiveClock, SimulatedClock
+    from .config import ConfigError, load_config
+    from .engine import ExecutionEngine
+    from .events import Event, EventBus, EventType
+    from .order_management.order_manager import OrderManager, ValidationResult
+    from .risk.pre_trade import PreTradeRiskManager, RiskCheckResult
+    from .routing.smart_router import ExecutionResult, RoutingDecision, SmartOrderRouter
+
+_HOME = {
+    "._core.book": ("OrderBook",),
+    "._core.matching": ("MatchingEngine",),
+    "._core.orders": ("Order",),
+    "._core.records": ("MESSAGE_DTYPE", "ORDER_DTYPE", "REPORT_DTYPE"),
+    "._core.submit": ("Ticket",),
+    "._core.values": (
+        "EngineClosed", "EngineForked", "ExecutionError", "JournalError", "MarketDataError", "OrderRejected", "OrderStateError",
+        "OrderStatus", "OrderType", "OrderValidationError", "Reason", "RiskLimitBreached", "Side", "TimeInForce", "Unknown",
+        "UnknownOrder", "to_json",
+    ),
+    ".clock": ("LiveClock", "SimulatedClock"),
+    ".config": ("ConfigError", "load_config"),
+    ".engine": ("ExecutionEngine",),
+    ".events": ("Event", "EventBus", "EventType"),
+    ".order_management.order_manager": ("OrderManager", "ValidationResult"),
+    ".risk.pre_trade": ("PreTradeRiskManager", "RiskCheckResult"),
+    ".routing.smart_router": ("ExecutionResult", "RoutingDecision", "SmartOrderRouter"),
+}  # fmt: skip
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = [
+    "MESSAGE_DTYPE",
+    "ORDER_DTYPE",
+    "REPORT_DTYPE",
+    "ConfigError",
+    "EngineClosed",
+    "EngineForked",
+    "Event",
+    "EventBus",
+    "EventType",
+    "ExecutionEngine",
+    "ExecutionError",
+    "ExecutionResult",
+    "JournalError",
+    "LiveClock",
+    "MarketDataError",
+    "MatchingEngine",
+    "Order",
+    "OrderBook",
+    "OrderManager",
+    "OrderRejected",
+    "OrderStateError",
+    "OrderStatus",
+    "OrderType",
+    "OrderValidationError",
+    "PreTradeRiskManager",
+    "Reason",
+    "RiskCheckResult",
+    "RiskLimitBreached",
+    "RoutingDecision",
+    "Side",
+    "SimulatedClock",
+    "SmartOrderRouter",
+    "Ticket",
+    "TimeInForce",
+    "Unknown",
+    "UnknownOrder",
+    "ValidationResult",
+    "load_config",
+    "to_json",
+]
+
+
+def __getattr__(name: str) -> Any:
+    module = _MODULE_OF.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(module, __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,144 @@
+"""The order path: validated, six checks, routed among six venues, journalled, accepted by a simulated venue.
+
+Orders rest far from the touch and are cancelled between rounds, untimed, so that tables are in their steady state.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from grandmodel.execution import OrderManager
+
+ORDERS = 1_000
+BATCH = 10_000
+CONFIG = {
+    "max_order_value": 10_000_000,
+    "daily_order_limit": 1_000_000_000,
+    "account": {"cash": 9_000_000_000},
+    "market": {"events_per_second": 1},
+    "risk_controls": {
+        "position_limits": {"default": 1_000_000_000},
+        "order_limits": {"max_order_size": 100_000, "max_notional": 5_000_000, "daily_notional": 9_000_000_000},
+        "exposure_limits": {
+            "sectors": {"technology": 1000},
+            "default_sector_limit": 1000,
+            "max_leverage": 1000,
+            "max_concentration": 1000,
+        },
+    },
+}
+ORDER = {
+    "symbol": "AAPL",
+    "side": "buy",
+    "quantity": 100,
+    "order_type": "limit",
+    "limit_price": 120.25,
+    "time_in_force": "DAY",
+}
+
+
+def manager():
+    om = OrderManager(CONFIG)
+    om.submit_order(ORDER)
+    assert len(om.core.limits.configured) == 9
+    assert sum(om.core.venues.describe(name)["kind"] in ("exchange", "ecn") for name in om.core.venues.names) == 6
+    return om
+
+
+def cancel_all(om):
+    for order in om.open_orders():
+        om.cancel_order(order.order_id)
+
+
+def bench_submit_order(benchmark):
+    """submit_order(dict), limit, accepted. Per round: 1,000 orders, a Python loop."""
+    om = manager()
+
+    def loop():
+        submit, order = om.submit_order, ORDER
+        for _ in range(ORDERS):
+            submit(order)
+
+    benchmark.pedantic(loop, setup=lambda: cancel_all(om), rounds=100, warmup_rounds=10)
+    assert om.statistics()["refused"] == 0
+    assert len(om.open_orders()) == ORDERS
+
+
+def bench_submit_orders_batch(benchmark):
+    """submit_orders(array): the same path without the GIL. Per round: 10,000 orders."""
+    om = manager()
+    rows = om.order_rows(BATCH)
+    rows["symbol"], rows["side"], rows["quantity"] = om.symbol_number("AAPL"), 1, 100
+    rows["order_type"], rows["limit_price_e9"] = 2, 120_250_000_000
+
+    result = benchmark.pedantic(om.submit_orders, (rows,), setup=lambda: cancel_all(om), rounds=40, warmup_rounds=4)
+    if result is not None:
+        assert (result > 0).all()
+    assert om.statistics()["refused"] == 0
+
+
+def bench_cancel_order(benchmark):
+    """cancel_order(id), confirmed by the venue. Per round: 1,000 orders."""
+    om = manager()
+    ids: list[int] = []
+
+    def setup():
+        cancel_all(om)
+        ids[:] = [om.submit_order(ORDER).order_id for _ in range(ORDERS)]
+
+    def loop():
+        for order_id in ids:
+            om.cancel_order(order_id)
+
+    benchmark.pedantic(loop, setup=setup, rounds=60, warmup_rounds=5)
+    assert not om.open_orders()
+
+
+def bench_submit_to_fill(benchmark):
+    """submit_order(dict) of a marketable limit to its fill on the ticket, simulated venue. Per round: 100 orders of 1."""
+    om = OrderManager({**CONFIG, "market": {"events_per_second": 50}})
+    buy = {**ORDER, "quantity": 1, "limit_price": 200.0, "time_in_force": "IOC"}
+    sell = {**buy, "side": "sell", "limit_price": 100.0}
+
+    def loop():
+        submit = om.submit_order
+        for _ in range(50):
+            submit(buy)
+            submit(sell)
+
+    benchmark.pedantic(loop, rounds=200, warmup_rounds=10)
+    statistics = om.statistics()
+    assert statistics["fills"] >= statistics["accepted"] > 0
+
+
+def bench_checks_batch(benchmark):
+    """The configured checks alone, on columns. Per round: 100,000 orders."""
+    om = manager()
+    n = 100_000
+    failed = np.empty(n, np.uint64)
+    columns = (
+        np.full(n, om.symbol_number("AAPL"), np.int32), np.where(np.arange(n) % 2, 1, -1).astype(np.int8), np.full(n, 100, np.int64),
+        np.full(n, 120_250_000_000, np.int64), failed,
+    )  # fmt: skip
+    passed = benchmark(om.core.limits.check_many, om.core.portfolio, *columns)
+    assert passed == n
+    assert not failed.any()
+
+
+def bench_await_ticket(benchmark):
+    """`await` of an acknowledged ticket, counted apart. Per round: 1,000 awaits."""
+    om = manager()
+    tickets = [om.submit_order(ORDER) for _ in range(ORDERS)]
+
+    async def wait():
+        for ticket in tickets:
+            await ticket
+
+    def loop():
+        try:
+            wait().send(None)
+        except StopIteration:
+            return True
+        return False
+
+    assert benchmark(loop)

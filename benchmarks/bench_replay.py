@@ -1,0 +1,62 @@
+"""A recorded day with a VWAP order in it, from arrays in memory and as the whole command; the synthetic market's rate."""
+
+from __future__ import annotations
+
+import lzma
+import subprocess
+import sys
+
+import pytest
+
+from grandmodel.execution.clock import SimulatedClock
+from grandmodel.execution.config import load_config
+from grandmodel.execution.engine import make_core
+from grandmodel.execution.simulation.lobster import read_lobster
+from grandmodel.execution.simulation.replay import replay_parent
+
+ORDER = {"side": "buy", "quantity": 5000, "order_type": "market"}
+VWAP = {"algorithm": "vwap", "duration_minutes": 60}
+
+
+def bench_amzn_day_with_vwap(benchmark, amzn_files):
+    """155,935 messages, own orders in the book for an hour, the row of the file checked after each message."""
+    day = read_lobster(*amzn_files)
+    report = benchmark.pedantic(
+        replay_parent, (day, ORDER, VWAP), {"start": "10:00", "duration_minutes": 60}, rounds=15, warmup_rounds=1
+    )
+    assert report.counters["rows_equal"] == 155_935
+    assert report.cost.order.filled_quantity == 5000
+
+
+def bench_replay_command(benchmark, amzn_files, tmp_path):
+    """`gmexec replay` of the same on plain files, a process from start to end."""
+    paths = []
+    for packed in amzn_files:
+        path = tmp_path / packed.name.removesuffix(".xz")
+        path.write_bytes(lzma.open(packed).read())
+        paths.append(str(path))
+    command = [
+        sys.executable, "-c", "from grandmodel.execution.cli import main; main()", "replay", "--messages", paths[0], "--orderbook", paths[1],
+        "--side", "buy", "--quantity", "5000", "--algorithm", "vwap", "--start", "10:00", "--duration-minutes", "60", "--json",
+    ]  # fmt: skip
+    done = benchmark.pedantic(
+        subprocess.run, (command,), {"capture_output": True, "check": True}, rounds=7, warmup_rounds=1
+    )
+    assert b'"messages": 155935' in done.stdout
+
+
+def bench_synthetic_flow(benchmark):
+    """One symbol over six venues, an hour at 20 events a second. Per round: about 72,000 events."""
+    clock = SimulatedClock()
+    core = make_core(load_config({"mode": "simulation"}), clock=clock)
+    core.touch("AAPL")
+    until = [clock.now_ns()]
+
+    def hour():
+        until[0] += 3_600_000_000_000
+        core.market.touch("AAPL", until[0])
+
+    benchmark.pedantic(hour, rounds=20, warmup_rounds=1)
+    events = core.market.messages / ((until[0] - clock.now_ns()) / 3.6e12)
+    assert events == pytest.approx(72_000, rel=0.25)
+    core.market.check_invariants()

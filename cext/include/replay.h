@@ -1,0 +1,424 @@
+/* A recorded market with own orders in it, in two layers.
+ *
+ * The recorded layer always equals the file. A level-N recording tells only of the best N levels, so after each message
+ * the book is held against the recording's own row: what fell out of the N is forgotten, what came into sight is taken
+ * from the row as one anonymous order at the front of its level. Nothing else may differ; where it does, the level is set
+ * to the row and counted in `repaired`.
+ *
+ * Own orders are an overlay. A resting one stands in its level's queue (GM_REST_OVERLAY: it does not count in the recorded
+ * quantity) and fills only from what the recording traded, at its price or a worse one, once no recorded order is ahead of
+ * it. A taking one takes from recorded orders; what it took is remembered in the order (`reserve`) until that order
+ * leaves, so liquidity taken is gone. The recording does not react: others' behaviour is theirs on that day. */
+#ifndef GM_REPLAY_H
+#define GM_REPLAY_H
+
+#include "market.h"
+#include "book.h"
+
+#define GM_REPLAY_OWN 65536
+#define GM_ANONYMOUS_BASE (-((int64_t)1 << 40))   /* ids of anonymous orders lie below, own keys between it and 0 */
+
+typedef struct gm_replay {
+    gm_market_t market;
+    gm_book_t book;
+    const gm_message_t* messages;
+    int64_t count;
+    int64_t position;           /* next message */
+    const int64_t* rows;        /* [message][level][ask price, ask size, bid price, bid size]; NULL: full-depth feed */
+    int32_t levels;
+    int32_t symbol, venue;
+    int64_t tick_e9;
+    int64_t anonymous;          /* ids given to anonymous orders */
+    int64_t worst[2];           /* outermost tick of the last row, by side */
+    int64_t own[GM_REPLAY_OWN]; /* ids of own resting orders, in the order of their arrival */
+    int32_t own_count;
+    int32_t halted;
+    int64_t taken;              /* quantity of recorded orders that own orders took and that has not left yet */
+    int64_t revealed, dropped, repaired, unknown;
+    int64_t rows_equal;         /* rows at which the book equalled the file without repair */
+} gm_replay_t;
+
+/* ---- own orders ---- */
+
+static inline int64_t gm_own_key(int64_t order_id) { return -order_id; }
+
+static inline int gm_replay_is_front(const gm_replay_t* r, int32_t slot) {
+    for (int32_t at = r->book.pool[slot].prev; at != GM_NIL; at = r->book.pool[at].prev)
+        if (!(r->book.pool[at].flags & GM_REST_OVERLAY)) return 0;
+    return 1;
+}
+
+static inline void gm_replay_forget_own(gm_replay_t* r, int64_t order_id) {
+    int32_t i = 0;
+    while (i < r->own_count && r->own[i] != order_id) i++;
+    if (i == r->own_count) return;
+    memmove(&r->own[i], &r->own[i + 1], (size_t)(r->own_count - i - 1) * sizeof(int64_t));
+    r->own_count--;
+}
+
+static inline void gm_replay_own_fill(gm_replay_t* r, int32_t slot, int64_t quantity, int64_t time_ns) {
+    gm_resting_t* x = &r->book.pool[slot];
+    int64_t order_id = -x->order_id;
+    gm_market_fill(&r->market, order_id, r->venue, r->symbol, x->side, (int64_t)x->tick * r->tick_e9, quantity, GM_ADDED, time_ns);
+    if (quantity == x->quantity && x->display > 0 && x->reserve > 0) {   /* an iceberg shows its next part, at the back */
+        gm_book_unlink(&r->book, slot);
+        x->quantity = x->reserve < x->display ? x->reserve : x->display;
+        x->reserve -= x->quantity;
+        gm_book_link(&r->book, slot, 0);
+        return;
+    }
+    if (quantity == x->quantity) gm_replay_forget_own(r, order_id);
+    gm_book_reduce(&r->book, slot, quantity);
+}
+
+/* `budget` shares traded on side s at price_e9: own orders at that price or a better one that nobody recorded stands
+ * before are filled first, best price first, then the earlier. What they took of it. */
+static inline int64_t gm_replay_own_trade(gm_replay_t* r, int s, int64_t price_e9, int64_t budget, int64_t time_ns) {
+    int64_t filled = 0;
+    while (filled < budget) {
+        int32_t chosen = GM_NIL;
+        for (int32_t i = 0; i < r->own_count; i++) {
+            int32_t slot = gm_book_find(&r->book, gm_own_key(r->own[i]));
+            const gm_resting_t* x = &r->book.pool[slot];
+            int64_t own_e9 = (int64_t)x->tick * r->tick_e9;
+            if (gm_side_of(x->side) != s || (s == 0 ? own_e9 < price_e9 : own_e9 > price_e9)) continue;
+            if (chosen != GM_NIL && !gm_book_better(s, x->tick, r->book.pool[chosen].tick)) continue;
+            if (!gm_replay_is_front(r, slot)) continue;
+            chosen = slot;
+        }
+        if (chosen == GM_NIL) break;
+        {
+            int64_t open = r->book.pool[chosen].quantity;
+            int64_t part = open < budget - filled ? open : budget - filled;
+            filled += part;
+            gm_replay_own_fill(r, chosen, part, time_ns);
+        }
+    }
+    return filled;
+}
+
+/* ---- the recorded layer ---- */
+
+static inline void gm_replay_leave(gm_replay_t* r, int32_t slot, int64_t quantity) {
+    gm_resting_t* x = &r->book.pool[slot];
+    int64_t left = x->quantity > quantity ? x->quantity - quantity : 0;
+    if (x->reserve > left) {
+        r->taken -= x->reserve - left;
+        x->reserve = left;
+    }
+    gm_book_reduce(&r->book, slot, quantity);
+}
+
+static inline int32_t gm_replay_anonymous_at(const gm_replay_t* r, int s, int64_t tick) {
+    int64_t i = tick - r->book.base;
+    const gm_level_t* level;
+    if (!r->book.placed || i < 0 || i >= (int64_t)r->book.ticks) return GM_NIL;
+    level = &r->book.levels[s][i];
+    if (level->count == 0) return GM_NIL;
+    for (int32_t slot = level->head; slot != GM_NIL; slot = r->book.pool[slot].next)
+        if (r->book.pool[slot].flags & GM_REST_ANONYMOUS) return slot;
+    return GM_NIL;
+}
+
+static inline void gm_replay_reveal(gm_replay_t* r, int s, int64_t tick, int64_t quantity) {
+    gm_book_insert(&r->book, GM_ANONYMOUS_BASE - ++r->anonymous, gm_sign_of(s), tick, quantity, GM_REST_ANONYMOUS, 1);
+}
+
+static inline void gm_replay_drop_level(gm_replay_t* r, int s, int64_t tick) {
+    int32_t slot = r->book.levels[s][tick - r->book.base].head;
+    while (slot != GM_NIL) {
+        int32_t next = r->book.pool[slot].next;
+        if (!(r->book.pool[slot].flags & GM_REST_OVERLAY)) gm_replay_leave(r, slot, r->book.pool[slot].quantity);
+        slot = next;
+    }
+}
+
+/* Sets a level to the row's quantity. */
+static inline void gm_replay_repair(gm_replay_t* r, int s, int64_t tick, int64_t quantity) {
+    gm_level_t* level = gm_book_level(&r->book, s, tick);
+    int64_t excess = level->quantity - quantity;
+    int32_t slot = level->tail;
+    if (excess < 0) {
+        gm_replay_reveal(r, s, tick, -excess);
+        return;
+    }
+    while (excess > 0 && slot != GM_NIL) {              /* the last come is the first thought to have gone */
+        int32_t previous = r->book.pool[slot].prev;
+        if (!(r->book.pool[slot].flags & GM_REST_OVERLAY)) {
+            int64_t part = r->book.pool[slot].quantity < excess ? r->book.pool[slot].quantity : excess;
+            excess -= part;
+            gm_replay_leave(r, slot, part);
+        }
+        slot = previous;
+    }
+}
+
+/* The outermost recorded tick kept as "none": every tick is inside. */
+#define GM_NO_WORST(s) ((s) == 0 ? INT64_MAX : INT64_MIN)
+
+/* Holds the book against the row of the message just applied. */
+static inline void gm_replay_hold(gm_replay_t* r, const int64_t* row) {
+    int64_t repaired = r->repaired;
+    for (int s = 0; s < 2; s++) {
+        const int64_t* cell = row + (s == 0 ? 2 : 0);
+        int64_t at = gm_book_has(&r->book, s) ? gm_book_best_tick(&r->book, s) : INT64_MIN;   /* INT64_MIN: no level left */
+        int64_t worst = GM_NO_WORST(s);
+        for (int32_t level = 0; level < r->levels; level++, cell += 4) {
+            int64_t tick;
+            if (cell[0] == GM_NO_PRICE || cell[1] == 0) break;
+            tick = cell[0] / r->tick_e9;
+            while (at != INT64_MIN && gm_book_better(s, at, tick)) {
+                int64_t next = gm_book_next(&r->book, s, at - r->book.base);
+                int64_t gone = at;
+                at = next < 0 ? INT64_MIN : r->book.base + next;
+                gm_replay_drop_level(r, s, gone);
+                r->repaired++;
+            }
+            if (at == tick) {
+                int64_t next = gm_book_next(&r->book, s, at - r->book.base);
+                if (r->book.levels[s][at - r->book.base].quantity != cell[1]) {
+                    gm_replay_repair(r, s, tick, cell[1]);
+                    if (r->position == 0) r->revealed++; else r->repaired++;   /* the first row shows what stood before */
+                }
+                at = next < 0 ? INT64_MIN : r->book.base + next;
+            } else {
+                if (r->worst[s] != GM_NO_WORST(s) && !gm_book_better(s, r->worst[s], tick)) r->repaired++; else r->revealed++;
+                gm_replay_reveal(r, s, tick, cell[1]);
+            }
+            worst = tick;
+        }
+        while (at != INT64_MIN) {                       /* out of the recording's sight */
+            int64_t next = gm_book_next(&r->book, s, at - r->book.base);
+            int64_t gone = at;
+            at = next < 0 ? INT64_MIN : r->book.base + next;
+            gm_replay_drop_level(r, s, gone);
+            r->dropped++;
+        }
+        r->worst[s] = worst;
+    }
+    r->rows_equal += r->repaired == repaired;
+}
+
+static inline void gm_replay_quote(gm_replay_t* r, int64_t time_ns) {
+    gm_quote_t* q = gm_quotes_of(r->market.venues, r->symbol) + r->venue;
+    gm_book_t* b = &r->book;
+    int64_t shown[2] = {0, 0};
+    for (int s = 0; s < 2; s++) {
+        if (!gm_book_has(b, s)) continue;
+        shown[s] = b->levels[s][b->best[s]].quantity;
+        if (r->taken > 0)
+            for (int32_t slot = b->levels[s][b->best[s]].head; slot != GM_NIL; slot = b->pool[slot].next)
+                if (!(b->pool[slot].flags & GM_REST_OVERLAY)) shown[s] -= b->pool[slot].reserve;
+    }
+    q->bid_e9 = gm_book_has(b, 0) ? gm_book_best_tick(b, 0) * r->tick_e9 : GM_NO_PRICE;
+    q->ask_e9 = gm_book_has(b, 1) ? gm_book_best_tick(b, 1) * r->tick_e9 : GM_NO_PRICE;
+    q->bid_quantity = shown[0];
+    q->ask_quantity = shown[1];
+    q->time_ns = time_ns;
+    q->sequence = r->position;
+}
+
+static inline void gm_replay_print(gm_replay_t* r, const gm_message_t* m) {
+    gm_quote_t* q = gm_quotes_of(r->market.venues, r->symbol) + r->venue;
+    gm_tape_print(&r->market.venues->tapes[r->symbol], m->price_e9, m->quantity, 0);
+    q->last_e9 = m->price_e9;
+    q->volume += m->quantity;
+}
+
+static inline void gm_replay_message(gm_replay_t* r, const gm_message_t* m) {
+    const int s = gm_side_of(m->side);
+    const int64_t tick = m->price_e9 / r->tick_e9;
+    int32_t slot;
+    switch (m->action) {
+    case GM_ADD:
+        slot = gm_book_add(&r->book, m->order_id, m->side, tick, m->quantity, 0);
+        if (slot >= 0 && r->own_count > 0) {            /* in the recording it rests; against us it would have traded */
+            int64_t took = gm_replay_own_trade(r, 1 - s, m->price_e9, m->quantity, m->time_ns);
+            r->book.pool[slot].reserve += took;
+            r->taken += took;
+        }
+        break;
+    case GM_REDUCE:
+    case GM_DELETE:
+    case GM_EXECUTE:
+        if (m->action == GM_EXECUTE) {
+            gm_replay_print(r, m);
+            if (r->own_count > 0) gm_replay_own_trade(r, s, m->price_e9, m->quantity, m->time_ns);
+        }
+        slot = gm_book_find(&r->book, m->order_id);
+        if (slot >= 0 && m->action == GM_DELETE) {
+            gm_replay_leave(r, slot, r->book.pool[slot].quantity);
+            break;
+        }
+        if (slot < 0) slot = gm_replay_anonymous_at(r, s, tick);
+        if (slot < 0) { r->unknown++; break; }
+        gm_replay_leave(r, slot, m->quantity);
+        break;
+    case GM_EXECUTE_HIDDEN:
+        gm_replay_print(r, m);
+        if (r->own_count > 0) gm_replay_own_trade(r, s, m->price_e9, m->quantity, m->time_ns);
+        break;
+    case GM_HALT:
+        r->halted = m->flags != 0;
+        break;
+    default:
+        break;
+    }
+}
+
+static inline int64_t gm_replay_advance(gm_market_t* market, int64_t until_ns) {
+    gm_replay_t* r = (gm_replay_t*)market->self;
+    while (r->position < r->count && r->messages[r->position].time_ns <= until_ns) {
+        const gm_message_t* m = &r->messages[r->position];
+        gm_replay_message(r, m);
+        if (r->rows) gm_replay_hold(r, r->rows + r->position * 4 * r->levels);
+        r->position++;
+        market->messages++;
+        market->now_ns = m->time_ns;
+        gm_replay_quote(r, m->time_ns);
+        if (market->stop) return market->now_ns;
+    }
+    if (until_ns > market->now_ns) market->now_ns = until_ns;
+    return market->now_ns;
+}
+
+static inline int64_t gm_replay_next(gm_market_t* market) {
+    const gm_replay_t* r = (const gm_replay_t*)market->self;
+    return r->own_count > 0 && r->position < r->count ? r->messages[r->position].time_ns : INT64_MAX;
+}
+
+static inline void gm_replay_touch(gm_market_t* market, int32_t symbol, int64_t until_ns) {
+    (void)market; (void)symbol; (void)until_ns;         /* all of a recording lives in `advance` */
+}
+
+/* ---- the engine's commands ---- */
+
+/* Shares of recorded orders at limit_tick or better that own orders have not taken yet; stops counting at `enough`. */
+static inline int64_t gm_replay_available(const gm_replay_t* r, int opposite, int64_t limit_tick, int64_t enough) {
+    const gm_book_t* b = &r->book;
+    int64_t sum = 0;
+    for (int64_t i = b->best[opposite]; i >= 0 && sum < enough; i = gm_book_next(b, opposite, i)) {
+        if (gm_book_better(opposite, limit_tick, b->base + i)) break;
+        for (int32_t slot = b->levels[opposite][i].head; slot != GM_NIL; slot = b->pool[slot].next)
+            if (!(b->pool[slot].flags & GM_REST_OVERLAY)) sum += b->pool[slot].quantity - b->pool[slot].reserve;
+    }
+    return sum;
+}
+
+static inline int64_t gm_replay_take(gm_replay_t* r, const gm_order_t* o, int64_t limit_tick, int64_t now_ns) {
+    gm_book_t* b = &r->book;
+    const int opposite = o->side > 0 ? 1 : 0;
+    int64_t left = o->quantity;
+    for (int64_t i = b->best[opposite]; i >= 0 && left > 0; i = gm_book_next(b, opposite, i)) {
+        if (gm_book_better(opposite, limit_tick, b->base + i)) break;
+        for (int32_t slot = b->levels[opposite][i].head; slot != GM_NIL && left > 0; slot = b->pool[slot].next) {
+            gm_resting_t* x = &b->pool[slot];
+            int64_t part = x->quantity - x->reserve;
+            if ((x->flags & GM_REST_OVERLAY) || part <= 0) continue;
+            if (part > left) part = left;
+            x->reserve += part;
+            r->taken += part;
+            left -= part;
+            gm_market_fill(&r->market, o->order_id, r->venue, r->symbol, o->side, (int64_t)x->tick * r->tick_e9, part, GM_REMOVED, now_ns);
+        }
+    }
+    return left;
+}
+
+static inline void gm_replay_submit(gm_market_t* market, const gm_order_t* o, int64_t now_ns) {
+    gm_replay_t* r = (gm_replay_t*)market->self;
+    const int opposite = o->side > 0 ? 1 : 0;
+    const int is_market = o->limit_price_e9 == GM_NO_PRICE;
+    const int64_t tick = is_market ? (o->side > 0 ? INT32_MAX : INT32_MIN) : o->limit_price_e9 / r->tick_e9;
+    const int crosses = gm_replay_available(r, opposite, tick, 1) > 0;
+    int64_t left, shown;
+    int32_t slot;
+    uint16_t reason = GM_REASON_NONE;
+    if (o->symbol != r->symbol || o->venue != r->venue) reason = GM_REASON_NO_VENUE;
+    else if ((o->flags & GM_POST_ONLY) && crosses) reason = GM_REASON_WOULD_CROSS;
+    else if (r->own_count >= GM_REPLAY_OWN) reason = GM_REASON_VENUE_CAPACITY;
+    if (reason) {
+        gm_market_say(market, o, GM_EXEC_REJECTED, reason, o->quantity, now_ns);
+        return;
+    }
+    gm_market_say(market, o, GM_EXEC_NEW, GM_REASON_NONE, 0, now_ns);
+    if (o->time_in_force == GM_FOK && gm_replay_available(r, opposite, tick, o->quantity) < o->quantity) {
+        gm_market_say(market, o, GM_EXEC_CANCELED, GM_REASON_NO_LIQUIDITY, o->quantity, now_ns);
+        return;
+    }
+    left = crosses ? gm_replay_take(r, o, tick, now_ns) : o->quantity;
+    if (left == 0) {
+        gm_replay_quote(r, now_ns);
+        return;
+    }
+    if (is_market || o->time_in_force == GM_IOC) {
+        gm_replay_quote(r, now_ns);
+        gm_market_say(market, o, GM_EXEC_CANCELED, left < o->quantity ? GM_REASON_UNFILLED_REMAINDER : GM_REASON_NO_LIQUIDITY, left, now_ns);
+        return;
+    }
+    shown = o->display_quantity > 0 && o->display_quantity < left ? o->display_quantity : left;
+    slot = gm_book_add(&r->book, gm_own_key(o->order_id), o->side, tick, shown, GM_REST_OVERLAY | GM_REST_OWN);
+    if (slot < 0) {
+        gm_market_say(market, o, GM_EXEC_CANCELED, slot == GM_ERR_RANGE ? GM_REASON_PRICE_OUT_OF_RANGE : GM_REASON_VENUE_CAPACITY, left, now_ns);
+        return;
+    }
+    if (shown < left) {
+        r->book.pool[slot].display = o->display_quantity;
+        r->book.pool[slot].reserve = left - shown;
+    }
+    r->own[r->own_count++] = o->order_id;
+    gm_replay_quote(r, now_ns);
+}
+
+static inline void gm_replay_cancel(gm_market_t* market, const gm_order_t* o, int64_t now_ns) {
+    gm_replay_t* r = (gm_replay_t*)market->self;
+    int32_t slot = gm_book_find(&r->book, gm_own_key(o->order_id));
+    int64_t open;
+    if (slot < 0) {
+        gm_market_say(market, o, GM_EXEC_CANCEL_REJECTED, GM_REASON_UNKNOWN_ORDER, 0, now_ns);
+        return;
+    }
+    open = r->book.pool[slot].quantity + (r->book.pool[slot].display > 0 ? r->book.pool[slot].reserve : 0);
+    gm_book_remove(&r->book, slot);
+    gm_replay_forget_own(r, o->order_id);
+    gm_market_say(market, o, GM_EXEC_CANCELED, GM_REASON_USER, open, now_ns);
+}
+
+/* Recorded quantity before an own order in its queue; -1: it does not rest. */
+static inline int64_t gm_replay_ahead(const gm_replay_t* r, int64_t order_id) {
+    int32_t slot = gm_book_find(&r->book, gm_own_key(order_id));
+    int64_t ahead = 0;
+    if (slot < 0) return -1;
+    for (int32_t at = r->book.pool[slot].prev; at != GM_NIL; at = r->book.pool[at].prev)
+        if (!(r->book.pool[at].flags & GM_REST_OVERLAY)) ahead += r->book.pool[at].quantity;
+    return ahead;
+}
+
+static inline int gm_replay_init(gm_replay_t* r, gm_venues_t* venues, int32_t symbol, int32_t venue, int64_t tick_e9,
+                                 const gm_message_t* messages, int64_t count, const int64_t* rows, int32_t levels,
+                                 uint32_t ticks, int32_t capacity, int64_t start_ns) {
+    gm_quote_t* q = gm_quotes_of(venues, symbol) + venue;
+    memset(r, 0, sizeof *r);
+    if (gm_book_init(&r->book, ticks, capacity) != GM_OK) return GM_ERR_MEMORY;
+    r->messages = messages;
+    r->count = count;
+    r->rows = rows;
+    r->levels = levels;
+    r->symbol = symbol;
+    r->venue = venue;
+    r->tick_e9 = tick_e9;
+    r->worst[0] = GM_NO_WORST(0);
+    r->worst[1] = GM_NO_WORST(1);
+    q->last_e9 = GM_NO_PRICE;
+    r->market.self = r;
+    r->market.venues = venues;
+    r->market.submit = gm_replay_submit;
+    r->market.cancel = gm_replay_cancel;
+    r->market.advance = gm_replay_advance;
+    r->market.touch = gm_replay_touch;
+    r->market.next_ns = gm_replay_next;
+    r->market.now_ns = start_ns;
+    return GM_OK;
+}
+
+#endif

@@ -1,0 +1,33 @@
+# A recorded market with own orders in it. Rules and bodies in include/replay.h.
+from libc.stdint cimport int32_t, int64_t, uint32_t
+
+from grandmodel.execution._core.book cimport gm_book_t
+from grandmodel.execution._core.records cimport gm_message_t
+from grandmodel.execution._core.scoring cimport gm_venues_t
+from grandmodel.execution._core.synthetic cimport Market, gm_market_t
+
+
+cdef extern from "replay.h" nogil:
+    ctypedef struct gm_replay_t:
+        gm_market_t market
+        gm_book_t book
+        const gm_message_t* messages
+        int64_t count
+        int64_t position
+        int32_t levels
+        int64_t tick_e9
+        int32_t own_count
+        int32_t halted
+        int64_t taken
+        int64_t revealed, dropped, repaired, unknown
+        int64_t rows_equal
+
+    int gm_replay_init(gm_replay_t* r, gm_venues_t* venues, int32_t symbol, int32_t venue, int64_t tick_e9,
+                       const gm_message_t* messages, int64_t count, const int64_t* rows, int32_t levels, uint32_t ticks,
+                       int32_t capacity, int64_t start_ns) noexcept
+    int64_t gm_replay_ahead(const gm_replay_t* r, int64_t order_id) noexcept
+
+
+cdef class ReplayMarket(Market):
+    cdef gm_replay_t* replay
+    cdef object _messages, _rows        # keep the arrays alive

@@ -1,0 +1,152 @@
+# cython: language_level=3
+"""A recorded market as the venue behind an engine: the recording stays what it was, own orders lie over it.
+
+The rules are in include/replay.h. Own orders have no effect on what others did that day: the results say so.
+"""
+import numpy as np
+
+from libc.stdint cimport int32_t, int64_t
+from libc.stdlib cimport calloc, free
+
+from grandmodel.execution._core.book cimport gm_book_check, gm_book_free, gm_book_next, gm_book_state_hash
+from grandmodel.execution._core.records cimport GM_ADD, GM_EXECUTE, gm_message_t
+from grandmodel.execution._core.scoring cimport Venues
+from grandmodel.execution._core.records import MESSAGE_DTYPE
+from grandmodel.execution._core.values import MarketDataError
+
+
+cdef class ReplayMarket(Market):
+    """Replays one symbol's recorded messages at one venue.
+
+    Parameters
+    ----------
+    venues : Venues; symbol, venue : names in its tables
+    messages : (n,) structured array of MESSAGE_DTYPE, times not falling
+    rows : (n, levels, 4) int64 or None: the recording's own book after each message, ask price, ask size, bid price, bid
+        size (prices in 1e-9, an unused level NO_PRICE and 0). Given for a feed that shows its best levels only
+    start_ns : the time at which the market begins, at or before the first message
+    ticks : levels of the book's window, a power of two from 4096
+    capacity : orders that may rest at once
+
+    Raises
+    ------
+    MarketDataError  naming the message whose time falls back, whose price is off the tick, or whose size is not positive
+    """
+
+    def __cinit__(self, Venues venues not None, str symbol not None, str venue not None, messages, rows=None, *, start_ns=None,
+                  int ticks=1 << 16, int capacity=1 << 20):
+        cdef const unsigned char[::1] raw
+        cdef const int64_t[:, :, ::1] grid
+        cdef const gm_message_t* table = NULL
+        cdef const int64_t* cells = NULL
+        cdef int64_t n, k, tick_e9, last, begin
+        cdef int levels = 0
+        cdef int32_t s = venues._symbol(symbol), v = venues.number(venue)
+        if not isinstance(messages, np.ndarray) or messages.dtype != MESSAGE_DTYPE or messages.ndim != 1:
+            raise TypeError("messages is not a one-dimensional array of MESSAGE_DTYPE")
+        if ticks < 4096 or ticks > 1 << 26 or ticks & (ticks - 1):
+            raise ValueError(f"ticks is {ticks}, must be a power of two from 4096 to 2**26")
+        if not 1 <= capacity <= 1 << 28:
+            raise ValueError(f"capacity is {capacity}, must be from 1 to 2**28")
+        messages = np.ascontiguousarray(messages)
+        n = messages.shape[0]
+        if n:
+            raw = messages.view(np.uint8)
+            table = <const gm_message_t*>&raw[0]
+        if rows is not None:
+            rows = np.ascontiguousarray(rows, dtype=np.int64)
+            if rows.ndim != 3 or rows.shape[2] != 4 or rows.shape[1] < 1 or rows.shape[0] != n:
+                raise ValueError(f"rows has shape {rows.shape}, must be ({n}, levels, 4)")
+            levels = rows.shape[1]
+            grid = rows
+            if n:
+                cells = &grid[0, 0, 0]
+        tick_e9 = venues.instruments.table.rows[s].tick_e9
+        begin = (table[0].time_ns if n else 0) if start_ns is None else start_ns
+        last = begin
+        for k in range(n):
+            if table[k].time_ns < last:
+                raise MarketDataError(f"message {k + 1}: its time is before that of the message (or start) before it")
+            last = table[k].time_ns
+            if GM_ADD <= table[k].action <= GM_EXECUTE:
+                if table[k].side != 1 and table[k].side != -1:
+                    raise MarketDataError(f"message {k + 1}: side is {table[k].side}, must be 1 or -1")
+                if table[k].quantity <= 0:
+                    raise MarketDataError(f"message {k + 1}: quantity is {table[k].quantity}, must be positive")
+                if table[k].price_e9 <= 0 or table[k].price_e9 % tick_e9:
+                    raise MarketDataError(f"message {k + 1}: price {table[k].price_e9 / 1e9} is not on the tick of {tick_e9 / 1e9:g}")
+                if table[k].order_id <= 0:
+                    raise MarketDataError(f"message {k + 1}: order id is {table[k].order_id}, must be positive")
+        self.replay = <gm_replay_t*>calloc(1, sizeof(gm_replay_t))
+        if self.replay == NULL or gm_replay_init(self.replay, &venues.table, s, v, tick_e9, table, n, cells, levels, ticks,
+                                                 capacity, begin) != 0:
+            raise MemoryError("the replay's book could not be reserved")
+        self._messages, self._rows = messages, rows
+        self.venues = venues
+        self.source = "replay"
+        self.market = &self.replay.market
+
+    def __dealloc__(self):
+        if self.replay != NULL:
+            gm_book_free(&self.replay.book)
+            free(self.replay)
+
+    def play(self, int64_t count=-1):
+        """Lives through `count` messages (-1: all that are left) without an engine; how many there were."""
+        cdef int64_t begin = self.replay.position, end = self.replay.count
+        if count >= 0 and begin + count < end:
+            end = begin + count
+        if self.market.core != NULL:
+            raise ValueError("this market stands behind an engine: advance the engine instead")
+        with nogil:
+            while self.replay.position < end:
+                self.market.stop = 1                    # one message a call
+                self.market.advance(self.market, self.replay.messages[self.replay.position].time_ns)
+            self.market.stop = 0
+        return self.replay.position - begin
+
+    def depth(self, int levels=5):
+        """The recorded layer's best levels: (bids, asks), each a list of (price_e9, quantity, orders)."""
+        cdef int side, k
+        cdef int64_t i
+        out = ([], [])
+        for side in range(2):
+            i = self.replay.book.best[side]
+            for k in range(levels):
+                if i < 0:
+                    break
+                level = self.replay.book.levels[side][i]
+                out[side].append(((self.replay.book.base + i) * self.replay.tick_e9, level.quantity, level.count))
+                i = gm_book_next(&self.replay.book, side, i)
+        return out
+
+    def queue_ahead(self, int64_t order_id):
+        """Recorded shares before an own order in its queue; None when it does not rest."""
+        ahead = gm_replay_ahead(self.replay, order_id)
+        return None if ahead < 0 else ahead
+
+    def state_hash(self):
+        """An order-independent hash of what rests."""
+        return gm_book_state_hash(&self.replay.book)
+
+    def check_invariants(self):
+        """AssertionError with the number of the broken invariant of the book."""
+        broken = gm_book_check(&self.replay.book)
+        if broken:
+            raise AssertionError(f"invariant {broken}")
+
+    @property
+    def position(self):
+        """Messages lived through."""
+        return self.replay.position
+
+    @property
+    def count(self):
+        """Messages of the whole recording."""
+        return self.replay.count
+
+    @property
+    def counters(self):
+        """How the book met the recording's rows: rows_equal, revealed, dropped and repaired levels, unknown orders."""
+        cdef gm_replay_t* r = self.replay
+        return {"rows_equal": r.rows_equal, "revealed": r.revealed, "dropped": r.dropped, "repaired": r.repaired, "unknown": r.unknown}

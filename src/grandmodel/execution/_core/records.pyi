@@ -1,0 +1,16 @@
+from typing import Final
+
+import numpy as np
+
+NO_PRICE: Final[int]
+ORDER_DTYPE: Final[np.dtype[np.void]]
+REPORT_DTYPE: Final[np.dtype[np.void]]
+DECISION_DTYPE: Final[np.dtype[np.void]]
+REFUSAL_DTYPE: Final[np.dtype[np.void]]
+REQUEST_DTYPE: Final[np.dtype[np.void]]
+NAME_DTYPE: Final[np.dtype[np.void]]
+HEADER_DTYPE: Final[np.dtype[np.void]]
+MESSAGE_DTYPE: Final[np.dtype[np.void]]
+COMMAND_DTYPE: Final[np.dtype[np.void]]
+QUOTE_DTYPE: Final[np.dtype[np.void]]
+RECORD_DTYPES: Final[dict[int, np.dtype[np.void]]]

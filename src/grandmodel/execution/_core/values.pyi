@@ -1,0 +1,157 @@
+from collections.abc import Mapping, Sequence
+from enum import IntEnum, StrEnum
+from typing import Any, Final, Self
+
+class Unknown(float):
+    reason: str
+    def __new__(cls, reason: str = "not known") -> Self: ...
+    def __format__(self, spec: str, /) -> str: ...
+    def __reduce__(self) -> tuple[type[Self], tuple[str]]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+    def __add__(self, other: object = None, modulo: object = None) -> Self: ...  # type: ignore[override]
+    def __sub__(self, other: object = None, modulo: object = None) -> Self: ...  # type: ignore[override]
+    def __mul__(self, other: object = None, modulo: object = None) -> Self: ...  # type: ignore[override]
+    def __truediv__(self, other: object = None, modulo: object = None) -> Self: ...  # type: ignore[override]
+    def __floordiv__(self, other: object = None, modulo: object = None) -> Self: ...  # type: ignore[override]
+    def __mod__(self, other: object = None, modulo: object = None) -> Self: ...  # type: ignore[override]
+    def __pow__(self, other: object = None, modulo: object = None) -> Self: ...  # type: ignore[override]
+    def __radd__(self, other: object) -> Unknown: ...  # type: ignore[override]
+    def __rsub__(self, other: object) -> Unknown: ...  # type: ignore[override]
+    def __rmul__(self, other: object) -> Unknown: ...  # type: ignore[override]
+    def __rtruediv__(self, other: object) -> Unknown: ...  # type: ignore[override]
+    def __rfloordiv__(self, other: object) -> Unknown: ...  # type: ignore[override]
+    def __rmod__(self, other: object) -> Unknown: ...  # type: ignore[override]
+    def __rpow__(self, other: object) -> Unknown: ...  # type: ignore[override]
+    def __neg__(self, other: object = None, modulo: object = None) -> Self: ...
+    def __pos__(self, other: object = None, modulo: object = None) -> Self: ...
+    def __abs__(self, other: object = None, modulo: object = None) -> Self: ...
+    def __round__(self, other: object = None, modulo: object = None) -> Self: ...  # type: ignore[override]
+
+class OrderStatus(StrEnum):
+    PENDING_NEW = "PENDING_NEW"
+    NEW = "NEW"
+    PARTIALLY_FILLED = "PARTIALLY_FILLED"
+    FILLED = "FILLED"
+    PENDING_CANCEL = "PENDING_CANCEL"
+    PENDING_REPLACE = "PENDING_REPLACE"
+    CANCELED = "CANCELED"
+    REJECTED = "REJECTED"
+    EXPIRED = "EXPIRED"
+    SUSPENDED = "SUSPENDED"
+    UNKNOWN = "UNKNOWN"
+    @property
+    def is_closed(self) -> bool: ...
+
+class Side(StrEnum):
+    BUY = "buy"
+    SELL = "sell"
+    @property
+    def sign(self) -> int: ...
+
+class OrderType(StrEnum):
+    MARKET = "market"
+    LIMIT = "limit"
+    STOP = "stop"
+    STOP_LIMIT = "stop_limit"
+    TRAILING_STOP = "trailing_stop"
+    TRAILING_STOP_LIMIT = "trailing_stop_limit"
+    MARKET_IF_TOUCHED = "market_if_touched"
+    LIMIT_IF_TOUCHED = "limit_if_touched"
+    ICEBERG = "iceberg"
+    PEGGED_PRIMARY = "pegged_primary"
+    PEGGED_MIDPOINT = "pegged_midpoint"
+    PEGGED_MARKET = "pegged_market"
+
+class TimeInForce(StrEnum):
+    DAY = "DAY"
+    GTC = "GTC"
+    IOC = "IOC"
+    FOK = "FOK"
+    GTD = "GTD"
+    OPG = "OPG"
+    CLS = "CLS"
+
+class Urgency(StrEnum):
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    IMMEDIATE = "immediate"
+
+class Liquidity(StrEnum):
+    NONE = "none"
+    ADDED = "added"
+    REMOVED = "removed"
+    HIDDEN = "hidden"
+    MIDPOINT = "midpoint"
+
+class Reason(IntEnum):
+    NONE = 0
+    INVALID = 100
+    UNSUPPORTED = 101
+    DUPLICATE_CLIENT_ID = 102
+    PARENT_EXCEEDED = 103
+    UNKNOWN_ORDER = 104
+    ORDER_CLOSED = 105
+    ILLEGAL_TRANSITION = 106
+    RISK = 200
+    NO_VENUE = 300
+    NO_QUOTE = 301
+    VENUE_REJECTED = 400
+    NO_LIQUIDITY = 401
+    WOULD_CROSS = 402
+    UNFILLED_REMAINDER = 403
+    PRICE_OUT_OF_RANGE = 404
+    VENUE_CAPACITY = 405
+    SELF_MATCH = 406
+    END_OF_MARKET = 407
+    CAPACITY = 500
+    JOURNAL = 501
+    USER = 502
+    ALGORITHM_DONE = 503
+    CLOSED = 504
+
+REASON_TEXT: Final[dict[Reason, str]]
+SIDE_CODES: Final[dict[str, int]]
+ORDER_TYPE_CODES: Final[dict[str, int]]
+TIME_IN_FORCE_CODES: Final[dict[str, int]]
+URGENCY_CODES: Final[dict[str, int]]
+SIDES: Final[dict[int, Side]]
+ORDER_TYPES: Final[dict[int, OrderType]]
+TIMES_IN_FORCE: Final[dict[int, TimeInForce]]
+URGENCIES: Final[dict[int, Urgency | None]]
+STATUSES: Final[dict[int, OrderStatus]]
+LIQUIDITIES: Final[dict[int, Liquidity]]
+CHECKS: Final[tuple[tuple[int, str, str, str], ...]]
+CHECK_GROUPS: Final[tuple[str, ...]]
+
+class ExecutionError(Exception): ...
+
+class OrderRejected(ExecutionError):  # noqa: N818
+    reason: Reason
+    order_id: int
+    errors: dict[str, list[str]]
+    failed_checks: list[str]
+    def __init__(
+        self,
+        message: str,
+        reason: Reason | int = ...,
+        order_id: int = 0,
+        errors: Mapping[str, list[str]] | None = None,
+        failed_checks: Sequence[str] | None = None,
+    ) -> None: ...
+    def __reduce__(self) -> tuple[type[Self], tuple[Any, ...]]: ...
+
+class OrderValidationError(OrderRejected, ValueError): ...
+class RiskLimitBreached(OrderRejected): ...
+class UnknownOrder(ExecutionError, KeyError): ...  # noqa: N818
+class OrderStateError(ExecutionError): ...
+class JournalError(ExecutionError): ...
+class MarketDataError(ExecutionError, ValueError): ...
+class EngineClosed(ExecutionError): ...  # noqa: N818
+class EngineForked(ExecutionError): ...  # noqa: N818
+
+def check_names(mask: int) -> list[str]: ...
+def to_jsonable(value: object) -> Any: ...
+def to_json(value: object, indent: int | None = None) -> str: ...

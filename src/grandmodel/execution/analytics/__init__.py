@@ -1,0 +1,1 @@
+"""What execution cost, and why."""

@@ -1,0 +1,112 @@
+"""What one order of the engine cost: Perold's implementation shortfall from its own stamps and fills.
+
+Delay + trading + opportunity + fees = paper return - actual return, exactly, in integers of 1e-9 (A. Perold, "The
+implementation shortfall", Journal of Portfolio Management 14(3), 1988). Positive is bad for the trader. Fractions and bps
+are of order quantity times decision price.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .._core import costs
+from .._core.values import Unknown
+
+if TYPE_CHECKING:
+    from .._core.orders import Order
+    from .._core.submit import Core
+
+PARTS = ("delay", "trading", "opportunity", "fees", "total")
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionCost:
+    """The cost of one order. Parts are bps of the paper value; a part that cannot be known is Unknown with its reason."""
+
+    order: Order
+    children: int
+    fills: np.ndarray[Any, Any]
+    decision_price: float
+    arrival_price: float
+    end_price: float
+    average_price: float
+    delay_bps: float
+    trading_bps: float
+    opportunity_bps: float
+    fees_bps: float
+    total_bps: float
+
+    @property
+    def fill_rate(self) -> float:
+        """Filled over ordered quantity."""
+        return self.order.filled_quantity / self.order.quantity
+
+    @property
+    def implementation_shortfall(self) -> float:
+        """Total cost as a fraction of the paper value."""
+        return self.total_bps / 1e4
+
+
+def execution_cost(core: Core, order_id: int, end_mid_e9: int | None = None) -> ExecutionCost:
+    """The cost of an order that has ended.
+
+    The decision price is the consolidated mid when the order was given; the arrival price the mid when its first child (or
+    the order itself) was sent to a venue; the end price, for what was not filled, `end_mid_e9` or the mid now.
+    """
+    order = core.get_order(order_id)
+    rows = core.journal_orders(order_id)
+    fills = core.fills(order_id)
+    sent = rows[rows["order_id"] != order_id] if order.is_parent else rows
+    arrival_e9 = _known(sent["arrival_mid_e9"][0]) if len(sent) else None
+    decision_e9 = order.arrival_mid_e9
+    end_e9 = core.quote(order.symbol).mid_e9 if end_mid_e9 is None else end_mid_e9
+    parts = _parts(order, decision_e9, arrival_e9, end_e9, fills)
+    return ExecutionCost(
+        order=order,
+        children=len(rows) - 1 if order.is_parent else 0,
+        fills=fills,
+        decision_price=_price(decision_e9, "no quote at the decision"),
+        arrival_price=_price(arrival_e9, "no quote at arrival" if len(sent) else "nothing was sent to a venue"),
+        end_price=_price(end_e9, "no quote at the end"),
+        average_price=order.average_price,
+        **parts,
+    )
+
+
+def _known(price_e9: int) -> int | None:
+    return None if price_e9 == costs.PRICE_UNKNOWN else int(price_e9)
+
+
+def _price(price_e9: int | None, reason: str) -> float:
+    return Unknown(reason) if price_e9 is None else price_e9 / 1e9
+
+
+def _parts(
+    order: Order, decision_e9: int | None, arrival_e9: int | None, end_e9: int | None, fills: np.ndarray[Any, Any]
+) -> dict[str, float]:
+    unknown = costs.PRICE_UNKNOWN
+    result = costs.shortfall_one(
+        order.side.sign,
+        order.quantity,
+        unknown if decision_e9 is None else decision_e9,
+        unknown if arrival_e9 is None else arrival_e9,
+        unknown if end_e9 is None else end_e9,
+        order.fees_e9,
+        np.ascontiguousarray(fills["quantity"]),
+        np.ascontiguousarray(fills["price_e9"]),
+    )
+    parts: dict[str, float] = {}
+    for part in PARTS:
+        exact = getattr(result, f"{part}_e9")
+        parts[f"{part}_bps"] = Unknown(result.reason(part)) if exact is None else getattr(result, f"{part}_bps")
+    return parts
+
+
+def market_vwap(before: dict[str, int], after: dict[str, int]) -> float:
+    """Volume-weighted average price of everything printed between two readings of a tape, own fills left out."""
+    volume = (after["volume"] - after["own_volume"]) - (before["volume"] - before["own_volume"])
+    notional = (after["notional_e9"] - after["own_notional_e9"]) - (before["notional_e9"] - before["own_notional_e9"])
+    return notional / volume / 1e9 if volume else Unknown("nothing was traded in the window")

@@ -1,0 +1,201 @@
+"""Builds one engine core from one configuration, and `ExecutionEngine`, the front door to it.
+
+Every public component is a face of such a core. Given `engine=`, it uses that one; otherwise it makes a private paper
+core at first use, when it is known whether time is the machine's or a simulation's.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from ._core.instruments import Instruments
+from ._core.journal import Journal
+from ._core.orders import OrderTable
+from ._core.portfolio import Portfolio
+from ._core.risk import Limits
+from ._core.scoring import Venues
+from ._core.submit import Core
+from ._core.synthetic import Market
+from .clock import Clock, Pulse, SimulatedClock, current_clock, current_seed
+from .instruments import Instrument
+
+if TYPE_CHECKING:
+    from .config import ExecutionConfig
+
+log = logging.getLogger("grandmodel.execution")
+
+#: Makes the market behind the venues: (venues, config, start_ns) -> Market.
+MarketFactory = Callable[[Venues, "ExecutionConfig", int], Market]
+
+
+def make_instruments(rows: Iterable[Instrument]) -> Instruments:
+    """The core's table of instruments, in the order given."""
+    table = Instruments()
+    for row in rows:
+        table.add(
+            row.symbol,
+            tick_e9=row.tick_e9,
+            step_e9=row.quantity_step_e9,
+            reference_e9=row.reference_price_e9,
+            round_lot=row.round_lot,
+            multiplier=row.multiplier,
+            sector=row.sector,
+        )
+    return table
+
+
+def make_venues(config: ExecutionConfig, instruments: Instruments) -> Venues:
+    """The core's table of venues: lit ones, then dark pools, then wholesalers, each by (priority, name)."""
+    table = Venues(instruments)
+    groups: tuple[tuple[dict[str, Any], str | None], ...] = (
+        (config.routing.venues, None),
+        (config.routing.dark_pools, "dark_pool"),
+        (config.routing.wholesalers, "wholesaler"),
+    )
+    for group, kind in groups:
+        for name, venue in group.items():
+            table.add(
+                name,
+                kind=kind or venue.kind,
+                priority=venue.priority,
+                take_fee_e9=venue.taker_fee_e9,
+                make_fee_e9=venue.maker_fee_e9,
+                max_order_size=int(venue.max_order_size or 0),
+                min_size=int(getattr(venue, "min_size", 0)),
+                latency_ns=venue.latency_ns,
+                enabled=venue.enabled,
+            )
+    return table
+
+
+def make_limits(config: ExecutionConfig, instruments: Instruments) -> Limits:
+    """The core's limits. Limits of symbols that are not in the table are left out with a warning."""
+    limits = Limits(instruments)
+    if not config.order_management.enable_pre_trade_risk:
+        return limits
+    risk, orders = config.risk_controls, config.risk_controls.order_limits
+    by_symbol = {}
+    for symbol, units in risk.position_limits.items():
+        if symbol == "default":
+            continue
+        if symbol not in instruments.symbols:
+            log.warning("risk_controls.position_limits.%s: no such instrument; the limit has no effect", symbol)
+            continue
+        by_symbol[symbol] = int(units * 1_000_000_000 // instruments.step_e9(symbol))
+    default = risk.position_limits.get("default")
+    limits.set(
+        positions=by_symbol,
+        default_position=None if default is None else int(default),
+        max_order_size=None if orders.max_order_size is None else int(orders.max_order_size),
+        max_notional_e9=orders.max_notional_e9,
+        max_order_value_e9=config.order_management.max_order_value_e9,
+        daily_value_e9=orders.daily_notional_e9,
+        daily_orders=config.order_management.daily_order_limit,
+        sectors=dict(risk.exposure_limits.sectors),
+        default_sector=risk.exposure_limits.default_sector_limit,
+        max_leverage=risk.exposure_limits.max_leverage,
+        max_concentration=risk.exposure_limits.max_concentration,
+    )
+    return limits
+
+
+def make_core(
+    config: ExecutionConfig,
+    *,
+    clock: Clock | None = None,
+    instruments: Iterable[Instrument] | None = None,
+    market: MarketFactory | None = None,
+) -> Core:
+    """One engine core: tables, limits, journal, market and clock from `config`.
+
+    Parameters
+    ----------
+    clock : Clock, or None for the one in force (the running virtual loop's, else the machine's)
+    instruments : the instruments it knows; None: the configuration's catalog
+    market : makes what stands behind the venues; None: the paper market
+    """
+    from .venues.paper import paper_market
+
+    if config.journal.durability != "process":
+        raise ValueError(
+            f"journal.durability is {config.journal.durability!r}; this version writes the journal without forcing it "
+            "to the disk: use 'process'"
+        )
+    clock = current_clock() if clock is None else clock
+    start_ns = clock.now_ns()
+    table = make_instruments(config.catalog().values() if instruments is None else instruments)
+    venues = make_venues(config, table)
+    portfolio = Portfolio(table)
+    portfolio.open_account(0, config.account.cash_e9)
+    for symbol, units in config.account.opening_positions.items():
+        if symbol not in table.symbols:
+            raise ValueError(f"account.opening_positions.{symbol}: no such instrument")
+        portfolio.open_position(symbol, int(units * 1_000_000_000 // table.step_e9(symbol)))
+    core = Core(
+        instruments=table,
+        portfolio=portfolio,
+        limits=make_limits(config, table),
+        venues=venues,
+        journal=Journal(config.journal.path, ring_bytes=config.journal.ring_bytes),
+        orders=OrderTable(retained=max(1, config.order_management.retention.closed_orders)),
+        market=(market or paper_market)(venues, config, start_ns),
+        clock=clock,
+        config_hash=int(config.config_hash()[:16], 16),
+        audit=config.order_management.enable_order_audit,
+    )
+    Pulse(core)
+    if isinstance(clock, SimulatedClock):
+        clock.attach(core)
+    return core
+
+
+def private_core(config: ExecutionConfig) -> Core:
+    """The paper core of a component that nobody connected to anything; without a seed of its own, the running
+    simulation's."""
+    return make_core(config.model_copy(update={"seed": config.seed or current_seed()}))
+
+
+def core_of(engine: object) -> Core:
+    """The core of whatever was given as `engine`: an ExecutionEngine, any of its parts, or a core."""
+    core = engine if isinstance(engine, Core) else getattr(engine, "core", None)
+    if not isinstance(core, Core):
+        raise TypeError(f"engine is {type(engine).__name__}, must be an ExecutionEngine or one of its parts")
+    return core
+
+
+class ExecutionEngine:
+    """One core and its faces: `order_manager` and `router`. Also a context manager, which closes it.
+
+    Parameters
+    ----------
+    config : path of a YAML file, a mapping, an ExecutionConfig, or None for the defaults
+    event_bus : where events go: our EventBus, or any object with `publish`
+    clock : Clock, or None for the one in force
+    """
+
+    def __init__(self, config: Any = None, event_bus: Any = None, *, clock: Clock | None = None) -> None:
+        from .config import load_config
+        from .order_management.order_manager import OrderManager
+        from .routing.smart_router import SmartOrderRouter
+
+        self.config = load_config({} if config is None else config)
+        self.core = make_core(self.config, clock=clock)
+        self.order_manager = OrderManager(event_bus=event_bus, engine=self.core)
+        self.router = SmartOrderRouter(engine=self.core)
+
+    @classmethod
+    def from_config(cls, path: Any, event_bus: Any = None, *, clock: Clock | None = None) -> ExecutionEngine:
+        """The engine that a YAML file describes."""
+        return cls(path, event_bus, clock=clock)
+
+    def close(self) -> None:
+        """Takes no more orders, delivers what readers have not seen, and writes the journal out."""
+        self.order_manager.close()
+
+    def __enter__(self) -> ExecutionEngine:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()

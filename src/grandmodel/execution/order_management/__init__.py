@@ -1,0 +1,1 @@
+"""Orders in, tickets out: the order manager."""

@@ -1,0 +1,130 @@
+"""`OrderManager`: the face of the engine that takes orders.
+
+`submit_order` does its work when called, in compiled code without a Python frame in between, and returns an awaitable
+ticket; both `order_id = await om.submit_order(order)` and a plain loop of calls are right.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from .._core.submit import OrderGate
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from .._core.orders import Order
+    from .._core.scoring import Quote
+    from .._core.submit import Core
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationResult:
+    """Whether an order's fields are right. `errors`: field -> what is wrong with it, one message each."""
+
+    errors: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def is_valid(self) -> bool:
+        """True when no field is wrong. Risk and market are another matter: they speak at submission."""
+        return not self.errors
+
+    def __bool__(self) -> bool:
+        return self.is_valid
+
+
+class OrderManager(OrderGate):
+    """Takes orders, keeps the truth about them.
+
+    Parameters
+    ----------
+    config : mapping of the `order_management` section, optionally with the whole sections `risk_controls`, `routing`,
+        `account`, `journal`, `instruments`, `market`, and `seed`; or an ExecutionConfig
+    event_bus : our EventBus, any object with `publish(event)`, or None
+    engine : an ExecutionEngine or one of its parts, whose core is used; None: a private paper core, made at first use
+
+    Raises
+    ------
+    ConfigError  when the configuration is wrong: it names every key that is
+    """
+
+    def __init__(self, config: Any = None, event_bus: Any = None, *, engine: Any = None) -> None:
+        self._engine = engine
+        self._bus = event_bus
+        self._reader: Any = None  # what hands the log's news to the bus
+        if engine is None:
+            from ..config import order_manager_config
+
+            self._config = order_manager_config(config)
+        elif config is not None:
+            raise ValueError("config and engine were both given: an engine has its configuration already")
+
+    def _open(self) -> Core:
+        from ..engine import core_of, private_core
+
+        core = private_core(self._config) if self._engine is None else core_of(self._engine)
+        if self._bus is not None:
+            from ..events import BusBridge, EventBus
+
+            if isinstance(self._bus, EventBus):
+                self._bus.attach(core)
+                self._reader = self._bus
+            else:
+                self._reader = BusBridge(core, self._bus)
+        return core
+
+    def validate_order(self, order: Any) -> ValidationResult:
+        """Checks an order's fields without submitting it; nothing is recorded."""
+        return ValidationResult(self.core.reader.check(order))
+
+    def get_order(self, order_id: int) -> Order:
+        """The order with that id, live or closed, from memory or the log. UnknownOrder when there is none."""
+        return self.core.get_order(int(order_id))
+
+    def open_orders(self) -> list[Order]:
+        """The orders that have not ended, by id."""
+        return self.core.open_orders()
+
+    def orders_array(self) -> np.ndarray[Any, Any]:
+        """A copy of the orders held in memory, by id: a structured array of ORDER_DTYPE."""
+        return self.core.orders_array()
+
+    def order_rows(self, count: int) -> np.ndarray[Any, Any]:
+        """`count` rows for `submit_orders`, every default set; `symbol_number` gives what the symbol column wants."""
+        return self.core.order_rows(count)
+
+    def symbol_number(self, symbol: str) -> int:
+        """The number of a symbol in order rows. KeyError when it is not known."""
+        if symbol not in self.core.instruments.symbols:
+            raise KeyError(f"symbol {symbol!r} is not in the instrument table")
+        return self.core.instruments.symbols.number(symbol)
+
+    def fills(self, order_id: int | None = None) -> np.ndarray[Any, Any]:
+        """Fills so far, of one order (its children's too) or of all: a structured array of REPORT_DTYPE."""
+        return self.core.fills(order_id)
+
+    def quote(self, symbol: str) -> Quote:
+        """The consolidated quote of a symbol, now."""
+        return self.core.quote(symbol)
+
+    def cancel_order(self, order_id: int) -> None:
+        """Asks the venue to cancel. UnknownOrder, or OrderStateError when the order has ended already."""
+        self.core.cancel(int(order_id))
+
+    def statistics(self) -> dict[str, int]:
+        """Counters since the start."""
+        return self.core.statistics()
+
+    def latency(self) -> dict[str, dict[str, Any]]:
+        """Percentiles of the order path and its stages, in ns, from one order in 64."""
+        return self.core.latency.summary()
+
+    def pump(self) -> int:
+        """Delivers what the event bus has not seen yet; how many events. A running loop does this by itself."""
+        return 0 if self._reader is None else int(self._reader.pump())
+
+    def close(self) -> None:
+        """Takes no more orders, delivers what the bus has not seen, writes the journal out. Twice is allowed."""
+        self.core.close()
+        self.pump()

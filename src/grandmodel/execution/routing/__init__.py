@@ -1,0 +1,1 @@
+"""Where orders go, and how large ones are worked."""

@@ -1,0 +1,196 @@
+"""`SmartOrderRouter`: where an order would go and what it would cost there; and orders worked to their end.
+
+Whatever it executes passes the engine's one gate, like any other order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from .._core.values import OrderStatus, OrderValidationError, Reason, Unknown
+from ..analytics.execution_cost import ExecutionCost, execution_cost
+from .algorithms import SYNONYMS, make_algorithm
+from .algorithms.base import Parent, run_parent
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from .._core.submit import Core
+
+
+@dataclass(frozen=True, slots=True)
+class VenueScore:
+    """What an order would cost at one venue, and why it was or was not chosen. `cost`: per share against the mid."""
+
+    venue: str
+    cost: float
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingDecision:
+    """Where an order would go. Awaitable, so that both ways of asking for it work.
+
+    `estimated_cost`: dollars for the whole order against the consolidated mid, spread and fees and impact; without quotes
+    the fees only, which `assumptions` then says. `venue` is None when no venue can take the order; `reason` says why.
+    """
+
+    venue: str | None
+    estimated_cost: float
+    estimated_cost_bps: float
+    expected_price: float
+    reason: str
+    venues: tuple[VenueScore, ...]
+    assumptions: tuple[str, ...] = ()
+    source: str = "paper"
+
+    def __await__(self) -> Generator[None, None, RoutingDecision]:
+        return self
+        yield
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionResult:
+    """How an order ended and what it cost. Costs are fractions of the decision price, positive = bad for the trader."""
+
+    order_id: int
+    status: OrderStatus
+    symbol: str
+    venue: str | None
+    algorithm: str
+    order_quantity: int
+    filled_quantity: int
+    average_price: float
+    fills: np.ndarray[Any, Any]
+    shortfall: float
+    market_impact: float
+    timing_cost: float
+    execution_duration: float
+    market_conditions: dict[str, Any] = field(default_factory=dict)
+    cost: ExecutionCost | None = None
+
+
+class SmartOrderRouter:
+    """Chooses venues by all-in cost, and works orders with the algorithms.
+
+    Parameters
+    ----------
+    config : mapping of the `routing` section (`venues`, `dark_pools`, `wholesalers`), optionally with whole other sections
+    engine : an ExecutionEngine or one of its parts; None: a private paper core, made at first use
+    """
+
+    def __init__(self, config: Any = None, *, engine: Any = None) -> None:
+        self._engine = engine
+        self._core: Core | None = None
+        if engine is None:
+            from ..config import router_config
+
+            self._config = router_config(config)
+        elif config is not None:
+            raise ValueError("config and engine were both given: an engine has its configuration already")
+
+    @property
+    def core(self) -> Core:
+        """The engine core behind this face."""
+        if self._core is None:
+            from ..engine import core_of, private_core
+
+            self._core = private_core(self._config) if self._engine is None else core_of(self._engine)
+        return self._core
+
+    def route_order(self, order: Mapping[str, Any]) -> RoutingDecision:
+        """Where `order` would go now; nothing is sent. Works when called, and may be awaited.
+
+        Raises OrderValidationError when a field of the order is wrong.
+        """
+        core = self.core
+        errors = core.reader.check(order)
+        if errors:
+            listed = "; ".join(f"{name} {message}" for name, messages in errors.items() for message in messages)
+            raise OrderValidationError(f"order cannot be routed: {listed}", Reason.INVALID, 0, errors)
+        terms = core.reader.terms(order)
+        symbol = order["symbol"]
+        core.touch(symbol)
+        score = core.venues.score(symbol, terms["side"], terms["quantity"], terms["limit_price_e9"], terms["flags"])
+        return self._decision(score, terms["quantity"])
+
+    def _decision(self, score: dict[str, Any], quantity: int) -> RoutingDecision:
+        cost, mid = score["cost_e9"], score["mid_e9"]
+        nowhere = Unknown("no venue can take the order")
+        venues = tuple(
+            VenueScore(name, Unknown(verdict) if each is None else each / 1e9, verdict)
+            for name, (each, verdict) in score["venues"].items()
+        )
+        return RoutingDecision(
+            venue=score["venue"],
+            estimated_cost=nowhere if cost is None else cost * quantity / 1e9,
+            estimated_cost_bps=nowhere if cost is None else Unknown("no quote") if mid is None else cost / mid * 1e4,
+            expected_price=Unknown("no quote") if score["price_e9"] is None else score["price_e9"] / 1e9,
+            reason="chosen" if score["reason"] is None else score["reason"].name,
+            venues=venues,
+            assumptions=() if mid is not None else ("no consolidated quote: the cost is the fees only",),
+            source=self.core.market.source,
+        )
+
+    async def execute_order(self, order: Mapping[str, Any]) -> ExecutionResult:
+        """Routes an order at once and waits until it has ended."""
+        return await self.execute_algorithm_order(order, {"algorithm": "market"})
+
+    async def execute_algorithm_order(self, order: Mapping[str, Any], config: Mapping[str, Any]) -> ExecutionResult:
+        """Works a parent order with the algorithm that `config["algorithm"]` names, until it has ended.
+
+        Raises
+        ------
+        AlgorithmConfigError  when a parameter is wrong; nothing has been submitted then
+        OrderRejected         when the parent is refused
+        """
+        parent = self.start(order, config)
+        await run_parent(parent)
+        return self.result(parent)
+
+    def start(self, order: Mapping[str, Any], config: Mapping[str, Any]) -> Parent:
+        """Accepts the parent order of an algorithm; `run_parent` then works it."""
+        algorithm = make_algorithm(config)
+        core = self.core
+        ticket = core.submit_parent(order, algorithm.name)
+        return Parent(core, core.clock, ticket.order_id, algorithm)
+
+    def result(self, parent: Parent) -> ExecutionResult:
+        """What came of a parent that has ended."""
+        core = self.core
+        cost = execution_cost(core, parent.order_id)
+        order = cost.order
+        venues = {core.venue_text(int(number)) for number in set(cost.fills["venue"].tolist())}
+        return ExecutionResult(
+            order_id=order.order_id,
+            status=order.status,
+            symbol=order.symbol,
+            venue=venues.pop() if len(venues) == 1 else ("several" if venues else None),
+            algorithm=SYNONYMS.get(parent.algorithm.name, parent.algorithm.name),
+            order_quantity=order.quantity,
+            filled_quantity=order.filled_quantity,
+            average_price=order.average_price,
+            fills=cost.fills,
+            shortfall=cost.total_bps / 1e4,
+            market_impact=cost.trading_bps / 1e4,
+            timing_cost=cost.delay_bps / 1e4,
+            execution_duration=(order.updated_ns - order.created_ns) / 1e9,
+            market_conditions={
+                "decision_price": cost.decision_price,
+                "arrival_price": cost.arrival_price,
+                "end_price": cost.end_price,
+                "source": core.market.source,
+            },
+            cost=cost,
+        )
+
+
+async def run_all(router: SmartOrderRouter, parents: list[Parent]) -> list[ExecutionResult]:
+    """Runs several parents at once; their results, in order."""
+    async with asyncio.TaskGroup() as group:
+        for parent in parents:
+            group.create_task(run_parent(parent))
+    return [router.result(parent) for parent in parents]

@@ -1,0 +1,109 @@
+"""`gmexec` as a user runs it: in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+KEYS = {
+    "messages", "messages_per_second", "children", "fills", "executed_quantity", "average_price", "arrival_price", "market_vwap",
+    "implementation_shortfall_bps", "delay_bps", "trading_bps", "opportunity_bps", "fees_bps", "fill_rate", "journal_sha256",
+}  # fmt: skip
+
+
+def gmexec(*arguments, ok=True):
+    done = subprocess.run(
+        [sys.executable, "-c", "from grandmodel.execution.cli import main; main()", *map(str, arguments)],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert (done.returncode == 0) is ok, done.stderr
+    return done
+
+
+def test_run_prints_a_table_of_what_each_execution_cost():
+    out = gmexec("run").stdout
+    for word in ("vwap", "twap", "is", "AAPL", "total", "delay", "fees", "journal sha256"):
+        assert word in out
+    assert all(len(line) <= 80 for line in out.splitlines() if not line.startswith("journal"))
+
+
+def test_run_twice_with_one_seed_gives_one_journal_and_another_seed_another():
+    first, second, other = (json.loads(gmexec("run", "--json", "--seed", seed).stdout) for seed in (4, 4, 5))
+    assert first["journal_sha256"] == second["journal_sha256"] != other["journal_sha256"]
+    assert {order["algorithm"] for order in first["orders"]} == {"vwap", "twap", "implementation_shortfall", "market"}
+    for order in first["orders"]:
+        parts = sum(order[name] for name in ("delay_bps", "trading_bps", "opportunity_bps", "fees_bps"))
+        assert parts == pytest.approx(order["implementation_shortfall_bps"], abs=1e-9)
+
+
+def test_the_journal_of_a_run_can_be_kept_and_verified(tmp_path):
+    from grandmodel.execution._core.journal import verify
+
+    path = tmp_path / "day.gmj"
+    report = json.loads(gmexec("run", "--json", "--journal", path).stdout)
+    found = verify(path)
+    assert found["records"] == report["journal_records"]
+    assert found["sha256"] == report["journal_sha256"]
+    assert "there already" in gmexec("run", "--json", "--journal", path, ok=False).stderr
+
+
+def test_replay_of_the_hand_made_day(hand_day):
+    messages, books = hand_day
+    arguments = ("replay", "--messages", messages, "--orderbook", books, "--side", "sell", "--quantity", 100, "--algorithm", "market",
+                 "--start", "09:30:05", "--duration-minutes", 5)  # fmt: skip
+    report = json.loads(gmexec(*arguments, "--json").stdout)
+    assert report.keys() >= KEYS
+    text = gmexec(*arguments).stdout
+    for word in ("messages", "average price", "market VWAP", "implementation shortfall", "delay", "did not react"):
+        assert word in text
+
+
+def test_replay_of_the_amzn_day_as_in_the_documentation(amzn_files):
+    messages, books = amzn_files
+    report = json.loads(gmexec(
+        "replay", "--format", "lobster", "--messages", messages, "--orderbook", books, "--symbol", "AMZN", "--side", "buy",
+        "--quantity", 5000, "--algorithm", "vwap", "--start", "10:00", "--duration-minutes", 60, "--json",
+    ).stdout)  # fmt: skip
+    assert report.keys() >= KEYS
+    assert report["messages"] == 155_935
+    parts = sum(report[name] for name in ("delay_bps", "trading_bps", "opportunity_bps", "fees_bps"))
+    assert parts == pytest.approx(report["implementation_shortfall_bps"], abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--messages", "missing_2012-06-21_1_2_message_5.csv", "--side", "buy", "--quantity", "1"], "no such file"),
+        (["--messages", "HAND", "--side", "up", "--quantity", "1"], "'up'"),
+        (["--messages", "HAND", "--side", "buy", "--quantity", "0"], "--quantity"),
+        (["--messages", "HAND", "--side", "buy", "--quantity", "1", "--start", "noon"], "noon"),
+        (["--messages", "HAND", "--side", "buy", "--quantity", "1", "--algorithm", "wvap"], "wvap"),
+        (["--messages", "HAND", "--side", "buy", "--quantity", "1", "--duration-minutes", "nan"], "duration_minutes"),
+        (["--messages", "HAND", "--side", "buy", "--quantity", "1", "--participation-rate", "2"], "participation_rate"),
+    ],
+)
+def test_wrong_arguments_are_one_clear_line_and_status_2(arguments, message, hand_day):
+    done = gmexec("replay", *[str(hand_day[0]) if each == "HAND" else each for each in arguments], ok=False)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_cut_line_is_named_with_its_file_and_line(tmp_path, hand_day):
+    lines = hand_day[0].read_text().splitlines()
+    lines[2] = lines[2].rsplit(",", 2)[0]
+    broken = tmp_path / hand_day[0].name
+    broken.write_text("\n".join(lines))
+    done = gmexec("replay", "--messages", broken, "--side", "buy", "--quantity", "1", ok=False)
+    assert "line 3" in done.stderr
+    assert broken.name in done.stderr
+
+
+def test_help_is_worth_reading():
+    out = gmexec("--help").stdout
+    assert "run" in out
+    assert "replay" in out
+    assert "synthetic trading day" in gmexec("run", "--help").stdout

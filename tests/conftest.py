@@ -1,0 +1,37 @@
+"""Shared by all tests: where the real market data lies, and no deadline for property tests on a slow machine."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("grandmodel", deadline=None)
+settings.load_profile("grandmodel")
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def market_data() -> Path:
+    """The folder of real market data; its licence does not let it into this repository."""
+    folder = Path(os.environ.get("GRANDMODEL_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no market data at {folder}; GRANDMODEL_DATA names another place")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def hand_day() -> tuple[Path, Path]:
+    """A small hand-made LOBSTER file pair."""
+    stem = ROOT / "tests" / "data" / "HAND_2012-06-21_34200000_57600000"
+    return Path(f"{stem}_message_3.csv"), Path(f"{stem}_orderbook_3.csv")
+
+
+@pytest.fixture(scope="session")
+def amzn_files(market_data: Path) -> tuple[Path, Path]:
+    """Message and order book file of the AMZN day, five levels."""
+    stem = market_data / "lobster" / "AMZN_2012-06-21_34200000_57600000"
+    return Path(f"{stem}_message_5.csv.xz"), Path(f"{stem}_orderbook_5.csv.xz")

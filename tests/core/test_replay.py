@@ -1,0 +1,284 @@
+"""The replay's two layers: the recording stays what it was, own orders are filled only with what it traded."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+from grandmodel.execution._core.instruments import Instruments
+from grandmodel.execution._core.journal import Journal
+from grandmodel.execution._core.orders import OrderTable
+from grandmodel.execution._core.portfolio import Portfolio
+from grandmodel.execution._core.replay import ReplayMarket
+from grandmodel.execution._core.risk import Limits
+from grandmodel.execution._core.scoring import Venues
+from grandmodel.execution._core.submit import Core
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support import Gate
+
+from grandmodel.execution import MarketDataError, OrderRejected, OrderStatus, Reason
+from grandmodel.execution._core.records import MESSAGE_DTYPE
+from grandmodel.execution.clock import SimulatedClock
+
+ADD, REDUCE, DELETE, EXECUTE, HIDDEN = 1, 2, 3, 4, 5
+TICK = 10_000_000
+
+
+def recording(*rows):
+    """Messages from (action, order id, side, price in ticks, quantity), one a second from second 1 on."""
+    messages = np.zeros(len(rows), MESSAGE_DTYPE)
+    for index, (action, order_id, side, ticks, quantity) in enumerate(rows):
+        messages[index]["time_ns"] = (index + 1) * 10**9
+        messages[index]["order_id"] = order_id
+        messages[index]["price_e9"] = round(ticks * TICK)
+        messages[index]["quantity"] = quantity
+        messages[index]["action"] = action
+        messages[index]["side"] = side
+    return messages
+
+
+def engine(messages, rows=None):
+    instruments = Instruments()
+    instruments.add("X", tick_e9=TICK)
+    venues = Venues(instruments)
+    venues.add("REC", take_fee_e9=3_000_000, make_fee_e9=-2_000_000)
+    portfolio = Portfolio(instruments)
+    portfolio.open_account(0, 10**18)
+    clock = SimulatedClock(0)
+    core = Core(
+        instruments=instruments, portfolio=portfolio, limits=Limits(instruments), venues=venues, journal=Journal(),
+        orders=OrderTable(), market=ReplayMarket(venues, "X", "REC", messages, rows, start_ns=0), clock=clock,
+    )  # fmt: skip
+    return core, Gate(core)
+
+
+def order(side, quantity, ticks=None, **more):
+    limit = {} if ticks is None else {"limit_price": ticks / 100}
+    return {
+        "symbol": "X",
+        "side": side,
+        "quantity": quantity,
+        "order_type": "limit" if limit else "market",
+        **limit,
+        **more,
+    }
+
+
+def at(core, second):
+    core.advance(second * 10**9)
+
+
+def test_an_own_order_waits_behind_what_was_there_and_is_then_filled():
+    core, gate = engine(recording(
+        (ADD, 1, 1, 100, 300), (ADD, 2, -1, 105, 100), (ADD, 3, 1, 100, 50),
+        (EXECUTE, 1, 1, 100, 200), (REDUCE, 1, 1, 100, 60), (EXECUTE, 1, 1, 100, 40), (EXECUTE, 3, 1, 100, 30), (EXECUTE, 3, 1, 100, 20),
+    ))  # fmt: skip
+    at(core, 2)
+    mine = gate.submit_order(order("buy", 100, 100)).order_id  # before order 3, behind order 1
+    assert core.market.queue_ahead(mine) == 300
+    at(core, 4)
+    assert core.market.queue_ahead(mine) == 100  # 200 traded ahead, order 3 came behind
+    at(core, 5)
+    assert core.market.queue_ahead(mine) == 40
+    at(core, 6)
+    assert core.market.queue_ahead(mine) == 0
+    assert core.get_order(mine).filled_quantity == 0
+    at(core, 7)
+    assert core.get_order(mine).filled_quantity == 30
+    at(core, 8)
+    assert core.get_order(mine).filled_quantity == 50
+    assert core.get_order(mine).average_price == 1.0
+    assert core.get_order(mine).fees == pytest.approx(-0.1)
+
+
+def test_a_better_price_is_filled_by_what_traded_at_a_worse_one_or_hidden():
+    core, gate = engine(recording(
+        (ADD, 1, 1, 100, 500), (ADD, 2, -1, 105, 100), (EXECUTE, 1, 1, 100, 70), (HIDDEN, 0, 1, 101.5, 20), (HIDDEN, 0, 1, 103.5, 99),
+        (HIDDEN, 0, -1, 102, 99),
+    ))  # fmt: skip
+    at(core, 2)
+    mine = gate.submit_order(order("buy", 100, 102)).order_id
+    at(core, 3)
+    assert core.get_order(mine).filled_quantity == 70
+    at(core, 4)
+    assert core.get_order(mine).filled_quantity == 90
+    at(core, 6)  # a hidden bid above ours, and a hidden offer: neither would have met us
+    assert core.get_order(mine).filled_quantity == 90
+
+
+def test_what_would_have_traded_with_us_does_and_is_then_gone():
+    core, gate = engine(recording(
+        (ADD, 1, 1, 100, 500), (ADD, 2, -1, 105, 100), (ADD, 3, -1, 102, 60), (EXECUTE, 3, -1, 102, 60), (ADD, 4, -1, 103, 40),
+    ))  # fmt: skip
+    at(core, 2)
+    mine = gate.submit_order(order("buy", 50, 103)).order_id
+    at(core, 3)
+    assert core.get_order(mine).status is OrderStatus.FILLED
+    assert core.get_order(mine).average_price == 1.03  # the resting order's price, ours
+    second = gate.submit_order(order("buy", 60, 104, time_in_force="IOC")).order_id
+    assert core.get_order(second).filled_quantity == 10  # order 3 has only 10 left for us
+    assert core.market.depth(1)[1] == [(102 * TICK, 60, 1)]  # and in the recording it is whole
+
+
+def test_liquidity_that_was_taken_is_gone_until_its_order_leaves():
+    core, gate = engine(recording(
+        (ADD, 1, -1, 105, 100), (ADD, 2, -1, 106, 100), (ADD, 3, 1, 100, 10), (REDUCE, 1, -1, 105, 40), (DELETE, 1, -1, 105, 60),
+        (ADD, 4, -1, 105, 30),
+    ))  # fmt: skip
+    at(core, 3)
+    first = core.get_order(gate.submit_order(order("buy", 150)).order_id)
+    assert [fill["price_e9"] // TICK for fill in core.fills(first.order_id)] == [105, 106]
+    again = core.get_order(gate.submit_order(order("buy", 150)).order_id)
+    assert (again.filled_quantity, again.status) == (50, OrderStatus.CANCELED)
+    at(core, 4)
+    assert core.get_order(gate.submit_order(order("buy", 1)).order_id).filled_quantity == 0
+    at(core, 6)
+    assert core.get_order(gate.submit_order(order("buy", 100)).order_id).filled_quantity == 30
+
+
+def test_post_only_fok_and_iceberg():
+    core, gate = engine(
+        recording((ADD, 1, -1, 105, 100), (ADD, 2, 1, 100, 100), (EXECUTE, 2, 1, 100, 100), (HIDDEN, 0, 1, 99, 1000))
+    )
+    at(core, 2)
+    assert (
+        core.get_order(gate.submit_order(order("buy", 10, 105, post_only=True)).order_id).status is OrderStatus.REJECTED
+    )
+    fok = core.get_order(gate.submit_order(order("buy", 101, 105, time_in_force="FOK")).order_id)
+    assert (fok.status, fok.filled_quantity) == (OrderStatus.CANCELED, 0)
+    berg = gate.submit_order({**order("buy", 100, 101), "order_type": "iceberg", "display_quantity": 30}).order_id
+    at(core, 4)
+    assert core.get_order(berg).filled_quantity == 100
+    assert core.fills(berg)["quantity"].tolist() == [30, 30, 30, 10]
+
+
+def test_cancel_takes_the_order_out_of_its_queue():
+    core, gate = engine(recording((ADD, 1, -1, 105, 100), (ADD, 2, 1, 100, 100), (EXECUTE, 2, 1, 100, 100)))
+    at(core, 2)
+    mine = gate.submit_order(order("buy", 10, 101)).order_id
+    core.cancel(mine)
+    at(core, 3)
+    assert core.get_order(mine).status is OrderStatus.CANCELED
+    assert core.get_order(mine).filled_quantity == 0
+    assert core.market.queue_ahead(mine) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"time_ns": 0}, "message 2: its time"),
+        ({"quantity": 0}, "message 2: quantity"),
+        ({"price_e9": TICK + 1}, "message 2: price"),
+        ({"side": 0}, "message 2: side"),
+        ({"order_id": 0}, "message 2: order id"),
+    ],
+)
+def test_messages_that_cannot_be_are_named(change, message):
+    messages = recording((ADD, 1, -1, 105, 100), (ADD, 2, 1, 100, 100))
+    for name, value in change.items():
+        messages[1][name] = value
+    with pytest.raises(MarketDataError, match=message):
+        engine(messages)
+
+
+def test_shapes_are_checked():
+    messages = recording((ADD, 1, -1, 105, 100))
+    with pytest.raises(ValueError, match="rows has shape"):
+        engine(messages, np.zeros((2, 1, 4), np.int64))
+    with pytest.raises(TypeError, match="MESSAGE_DTYPE"):
+        engine(np.zeros(3))
+
+
+def random_day(seed, count):
+    """A consistent full-depth recording: orders come, shrink, leave, and the front of the best level is executed."""
+    draw = random.Random(seed)
+    book = {1: {}, -1: {}}  # side -> ticks -> [[id, quantity], ...]
+    rows, next_id = [], 1
+    while len(rows) < count:
+        side = draw.choice((1, -1))
+        levels = book[side]
+        other = book[-side]
+        kind = draw.random()
+        if kind < 0.5 or not levels:
+            limit = (min(other) - 1 if other else 110) if side > 0 else (max(other) + 1 if other else 111)
+            ticks = limit - side * draw.randrange(6)
+            if ticks < 1:
+                continue
+            quantity = draw.randrange(1, 200)
+            levels.setdefault(ticks, []).append([next_id, quantity])
+            rows.append((ADD, next_id, side, ticks, quantity))
+            next_id += 1
+            continue
+        if kind < 0.75:
+            best = max(levels) if side > 0 else min(levels)
+            entry = levels[best][0]
+            quantity = draw.randrange(1, entry[1] + 1)
+            rows.append((EXECUTE, entry[0], side, best, quantity))
+        else:
+            best = draw.choice(sorted(levels))
+            entry = draw.choice(levels[best])
+            quantity = entry[1] if kind > 0.9 else draw.randrange(1, entry[1] + 1)
+            rows.append((DELETE if quantity == entry[1] else REDUCE, entry[0], side, best, quantity))
+        entry[1] -= quantity
+        if entry[1] == 0:
+            levels[best].remove(entry)
+            if not levels[best]:
+                del levels[best]
+    return recording(*rows)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**32),
+    mine=st.lists(
+        st.tuples(
+            st.integers(1, 250),
+            st.sampled_from(["buy", "sell"]),
+            st.integers(1, 300),
+            st.none() | st.integers(100, 120),
+            st.sampled_from(["DAY", "IOC", "FOK"]),
+        ),
+        min_size=1,
+        max_size=12,
+    ),
+    cancels=st.booleans(),
+)
+def test_conservation_on_random_days(seed, mine, cancels):
+    """The recording is untouched, and own fills never exceed what traded (resting) or what stood there (taking)."""
+    messages = random_day(seed, 250)
+    alone, _ = engine(messages)
+    core, gate = engine(messages)
+    ids = []
+    for second, side, quantity, ticks, tif in sorted(mine, key=lambda each: each[0]):
+        at(core, second)
+        if cancels and ids and not core.is_closed(ids[-1]):
+            core.cancel(ids[-1])
+        try:
+            ids.append(gate.submit_order(order(side, quantity, ticks, time_in_force=tif)).order_id)
+        except OrderRejected as refused:  # a market order while nobody stands on the other side
+            assert refused.reason is Reason.NO_QUOTE and ticks is None
+        core.market.check_invariants()
+    at(core, 10_000)
+    at(alone, 10_000)
+    assert core.market.depth(100) == alone.market.depth(100)
+    core.market.check_invariants()
+    fills = core.fills()
+    resting = fills[fills["liquidity"] == 1]
+    for side in (1, -1):
+        for price in np.unique(resting["price_e9"]):
+            own = resting[(resting["side"] == side) & (resting["price_e9"] == price)]["quantity"].sum()
+            executed = messages[(messages["action"] == EXECUTE) & (messages["side"] == side)]
+            through = executed[side * executed["price_e9"] <= side * price]["quantity"].sum()
+            met = messages[(messages["action"] == ADD) & (messages["side"] == -side)]
+            crossed = met[side * met["price_e9"] <= side * price]["quantity"].sum()
+            assert own <= through + crossed
+    for order_id in ids:
+        state = core.get_order(order_id)
+        assert state.filled_quantity == fills[fills["order_id"] == order_id]["quantity"].sum() <= state.quantity
+        assert state.leaves_quantity in (0, state.quantity - state.filled_quantity)
+    taken = fills[fills["liquidity"] == 2]
+    assert taken["quantity"].sum() <= messages[messages["action"] == ADD]["quantity"].sum()
+    position = core.portfolio.position("X")[0]
+    assert position == int((fills["side"].astype(np.int64) * fills["quantity"]).sum())

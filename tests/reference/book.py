@@ -1,0 +1,145 @@
+"""The order book in plain Python, from its rules: a list of orders by price, first in first out. Slow."""
+
+INT64_MAX = 2**63 - 1
+INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
+ADD, REDUCE, DELETE, EXECUTE, EXECUTE_HIDDEN, REPLACE, HALT, CLEAR, TRADE, SET_LEVEL, CROSS_TRADE = range(
+    1, 12
+)
+
+
+class Order:
+    def __init__(self, order_id, side, price_e9, quantity):
+        self.order_id = order_id
+        self.side = side
+        self.price_e9 = price_e9
+        self.quantity = quantity
+
+
+class ReferenceBook:
+    """Both kinds. `apply` of a message returns None, or what was wrong with it."""
+
+    def __init__(self, tick_e9=10_000_000, kind="L3", capacity=1 << 20):
+        self.tick_e9 = tick_e9
+        self.kind = kind
+        self.capacity = capacity
+        self.sides = {1: {}, -1: {}}  # price -> list of orders, front first
+        self.by_id = {}
+
+    def apply(self, action, order_id, side, price_e9, quantity, counterparty=0):
+        if action in (EXECUTE_HIDDEN, HALT, TRADE, CROSS_TRADE):
+            return None
+        if action == CLEAR:
+            self.sides = {1: {}, -1: {}}
+            self.by_id = {}
+            return None
+        if self.kind == "L2":
+            return self._set_level(action, side, price_e9, quantity)
+        if action == ADD:
+            return self._add(order_id, side, price_e9, quantity)
+        if action not in (REDUCE, DELETE, EXECUTE, REPLACE):
+            return "action"
+        order = self.by_id.get(order_id)
+        if order is None:
+            return "unknown_order"
+        if action == DELETE:
+            self._remove(order)
+            return None
+        if action == REPLACE:
+            return self._replace(order, price_e9, quantity, counterparty or order_id)
+        if quantity <= 0 or quantity > order.quantity:
+            return "quantity"
+        order.quantity -= quantity
+        if order.quantity == 0:
+            self._remove(order)
+        return None
+
+    def _is_price(self, price_e9):
+        return price_e9 % self.tick_e9 == 0 and INT32_MIN <= price_e9 // self.tick_e9 <= INT32_MAX
+
+    def _fits(self, side, price_e9, quantity):
+        return sum(o.quantity for o in self.sides[side].get(price_e9, ())) + quantity <= INT64_MAX
+
+    def _add(self, order_id, side, price_e9, quantity):
+        if side not in (1, -1):
+            return "side"
+        if quantity <= 0:
+            return "quantity"
+        if order_id == 0:
+            return "unknown_order"
+        if not self._is_price(price_e9):
+            return "price"
+        if order_id in self.by_id:
+            return "duplicate_order"
+        if len(self.by_id) == self.capacity:
+            return "capacity"
+        if not self._fits(side, price_e9, quantity):
+            return "price"
+        self._put(Order(order_id, side, price_e9, quantity))
+        return None
+
+    def _replace(self, order, price_e9, quantity, new_id):
+        if quantity <= 0:
+            return "quantity"
+        if not self._is_price(price_e9):
+            return "price"
+        if new_id != order.order_id and new_id in self.by_id:
+            return "duplicate_order"
+        if not self._fits(order.side, price_e9, quantity):
+            return "price"
+        self._remove(order)
+        self._put(Order(new_id, order.side, price_e9, quantity))
+        return None
+
+    def _set_level(self, action, side, price_e9, quantity):
+        if action != SET_LEVEL:
+            return "action"
+        if side not in (1, -1):
+            return "side"
+        if quantity < 0:
+            return "quantity"
+        if not self._is_price(price_e9):
+            return "price"
+        level = self.sides[side].get(price_e9)
+        if level is not None:
+            if quantity == 0:
+                self._remove(level[0])
+            else:
+                level[0].quantity = quantity
+        elif quantity > 0:
+            if len(self.by_id) == self.capacity:
+                return "capacity"
+            self._put(Order((side, price_e9), side, price_e9, quantity))
+        return None
+
+    def _put(self, order):
+        self.sides[order.side].setdefault(order.price_e9, []).append(order)
+        self.by_id[order.order_id] = order
+
+    def _remove(self, order):
+        level = self.sides[order.side][order.price_e9]
+        level.remove(order)
+        if not level:
+            del self.sides[order.side][order.price_e9]
+        del self.by_id[order.order_id]
+
+    def prices(self, side):
+        """Best first."""
+        return sorted(self.sides[side], reverse=side > 0)
+
+    def levels(self, n):
+        count = (lambda level: -1) if self.kind == "L2" else len
+        return tuple(
+            [
+                (price, sum(o.quantity for o in self.sides[side][price]), count(self.sides[side][price]))
+                for price in self.prices(side)[:n]
+            ]
+            for side in (1, -1)
+        )
+
+    def orders(self):
+        return [
+            (o.order_id, o.price_e9, o.quantity, o.side)
+            for side in (1, -1)
+            for price in self.prices(side)
+            for o in self.sides[side][price]
+        ]
