@@ -248,7 +248,7 @@ cdef class OrderReader:
             self.new_name(kind, number, text)
         return number
 
-    cdef dict read(self, object given, gm_order_t* o):
+    cdef dict read(self, object given, gm_order_t* o, bint only_check=False):
         """Fills `o`; returns None, or {field: [messages]}. The names of a wrong order get no number."""
         cdef dict order, errors = None
         cdef PyObject* item
@@ -425,7 +425,7 @@ cdef class OrderReader:
                 errors = _unknown_keys(errors, order)
         if errors is not None:
             return errors
-        if self.only_check:
+        if only_check:
             return None
         if strategy is not None:
             o.strategy = self._named(self.strategies, GM_NAME_STRATEGY, strategy)
@@ -436,21 +436,13 @@ cdef class OrderReader:
     def check(self, order):
         """{field: [messages]} of what is wrong with `order`, empty when nothing is; nothing is recorded."""
         cdef gm_order_t o
-        self.only_check = True
-        try:
-            return self.read(order, &o) or {}
-        finally:
-            self.only_check = False
+        return self.read(order, &o, True) or {}
 
     def terms(self, order):
         """An order's terms in the core's units, for what-ifs; the order must be right (`check`)."""
         cdef gm_order_t o
-        self.only_check = True
-        try:
-            if self.read(order, &o):
-                raise ValueError("the order is wrong; check() says how")
-        finally:
-            self.only_check = False
+        if self.read(order, &o, True):
+            raise ValueError("the order is wrong; check() says how")
         return {
             "symbol": o.symbol, "side": o.side, "quantity": o.quantity, "flags": o.flags,
             "limit_price_e9": None if o.limit_price_e9 == GM_NO_PRICE else o.limit_price_e9,

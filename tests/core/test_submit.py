@@ -291,6 +291,24 @@ def test_one_id_from_many_threads_is_one_order():
     assert core.statistics()["accepted"] == 200
 
 
+def test_checking_beside_a_submission_leaves_its_names_alone():
+    """Checking interns no names; a submission in another thread at the same time does."""
+    core, gate = make_core(limits={})
+    stop = threading.Event()
+
+    def look():
+        while not stop.is_set():
+            assert core.reader.check(order(symbol="APPL", strategy="never"))
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    for number in range(300):
+        assert gate.submit_order(resting(strategy=f"s{number}")).order.strategy == f"s{number}"
+    stop.set()
+    thread.join()
+    assert "never" not in core.reader.strategies
+
+
 # ---- cancels and late answers
 
 

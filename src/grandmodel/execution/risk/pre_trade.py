@@ -110,7 +110,7 @@ def _exact(value: Any, what: str) -> Decimal:
             raise _UnreadableError(f"{what} is of type {type(value).__name__}, must be a number") from None
     if not number.is_finite():
         raise _UnreadableError(f"{what} is {_shown(value)}, must be a finite number")
-    if abs(number) > 10**25:
+    if abs(number) > 10**18:
         raise _UnreadableError(f"{what} is {_shown(value)}, which is too large")
     return number
 
