@@ -11,11 +11,13 @@ import tempfile
 
 import numpy as np
 
-from libc.stdint cimport int64_t, uint16_t, uint32_t
+from libc.stdint cimport int64_t, uint16_t
 from libc.string cimport memcpy, memset
 from posix.unistd cimport getpid
 
-from grandmodel.execution._core.records cimport GM_NAME_LENGTH, GM_RECORD_KIND_END, GM_RECORD_LARGE, GM_RECORD_NAME, GM_RECORD_SMALL, gm_name_t
+from grandmodel.execution._core.records cimport (
+    GM_NAME_LENGTH, GM_RECORD_KIND_END, GM_RECORD_LARGE, GM_RECORD_NAME, GM_RECORD_SMALL, gm_name_t,
+)
 from grandmodel.execution._core.records import HEADER_DTYPE, RECORD_DTYPES
 from grandmodel.execution._core.values import JournalError
 

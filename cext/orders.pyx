@@ -64,7 +64,6 @@ cdef class OrderTable:
                 n += 1
         return n
 
-
     def rows(self):
         """A copy of the rows held, oldest id first: a structured array of ORDER_DTYPE. Only while nobody submits."""
         cdef unsigned char[::1] raw

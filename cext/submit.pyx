@@ -31,7 +31,7 @@ from grandmodel.execution._core.orders import sorted_rows
 from grandmodel.execution._core.records import ORDER_DTYPE, REPORT_DTYPE
 from grandmodel.execution._core.validation import FIELDS
 from grandmodel.execution._core.values import (
-    CHECKS, REASON_TEXT, STATUSES, EngineClosed, EngineForked, OrderRejected, OrderStateError, OrderValidationError, Reason,
+    CHECKS, REASON_TEXT, EngineClosed, EngineForked, OrderRejected, OrderStateError, OrderValidationError, Reason,
     RiskLimitBreached, TIME_IN_FORCE_CODES, UnknownOrder, check_names,
 )
 

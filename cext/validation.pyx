@@ -16,7 +16,8 @@ from libc.string cimport memcpy, memset
 from grandmodel.execution._core.instruments cimport GM_MAX_PRICE_E9, GM_MAX_QUANTITY, Instruments, Names
 from grandmodel.execution._core.portfolio cimport GM_MAX_ACCOUNTS
 from grandmodel.execution._core.records cimport (
-    GM_CLIENT_ORDER_ID_LENGTH, GM_DAY, GM_ICEBERG, GM_LIMIT, GM_MARKET, GM_NAME_LENGTH, GM_NAME_STRATEGY, GM_NAME_TAG, GM_NO_PRICE, GM_POST_ONLY,
+    GM_CLIENT_ORDER_ID_LENGTH, GM_DAY, GM_ICEBERG, GM_LIMIT, GM_MARKET, GM_NAME_LENGTH, GM_NAME_STRATEGY, GM_NAME_TAG,
+    GM_NO_PRICE, GM_POST_ONLY,
     gm_order_t,
 )
 from grandmodel.execution._core.values import ORDER_TYPE_CODES, SIDE_CODES, TIME_IN_FORCE_CODES, URGENCY_CODES
@@ -318,7 +319,7 @@ cdef class OrderReader:
             else:
                 o.order_type = code
                 if not gm_supports_type(o.order_type):
-                    errors = _note(errors, "order_type", f"is {_shown(value)}, which no venue of this engine executes; there are market, limit and iceberg")
+                    errors = _note(errors, "order_type", f"is {_shown(value)}, which no venue here takes; market, limit and iceberg are there")
 
         item = _get(order, "limit_price")
         if item != NULL:
@@ -356,7 +357,7 @@ cdef class OrderReader:
             else:
                 o.time_in_force = code
                 if not gm_supports_time_in_force(o.time_in_force):
-                    errors = _note(errors, "time_in_force", f"is {_shown(value)}, which no venue of this engine executes; there are DAY, GTC, IOC and FOK")
+                    errors = _note(errors, "time_in_force", f"is {_shown(value)}, which no venue here takes; DAY, GTC, IOC and FOK are there")
 
         item = _get(order, "display_quantity")
         if item != NULL:

@@ -9,8 +9,9 @@ import sys
 import pytest
 
 KEYS = {
-    "messages", "messages_per_second", "children", "fills", "executed_quantity", "average_price", "arrival_price", "market_vwap",
-    "implementation_shortfall_bps", "delay_bps", "trading_bps", "opportunity_bps", "fees_bps", "fill_rate", "journal_sha256",
+    "messages", "messages_per_second", "children", "fills", "executed_quantity", "average_price", "arrival_price",
+    "market_vwap", "implementation_shortfall_bps", "delay_bps", "trading_bps", "opportunity_bps", "fees_bps",
+    "fill_rate", "journal_sha256",
 }  # fmt: skip
 
 
@@ -52,8 +53,10 @@ def test_the_journal_of_a_run_can_be_kept_and_verified(tmp_path):
 
 def test_replay_of_the_hand_made_day(hand_day):
     messages, books = hand_day
-    arguments = ("replay", "--messages", messages, "--orderbook", books, "--side", "sell", "--quantity", 100, "--algorithm", "market",
-                 "--start", "09:30:05", "--duration-minutes", 5)  # fmt: skip
+    arguments = (
+        "replay", "--messages", messages, "--orderbook", books, "--side", "sell", "--quantity", 100,
+        "--algorithm", "market", "--start", "09:30:05", "--duration-minutes", 5,
+    )  # fmt: skip
     report = json.loads(gmexec(*arguments, "--json").stdout)
     assert report.keys() >= KEYS
     text = gmexec(*arguments).stdout
@@ -64,8 +67,9 @@ def test_replay_of_the_hand_made_day(hand_day):
 def test_replay_of_the_amzn_day_as_in_the_documentation(amzn_files):
     messages, books = amzn_files
     report = json.loads(gmexec(
-        "replay", "--format", "lobster", "--messages", messages, "--orderbook", books, "--symbol", "AMZN", "--side", "buy",
-        "--quantity", 5000, "--algorithm", "vwap", "--start", "10:00", "--duration-minutes", 60, "--json",
+        "replay", "--format", "lobster", "--messages", messages, "--orderbook", books, "--symbol", "AMZN",
+        "--side", "buy", "--quantity", 5000, "--algorithm", "vwap", "--start", "10:00", "--duration-minutes", 60,
+        "--json",
     ).stdout)  # fmt: skip
     assert report.keys() >= KEYS
     assert report["messages"] == 155_935

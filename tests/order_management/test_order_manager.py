@@ -50,7 +50,10 @@ def test_a_plain_loop_of_calls_submits_each_order_when_called():
 @pytest.mark.parametrize(
     "order",
     [
-        {"symbol": "AAPL", "quantity": 100, "order_type": "limit", "side": "buy", "limit_price": 150.25, "time_in_force": "GTC"},
+        {
+            "symbol": "AAPL", "quantity": 100, "order_type": "limit", "side": "buy", "limit_price": 150.25,
+            "time_in_force": "GTC",
+        },
         {"symbol": "AAPL", "quantity": 100, "order_type": "market", "side": "buy", "urgency": "immediate"},
         {
             "symbol": "AAPL", "quantity": 1000, "order_type": "iceberg", "side": "buy", "limit_price": 150.00,

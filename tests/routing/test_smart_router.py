@@ -6,14 +6,14 @@ import asyncio
 import math
 
 import pytest
-from grandmodel.execution._core.instruments import Instruments
-from grandmodel.execution._core.scoring import Venues
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference.scoring import choose
 
 from grandmodel.execution import OrderValidationError, SmartOrderRouter, Unknown
 from grandmodel.execution import clock as clocks
+from grandmodel.execution._core.instruments import Instruments
+from grandmodel.execution._core.scoring import Venues
 
 MISSION_CONFIG = {
     "venues": {
@@ -107,14 +107,15 @@ def test_the_choice_agrees_with_the_plain_twin(venues, side, quantity, limit, po
             ask = bid + 1
         name = f"V{index}"
         table.add(
-            name, kind=kind, priority=priority, take_fee_e9=take * 100_000, make_fee_e9=make * 100_000, max_order_size=largest,
-            min_size=smallest, enabled=enabled,
+            name, kind=kind, priority=priority, take_fee_e9=take * 100_000, make_fee_e9=make * 100_000,
+            max_order_size=largest, min_size=smallest, enabled=enabled,
         )  # fmt: skip
         bid_e9, ask_e9 = (None if price is None else price * 10_000_000 for price in (bid, ask))
         table.set_quote("X", name, bid_e9, ask_e9, bid_size, ask_size)
         rows.append({
-            "name": name, "kind": kind, "priority": priority, "enabled": enabled, "take": take * 100_000, "make": make * 100_000,
-            "largest": largest, "smallest": smallest, "bid": bid_e9, "ask": ask_e9, "bid_size": bid_size, "ask_size": ask_size,
+            "name": name, "kind": kind, "priority": priority, "enabled": enabled, "take": take * 100_000,
+            "make": make * 100_000, "largest": largest, "smallest": smallest, "bid": bid_e9, "ask": ask_e9,
+            "bid_size": bid_size, "ask_size": ask_size,
         })  # fmt: skip
     limit_e9 = None if limit is None else limit * 10_000_000
     got = table.score("X", side, quantity, limit_e9, 1 if post_only else 0)

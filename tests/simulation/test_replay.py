@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from grandmodel.execution._core.instruments import Instruments
+from grandmodel.execution._core.records import NO_PRICE
 from grandmodel.execution._core.replay import ReplayMarket
 from grandmodel.execution._core.scoring import Venues
-
-from grandmodel.execution._core.records import NO_PRICE
 from grandmodel.execution.routing.algorithms import AlgorithmConfigError
 from grandmodel.execution.simulation.lobster import read_lobster
 from grandmodel.execution.simulation.replay import replay_parent

@@ -53,9 +53,9 @@ _HOME = {
     "._core.records": ("MESSAGE_DTYPE", "ORDER_DTYPE", "REPORT_DTYPE"),
     "._core.submit": ("Ticket",),
     "._core.values": (
-        "EngineClosed", "EngineForked", "ExecutionError", "JournalError", "MarketDataError", "OrderRejected", "OrderStateError",
-        "OrderStatus", "OrderType", "OrderValidationError", "Reason", "RiskLimitBreached", "Side", "TimeInForce", "Unknown",
-        "UnknownOrder", "to_json",
+        "EngineClosed", "EngineForked", "ExecutionError", "JournalError", "MarketDataError", "OrderRejected",
+        "OrderStateError", "OrderStatus", "OrderType", "OrderValidationError", "Reason", "RiskLimitBreached", "Side",
+        "TimeInForce", "Unknown", "UnknownOrder", "to_json",
     ),
     ".clock": ("LiveClock", "SimulatedClock"),
     ".config": ("ConfigError", "load_config"),

@@ -1,11 +1,14 @@
-"""`gmexec`: the engine from the command line."""
+"""`gmexec`: the engine from the command line.
+
+What a command does not need is not imported: `gmexec replay --json` loads neither rich nor pydantic nor YAML.
+"""
 
 from __future__ import annotations
 
 import sys
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -13,39 +16,75 @@ if TYPE_CHECKING:
     from .simulation.basket import BasketReport
     from .simulation.replay import ReplayReport
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
-                  help="GrandModel Execution: orders in, fills out, and what they cost.")  # fmt: skip
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="GrandModel Execution: orders in, fills out, and what they cost.",
+    epilog="""\b
+Begin with:
+  gmexec run                 a basket of orders on a synthetic trading day
+  gmexec replay --help       one order in a recorded day
+\b
+Exit status: 0 done, 2 an input was wrong (stderr says which and how).""",
+)
 
 
-class _Side(str, Enum):
+class _Side(StrEnum):
     buy = "buy"
     sell = "sell"
 
 
-class _Algorithm(str, Enum):
+class _Algorithm(StrEnum):
     vwap = "vwap"
     twap = "twap"
     implementation_shortfall = "implementation_shortfall"
     market = "market"
 
 
-class _Format(str, Enum):
+class _Urgency(StrEnum):
+    low = "low"
+    medium = "medium"
+    high = "high"
+    immediate = "immediate"
+
+
+class _Format(StrEnum):
     lobster = "lobster"
 
 
-@app.command("run")
+_RUN_EPILOG = """\b
+Examples:
+  gmexec run --seed 4
+  gmexec run --config config/simulation.yaml --journal day.gmj
+  gmexec run --json | python -m json.tool"""
+
+_REPLAY_EPILOG = """\b
+Example:
+  gmexec replay --messages AMZN_2012-06-21_34200000_57600000_message_5.csv \\
+      --orderbook AMZN_2012-06-21_34200000_57600000_orderbook_5.csv \\
+      --side buy --quantity 5000 --algorithm vwap \\
+      --start 10:00 --duration-minutes 60"""
+
+
+@app.command("run", short_help="Work a basket of orders through a synthetic trading day.", epilog=_RUN_EPILOG)
 def run_command(
     seed: Annotated[
-        int | None, typer.Option(min=0, help="Seed of the synthetic market; equal seeds give equal journals.")
+        int | None,
+        typer.Option(min=0, help="Seed of the synthetic market; equal seeds give equal journals."),
     ] = None,
-    config: Annotated[Path | None, typer.Option(help="A YAML configuration; the packaged defaults otherwise.")] = None,
-    journal: Annotated[Path | None, typer.Option(help="Keep the journal in this (new) file.")] = None,
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A YAML configuration; the packaged defaults otherwise.")
+    ] = None,
+    journal: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep the journal in this (new) file.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
     """Work a basket of orders through a synthetic trading day, and say what each cost and why.
 
-    Several venues, several symbols, VWAP, TWAP and implementation shortfall; a whole session in virtual time. No server,
-    no file and no key is needed.
+    Seven parent orders in seven symbols are worked with VWAP, TWAP, implementation shortfall and at once, over several
+    venues, in virtual time: a whole session takes a moment. Every order passes the same checks, router and journal as
+    a live one. No server, no file and no key is needed.
     """
     from .config import load_config
     from .simulation.basket import BASKET, run_basket
@@ -84,36 +123,49 @@ def run_command(
     _print_basket(console, report)
 
 
-@app.command("replay")
+@app.command("replay", epilog=_REPLAY_EPILOG)
 def replay_command(
-    messages: Annotated[Path, typer.Option(help="Message file; plain, .xz or .gz.")],
+    messages: Annotated[Path, typer.Option(metavar="FILE", help="Message file; plain, .xz or .gz.")],
     side: Annotated[_Side, typer.Option(help="What the parent order does.")],
-    quantity: Annotated[int, typer.Option(min=1, help="Shares.")],
+    quantity: Annotated[int, typer.Option(min=1, help="Shares of the parent order.")],
     format: Annotated[_Format, typer.Option(help="What the files are.")] = _Format.lobster,
     orderbook: Annotated[
-        Path | None, typer.Option(help="Order book file of the same day; without it the messages must be complete.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Order book file of the same day; without it the messages must be complete."),
     ] = None,
     symbol: Annotated[str | None, typer.Option(help="Symbol; from the file's name otherwise.")] = None,
-    date: Annotated[str | None, typer.Option(help="Day, YYYY-MM-DD; from the file's name otherwise.")] = None,
-    algorithm: Annotated[_Algorithm, typer.Option(help="How the order is worked.")] = _Algorithm.vwap,
-    start: Annotated[str, typer.Option(help="Begin of the window, exchange time.")] = "10:00",
-    duration_minutes: Annotated[float, typer.Option(help="Length of the window.")] = 60.0,
-    participation_rate: Annotated[
-        float | None, typer.Option(help="Cap on the share of the printed volume, (0, 1].")
+    date: Annotated[
+        str | None, typer.Option(metavar="YYYY-MM-DD", help="The day; from the file's name otherwise.")
     ] = None,
-    risk_aversion: Annotated[float, typer.Option(help="implementation_shortfall: 0 patient to 1 urgent.")] = 0.5,
-    urgency: Annotated[str | None, typer.Option(help="low, medium, high or immediate.")] = None,
-    limit_price: Annotated[float | None, typer.Option(help="The parent's limit; none otherwise.")] = None,
-    take_fee: Annotated[float, typer.Option(help="Dollars a share taken.")] = 0.003,
-    make_fee: Annotated[float, typer.Option(help="Dollars a share posted; negative: a rebate.")] = -0.002,
+    algorithm: Annotated[_Algorithm, typer.Option(help="How the order is worked.")] = _Algorithm.vwap,
+    start: Annotated[str, typer.Option(metavar="HH:MM[:SS]", help="Begin of the window, exchange time.")] = "10:00",
+    duration_minutes: Annotated[float, typer.Option(metavar="MINUTES", help="Length of the window.")] = 60.0,
+    participation_rate: Annotated[
+        float | None,
+        typer.Option(metavar="SHARE", help="At most this share of the printed volume, above 0, up to 1."),
+    ] = None,
+    risk_aversion: Annotated[
+        float, typer.Option(metavar="NUMBER", help="Of implementation_shortfall: 0 patient to 1 urgent.")
+    ] = 0.5,
+    urgency: Annotated[
+        _Urgency | None, typer.Option(help="How long a child waits before it crosses; the algorithm's own otherwise.")
+    ] = None,
+    limit_price: Annotated[
+        float | None, typer.Option(metavar="PRICE", help="No child buys above or sells below it; none otherwise.")
+    ] = None,
+    take_fee: Annotated[float, typer.Option(metavar="DOLLARS", help="For each share taken.")] = 0.003,
+    make_fee: Annotated[
+        float, typer.Option(metavar="DOLLARS", help="For each share posted; negative: a rebate.")
+    ] = -0.002,
     seed: Annotated[int, typer.Option(min=0, help="Seed of what the algorithm draws.")] = 0,
-    journal: Annotated[Path | None, typer.Option(help="Keep the journal in this (new) file.")] = None,
+    journal: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep the journal in this (new) file.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
-    """Work a parent order in a recorded day, and say what it cost.
+    """Work one parent order in a recorded day, and say what it cost.
 
-    The order goes through the same order manager, router and algorithm as live. Own orders wait in the recorded queues and
-    take only what was there; the recording itself does not react to them.
+    The order passes the same checks, router, algorithm and journal as a live one. Its children wait in the recorded
+    queues behind what stood there, and take only what was there; the recording itself does not react to them. The whole
+    file is replayed; the order is worked in [start, start + duration).
     """
     from .simulation.lobster import read_lobster
     from .simulation.replay import replay_parent
@@ -130,11 +182,15 @@ def replay_command(
     if participation_rate is not None:
         parameters["participation_rate"] = participation_rate
     if urgency is not None:
-        parameters["urgency"] = urgency
+        parameters["urgency"] = urgency.value
     arguments: dict[str, Any] = {
-        "start": start, "duration_minutes": duration_minutes, "seed": seed, "take_fee_e9": round(take_fee * 1e9),
-        "make_fee_e9": round(make_fee * 1e9), "journal_path": None if journal is None else str(journal),
-    }  # fmt: skip
+        "start": start,
+        "duration_minutes": duration_minutes,
+        "seed": seed,
+        "take_fee_e9": _fee_e9("--take-fee", take_fee),
+        "make_fee_e9": _fee_e9("--make-fee", make_fee),
+        "journal_path": None if journal is None else str(journal),
+    }
     if json:
         _print_json(replay_parent(day, order, parameters, **arguments).to_dict())
         return
@@ -168,6 +224,12 @@ def version_command() -> None:
     typer.echo(version("grandmodel-execution"))
 
 
+def _fee_e9(option: str, dollars: float) -> int:
+    if not -1.0 <= dollars <= 1.0:
+        raise ValueError(f"{option} is {dollars}, must be dollars a share from -1 to 1")
+    return round(dollars * 1e9)
+
+
 def _console() -> Any:
     from rich.console import Console
 
@@ -189,65 +251,96 @@ def _basket_json(report: BasketReport) -> dict[str, Any]:
     for result in report.results:
         cost = result.cost
         assert cost is not None
-        orders.append({
-            "symbol": result.symbol, "side": str(cost.order.side), "quantity": result.order_quantity, "algorithm": result.algorithm,
-            "status": str(result.status), "executed_quantity": result.filled_quantity, "children": cost.children,
-            "fills": len(result.fills), "average_price": result.average_price, "arrival_price": cost.arrival_price,
-            "implementation_shortfall_bps": cost.total_bps, "delay_bps": cost.delay_bps, "trading_bps": cost.trading_bps,
-            "opportunity_bps": cost.opportunity_bps, "fees_bps": cost.fees_bps,
-        })  # fmt: skip
+        orders.append(
+            {
+                "symbol": result.symbol,
+                "side": str(cost.order.side),
+                "quantity": result.order_quantity,
+                "algorithm": result.algorithm,
+                "status": str(result.status),
+                "executed_quantity": result.filled_quantity,
+                "children": cost.children,
+                "fills": len(result.fills),
+                "average_price": result.average_price,
+                "arrival_price": cost.arrival_price,
+                "implementation_shortfall_bps": cost.total_bps,
+                "delay_bps": cost.delay_bps,
+                "trading_bps": cost.trading_bps,
+                "opportunity_bps": cost.opportunity_bps,
+                "fees_bps": cost.fees_bps,
+            }
+        )
     return {
-        "orders": orders, "market_events": report.market_events, "seconds": report.seconds,
-        "journal_records": report.journal_records, "journal_sha256": report.journal_sha256, "statistics": report.statistics,
-    }  # fmt: skip
+        "orders": orders,
+        "market_events": report.market_events,
+        "seconds": report.seconds,
+        "journal_records": report.journal_records,
+        "journal_sha256": report.journal_sha256,
+        "statistics": report.statistics,
+    }
+
+
+_COLUMNS: tuple[tuple[str, Literal["left", "right"]], ...] = (
+    ("order", "left"),
+    ("how", "left"),
+    ("filled", "right"),
+    ("average", "right"),
+    ("total", "right"),
+    ("delay", "right"),
+    ("trade", "right"),
+    ("opp.", "right"),
+    ("fees", "right"),
+)
 
 
 def _print_basket(console: Any, report: BasketReport) -> None:
     from rich.table import Table
 
-    table = Table(
-        title="What each execution cost (bps of the decision value; positive is a cost)",
-        box=None,
-        pad_edge=False,
-        title_justify="left",
-    )
-    for name, justify in (("order", "left"), ("how", "left"), ("filled", "right"), ("average", "right"), ("total", "right"),
-                          ("delay", "right"), ("trade", "right"), ("opp.", "right"), ("fees", "right")):  # fmt: skip
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name, justify in _COLUMNS:
         table.add_column(name, justify=justify, no_wrap=True)
     for result in report.results:
         cost = result.cost
         assert cost is not None
         table.add_row(
-            f"{cost.order.side:<4} {result.order_quantity:>6,} {result.symbol}", _short(result.algorithm), f"{cost.fill_rate:.0%}",
-            f"{result.average_price:.4f}", f"{cost.total_bps:+.2f}", f"{cost.delay_bps:+.2f}", f"{cost.trading_bps:+.2f}",
-            f"{cost.opportunity_bps:+.2f}", f"{cost.fees_bps:+.2f}",
-        )  # fmt: skip
+            f"{cost.order.side:<4} {result.order_quantity:>6,} {result.symbol}",
+            _short(result.algorithm),
+            f"{cost.fill_rate:.0%}",
+            f"{result.average_price:.4f}",
+            f"{cost.total_bps:+.2f}",
+            f"{cost.delay_bps:+.2f}",
+            f"{cost.trading_bps:+.2f}",
+            f"{cost.opportunity_bps:+.2f}",
+            f"{cost.fees_bps:+.2f}",
+        )
+    _say(console, "What each execution cost, in bps of its value at the decision; positive is bad")
     console.print(table)
-    path = report.latency["total"]
-    console.print(
-        f"\n{report.market_events:,} market events, {report.statistics['accepted']:,} orders, {report.statistics['fills']:,} fills, "
-        f"{report.journal_records:,} journal records in {report.seconds:.1f} s."
+    path, counted = report.latency["total"], report.statistics
+    _say(
+        console,
+        "",
+        "total  the sum of the four that follow (Perold's implementation shortfall)",
+        "delay  mid at the decision to mid at the first child",
+        "trade  the fills against that mid: spread and impact",
+        "opp.   what was not filled, at the last mid",
+        "fees   what the venues took, less their rebates",
+        "",
+        f"market {report.market_events:,} events in {report.seconds:.1f} s (synthetic: it tells nothing of a real one)",
+        f"engine {counted['accepted']:,} orders, {counted['fills']:,} fills, {report.journal_records:,} records",
     )
     if path["count"]:
-        console.print(
-            f"Order path, from submission to the venue's answer: {path['p50'] / 1e3:.1f} µs median, {path['p99'] / 1e3:.1f} µs p99."
-        )
-    console.print("delay: mid at the decision to mid at the first child. trade: fills against that mid.")
-    console.print("opp.: what was not filled, at the last mid. The parts sum to the total.")
-    console.print("The market is synthetic (source: zero-intelligence flow); the costs say nothing of a real one.")
-    console.print(f"journal sha256 {report.journal_sha256}", soft_wrap=True)
+        _say(console, f"order to venue's answer {_duration(path['p50'])} median, {_duration(path['p99'])} p99")
+    _say(console, f"journal sha256 {report.journal_sha256}")
 
 
 def _print_replay(console: Any, report: ReplayReport) -> None:
     cost = report.cost
+    order = cost.order
     rows = (
         ("messages", f"{report.messages:,} ({report.messages_per_second / 1e6:.2f} million/s)"),
         ("book rows equal to the file", f"{report.counters['rows_equal']:,}, repaired {report.counters['repaired']:,}"),
         ("children, fills", f"{cost.children:,}, {len(cost.fills):,}"),
-        (
-            "executed",
-            f"{cost.order.filled_quantity:,} of {cost.order.quantity:,} ({cost.fill_rate:.1%}), {cost.order.status}",
-        ),
+        ("executed", f"{order.filled_quantity:,} of {order.quantity:,} ({cost.fill_rate:.1%}), {order.status}"),
         ("average price", f"{cost.average_price:.4f}"),
         ("arrival price", f"{cost.arrival_price:.4f}"),
         ("market VWAP of the window", f"{report.market_vwap:.4f} over {report.market_volume:,} shares"),
@@ -257,17 +350,44 @@ def _print_replay(console: Any, report: ReplayReport) -> None:
         ("  trading", f"{cost.trading_bps:+.3f} bps"),
         ("  opportunity", f"{cost.opportunity_bps:+.3f} bps"),
         ("  fees", f"{cost.fees_bps:+.3f} bps"),
-        ("journal sha256", report.journal_sha256[:32] + "…"),
     )
-    for name, text in rows:
-        console.print(f"{name:<28} {text}", soft_wrap=True)
-    console.print(f"\nPositive is a cost; the parts sum to the shortfall. Note: {report.note}.")
+    _say(
+        console,
+        *(f"{name:<28} {text}" for name, text in rows),
+        f"journal sha256 {report.journal_sha256}",
+        "",
+        "Positive is a cost; the four parts sum to the shortfall.",
+        f"Note: {report.note}.",
+    )
+
+
+def _say(console: Any, *lines: str) -> None:
+    for line in lines:
+        console.print(line, soft_wrap=True, markup=False)
+
+
+def _duration(ns: float) -> str:
+    return f"{ns / 1e3:.1f} µs" if ns < 1e6 else f"{ns / 1e6:.1f} ms"
+
+
+def _explained(error: BaseException) -> str | None:
+    """What to tell the user of an error that he can mend; None for a fault of ours, whose traceback is wanted."""
+    from ._core.values import ExecutionError
+
+    if isinstance(error, BaseExceptionGroup):
+        return _explained(error.exceptions[0])
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
+    return str(error) if isinstance(error, (ValueError, OSError, LookupError, ExecutionError)) else None
 
 
 def main() -> None:
-    """The `gmexec` command: errors that a user can mend are one line on stderr and exit status 2."""
+    """The `gmexec` command: errors that a user can mend are told on stderr, without a traceback; exit status 2."""
     try:
         app()
-    except (ValueError, OSError) as error:
-        print(f"gmexec: {error}", file=sys.stderr)
+    except Exception as error:
+        text = _explained(error)
+        if text is None:
+            raise
+        print(f"gmexec: {text}", file=sys.stderr)
         raise SystemExit(2) from None

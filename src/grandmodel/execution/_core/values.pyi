@@ -10,24 +10,24 @@ class Unknown(float):
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
-    def __add__(self, other: object = None, modulo: object = None) -> Self: ...  # type: ignore[override]
-    def __sub__(self, other: object = None, modulo: object = None) -> Self: ...  # type: ignore[override]
-    def __mul__(self, other: object = None, modulo: object = None) -> Self: ...  # type: ignore[override]
-    def __truediv__(self, other: object = None, modulo: object = None) -> Self: ...  # type: ignore[override]
-    def __floordiv__(self, other: object = None, modulo: object = None) -> Self: ...  # type: ignore[override]
-    def __mod__(self, other: object = None, modulo: object = None) -> Self: ...  # type: ignore[override]
-    def __pow__(self, other: object = None, modulo: object = None) -> Self: ...  # type: ignore[override]
-    def __radd__(self, other: object) -> Unknown: ...  # type: ignore[override]
-    def __rsub__(self, other: object) -> Unknown: ...  # type: ignore[override]
-    def __rmul__(self, other: object) -> Unknown: ...  # type: ignore[override]
-    def __rtruediv__(self, other: object) -> Unknown: ...  # type: ignore[override]
-    def __rfloordiv__(self, other: object) -> Unknown: ...  # type: ignore[override]
-    def __rmod__(self, other: object) -> Unknown: ...  # type: ignore[override]
-    def __rpow__(self, other: object) -> Unknown: ...  # type: ignore[override]
+    def __add__(self, other: object = None, modulo: object = None) -> Self: ...  # type: ignore[override, unused-ignore]
+    def __sub__(self, other: object = None, modulo: object = None) -> Self: ...  # type: ignore[override, unused-ignore]
+    def __mul__(self, other: object = None, modulo: object = None) -> Self: ...  # type: ignore[override, unused-ignore]
+    def __truediv__(self, other: object = None, modulo: object = None) -> Self: ...  # type: ignore[override, unused-ignore]
+    def __floordiv__(self, other: object = None, modulo: object = None) -> Self: ...  # type: ignore[override, unused-ignore]
+    def __mod__(self, other: object = None, modulo: object = None) -> Self: ...  # type: ignore[override, unused-ignore]
+    def __pow__(self, other: object = None, modulo: object = None) -> Self: ...  # type: ignore[override, unused-ignore]
+    def __radd__(self, other: object) -> Unknown: ...  # type: ignore[override, unused-ignore]
+    def __rsub__(self, other: object) -> Unknown: ...  # type: ignore[override, unused-ignore]
+    def __rmul__(self, other: object) -> Unknown: ...  # type: ignore[override, unused-ignore]
+    def __rtruediv__(self, other: object) -> Unknown: ...  # type: ignore[override, unused-ignore]
+    def __rfloordiv__(self, other: object) -> Unknown: ...  # type: ignore[override, unused-ignore]
+    def __rmod__(self, other: object) -> Unknown: ...  # type: ignore[override, unused-ignore]
+    def __rpow__(self, other: object) -> Unknown: ...  # type: ignore[override, unused-ignore]
     def __neg__(self, other: object = None, modulo: object = None) -> Self: ...
     def __pos__(self, other: object = None, modulo: object = None) -> Self: ...
     def __abs__(self, other: object = None, modulo: object = None) -> Self: ...
-    def __round__(self, other: object = None, modulo: object = None) -> Self: ...  # type: ignore[override]
+    def __round__(self, other: object = None, modulo: object = None) -> Self: ...  # type: ignore[override, unused-ignore]
 
 class OrderStatus(StrEnum):
     PENDING_NEW = "PENDING_NEW"

@@ -1,14 +1,14 @@
 """What one order of the engine cost: Perold's implementation shortfall from its own stamps and fills.
 
 Delay + trading + opportunity + fees = paper return - actual return, exactly, in integers of 1e-9 (A. Perold, "The
-implementation shortfall", Journal of Portfolio Management 14(3), 1988). Positive is bad for the trader. Fractions and bps
-are of order quantity times decision price.
+implementation shortfall", Journal of Portfolio Management 14(3), 1988). Positive is bad for the trader. Fractions and
+bps are of order quantity times decision price.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -19,12 +19,21 @@ if TYPE_CHECKING:
     from .._core.orders import Order
     from .._core.submit import Core
 
-PARTS = ("delay", "trading", "opportunity", "fees", "total")
+PARTS: tuple[Literal["delay", "trading", "opportunity", "fees", "total"], ...] = (
+    "delay",
+    "trading",
+    "opportunity",
+    "fees",
+    "total",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class ExecutionCost:
-    """The cost of one order. Parts are bps of the paper value; a part that cannot be known is Unknown with its reason."""
+    """The cost of one order, in bps of the paper value; a part that cannot be known is Unknown with its reason.
+
+    `parts_e9` has delay, trading, opportunity, fees and total exactly, in 1e-9 money; None where it cannot be known.
+    """
 
     order: Order
     children: int
@@ -38,6 +47,7 @@ class ExecutionCost:
     opportunity_bps: float
     fees_bps: float
     total_bps: float
+    parts_e9: dict[str, int | None]
 
     @property
     def fill_rate(self) -> float:
@@ -53,17 +63,20 @@ class ExecutionCost:
 def execution_cost(core: Core, order_id: int, end_mid_e9: int | None = None) -> ExecutionCost:
     """The cost of an order that has ended.
 
-    The decision price is the consolidated mid when the order was given; the arrival price the mid when its first child (or
-    the order itself) was sent to a venue; the end price, for what was not filled, `end_mid_e9` or the mid now.
+    The decision price is the consolidated mid when the order was given; the arrival price the mid when its first child
+    (or the order itself) was sent to a venue; the end price, for what was not filled, `end_mid_e9` or the mid now.
+
+    Cost: two passes over the journal, one for the orders and one for the fills.
     """
     order = core.get_order(order_id)
     rows = core.journal_orders(order_id)
-    fills = core.fills(order_id)
+    trades = core.fills()
+    fills = trades[np.isin(trades["order_id"], rows["order_id"])]
     sent = rows[rows["order_id"] != order_id] if order.is_parent else rows
     arrival_e9 = _known(sent["arrival_mid_e9"][0]) if len(sent) else None
     decision_e9 = order.arrival_mid_e9
     end_e9 = core.quote(order.symbol).mid_e9 if end_mid_e9 is None else end_mid_e9
-    parts = _parts(order, decision_e9, arrival_e9, end_e9, fills)
+    exact, bps = _parts(order, decision_e9, arrival_e9, end_e9, fills)
     return ExecutionCost(
         order=order,
         children=len(rows) - 1 if order.is_parent else 0,
@@ -72,7 +85,8 @@ def execution_cost(core: Core, order_id: int, end_mid_e9: int | None = None) -> 
         arrival_price=_price(arrival_e9, "no quote at arrival" if len(sent) else "nothing was sent to a venue"),
         end_price=_price(end_e9, "no quote at the end"),
         average_price=order.average_price,
-        **parts,
+        **bps,
+        parts_e9=exact,
     )
 
 
@@ -86,7 +100,7 @@ def _price(price_e9: int | None, reason: str) -> float:
 
 def _parts(
     order: Order, decision_e9: int | None, arrival_e9: int | None, end_e9: int | None, fills: np.ndarray[Any, Any]
-) -> dict[str, float]:
+) -> tuple[dict[str, int | None], dict[str, float]]:
     unknown = costs.PRICE_UNKNOWN
     result = costs.shortfall_one(
         order.side.sign,
@@ -98,11 +112,13 @@ def _parts(
         np.ascontiguousarray(fills["quantity"]),
         np.ascontiguousarray(fills["price_e9"]),
     )
-    parts: dict[str, float] = {}
+    exact: dict[str, int | None] = {}
+    bps: dict[str, float] = {}
     for part in PARTS:
-        exact = getattr(result, f"{part}_e9")
-        parts[f"{part}_bps"] = Unknown(result.reason(part)) if exact is None else getattr(result, f"{part}_bps")
-    return parts
+        exact[part] = getattr(result, f"{part}_e9")
+        known = exact[part] is not None
+        bps[f"{part}_bps"] = getattr(result, f"{part}_bps") if known else Unknown(result.reason(part))
+    return exact, bps
 
 
 def market_vwap(before: dict[str, int], after: dict[str, int]) -> float:

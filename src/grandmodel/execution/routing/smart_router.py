@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._core.values import OrderStatus, OrderValidationError, Reason, Unknown
 from ..analytics.execution_cost import ExecutionCost, execution_cost
-from .algorithms import SYNONYMS, make_algorithm
+from .algorithms import make_algorithm
 from .algorithms.base import Parent, run_parent
 
 if TYPE_CHECKING:
@@ -34,8 +34,9 @@ class VenueScore:
 class RoutingDecision:
     """Where an order would go. Awaitable, so that both ways of asking for it work.
 
-    `estimated_cost`: dollars for the whole order against the consolidated mid, spread and fees and impact; without quotes
-    the fees only, which `assumptions` then says. `venue` is None when no venue can take the order; `reason` says why.
+    `estimated_cost`: dollars for the whole order against the consolidated mid, spread and fees and impact; without
+    quotes the fees only, which `assumptions` then says. `venue` is None when no venue can take the order; `reason` says
+    why.
     """
 
     venue: str | None
@@ -78,7 +79,8 @@ class SmartOrderRouter:
 
     Parameters
     ----------
-    config : mapping of the `routing` section (`venues`, `dark_pools`, `wholesalers`), optionally with whole other sections
+    config : mapping of the `routing` section (`venues`, `dark_pools`, `wholesalers`), optionally with whole other
+        sections
     engine : an ExecutionEngine or one of its parts; None: a private paper core, made at first use
     """
 
@@ -155,8 +157,15 @@ class SmartOrderRouter:
         """Accepts the parent order of an algorithm; `run_parent` then works it."""
         algorithm = make_algorithm(config)
         core = self.core
+        clock = core.clock
+        if not isinstance(clock, Clock):
+            raise TypeError("the engine's core was made with a bare native clock; give it a LiveClock or SimulatedClock")
         ticket = core.submit_parent(order, algorithm.name)
-        return Parent(core, core.clock, ticket.order_id, algorithm)
+        try:
+            return Parent(core, clock, ticket.order_id, algorithm)
+        except Exception:  # an algorithm that fails to say its horizon leaves no order behind
+            core.close_parent(ticket.order_id, reason=Reason.USER)
+            raise
 
     def result(self, parent: Parent) -> ExecutionResult:
         """What came of a parent that has ended."""
@@ -169,7 +178,7 @@ class SmartOrderRouter:
             status=order.status,
             symbol=order.symbol,
             venue=venues.pop() if len(venues) == 1 else ("several" if venues else None),
-            algorithm=SYNONYMS.get(parent.algorithm.name, parent.algorithm.name),
+            algorithm=parent.algorithm.name,
             order_quantity=order.quantity,
             filled_quantity=order.filled_quantity,
             average_price=order.average_price,

@@ -20,13 +20,18 @@ if TYPE_CHECKING:
 
 #: The basket: what is bought and sold, how, when (minutes after the open) and for how long.
 BASKET: tuple[dict[str, Any], ...] = (
-    {"symbol": "AAPL", "side": "buy", "quantity": 20_000, "start": 15, "algorithm": "vwap", "duration_minutes": 120, "participation_rate": 0.2},
-    {"symbol": "MSFT", "side": "sell", "quantity": 8_000, "start": 15, "algorithm": "vwap", "duration_minutes": 180, "participation_rate": 0.2},
-    {"symbol": "JPM", "side": "buy", "quantity": 10_000, "start": 30, "algorithm": "twap", "duration_minutes": 120, "randomization": 0.2},
-    {"symbol": "XOM", "side": "sell", "quantity": 12_000, "start": 30, "algorithm": "twap", "duration_minutes": 90},
-    {"symbol": "KO", "side": "buy", "quantity": 15_000, "start": 60, "algorithm": "implementation_shortfall", "duration_minutes": 90, "risk_aversion": 0.7},
-    {"symbol": "NVDA", "side": "sell", "quantity": 10_000, "start": 60, "algorithm": "implementation_shortfall", "duration_minutes": 60,
-     "urgency": "high"},
+    {"symbol": "AAPL", "side": "buy", "quantity": 20_000, "start": 15,
+     "algorithm": "vwap", "duration_minutes": 120, "participation_rate": 0.2},
+    {"symbol": "MSFT", "side": "sell", "quantity": 8_000, "start": 15,
+     "algorithm": "vwap", "duration_minutes": 180, "participation_rate": 0.2},
+    {"symbol": "JPM", "side": "buy", "quantity": 10_000, "start": 30,
+     "algorithm": "twap", "duration_minutes": 120, "randomization": 0.2},
+    {"symbol": "XOM", "side": "sell", "quantity": 12_000, "start": 30,
+     "algorithm": "twap", "duration_minutes": 90},
+    {"symbol": "KO", "side": "buy", "quantity": 15_000, "start": 60,
+     "algorithm": "implementation_shortfall", "duration_minutes": 90, "risk_aversion": 0.7},
+    {"symbol": "NVDA", "side": "sell", "quantity": 10_000, "start": 60,
+     "algorithm": "implementation_shortfall", "duration_minutes": 60, "urgency": "high"},
     {"symbol": "PFE", "side": "buy", "quantity": 5_000, "start": 90, "algorithm": "market"},
 )  # fmt: skip
 
@@ -54,7 +59,10 @@ def run_basket(
     basket: tuple[dict[str, Any], ...] = BASKET,
     progress: Progress | None = None,
 ) -> BasketReport:
-    """Works a basket through one regular session of the synthetic market. Equal seeds give equal journals, byte for byte."""
+    """Works a basket through one regular session of the synthetic market.
+
+    Equal seeds give equal journals, byte for byte.
+    """
     from datetime import date
 
     hours = session("XNYS", date.fromisoformat(day))

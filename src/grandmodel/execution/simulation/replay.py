@@ -139,7 +139,7 @@ def replay_parent(
     journal_path: str | None = None,
     progress: Progress | None = None,
 ) -> ReplayReport:
-    """Works `order` in the recorded day from `start` (exchange time) for `duration_minutes`, then replays on to the end.
+    """Works `order` in the recorded day from `start` (exchange time) for `duration_minutes`; then replays to the end.
 
     Parameters
     ----------
@@ -162,7 +162,8 @@ def replay_parent(
         )
     if end_ns > last_ns:
         raise ValueError(
-            f"start {start} and duration_minutes {duration_minutes:g} end at {_local(end_ns)}, the recording at {_local(last_ns)}"
+            f"start {start} and duration_minutes {duration_minutes:g} end at {_local(end_ns)}, "
+            f"the recording at {_local(last_ns)}"
         )
     make_algorithm(algorithm)  # a wrong parameter is an error before anything is replayed
     core = replay_core(day, clock, take_fee_e9=take_fee_e9, make_fee_e9=make_fee_e9, journal_path=journal_path)

@@ -1,8 +1,8 @@
 """The paper market: what stands behind a component that nobody connected to anything.
 
 Seeded synthetic order flow over the lit venues (after Cont, Stoikov and Talreja 2010), always open, living on whenever
-somebody looks. What flows depends on seed, market time and own orders, never on the pattern of calls. Prices begin at the
-catalog's illustrative references; results taken from it say `source="paper"`.
+somebody looks. What flows depends on seed, market time and own orders, never on the pattern of calls. Prices begin at
+the catalog's illustrative references; results taken from it say `source="paper"`.
 """
 
 from __future__ import annotations

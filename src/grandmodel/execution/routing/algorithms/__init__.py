@@ -15,7 +15,7 @@ from .vwap import VWAP
 ALGORITHMS: dict[str, type[Algorithm]] = {each.name: each for each in (TWAP, VWAP, ImplementationShortfall, Market)}
 
 #: Other words for the same thing.
-SYNONYMS = {"market_order": "market"}
+SYNONYMS = {"market_order": "market", "smart_router": "market"}
 
 
 def make_algorithm(config: Mapping[str, Any]) -> Algorithm:
@@ -33,7 +33,7 @@ def make_algorithm(config: Mapping[str, Any]) -> Algorithm:
     name = parameters.pop("algorithm", None)
     known = SYNONYMS.get(name, name) if isinstance(name, str) else name
     if not isinstance(known, str) or known not in ALGORITHMS:
-        near = get_close_matches(str(name), ALGORITHMS, 1)
+        near = get_close_matches(str(name), [*ALGORITHMS, *SYNONYMS], 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise AlgorithmConfigError("algorithm", name, f"one of {', '.join(ALGORITHMS)}{hint}")
     return ALGORITHMS[known](parameters)

@@ -2,16 +2,19 @@
 
 An algorithm's coroutine only waits and places; how much by when comes from the native `schedule`. A child can never be
 larger than what its parent has left and not at work: the core refuses it (PARENT_EXCEEDED), whatever an algorithm asks.
+However an algorithm ends, cancelled or by an error of its own too, its children are withdrawn and its parent is closed.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ..._core.values import OrderRejected, OrderStateError, OrderStatus, Reason
+from ..._core.values import EngineClosed, OrderRejected, OrderStateError, OrderStatus, Reason
 
 if TYPE_CHECKING:
     from ..._core.orders import Order
@@ -20,8 +23,12 @@ if TYPE_CHECKING:
 
 MINUTE_NS = 60_000_000_000
 
-#: A child that crosses may go this far beyond the far touch (fraction of the price): a level or two, not the whole book.
+#: A slice that crosses goes this far beyond the far touch that it met first (fraction of the price) and no further: a
+#: few levels, not the whole book.
 CROSS_ALLOWANCE = 0.0005
+
+#: No schedule has more slices.
+SLICES_MAX = 100_000
 
 #: Part of a slice's time for which its child waits at the near touch before it crosses.
 PATIENCE = {"low": 0.9, "medium": 0.75, "high": 0.4, "immediate": 0.0}
@@ -38,21 +45,54 @@ class AlgorithmConfigError(ValueError):
         return (type(self), (self.field, self.value, self.expected))
 
 
+def as_number(value: Any) -> float:
+    """A number as a float; NaN for what is none: text, booleans, integers beyond every float."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:
+        return math.nan
+
+
 def read_number(
     config: dict[str, Any], field: str, default: float | None, low: float, high: float, expected: str
 ) -> float | None:
-    """Takes `field` out of `config` as a float in (low, high]; NaN, text and booleans are refused."""
-    value = config.pop(field, default)
+    """Takes `field` out of `config` as a float in (low, high]; None is `default`."""
+    value = config.pop(field, None)
     if value is None:
-        return None
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, (int, float))
-        or not math.isfinite(value)
-        or not low < value <= high
-    ):
+        return default
+    number = as_number(value)
+    if not low < number <= high:
         raise AlgorithmConfigError(field, value, expected)
-    return float(value)
+    return number
+
+
+def read_share(config: dict[str, Any], field: str) -> float | None:
+    """Takes `field` out of `config` as a fraction in (0, 1], or None."""
+    return read_number(config, field, None, 0.0, 1.0, "a fraction in (0, 1]")
+
+
+def read_minutes(config: dict[str, Any], field: str = "duration_minutes") -> float | None:
+    """Takes `field` out of `config` as minutes, or None."""
+    return read_number(config, field, None, 1e-4, 60 * 24 * 7, "minutes above 0.0001, up to a week")
+
+
+def read_duration(config: dict[str, Any]) -> float:
+    """Takes `duration_minutes`, which must be there, out of `config`."""
+    minutes = read_minutes(config)
+    if minutes is None:
+        raise AlgorithmConfigError("duration_minutes", None, "minutes above 0.0001, up to a week")
+    return minutes
+
+
+def read_slices(config: dict[str, Any], field: str, default: float, duration: float) -> int:
+    """Takes `field`, minutes a slice, out of `config`: how many slices that makes of `duration` minutes."""
+    minutes = read_number(config, field, default, 0.0, duration, "minutes above 0, up to duration_minutes")
+    assert minutes is not None
+    if duration / minutes > SLICES_MAX:
+        raise AlgorithmConfigError(field, minutes, f"long enough for at most {SLICES_MAX:,} slices")
+    return max(1, math.ceil(duration / minutes - 1e-9))
 
 
 def read_choice(config: dict[str, Any], field: str, default: str, choices: tuple[str, ...]) -> str:
@@ -67,7 +107,12 @@ class Algorithm:
     """A way to work a parent order.
 
     A subclass sets `name`, reads its own parameters in `read`, and gives the coroutine `run`. Every algorithm takes
-    `participation_rate` (share of the volume printed since it began, its own prints apart), `urgency` and `residual`.
+
+    participation_rate : own / (own + others) never exceeds it, by the volume printed since the start; None: no cap
+    urgency   : low, medium, high or immediate: for how much of its slice a child waits at the near touch
+    max_deviation : no new children while the mid is further than this from the arrival mid, against us; None: no bound
+    residual  : what is left at the end is released (cancel), or taken (cross) within limit, cap and max_deviation
+    seed      : of what it draws
     """
 
     name: ClassVar[str] = ""
@@ -76,7 +121,7 @@ class Algorithm:
     def __init__(self, parameters: Mapping[str, Any]) -> None:
         config = dict(parameters)
         self.urgency = read_choice(config, "urgency", self.default_urgency, tuple(PATIENCE))
-        self.participation_rate = read_number(config, "participation_rate", None, 0.0, 1.0, "a fraction in (0, 1]")
+        self.participation_rate = read_share(config, "participation_rate")
         self.max_deviation = read_number(config, "max_deviation", None, 0.0, 1.0, "a fraction of the price in (0, 1]")
         self.residual = read_choice(config, "residual", "cancel", ("cancel", "cross"))
         self.seed = config.pop("seed", 0)
@@ -98,6 +143,11 @@ class Algorithm:
     def read(self, config: dict[str, Any]) -> None:
         """Takes this algorithm's own parameters out of `config`."""
 
+    @property
+    def cap(self) -> float | None:
+        """The share of the printed volume that is never exceeded; None: there is none."""
+        return self.participation_rate
+
     def horizon_ns(self, parent: Parent) -> int:
         """How long the order may take, in ns; 0: at once."""
         return 0
@@ -105,6 +155,19 @@ class Algorithm:
     async def run(self, parent: Parent) -> None:
         """Works the parent until it is filled or its time is over."""
         raise TypeError(f"{type(self).__name__} does not say how it runs")
+
+    async def follow(self, parent: Parent, starts: Iterable[int], ends: Iterable[int], targets: Iterable[int]) -> None:
+        """Works slice after slice: from each start on, what brings the filled quantity to the slice's target, as far as
+        the cap allows. What a slice does not get is carried to the next.
+        """
+        for start_ns, end_ns, target in zip(starts, ends, targets, strict=True):
+            await parent.sleep_until(int(start_ns))
+            if parent.is_over:
+                return
+            parent.scheduled = int(target)
+            quantity = min(parent.scheduled - parent.filled, parent.allowed())
+            if quantity > 0:
+                await parent.work(quantity, int(end_ns))
 
 
 class Parent:
@@ -123,7 +186,12 @@ class Parent:
         self.end_ns: int = self.start_ns + algorithm.horizon_ns(self)
         self.children: list[int] = []
         self.scheduled: int = 0
+        self._account: int = order.account
         self._tape = core.venues.tape(self.symbol)
+        lit = [venue for venue in map(core.venues.describe, core.venues.names) if venue["enabled"]]
+        lit = [venue for venue in lit if venue["kind"] in ("exchange", "ecn")] or lit
+        sizes = [venue["max_order_size"] for venue in lit]
+        self._venue_most: int | None = max(sizes) if sizes and None not in sizes else None
 
     # ---- what it sees ----
 
@@ -152,8 +220,9 @@ class Parent:
         now = self.core.venues.tape(self.symbol)
         return (now["volume"] - now["own_volume"]) - (self._tape["volume"] - self._tape["own_volume"])
 
-    def allowed(self, rate: float | None) -> int:
-        """What may be sent now so that own / (own + others) stays at or below `rate`; all that remains without one."""
+    def allowed(self) -> int:
+        """What may be sent now so that own / (own + others) stays at or below the cap; all that remains without one."""
+        rate = self.algorithm.cap
         if rate is None or rate >= 1.0:
             return self.remaining
         most = math.floor(rate / (1.0 - rate) * self.others_volume())
@@ -170,8 +239,13 @@ class Parent:
 
     # ---- how it places ----
 
-    def within_limit(self, price_e9: int) -> int | None:
-        """`price_e9` brought inside the parent's limit, on the tick."""
+    def touch_e9(self, *, far: bool) -> int | None:
+        """The best price on the other side (far) or on ours; None when nobody shows one."""
+        quote = self.core.quote(self.symbol)
+        return quote.ask_e9 if (self.sign > 0) is far else quote.bid_e9
+
+    def within_limit(self, price_e9: int) -> int:
+        """`price_e9` brought inside the parent's limit."""
         if self.limit_price_e9 is None:
             return price_e9
         return min(price_e9, self.limit_price_e9) if self.sign > 0 else max(price_e9, self.limit_price_e9)
@@ -185,57 +259,84 @@ class Parent:
         wanted_left = max(0, self.remaining - quantity)
         if cross_ns > now:
             await self._wait_at_touch(wanted_left, cross_ns)
-        await self._cross(wanted_left)
+        await self.take(wanted_left, CROSS_ALLOWANCE)
 
     async def _wait_at_touch(self, wanted_left: int, until_ns: int) -> None:
         step_ns = max(1_000_000_000, (until_ns - self.clock.now_ns()) // 8)
         while not self.is_over and self.remaining > wanted_left and self.clock.now_ns() < until_ns:
-            quote = self.core.quote(self.symbol)
-            touch = quote.bid_e9 if self.sign > 0 else quote.ask_e9
-            if touch is None:
-                await self.clock.sleep_until(min(until_ns, self.clock.now_ns() + step_ns))
-                continue
-            price = self.within_limit(touch)
-            order_id = self._child(self.remaining - wanted_left, price, "DAY")
+            touch = self.touch_e9(far=False)
+            price = None if touch is None else self.within_limit(touch)
+            order_id = None if price is None else self.child(self.remaining - wanted_left, price, "DAY")
             if order_id is None:
                 await self.clock.sleep_until(min(until_ns, self.clock.now_ns() + step_ns))
                 continue
             while self.clock.now_ns() < until_ns and not self.core.is_closed(order_id):
                 await self.wait_closed(order_id, min(until_ns, self.clock.now_ns() + step_ns))
-                quote = self.core.quote(self.symbol)
-                touch = quote.bid_e9 if self.sign > 0 else quote.ask_e9
+                touch = self.touch_e9(far=False)
                 if touch is not None and self.within_limit(touch) != price:
                     break
             await self.withdraw(order_id)
 
-    async def _cross(self, wanted_left: int) -> None:
-        for _ in range(4):
-            quantity = self.remaining - wanted_left
-            if quantity <= 0 or self.is_over:
-                return
-            quote = self.core.quote(self.symbol)
-            touch = quote.ask_e9 if self.sign > 0 else quote.bid_e9
-            if touch is None:
-                return
-            far = touch + self.sign * (int(touch * CROSS_ALLOWANCE) // self.tick_e9) * self.tick_e9
-            order_id = self._child(quantity, self.within_limit(max(far, self.tick_e9)), "IOC")
-            if order_id is None:
-                return
-            await self.wait_closed(order_id, None)
-            if self.core.get_order(order_id).filled_quantity == 0:
-                return
+    async def take(self, wanted_left: int, allowance: float | None = None) -> None:
+        """Takes what stands on the other side until `remaining` is `wanted_left`, or nobody is left there.
 
-    def _child(self, quantity: int, price_e9: int | None, time_in_force: str) -> int | None:
-        """Sends a child, no larger than the limits on a single order let it be; None when it is refused."""
-        settings = self.core.limits.settings
-        if settings["max_order_size"] is not None:
-            quantity = min(quantity, settings["max_order_size"])
+        Each child goes to the best displayed price and no further, so that no better quote elsewhere is traded through.
+        `allowance`: how far from the first such price, as a fraction of it; None: as far as the parent's limit.
+        """
+        bound: int | None = None  # the worst price for this time
+        while not self.is_over and self.remaining > wanted_left:
+            touch = self.touch_e9(far=True)
+            if touch is None or self.within_limit(touch) != touch:
+                return
+            if bound is None:
+                bound = self.limit_price_e9
+                if allowance is not None:
+                    ticks = int(touch * allowance) // self.tick_e9
+                    bound = self.within_limit(max(touch + self.sign * ticks * self.tick_e9, self.tick_e9))
+            if bound is not None and self.sign * (touch - bound) > 0:
+                return
+            if not await self._take_at(self.remaining - wanted_left, touch) and not await self._take_at(
+                self.remaining - wanted_left, bound
+            ):
+                return  # nobody at the touch (we had taken it all), and nobody behind it
+
+    async def _take_at(self, quantity: int, price_e9: int | None) -> int:
+        """One immediate child at `price_e9` (None: any price); what it took."""
+        order_id = self.child(quantity, price_e9, "IOC")
+        if order_id is None:
+            return 0
+        await self.wait_closed(order_id, None)
+        return self.core.get_order(order_id).filled_quantity
+
+    def child(self, quantity: int, price_e9: int | None, time_in_force: str) -> int | None:
+        """Sends a child of at most `quantity`, no larger than the limits on a single order let it be; its id.
+
+        None when it is refused (the journal says why), or held back because the price has run too far.
+        """
+        quantity = self._sendable(quantity, price_e9)
+        if quantity <= 0 or self.is_too_far():
+            return None
         try:
             ticket = self.core.submit_child(self.order_id, quantity, price_e9, time_in_force)
         except OrderRejected:
             return None
         self.children.append(ticket.order_id)
         return ticket.order_id
+
+    def _sendable(self, quantity: int, price_e9: int | None) -> int:
+        """As much of `quantity` as one order may have: by the limits on size and value, and by what a venue takes."""
+        if self._venue_most is not None:
+            quantity = min(quantity, self._venue_most)
+        limits, portfolio = self.core.limits, self.core.portfolio
+        price = self.touch_e9(far=True) if price_e9 is None else price_e9
+        while quantity > 0:
+            _, figures = limits.check(portfolio, self.symbol, self.sign, quantity, price, self._account)
+            over = [figures[name] for name in ("order_size", "notional", "order_value") if name in figures]
+            most = min((int(quantity * limit / used) for used, limit in over if used > limit), default=quantity)
+            if most == quantity and all(not used > limit for used, limit in over):
+                break
+            quantity = min(most, quantity - 1)
+        return quantity
 
     async def wait_closed(self, order_id: int, until_ns: int | None) -> None:
         """Waits until a child has ended, or until `until_ns`."""
@@ -266,8 +367,20 @@ class Parent:
         await self.wait_closed(order_id, None)
 
     async def withdraw_all(self) -> None:
+        """Withdraws every child that is still at work."""
         for order_id in self.children:
             await self.withdraw(order_id)
+
+    async def abandon(self) -> None:
+        """Withdraws every child and closes the parent, whatever the algorithm was doing."""
+        for order_id in self.children:
+            if not self.core.is_closed(order_id):
+                with contextlib.suppress(OrderStateError):
+                    self.core.cancel(order_id)
+        for order_id in self.children:
+            await self.wait_closed(order_id, None)
+        if not self.is_over:
+            self.core.close_parent(self.order_id, reason=Reason.USER)
 
     async def sleep_until(self, time_ns: int) -> None:
         """Sleeps until `time_ns`, or not at all when that has passed."""
@@ -276,22 +389,21 @@ class Parent:
 
 
 async def run_parent(parent: Parent) -> Order:
-    """Runs a parent's algorithm to its end: children withdrawn, the rest crossed or released. The parent, ended."""
+    """Runs a parent's algorithm to its end: children withdrawn, the rest crossed or released. The parent, ended.
+
+    Cancelled, or when the algorithm raises: children are withdrawn, the parent is canceled, and the error goes on.
+    """
     try:
         await parent.algorithm.run(parent)
         await parent.withdraw_all()
         if parent.algorithm.residual == "cross" and not parent.is_over:
-            await parent._cross(0)
-        reason = Reason.ALGORITHM_DONE
-    except asyncio.CancelledError:
-        for order_id in parent.children:
-            if not parent.core.is_closed(order_id):
-                parent.core.cancel(order_id)
-        if not parent.is_over:
-            parent.core.close_parent(parent.order_id, reason=Reason.USER)
+            await parent.take(parent.remaining - parent.allowed(), CROSS_ALLOWANCE)
+    except (Exception, asyncio.CancelledError):
+        with contextlib.suppress(EngineClosed, OrderStateError):  # of a closed engine nothing more can be asked
+            await parent.abandon()
         raise
     if not parent.is_over:
-        parent.core.close_parent(parent.order_id, expired=True, reason=reason)
+        parent.core.close_parent(parent.order_id, expired=True, reason=Reason.ALGORITHM_DONE)
     order = parent.order
     assert order.status in (OrderStatus.FILLED, OrderStatus.EXPIRED, OrderStatus.CANCELED)
     return order

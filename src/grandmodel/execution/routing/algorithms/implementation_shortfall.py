@@ -1,15 +1,19 @@
-"""Implementation shortfall: faster at first, as impact is weighed against the risk of waiting (Almgren and Chriss 2000)."""
+"""Implementation shortfall: fast at first, impact weighed against the risk of waiting (Almgren and Chriss 2000)."""
 
 from __future__ import annotations
 
+import contextlib
 import math
 from typing import Any
 
 import numpy as np
 
 from ..._core import schedule
-from .base import MINUTE_NS, Algorithm, AlgorithmConfigError, Parent, read_number
+from ..._core.synthetic import SyntheticMarket
+from .base import MINUTE_NS, Algorithm, AlgorithmConfigError, Parent, as_number, read_minutes, read_share
 from .vwap import volume_curve
+
+SESSION_MINUTES = 390
 
 
 class ImplementationShortfall(Algorithm):
@@ -20,7 +24,8 @@ class ImplementationShortfall(Algorithm):
     risk_aversion : float in [0, 1]; 0 is a volume-time TWAP, 0.5 the urgency's own pace
     urgency : low, medium, high or immediate
     max_participation : float in (0, 1], cap on the share of the volume printed since the start; default none
-    duration_minutes : float > 0; None: quantity / (max_participation * forecast volume rate), at most the session's rest
+    duration_minutes : float > 0; None: quantity / (max_participation * forecast volume rate), at most the rest of the
+        session
     """
 
     name = "implementation_shortfall"
@@ -28,30 +33,32 @@ class ImplementationShortfall(Algorithm):
 
     def read(self, config: dict[str, Any]) -> None:
         value = config.pop("risk_aversion", 0.5)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0.0 <= value <= 1.0:
+        self.risk_aversion = as_number(value)
+        if not 0.0 <= self.risk_aversion <= 1.0:
             raise AlgorithmConfigError("risk_aversion", value, "a number in [0, 1]")
-        self.risk_aversion = float(value)
-        self.duration_minutes = read_number(
-            config, "duration_minutes", None, 0.0, 60 * 24 * 7, "minutes above 0, up to a week"
-        )
-        self.max_participation = read_number(config, "max_participation", None, 0.0, 1.0, "a fraction in (0, 1]")
+        self.duration_minutes = read_minutes(config)
+        self.max_participation = read_share(config, "max_participation")
         if self.duration_minutes is None and self.max_participation is None:
             raise AlgorithmConfigError(
                 "max_participation", None, "a fraction in (0, 1] when duration_minutes is left out"
             )
 
+    @property
+    def cap(self) -> float | None:
+        return min(
+            (rate for rate in (self.participation_rate, self.max_participation) if rate is not None), default=None
+        )
+
     def horizon_ns(self, parent: Parent) -> int:
         if self.duration_minutes is not None:
             return round(self.duration_minutes * MINUTE_NS)
         assert self.max_participation is not None
-        per_minute = forecast_volume_per_minute(parent)
-        return max(
-            MINUTE_NS, min(round(parent.quantity / (self.max_participation * per_minute) * MINUTE_NS), 390 * MINUTE_NS)
-        )
+        volume = parent.quantity / self.max_participation
+        wanted_ns = min(volume / forecast_volume_per_minute(parent), SESSION_MINUTES) * MINUTE_NS
+        return max(MINUTE_NS, min(round(wanted_ns), _session_left_ns(parent.start_ns)))
 
     async def run(self, parent: Parent) -> None:
         pace = schedule.kappa_from_urgency(self.risk_aversion, self.urgency)
-        caps = [rate for rate in (self.participation_rate, self.max_participation) if rate is not None]
         edges = np.linspace(parent.start_ns, parent.end_ns, self.bins + 1).astype(np.int64)
         if math.isinf(pace):
             done = np.full(self.bins, parent.quantity)
@@ -59,19 +66,28 @@ class ImplementationShortfall(Algorithm):
             volume_time = np.concatenate(([0.0], volume_curve(edges).cumsum()))
             holdings = schedule.is_trajectory(parent.quantity, pace, volume_time / volume_time[-1])
             done = parent.quantity - np.asarray(holdings)[-self.bins :]
-        for start_ns, end_ns, target in zip(edges[:-1], edges[1:], done, strict=True):
-            await parent.sleep_until(int(start_ns))
-            if parent.is_over:
-                return
-            parent.scheduled = int(target)
-            quantity = min(parent.scheduled - parent.filled, parent.allowed(min(caps) if caps else None))
-            if quantity > 0 and not parent.is_too_far():
-                await parent.work(quantity, int(end_ns))
+        await self.follow(parent, edges[:-1], edges[1:], done)
 
 
 def forecast_volume_per_minute(parent: Parent) -> float:
-    """Steps a minute to expect: what the market has printed so far, at least one a minute."""
-    parent.core.touch(parent.symbol)
-    tape = parent.core.venues.tape(parent.symbol)
-    minutes = max(1.0, (parent.clock.now_ns() - parent.core.started_ns) / MINUTE_NS)
-    return max(1.0, (tape["volume"] - tape["own_volume"]) / minutes)
+    """Steps a minute to expect: what others have printed so far, at least one a minute."""
+    from ...venues.paper import WARMUP_SECONDS
+
+    core = parent.core
+    core.touch(parent.symbol)
+    tape = core.venues.tape(parent.symbol)
+    minutes = (parent.clock.now_ns() - core.started_ns) / MINUTE_NS
+    if isinstance(core.market, SyntheticMarket):
+        minutes += WARMUP_SECONDS / 60  # its flow began so long before the engine
+    return max(1.0, (tape["volume"] - tape["own_volume"]) / max(1.0, minutes))
+
+
+def _session_left_ns(now_ns: int) -> int:
+    """Time to the close of the session that `now_ns` lies in; a whole session where there is none."""
+    from ...sessions import SessionRangeError, session, session_date
+
+    with contextlib.suppress(SessionRangeError):
+        hours = session("XNYS", session_date(now_ns))
+        if hours is not None and hours.open_ns <= now_ns < hours.close_ns:
+            return hours.close_ns - now_ns
+    return SESSION_MINUTES * MINUTE_NS

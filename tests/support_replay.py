@@ -1,0 +1,69 @@
+"""Small recorded markets for tests: messages from tuples, and an engine whose only venue replays them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from grandmodel.execution._core.instruments import Instruments
+from grandmodel.execution._core.journal import Journal
+from grandmodel.execution._core.orders import OrderTable
+from grandmodel.execution._core.portfolio import Portfolio
+from grandmodel.execution._core.records import MESSAGE_DTYPE
+from grandmodel.execution._core.replay import ReplayMarket
+from grandmodel.execution._core.risk import Limits
+from grandmodel.execution._core.scoring import Venues
+from grandmodel.execution._core.submit import Core
+from grandmodel.execution.clock import Pulse, SimulatedClock
+from support import Gate
+
+ADD, REDUCE, DELETE, EXECUTE, HIDDEN = 1, 2, 3, 4, 5
+TICK = 10_000_000
+
+
+def recording(*rows):
+    """Messages from (action, order id, side, price in ticks, quantity), one a second from second 1 on."""
+    messages = np.zeros(len(rows), MESSAGE_DTYPE)
+    for index, (action, order_id, side, ticks, quantity) in enumerate(rows):
+        messages[index]["time_ns"] = (index + 1) * 10**9
+        messages[index]["order_id"] = order_id
+        messages[index]["price_e9"] = round(ticks * TICK)
+        messages[index]["quantity"] = quantity
+        messages[index]["action"] = action
+        messages[index]["side"] = side
+    return messages
+
+
+def engine(messages, rows=None):
+    """(core, gate) over one symbol, X, at one venue, REC; time begins at 0."""
+    instruments = Instruments()
+    instruments.add("X", tick_e9=TICK)
+    venues = Venues(instruments)
+    venues.add("REC", take_fee_e9=3_000_000, make_fee_e9=-2_000_000)
+    portfolio = Portfolio(instruments)
+    portfolio.open_account(0, 10**18)
+    clock = SimulatedClock(0)
+    core = Core(
+        instruments=instruments,
+        portfolio=portfolio,
+        limits=Limits(instruments),
+        venues=venues,
+        journal=Journal(),
+        orders=OrderTable(),
+        market=ReplayMarket(venues, "X", "REC", messages, rows, start_ns=0),
+        clock=clock,
+    )
+    Pulse(core)
+    clock.attach(core)
+    return core, Gate(core)
+
+
+def order(side, quantity, ticks=None, **more):
+    """An order's mapping for X; without a price in ticks a market order."""
+    limit = {} if ticks is None else {"limit_price": ticks / 100}
+    kind = "limit" if limit else "market"
+    return {"symbol": "X", "side": side, "quantity": quantity, "order_type": kind, **limit, **more}
+
+
+def at(core, second):
+    """Lives on to that second."""
+    core.advance(second * 10**9)
