@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._core.values import OrderStatus, OrderValidationError, Reason, Unknown
 from ..analytics.execution_cost import ExecutionCost, execution_cost
+from ..clock import Clock
 from .algorithms import make_algorithm
 from .algorithms.base import Parent, run_parent
 
