@@ -98,7 +98,7 @@ def bench_cancel_order(benchmark):
 
 
 def bench_submit_to_fill(benchmark):
-    """submit_order(dict) of a marketable limit to its fill on the ticket, simulated venue. Per round: 100 orders of 1."""
+    """submit_order(dict) of a marketable limit to its fill on the ticket, simulated venue. Per round: 100 orders."""
     om = OrderManager({**CONFIG, "market": {"events_per_second": 50}})
     buy = {**ORDER, "quantity": 1, "limit_price": 200.0, "time_in_force": "IOC"}
     sell = {**buy, "side": "sell", "limit_price": 100.0}
@@ -120,9 +120,12 @@ def bench_checks_batch(benchmark):
     n = 100_000
     failed = np.empty(n, np.uint64)
     columns = (
-        np.full(n, om.symbol_number("AAPL"), np.int32), np.where(np.arange(n) % 2, 1, -1).astype(np.int8), np.full(n, 100, np.int64),
-        np.full(n, 120_250_000_000, np.int64), failed,
-    )  # fmt: skip
+        np.full(n, om.symbol_number("AAPL"), np.int32),
+        np.where(np.arange(n) % 2, 1, -1).astype(np.int8),
+        np.full(n, 100, np.int64),
+        np.full(n, 120_250_000_000, np.int64),
+        failed,
+    )
     passed = benchmark(om.core.limits.check_many, om.core.portfolio, *columns)
     assert passed == n
     assert not failed.any()

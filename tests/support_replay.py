@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from support import Gate
 
 from grandmodel.execution._core.instruments import Instruments
 from grandmodel.execution._core.journal import Journal
@@ -14,7 +15,6 @@ from grandmodel.execution._core.risk import Limits
 from grandmodel.execution._core.scoring import Venues
 from grandmodel.execution._core.submit import Core
 from grandmodel.execution.clock import Pulse, SimulatedClock
-from support import Gate
 
 ADD, REDUCE, DELETE, EXECUTE, HIDDEN = 1, 2, 3, 4, 5
 TICK = 10_000_000

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from unittest.mock import AsyncMock, MagicMock
 
 import pytest
-from support import EXEC_CANCEL_REJECTED, EXEC_EXPIRED, EXEC_REJECTED, EXEC_TRADE, E9, make_core, order, report, resting
+from support import E9, EXEC_CANCEL_REJECTED, EXEC_EXPIRED, EXEC_REJECTED, EXEC_TRADE, make_core, order, report, resting
 
 from grandmodel.execution._core.records import NO_PRICE
 from grandmodel.execution._core.values import OrderRejected, Reason, Unknown, to_json
@@ -333,7 +333,9 @@ def test_a_fill_is_heard_of_in_its_own_time():
         Pulse(core)
         bus, seen = EventBus(), []
         bus.attach(core)
-        bus.subscribe(EventType.ORDER_FILLED, lambda event: seen.append((event.payload["time_ns"], core.clock.now_ns())))
+        bus.subscribe(
+            EventType.ORDER_FILLED, lambda event: seen.append((event.payload["time_ns"], core.clock.now_ns()))
+        )
         gate.submit_order(order(order_type="limit", limit_price=149.99))
         await current_clock().sleep(600)
         return seen

@@ -112,7 +112,7 @@ def test_reading_at_the_edges(tmp_path):
 )
 def test_what_is_no_record(kind, row):
     journal = Journal()
-    with pytest.raises(ValueError, match="kind is|row has dtype"):
+    with pytest.raises(ValueError, match=r"kind is|row has dtype"):
         journal.append(kind, row, 0, 0)
     with pytest.raises(ValueError, match="dtype"):
         journal.append_many(kind, np.zeros(1), 0)
@@ -184,7 +184,12 @@ def test_files(tmp_path):
     assert os.stat(path).st_mode & 0o777 == 0o600
     assert path.stat().st_size == PAGE + journal.head
     told = verify(path)
-    assert told == {"records": 8, "bytes": journal.head, "sha256": journal.sha256(), "by_kind": {1: 1, ORDER: 1, REPORT: 6}}
+    assert told == {
+        "records": 8,
+        "bytes": journal.head,
+        "sha256": journal.sha256(),
+        "by_kind": {1: 1, ORDER: 1, REPORT: 6},
+    }
     with pytest.raises(JournalError, match="a journal is there already"):
         Journal(path)
     with pytest.raises(JournalError, match="cannot be created"):

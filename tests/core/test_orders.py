@@ -84,7 +84,11 @@ class Model:
             if closed:
                 self.filled += quantity
                 return
-            after = "FILLED" if quantity >= self.leaves else ("PENDING_CANCEL" if self.status == "PENDING_CANCEL" else "PARTIALLY_FILLED")
+            after = (
+                "FILLED"
+                if quantity >= self.leaves
+                else ("PENDING_CANCEL" if self.status == "PENDING_CANCEL" else "PARTIALLY_FILLED")
+            )
         if (closed and after != self.status) or (not closed and after not in TRANSITIONS[self.status]):
             self.illegal += 1
             return
@@ -106,7 +110,11 @@ def drive(answers):
         core.report(report(core, ticket.order_id, code, quantity=quantity, price=140.0, execution_id=1000 + number))
         model.take(code, quantity)
         known = ticket.order
-        assert (known.status, known.filled_quantity, known.leaves_quantity) == (model.status, model.filled, model.leaves)
+        assert (known.status, known.filled_quantity, known.leaves_quantity) == (
+            model.status,
+            model.filled,
+            model.leaves,
+        )
         assert core.portfolio.position("AAPL") == (model.filled, model.leaves, 0)
     assert core.orders.illegal_transitions == model.illegal
     assert known.notional_e9 == model.filled * 140 * 10**9
@@ -123,7 +131,7 @@ def test_every_sequence_of_three_answers(codes):
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(CODES), st.integers(1, 150)), min_size=1, max_size=12))
 def test_any_sequence_of_answers_and_the_log_agrees(answers):
-    core, ticket, held = drive(answers)
+    _, ticket, held = drive(answers)
     if ticket.order.status not in CLOSED:
         return
     small, gate = make_core(limits={}, retained=1)

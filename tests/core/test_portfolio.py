@@ -73,7 +73,8 @@ def test_days_begin_as_told():
     [
         lambda p: p.open_account(64, 0), lambda p: p.open_account(-1, 0), lambda p: p.open_account(True, 0),
         lambda p: p.open_account(0, 1.5), lambda p: p.open_account(0, 1 << 96), lambda p: p.open_position("A", 1 << 51),
-        lambda p: p.open_position("A", 1.0), lambda p: p.mark("A", 0), lambda p: p.mark("A", -1), lambda p: p.mark("A", 1.0),
+        lambda p: p.open_position("A", 1.0), lambda p: p.mark("A", 0), lambda p: p.mark("A", -1),
+        lambda p: p.mark("A", 1.0),
         lambda p: p.mark("A", 1 << 53), lambda p: p.reserve("A", 0, 1), lambda p: p.reserve("A", 1, 0),
         lambda p: p.open_day(0, -1), lambda p: p.open_day(0, 1.0), lambda p: p.open_day(0, 0, -1),
         lambda p: p.open_day(0, 0, True), lambda p: p.open_position("A", 1, mark_e9=0),

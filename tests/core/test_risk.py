@@ -50,7 +50,7 @@ def check(book, limits, symbol="A", side=1, quantity=10, price_e9=100 * E9):
 
 
 def held(**changes):
-    fields = {"symbols": SYMBOLS, "cash_e9": 10_000 * E9, "marks_e9": {s: 100 * E9 for s in SYMBOLS}, **changes}
+    fields = {"symbols": SYMBOLS, "cash_e9": 10_000 * E9, "marks_e9": dict.fromkeys(SYMBOLS, 100 * E9), **changes}
     return Book(**fields)
 
 
@@ -151,7 +151,7 @@ def test_missing_inputs_fail_closed_where_risk_is_raised():
 def test_figures_beyond_128_bits_fail_closed():
     """Multiplied for the comparison they would wrap round and pass."""
     top = (1 << 53) - 1
-    book = held(cash_e9=1 << 95, marks_e9={s: top for s in SYMBOLS}, positions={"D": 1 << 50, "C": 1 << 50})
+    book = held(cash_e9=1 << 95, marks_e9=dict.fromkeys(SYMBOLS, top), positions={"D": 1 << 50, "C": 1 << 50})
     limits = {"max_leverage": 10**6, "max_concentration": 10**6, "default_sector": 10**6}
     portfolio, table = native(book, limits)
     mask, _ = table.check(portfolio, "D", 1, 1 << 50, top)
@@ -213,7 +213,8 @@ some_limits = st.fixed_dictionaries(
         "max_order_value_e9": st.integers(0, 20_000).map(lambda x: x * E9), "daily_orders": st.integers(0, 5),
         "daily_value_e9": st.integers(0, 60_000).map(lambda x: x * E9),
         "sectors": st.dictionaries(st.sampled_from(["tech", "energy"]), st.integers(0, 30).map(lambda x: x / 8)),
-        "default_sector": st.integers(0, 30).map(lambda x: x / 8), "max_leverage": st.integers(0, 40).map(lambda x: x / 8),
+        "default_sector": st.integers(0, 30).map(lambda x: x / 8),
+        "max_leverage": st.integers(0, 40).map(lambda x: x / 8),
         "max_concentration": st.integers(0, 30).map(lambda x: x / 8),
     },
 )  # fmt: skip
@@ -239,7 +240,9 @@ def test_native_and_twin_agree(book, limits, symbol, side, quantity, price_e9):
     for name, (used, limit) in figures.items():  # what fails is above its limit, or not known
         if name in names(mask):
             assert used > limit
-    assert table.largest(portfolio, symbol, side, quantity, price_e9) == largest(limits, book, symbol, side, quantity, price_e9)
+    assert table.largest(portfolio, symbol, side, quantity, price_e9) == largest(
+        limits, book, symbol, side, quantity, price_e9
+    )
 
 
 @settings(max_examples=200, deadline=None)
@@ -270,7 +273,13 @@ def test_a_batch_of_checks_is_one_by_one(book, limits, orders):
 
 def test_a_batch_of_checks_refuses_what_is_none():
     portfolio, table = native(held(), {})
-    columns = [np.zeros(2, np.int32), np.ones(2, np.int8), np.ones(2, np.int64), np.ones(2, np.int64), np.zeros(2, np.uint64)]
+    columns = [
+        np.zeros(2, np.int32),
+        np.ones(2, np.int8),
+        np.ones(2, np.int64),
+        np.ones(2, np.int64),
+        np.zeros(2, np.uint64),
+    ]
     assert table.check_many(portfolio, *columns) == 2
     for index, value in ((0, 4), (0, -1), (1, 0), (2, 0)):
         wrong = [column.copy() for column in columns]

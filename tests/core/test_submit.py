@@ -77,7 +77,7 @@ def test_all_keys_of_an_order_are_kept():
 
 
 def test_iceberg_shows_a_part():
-    core, gate = make_core()
+    _core, gate = make_core()
     ticket = gate.submit_order(resting(order_type="iceberg", quantity=1000, display_quantity=100))
     assert ticket.order.display_quantity == 100
     assert ticket.status == "NEW"
@@ -140,7 +140,9 @@ def check_refused(given, field):
     assert known.to_dict()["order_id"] == error.order_id
 
 
-@pytest.mark.parametrize(("field", "value"), BAD, ids=lambda value: repr(value)[:30] if not isinstance(value, int) else "int")
+@pytest.mark.parametrize(
+    ("field", "value"), BAD, ids=lambda value: repr(value)[:30] if not isinstance(value, int) else "int"
+)
 def test_bad_field_is_named_and_nothing_is_half_done(field, value):
     given = order()
     if value is None:
@@ -180,7 +182,7 @@ def test_all_errors_are_named_at_once():
 def test_other_mappings_are_read_too():
     from types import MappingProxyType
 
-    core, gate = make_core()
+    _core, gate = make_core()
     assert gate.submit_order(MappingProxyType(order())).status == "FILLED"
     good = [100.0, Decimal(100), np.int64(100), np.float64(100.0), Decimal("1E+2")]
     assert [gate.submit_order(order(quantity=each)).order.quantity for each in good] == [100] * 5
@@ -231,7 +233,11 @@ def test_closed_engine_takes_nothing():
     core, gate = make_core()
     core.close()
     core.close()
-    for call in (lambda: gate.submit_order(order()), lambda: gate.submit_orders(core.order_rows(1)), lambda: core.cancel(1)):
+    for call in (
+        lambda: gate.submit_order(order()),
+        lambda: gate.submit_orders(core.order_rows(1)),
+        lambda: core.cancel(1),
+    ):
         with pytest.raises(EngineClosed):
             call()
     assert core.closed
@@ -267,7 +273,7 @@ def test_the_same_id_with_another_body_is_refused(change):
 
 
 def test_a_refused_id_may_be_tried_again():
-    core, gate = make_core()
+    _core, gate = make_core()
     with pytest.raises(RiskLimitBreached):
         gate.submit_order(order(quantity=2_000_000, client_order_id="x"))
     assert gate.submit_order(order(client_order_id="x")).status == "FILLED"
@@ -386,7 +392,9 @@ def test_a_report_on_nobodys_order_is_logged_and_counted():
     assert core.statistics()["unknown_reports"] == 1
 
 
-@pytest.mark.parametrize(("field", "value"), [("symbol", -1), ("symbol", 99), ("exec_type", 0), ("exec_type", 77), ("quantity", -1)])
+@pytest.mark.parametrize(
+    ("field", "value"), [("symbol", -1), ("symbol", 99), ("exec_type", 0), ("exec_type", 77), ("quantity", -1)]
+)
 def test_what_is_no_report(field, value):
     core, gate = make_core()
     row = report(core, gate.submit_order(resting()).order_id, EXEC_TRADE, quantity=10, price=140.0)
@@ -444,7 +452,8 @@ def test_children_never_exceed_their_parent():
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"quantity": 0}, {"quantity": -5}, {"time_in_force": "GTD"}, {"time_in_force": "x"}, {"post_only": True},
+    "arguments",
+    [{"quantity": 0}, {"quantity": -5}, {"time_in_force": "GTD"}, {"time_in_force": "x"}, {"post_only": True},
                   {"limit_price_e9": 5}, {"limit_price_e9": 0}, {"limit_price_e9": -E9}],
 )  # fmt: skip
 def test_bad_children(arguments):
@@ -663,7 +672,8 @@ def test_a_batch_is_one_by_one_byte_for_byte():
         ("quantity", 2**63 - 1, 2), ("order_type", 0, 3), ("order_type", 3, 3), ("order_type", 99, 3),
         ("limit_price_e9", 5, 4), ("limit_price_e9", 0, 4), ("stop_price_e9", 5, 5), ("time_in_force", 0, 6),
         ("time_in_force", 5, 6), ("display_quantity", 5, 7), ("urgency", 9, 8), ("strategy", -1, 9), ("strategy", 1, 9),
-        ("account", -1, 10), ("account", 64, 10), ("tag", 5, 11), ("flags", 1, 13), ("flags", 16, 14), ("flags", 32, 14),
+        ("account", -1, 10), ("account", 64, 10), ("tag", 5, 11), ("flags", 1, 13), ("flags", 16, 14),
+        ("flags", 32, 14),
         ("parent_id", 1, 14), ("algorithm", 1, 14), ("venue", 6, 14), ("venue", -2, 14),
     ],
 )  # fmt: skip

@@ -35,10 +35,10 @@ def test_unknown_is_nan_with_a_reason():
     assert NOTHING.reason == "no fill yet"
     assert str(NOTHING) == "n/a (no fill yet)"
     assert repr(NOTHING) == "Unknown('no fill yet')"
-    assert not (NOTHING < 1) and not (NOTHING > 1) and not (NOTHING >= 0)
-    assert NOTHING == Unknown("no fill yet")
-    assert NOTHING != Unknown("other")
-    assert NOTHING != float("nan")
+    assert [NOTHING < 1, NOTHING > 1, NOTHING >= 0] == [False] * 3
+    assert Unknown("no fill yet") == NOTHING
+    assert Unknown("other") != NOTHING
+    assert float("nan") != NOTHING
     assert hash(NOTHING) == hash(Unknown("no fill yet"))
 
 
@@ -61,7 +61,10 @@ def test_unknown_formats_in_the_width(spec, shown):
     assert f"{NOTHING:{spec}}" == shown
 
 
-@pytest.mark.parametrize("operation", [operator.add, operator.sub, operator.mul, operator.truediv, operator.floordiv, operator.pow, operator.mod])
+@pytest.mark.parametrize(
+    "operation",
+    [operator.add, operator.sub, operator.mul, operator.truediv, operator.floordiv, operator.pow, operator.mod],
+)
 @pytest.mark.parametrize("other", [1, 2.5, True, np.float64(3)])
 def test_arithmetic_keeps_the_unknown(operation, other):
     assert operation(NOTHING, other) is NOTHING
@@ -71,7 +74,14 @@ def test_arithmetic_keeps_the_unknown(operation, other):
 
 
 def test_other_operations_keep_it_too():
-    for changed in (-NOTHING, +NOTHING, abs(NOTHING), round(NOTHING), round(NOTHING, 2), sum([1, NOTHING, Unknown("second")])):
+    for changed in (
+        -NOTHING,
+        +NOTHING,
+        abs(NOTHING),
+        round(NOTHING),
+        round(NOTHING, 2),
+        sum([1, NOTHING, Unknown("second")]),
+    ):
         assert changed is NOTHING
     with pytest.raises(ValueError, match="NaN"):
         int(NOTHING)
@@ -89,7 +99,8 @@ def test_json_has_null_where_there_is_no_number():
         {
             "unknown": NOTHING, "nan": float("nan"), "infinite": float("inf"), "number": 1.5, "big": 2**70,
             "status": OrderStatus.FILLED, "reason": Reason.RISK, "numpy": np.float64("nan"), "int": np.int64(3),
-            "array": np.array([1.0, np.nan]), "nested": [(NOTHING,), {"a": {1.0}}], "none": None, "true": True, 5: "key",
+            "array": np.array([1.0, np.nan]), "nested": [(NOTHING,), {"a": {1.0}}], "none": None, "true": True,
+            5: "key",
         }
     )  # fmt: skip
     assert json.loads(text) == {

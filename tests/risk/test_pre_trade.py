@@ -64,7 +64,9 @@ def test_the_worked_example():
     assert len(result.reasons) == 3
     without = {**EXAMPLE, "order_limits": {}}
     only = {**without, "exposure_limits": {"max_concentration": 0.25}}
-    assert PreTradeRiskManager(only).check_order_risk(buy(), example()).recommended_adjustments["largest_quantity"] == 466
+    assert (
+        PreTradeRiskManager(only).check_order_risk(buy(), example()).recommended_adjustments["largest_quantity"] == 466
+    )
     assert PreTradeRiskManager(EXAMPLE).check_order_risk(buy(333), example()).approved
     assert not PreTradeRiskManager(EXAMPLE).check_order_risk(buy(334), example()).approved
 
@@ -104,7 +106,8 @@ def test_an_approved_order_says_how_near_it_came():
 @pytest.mark.parametrize(
     "order",
     [
-        buy(), SimpleNamespace(**buy()), buy(side=Side.BUY), buy(side="BUY"), buy(side=1), buy(600.0), buy(Decimal(600)),
+        buy(), SimpleNamespace(**buy()), buy(side=Side.BUY), buy(side="BUY"), buy(side=1), buy(600.0),
+        buy(Decimal(600)),
         buy(np.int64(600)), buy(np.float32(600)), buy(estimated_price=Decimal("150.00")), buy(estimated_price=150),
         buy(limit_price=150.0, estimated_price=1.0), buy(signed_quantity=600), buy(None, signed_quantity=600),
         buy(None, signed_quantity=600, side=None),
@@ -118,7 +121,8 @@ def test_forms_of_an_order(order):
 @pytest.mark.parametrize(
     "aapl",
     [
-        {"quantity": 1000, "market_value": 150_000}, {"quantity": 1000, "mark": 150.0}, {"quantity": 1000, "price": "x", "mark": 150},
+        {"quantity": 1000, "market_value": 150_000}, {"quantity": 1000, "mark": 150.0},
+        {"quantity": 1000, "price": "x", "mark": 150},
         SimpleNamespace(quantity=1000, market_value=150_000.0), SimpleNamespace(quantity=1000, mark_price=150.0),
         {"quantity": 1000.0, "market_value": Decimal(150_000), "mark": 7}, 1000, np.int64(1000), 1000.0,
     ],
@@ -165,7 +169,9 @@ def test_a_sector_that_is_told_goes_before_the_catalogs():
 
 
 def test_an_unknown_symbol_has_the_default_limits():
-    manager = PreTradeRiskManager({"exposure_limits": {"default_sector_limit": 0.05}, "position_limits": {"default": 500}})
+    manager = PreTradeRiskManager(
+        {"exposure_limits": {"default_sector_limit": 0.05}, "position_limits": {"default": 500}}
+    )
     result = manager.check_order_risk(buy(symbol="NEWCO"), {"positions": {}, "total_value": 10**6})
     assert result.failed_checks == ["position_limit", "sector_exposure"]
 
@@ -177,7 +183,9 @@ def test_configurations():
     with pytest.raises(ConfigError, match="max_order_sise"):
         PreTradeRiskManager({"order_limits": {"max_order_sise": 1}})
     manager = PreTradeRiskManager(EXAMPLE, catalog=InstrumentCatalog({}))
-    assert manager.check_order_risk(buy(100), example()).checks["sector_exposure"] is False  # all are unknown, one sector
+    assert (
+        manager.check_order_risk(buy(100), example()).checks["sector_exposure"] is False
+    )  # all are unknown, one sector
 
 
 def test_the_day():
@@ -219,7 +227,9 @@ def test_a_quantity_that_is_none(value):
     approve_nothing(buy(value), example(), config={})
 
 
-@pytest.mark.parametrize("value", [x for x in [*NOT_NUMBERS, 0, -5, 1e7] if x is not None], ids=lambda value: type(value).__name__)
+@pytest.mark.parametrize(
+    "value", [x for x in [*NOT_NUMBERS, 0, -5, 1e7] if x is not None], ids=lambda value: type(value).__name__
+)
 def test_a_price_that_is_none(value):
     if not isinstance(value, MagicMock):
         approve_nothing(buy(estimated_price=value), example(), "price")
@@ -238,7 +248,8 @@ def test_contradictions():
 
 @pytest.mark.parametrize(
     "position",
-    [*(x for x in NOT_NUMBERS if not isinstance(x, MagicMock)), {}, {"quantity": float("nan")}, {"quantity": 5, "mark": 0},
+    [*(x for x in NOT_NUMBERS if not isinstance(x, MagicMock)), {}, {"quantity": float("nan")},
+     {"quantity": 5, "mark": 0},
      {"quantity": 5, "market_value": float("nan")}, {"quantity": 5, "mark": "150"}, {"market_value": 1e24}],
     ids=lambda value: type(value).__name__,
 )  # fmt: skip
@@ -252,14 +263,26 @@ def test_positions_that_are_none(positions):
 
 
 @pytest.mark.parametrize(
-    "open_order", [None, {}, {"symbol": "AAPL"}, {**OPEN[0], "quantity": float("nan")}, {**OPEN[0], "side": "x"}, {**OPEN[0], "price": 0}]
+    "open_order",
+    [
+        None,
+        {},
+        {"symbol": "AAPL"},
+        {**OPEN[0], "quantity": float("nan")},
+        {**OPEN[0], "side": "x"},
+        {**OPEN[0], "price": 0},
+    ],
 )
 def test_an_open_order_that_cannot_be_read(open_order):
     approve_nothing(buy(1), example(open_orders=[open_order]), "open order 0")
     approve_nothing(buy(1), example(open_orders=5), "open_orders")
 
 
-@pytest.mark.parametrize("total", [None, *(x for x in NOT_NUMBERS if x is not None and not isinstance(x, MagicMock))], ids=lambda v: type(v).__name__)
+@pytest.mark.parametrize(
+    "total",
+    [None, *(x for x in NOT_NUMBERS if x is not None and not isinstance(x, MagicMock))],
+    ids=lambda v: type(v).__name__,
+)
 def test_an_equity_that_is_none(total):
     result = approve_nothing(buy(1), example(total_value=total), "total_value")
     assert result.failed_checks == ["sector_exposure", "leverage_limit", "concentration_limit"]
@@ -299,12 +322,18 @@ configs = st.fixed_dictionaries(
     optional={
         "position_limits": st.dictionaries(st.sampled_from(["default", *SYMBOLS]), st.integers(0, 300)),
         "order_limits": st.fixed_dictionaries(
-            {}, optional={"max_order_size": st.integers(0, 150), "max_notional": st.integers(0, 20_000), "daily_notional": st.integers(0, 60_000)}
+            {},
+            optional={
+                "max_order_size": st.integers(0, 150), "max_notional": st.integers(0, 20_000),
+                "daily_notional": st.integers(0, 60_000),
+            },
         ),
         "exposure_limits": st.fixed_dictionaries(
             {},
             optional={
-                "sectors": st.dictionaries(st.sampled_from(["technology", "financials"]), st.integers(0, 24).map(lambda x: x / 8)),
+                "sectors": st.dictionaries(
+                    st.sampled_from(["technology", "financials"]), st.integers(0, 24).map(lambda x: x / 8)
+                ),
                 "default_sector_limit": st.integers(0, 24).map(lambda x: x / 8),
                 "max_leverage": st.integers(0, 32).map(lambda x: x / 8),
                 "max_concentration": st.integers(0, 24).map(lambda x: x / 8),
@@ -315,7 +344,7 @@ configs = st.fixed_dictionaries(
 books = st.builds(
     Book, symbols=st.just(SYMBOLS), cash_e9=st.integers(-5_000, 60_000).map(lambda x: x * E9),
     positions=st.dictionaries(symbols, st.integers(-200, 200)),
-    marks_e9=st.fixed_dictionaries({symbol: prices for symbol in SYMBOLS}),
+    marks_e9=st.fixed_dictionaries(dict.fromkeys(SYMBOLS, prices)),
     open_orders=st.lists(st.tuples(symbols, st.sampled_from([1, -1]), st.integers(1, 100), prices), max_size=5),
     traded_e9=st.integers(0, 30_000).map(lambda x: x * E9),
 )  # fmt: skip
@@ -327,7 +356,9 @@ def state_of(book):
     equity = book.cash_e9 + sum(quantity * book.marks_e9[symbol] for symbol, quantity in book.positions.items())
     return {
         "total_value": Decimal(equity) / E9,
-        "positions": {s: {"quantity": book.positions.get(s, 0), "mark": Decimal(book.marks_e9[s]) / E9} for s in SYMBOLS},
+        "positions": {
+            s: {"quantity": book.positions.get(s, 0), "mark": Decimal(book.marks_e9[s]) / E9} for s in SYMBOLS
+        },
         "open_orders": [
             {"symbol": symbol, "side": side, "quantity": quantity, "limit_price": Decimal(price_e9) / E9}
             for symbol, side, quantity, price_e9 in book.open_orders
@@ -337,7 +368,9 @@ def state_of(book):
 
 
 def limits_of(config):
-    position, order, exposure = (config.get(name, {}) for name in ("position_limits", "order_limits", "exposure_limits"))
+    position, order, exposure = (
+        config.get(name, {}) for name in ("position_limits", "order_limits", "exposure_limits")
+    )
     return {
         "positions": {symbol: limit for symbol, limit in position.items() if symbol != "default"},
         "default_position": position.get("default"),
@@ -379,7 +412,11 @@ def test_more_is_never_better(config, book, order, less):
     more = ask(config, book, order)
     smaller = ask(config, book, (*order[:2], max(1, order[2] - less), order[3]))
     assert smaller.approved or not more.approved
-    assert smaller.risk_score <= more.risk_score or not more.approved or smaller.risk_score == pytest.approx(more.risk_score)
+    assert (
+        smaller.risk_score <= more.risk_score
+        or not more.approved
+        or smaller.risk_score == pytest.approx(more.risk_score)
+    )
 
 
 @settings(max_examples=120, deadline=None)

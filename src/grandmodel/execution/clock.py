@@ -144,9 +144,7 @@ class SimulatedClock(Clock):
         """Waits until ``now_ns() >= deadline_ns``, exactly. RuntimeError under any loop but this clock's."""
         loop = asyncio.get_running_loop()
         if not isinstance(loop, VirtualTimeLoop) or loop.clock is not self:
-            raise RuntimeError(
-                "a simulated clock moves in its own event loop only; start it with clock.run()"
-            )
+            raise RuntimeError("a simulated clock moves in its own event loop only; start it with clock.run()")
         if deadline_ns <= self.now_ns():
             await asyncio.sleep(0)
             return
@@ -327,9 +325,7 @@ class VirtualTimeLoop(asyncio.BaseEventLoop):
         self._live_on(max(at + _STEP_NS if stops and len(events) == 1 else at, now + 1))
 
     def _waiting(self) -> str:
-        tasks = sorted(
-            (task for task in asyncio.all_tasks(self) if not task.done()), key=lambda t: t.get_name()
-        )
+        tasks = sorted((task for task in asyncio.all_tasks(self) if not task.done()), key=lambda t: t.get_name())
         shown = [f"{task.get_name()} in {_where(task.get_coro())}" for task in tasks[:5]]
         more = [f"{len(tasks) - 5} more"] if len(tasks) > 5 else []
         for driver in self.clock.drivers():
@@ -355,9 +351,7 @@ def _where(awaitable: Any) -> str:
 
 def _refuse(name: str) -> Callable[..., NoReturn]:
     def refused(self: VirtualTimeLoop, *args: Any, **kwargs: Any) -> NoReturn:
-        raise NotInSimulatedTime(
-            f"{name} is not in simulated time: no sockets, threads, processes or signals"
-        )
+        raise NotInSimulatedTime(f"{name} is not in simulated time: no sockets, threads, processes or signals")
 
     refused.__name__ = name
     refused.__doc__ = "Refused: simulated time knows no outside world."

@@ -160,7 +160,7 @@ class SmartOrderRouter:
         core = self.core
         clock = core.clock
         if not isinstance(clock, Clock):
-            raise TypeError("the engine's core was made with a bare native clock; give it a LiveClock or SimulatedClock")
+            raise TypeError("the engine's core has a bare native clock; give it a LiveClock or SimulatedClock")
         ticket = core.submit_parent(order, algorithm.name)
         try:
             return Parent(core, clock, ticket.order_id, algorithm)
