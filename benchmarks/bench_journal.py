@@ -1,10 +1,10 @@
-"""The journal: records appended a second, checksum and commit word included, while its writer carries them to the file."""
+"""The journal: records appended, checksum and commit word included, while its writer carries them to the file."""
 
 from __future__ import annotations
 
 import numpy as np
-from grandmodel.execution._core.journal import Journal
 
+from grandmodel.execution._core.journal import Journal
 from grandmodel.execution._core.records import REPORT_DTYPE
 
 REPORT = 4

@@ -1,4 +1,4 @@
-"""A recorded day with a VWAP order in it, from arrays in memory and as the whole command; the synthetic market's rate."""
+"""A recorded day with a VWAP order in it, from arrays in memory and as a whole command; the synthetic market's rate."""
 
 from __future__ import annotations
 
@@ -33,12 +33,11 @@ def bench_replay_command(benchmark, amzn_files, tmp_path):
     paths = []
     for packed in amzn_files:
         path = tmp_path / packed.name.removesuffix(".xz")
-        path.write_bytes(lzma.open(packed).read())
+        path.write_bytes(lzma.decompress(packed.read_bytes()))
         paths.append(str(path))
-    command = [
-        sys.executable, "-c", "from grandmodel.execution.cli import main; main()", "replay", "--messages", paths[0], "--orderbook", paths[1],
-        "--side", "buy", "--quantity", "5000", "--algorithm", "vwap", "--start", "10:00", "--duration-minutes", "60", "--json",
-    ]  # fmt: skip
+    command = [sys.executable, "-c", "from grandmodel.execution.cli import main; main()", "replay", "--json"]
+    command += ["--messages", paths[0], "--orderbook", paths[1], "--side", "buy", "--quantity", "5000"]
+    command += ["--algorithm", "vwap", "--start", "10:00", "--duration-minutes", "60"]
     done = benchmark.pedantic(
         subprocess.run, (command,), {"capture_output": True, "check": True}, rounds=7, warmup_rounds=1
     )

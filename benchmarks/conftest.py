@@ -1,5 +1,5 @@
-"""The gate: every benchmark has a budget in config/latency_budgets.toml, in ns an item; a machine that is slower now than
-the reference (a calibration loop beside every benchmark says so) gets as much more.
+"""The gate: every benchmark has a budget in config/latency_budgets.toml, in ns an item; a machine that is slower now
+than the reference (a calibration loop beside every benchmark says so) gets as much more.
 
     python -m pytest benchmarks -o python_files='bench_*.py' -o python_functions='bench_*' --benchmark-disable-gc
 """
@@ -12,6 +12,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+
 from grandmodel.execution._core.journal import crc32c
 
 ROOT = Path(__file__).resolve().parent.parent

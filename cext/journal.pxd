@@ -1,6 +1,8 @@
 # The append-only log. Format and bodies in include/journal.h.
 from libc.stdint cimport int64_t, uint16_t, uint32_t
 
+from grandmodel.execution._core.records cimport gm_name_t
+
 
 cdef extern from "journal.h" nogil:
     enum: GM_JOURNAL_PAGE
@@ -26,6 +28,9 @@ cdef extern from "crc32c.h" nogil:
     void gm_crc32c_setup() noexcept
     uint32_t gm_crc32c(uint32_t crc, const void* data, size_t size) noexcept
     uint32_t gm_crc32c_portable(uint32_t crc, const void* data, size_t size) noexcept
+
+
+cdef int name_row(gm_name_t* row, int kind, int number, str text, int64_t value, int64_t value2) except -1
 
 
 cdef class Journal:

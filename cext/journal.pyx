@@ -11,11 +11,13 @@ import tempfile
 
 import numpy as np
 
-from libc.stdint cimport int64_t, uint16_t, uint32_t
-from libc.string cimport memcpy
+from libc.stdint cimport int64_t, uint16_t
+from libc.string cimport memcpy, memset
 from posix.unistd cimport getpid
 
-from grandmodel.execution._core.records cimport GM_NAME_LENGTH, GM_RECORD_KIND_END, GM_RECORD_LARGE, GM_RECORD_NAME, GM_RECORD_SMALL, gm_name_t
+from grandmodel.execution._core.records cimport (
+    GM_NAME_LENGTH, GM_RECORD_KIND_END, GM_RECORD_LARGE, GM_RECORD_NAME, GM_RECORD_SMALL, gm_name_t,
+)
 from grandmodel.execution._core.records import HEADER_DTYPE, RECORD_DTYPES
 from grandmodel.execution._core.values import JournalError
 
@@ -49,6 +51,21 @@ def _header():
     page = bytearray(PAGE)
     page[:24] = struct.pack("<8sIIQ", MAGIC, VERSION, PAGE, layout_hash())
     return bytes(page)
+
+
+cdef int name_row(gm_name_t* row, int kind, int number, str text, int64_t value, int64_t value2) except -1:
+    """Fills a NAME row."""
+    cdef bytes raw = text.encode("utf-8")
+    if len(raw) > GM_NAME_LENGTH:
+        raise ValueError(f"text is {len(raw)} bytes long, must be at most {GM_NAME_LENGTH}")
+    memset(row, 0, sizeof(gm_name_t))
+    row.id = number
+    row.kind = kind
+    row.length = len(raw)
+    memcpy(row.text, <const char*>raw, len(raw))
+    row.value = value
+    row.value2 = value2
+    return 0
 
 
 cdef class Journal:
@@ -109,17 +126,7 @@ cdef class Journal:
     def name(self, int kind, int number, str text, int64_t value=0, int64_t value2=0, int64_t time_ns=0):
         """Appends a NAME record: `text` (of gm_name_kind `kind`) is called `number` from here on."""
         cdef gm_name_t row
-        raw = text.encode("utf-8")
-        if len(raw) > GM_NAME_LENGTH:
-            raise ValueError(f"text is {len(raw)} bytes long, must be at most {GM_NAME_LENGTH}")
-        row.id = number
-        row.kind = kind
-        row.length = len(raw)
-        raw = raw.ljust(GM_NAME_LENGTH, b"\0")
-        for i in range(GM_NAME_LENGTH):
-            row.text[i] = (<const char*>raw)[i]
-        row.value = value
-        row.value2 = value2
+        name_row(&row, kind, number, text, value, value2)
         gm_journal_append(&self.log, GM_RECORD_NAME, GM_RECORD_SMALL, time_ns, 0, &row)
 
     def append(self, int kind, row, int64_t time_ns, int64_t order_id):

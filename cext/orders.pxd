@@ -27,6 +27,7 @@ cdef extern from "orders.h" nogil:
 
 cdef class OrderTable:
     cdef gm_orders_t table
+    cdef int64_t copy_rows(self, char* buffer, int64_t capacity) noexcept nogil
 
 
 cdef class Order:

@@ -52,20 +52,29 @@ cdef class OrderTable:
         """{OrderStatus: orders held in memory}."""
         return {status: self.table.by_status[code] for code, status in STATUSES.items() if self.table.by_status[code]}
 
-    def rows(self):
-        """A copy of the rows held, oldest id first: a structured array of ORDER_DTYPE."""
+    cdef int64_t copy_rows(self, char* buffer, int64_t capacity) noexcept nogil:
+        """Copies the rows held into a buffer of `capacity` rows; how many, or -1 when there are more."""
         cdef int32_t i
         cdef int64_t n = 0
-        out = np.empty(self.table.used, dtype=ORDER_DTYPE)
-        cdef unsigned char[::1] raw = out.view(np.uint8)
-        if self.table.used == 0:
-            return out
         for i in range(self.table.used):
             if self.table.rows[i].order_id > 0:
-                memcpy(&raw[n * sizeof(gm_order_t)], &self.table.rows[i], sizeof(gm_order_t))
+                if n == capacity:
+                    return -1
+                memcpy(buffer + n * sizeof(gm_order_t), &self.table.rows[i], sizeof(gm_order_t))
                 n += 1
-        out = out[:n]
-        return out[np.argsort(out["order_id"], kind="stable")]
+        return n
+
+    def rows(self):
+        """A copy of the rows held, oldest id first: a structured array of ORDER_DTYPE. Only while nobody submits."""
+        cdef unsigned char[::1] raw
+        out = np.empty(self.table.used + 1, dtype=ORDER_DTYPE)
+        raw = out.view(np.uint8)
+        return sorted_rows(out[:self.copy_rows(<char*>&raw[0], self.table.used + 1)])
+
+
+def sorted_rows(rows):
+    """Order rows, oldest id first."""
+    return rows[np.argsort(rows["order_id"], kind="stable")]
 
 
 cdef class Order:

@@ -1,6 +1,6 @@
 # cython: language_level=3
 """Positions, open orders and cash, by account and symbol. Money is in 1e-9 of the currency, as Python integers."""
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t
 
 from grandmodel.execution._core.instruments cimport GM_MAX_PRICE_E9, GM_MAX_QUANTITY, Instruments
 from grandmodel.execution._core.records cimport GM_NO_PRICE

@@ -107,12 +107,12 @@ cdef class ReplayMarket(Market):
 
     def depth(self, int levels=5):
         """The recorded layer's best levels: (bids, asks), each a list of (price_e9, quantity, orders)."""
-        cdef int side, k
+        cdef int side
         cdef int64_t i
         out = ([], [])
         for side in range(2):
             i = self.replay.book.best[side]
-            for k in range(levels):
+            for _ in range(levels):
                 if i < 0:
                     break
                 level = self.replay.book.levels[side][i]

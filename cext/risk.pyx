@@ -10,7 +10,7 @@ from libc.stdint cimport int8_t, int32_t, int64_t, uint64_t
 from libc.string cimport memset
 
 from grandmodel.execution._core.instruments cimport GM_MAX_SECTORS, GM_MAX_SYMBOLS, Instruments
-from grandmodel.execution._core.portfolio cimport GM_MAX_ACCOUNTS, Portfolio, gm_portfolio_settle, gm_portfolio_t, int_to_i128
+from grandmodel.execution._core.portfolio cimport Portfolio, gm_portfolio_settle, gm_portfolio_t, int_to_i128
 from grandmodel.execution._core.records cimport (
     GM_CHECK_CONCENTRATION, GM_CHECK_DAILY_COUNT, GM_CHECK_DAILY_VALUE, GM_CHECK_LEVERAGE, GM_CHECK_NOTIONAL,
     GM_CHECK_ORDER_SIZE, GM_CHECK_ORDER_VALUE, GM_CHECK_POSITION, GM_CHECK_SECTOR, GM_NO_PRICE,

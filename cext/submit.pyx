@@ -9,16 +9,17 @@ from libc.string cimport memcpy, memset
 
 from grandmodel.execution._core.clock cimport CLOCK_MONOTONIC, NativeClock, gm_machine_ns, gm_now
 from grandmodel.execution._core.instruments cimport Instruments
-from grandmodel.execution._core.journal cimport Journal, gm_crc32c_setup, gm_journal_drain
+from grandmodel.execution._core.journal cimport Journal, gm_crc32c_setup, gm_journal_append, gm_journal_drain, name_row
 from grandmodel.execution._core.latency cimport GM_STAGE_COUNT, GM_STAGE_VALIDATE, StageHistograms, gm_histogram_record
 from grandmodel.execution._core.orders cimport Order, OrderTable, gm_is_closed, gm_orders_find
 from grandmodel.execution._core.portfolio cimport GM_MAX_ACCOUNTS, Portfolio
 from grandmodel.execution._core.records cimport (
-    GM_AWAITED, GM_CANCELED, GM_CHILD, GM_CLIENT_ORDER_ID_LENGTH, GM_EXEC_TRADE, GM_EXEC_TYPE_END, GM_EXPIRED, GM_FILLED, GM_LIMIT, GM_MARKET, GM_NAME_ALGORITHM, GM_NAME_SYMBOL,
-    GM_NAME_VENUE, GM_NO_PRICE, GM_PARENT, GM_PARTIALLY_FILLED, GM_POST_ONLY, GM_REASON_ALGORITHM_DONE, GM_REASON_DUPLICATE_CLIENT_ID,
-    GM_REASON_INVALID, GM_REASON_USER, GM_RECORD_ORDER, GM_RECORD_REFUSAL, GM_RECORD_REPORT, GM_RECORD_REQUEST, GM_REJECTED,
-    GM_REQUEST_CLOSE_PARENT,
-    gm_header_t, gm_order_t, gm_refusal_t, gm_report_t, gm_request_t,
+    GM_AWAITED, GM_CANCELED, GM_CHILD, GM_CLIENT_ORDER_ID_LENGTH, GM_EXEC_TRADE, GM_EXEC_TYPE_END, GM_EXPIRED,
+    GM_FILLED, GM_LIMIT, GM_MARKET, GM_NAME_ALGORITHM, GM_NAME_SYMBOL, GM_NAME_VENUE, GM_NO_PRICE, GM_PARENT,
+    GM_PARTIALLY_FILLED, GM_POST_ONLY, GM_REASON_ALGORITHM_DONE, GM_REASON_DUPLICATE_CLIENT_ID,
+    GM_REASON_INVALID, GM_REASON_USER, GM_RECORD_NAME, GM_RECORD_ORDER, GM_RECORD_REFUSAL, GM_RECORD_REPORT,
+    GM_RECORD_REQUEST, GM_RECORD_SMALL, GM_REJECTED, GM_REQUEST_CLOSE_PARENT, gm_header_t, gm_name_t,
+    gm_order_t, gm_refusal_t, gm_report_t, gm_request_t,
 )
 from grandmodel.execution._core.risk cimport GM_ALL_CHECKS, Limits, gm_risk_check, gm_risk_detail_t
 from grandmodel.execution._core.scoring cimport Venues
@@ -26,10 +27,11 @@ from grandmodel.execution._core.synthetic cimport Market
 from grandmodel.execution._core.validation cimport (
     GM_FIELD_STRATEGY, GM_FIELD_TAGS, OrderReader, gm_supports_time_in_force, gm_validate_row,
 )
+from grandmodel.execution._core.orders import sorted_rows
 from grandmodel.execution._core.records import ORDER_DTYPE, REPORT_DTYPE
 from grandmodel.execution._core.validation import FIELDS
 from grandmodel.execution._core.values import (
-    CHECKS, REASON_TEXT, STATUSES, EngineClosed, EngineForked, OrderRejected, OrderStateError, OrderValidationError, Reason,
+    CHECKS, REASON_TEXT, EngineClosed, EngineForked, OrderRejected, OrderStateError, OrderValidationError, Reason,
     RiskLimitBreached, TIME_IN_FORCE_CODES, UnknownOrder, check_names,
 )
 
@@ -126,7 +128,7 @@ cdef class Core:
         memcpy(ids, self.engine.news, count * sizeof(int64_t))
         self.engine.news_count = self.engine.news_lost = 0
         self._leave()
-        concerned = list(self.waiters) if lost else {ids[k] for k in range(count)}
+        concerned = list(self.waiters) if lost else list(dict.fromkeys([ids[k] for k in range(count)]))
         for order_id in concerned:
             self._wake(order_id)
         return 0
@@ -161,11 +163,11 @@ cdef class Core:
         self._leave()
 
     def _new_name(self, int kind, int number, str text):
+        cdef gm_name_t row
+        name_row(&row, kind, number, text, 0, 0)
         self._enter()
-        try:
-            self.journal.name(kind, number, text, 0, 0, gm_now(self.engine.clock))
-        finally:
-            self._leave()
+        gm_journal_append(self.engine.journal, GM_RECORD_NAME, GM_RECORD_SMALL, gm_now(self.engine.clock), 0, &row)
+        self._leave()
 
     # ---- orders in ----
 
@@ -349,8 +351,6 @@ cdef class Core:
             gm_gate_wait(&self.gate)
             for i in range(n):
                 row = table[i]
-                row.parent_id = 0
-                row.algorithm = 0
                 wrong = gm_validate_row(self.engine.instruments, o, GM_MAX_ACCOUNTS, self.engine.venues.count)
                 if o.strategy < 0 or o.strategy > strategies:
                     wrong |= 1 << GM_FIELD_STRATEGY
@@ -534,11 +534,17 @@ cdef class Core:
 
     def orders_array(self):
         """A copy of the orders held in memory, by id: a structured array of ORDER_DTYPE."""
-        self._enter()
-        try:
-            return self.orders.rows()
-        finally:
+        cdef unsigned char[::1] raw
+        cdef int64_t n = -1, capacity
+        out = None
+        while n < 0:                    # the buffer is made while the core is free: it may have grown meanwhile
+            capacity = self.engine.orders.used + 64
+            out = np.empty(capacity, dtype=ORDER_DTYPE)
+            raw = out.view(np.uint8)
+            self._enter()
+            n = self.orders.copy_rows(<char*>&raw[0], capacity)
             self._leave()
+        return sorted_rows(out[:n])
 
     def open_orders(self):
         """The live orders, by id."""
@@ -583,6 +589,11 @@ cdef class Core:
     def has_waiters(self):
         """True while somebody waits for news of an order."""
         return bool(self.waiters)
+
+    @property
+    def awaited(self):
+        """The ids of the orders that somebody waits for."""
+        return sorted(self.waiters)
 
     @property
     def watched(self):

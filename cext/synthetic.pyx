@@ -45,7 +45,9 @@ cdef class SyntheticMarket(Market):
         cdef double weights[64]
         cdef int32_t s
         memset(&self.flow, 0, sizeof(self.flow))
-        for name, value, low in (("events_per_second", events_per_second, 1e-3), ("depth", depth, 1.0), ("warmup_seconds", warmup_seconds, 0.0)):
+        for name, value, low in (
+            ("events_per_second", events_per_second, 1e-3), ("depth", depth, 1.0), ("warmup_seconds", warmup_seconds, 0.0),
+        ):
             if not math.isfinite(value) or not low <= value <= 1e6:
                 raise ValueError(f"{name} is {value!r}, must be from {low:g} to 1000000")
         shares = [float(share) for share in shares]
@@ -85,7 +87,7 @@ cdef class SyntheticMarket(Market):
         """The best levels of one venue's book: (bids, asks), each a list of (price_e9, quantity, orders)."""
         cdef int32_t s = self.venues._symbol(symbol), v = self.venues.number(venue)
         cdef gm_matcher_t* m = gm_synthetic_matcher(&self.flow, s, v)
-        cdef int side, k
+        cdef int side
         cdef int64_t i
         if not 1 <= levels <= 1000:
             raise ValueError(f"levels is {levels}, must be from 1 to 1000")
@@ -94,7 +96,7 @@ cdef class SyntheticMarket(Market):
             return out
         for side in range(2):
             i = m.book.best[side]
-            for k in range(levels):
+            for _ in range(levels):
                 if i < 0:
                     break
                 out[side].append(((m.book.base + i) * m.tick_e9, m.book.levels[side][i].quantity, m.book.levels[side][i].count))

@@ -18,9 +18,8 @@ cdef class OrderReader:
     cdef readonly Names algorithms
     cdef readonly Names tags
     cdef object new_name            # called with (kind, number, text) before a new name is used
-    cdef bint only_check
 
-    cdef dict read(self, object order, gm_order_t* o)
+    cdef dict read(self, object given, gm_order_t* o, bint only_check=*)   # only_check: names are not interned
     cdef int32_t _named(self, Names names, int kind, str text) except -1
 
 

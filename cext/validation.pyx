@@ -16,7 +16,8 @@ from libc.string cimport memcpy, memset
 from grandmodel.execution._core.instruments cimport GM_MAX_PRICE_E9, GM_MAX_QUANTITY, Instruments, Names
 from grandmodel.execution._core.portfolio cimport GM_MAX_ACCOUNTS
 from grandmodel.execution._core.records cimport (
-    GM_CLIENT_ORDER_ID_LENGTH, GM_DAY, GM_ICEBERG, GM_LIMIT, GM_MARKET, GM_NAME_LENGTH, GM_NAME_STRATEGY, GM_NAME_TAG, GM_NO_PRICE, GM_POST_ONLY,
+    GM_CLIENT_ORDER_ID_LENGTH, GM_DAY, GM_ICEBERG, GM_LIMIT, GM_MARKET, GM_NAME_LENGTH, GM_NAME_STRATEGY, GM_NAME_TAG,
+    GM_NO_PRICE, GM_POST_ONLY,
     gm_order_t,
 )
 from grandmodel.execution._core.values import ORDER_TYPE_CODES, SIDE_CODES, TIME_IN_FORCE_CODES, URGENCY_CODES
@@ -105,10 +106,10 @@ cdef object read_price(object value, int64_t tick_e9, int64_t* price_e9):
         return f"is {_shown(value)}, must be positive"
     if exact >= Decimal(GM_MAX_PRICE_E9) / 1_000_000_000:
         return f"is {_shown(value)}, must be below {_decimal(GM_MAX_PRICE_E9)}"
-    count = _whole(exact, tick_e9)
-    if count is None:
+    whole = _whole(exact, tick_e9)
+    if whole is None:
         return _off_grid(value, exact * 1_000_000_000, tick_e9, "tick")
-    price_e9[0] = count * tick_e9
+    price_e9[0] = whole * tick_e9
     return None
 
 
@@ -149,10 +150,10 @@ cdef object read_quantity(object value, int64_t step_e9, int64_t* steps):
         return f"is {_shown(value)}, must be positive"
     if exact * 1_000_000_000 > (<object>GM_MAX_QUANTITY) * (<object>step_e9):
         return f"is {_shown(value)}, must be at most {GM_MAX_QUANTITY} steps"
-    count = _whole(exact, step_e9)
-    if count is None:
+    whole = _whole(exact, step_e9)
+    if whole is None:
         return _off_grid(value, Decimal(exact) * 1_000_000_000, step_e9, "quantity step")
-    steps[0] = count
+    steps[0] = whole
     return None
 
 
@@ -220,7 +221,7 @@ cdef dict _read_client_order_id(dict errors, object value, gm_order_t* o):
 def _unknown_keys(errors, order):
     from difflib import get_close_matches
 
-    known = FIELDS[:-1]
+    known = [name for name in FIELDS if name != "order"]
     for key in order:
         if key not in known:
             near = get_close_matches(key, known, 1) if isinstance(key, str) else []
@@ -248,7 +249,7 @@ cdef class OrderReader:
             self.new_name(kind, number, text)
         return number
 
-    cdef dict read(self, object given, gm_order_t* o):
+    cdef dict read(self, object given, gm_order_t* o, bint only_check=False):
         """Fills `o`; returns None, or {field: [messages]}. The names of a wrong order get no number."""
         cdef dict order, errors = None
         cdef PyObject* item
@@ -318,7 +319,7 @@ cdef class OrderReader:
             else:
                 o.order_type = code
                 if not gm_supports_type(o.order_type):
-                    errors = _note(errors, "order_type", f"is {_shown(value)}, which no venue of this engine executes; there are market, limit and iceberg")
+                    errors = _note(errors, "order_type", f"is {_shown(value)}, which no venue here takes; market, limit and iceberg are there")
 
         item = _get(order, "limit_price")
         if item != NULL:
@@ -356,7 +357,7 @@ cdef class OrderReader:
             else:
                 o.time_in_force = code
                 if not gm_supports_time_in_force(o.time_in_force):
-                    errors = _note(errors, "time_in_force", f"is {_shown(value)}, which no venue of this engine executes; there are DAY, GTC, IOC and FOK")
+                    errors = _note(errors, "time_in_force", f"is {_shown(value)}, which no venue here takes; DAY, GTC, IOC and FOK are there")
 
         item = _get(order, "display_quantity")
         if item != NULL:
@@ -425,7 +426,7 @@ cdef class OrderReader:
                 errors = _unknown_keys(errors, order)
         if errors is not None:
             return errors
-        if self.only_check:
+        if only_check:
             return None
         if strategy is not None:
             o.strategy = self._named(self.strategies, GM_NAME_STRATEGY, strategy)
@@ -436,21 +437,13 @@ cdef class OrderReader:
     def check(self, order):
         """{field: [messages]} of what is wrong with `order`, empty when nothing is; nothing is recorded."""
         cdef gm_order_t o
-        self.only_check = True
-        try:
-            return self.read(order, &o) or {}
-        finally:
-            self.only_check = False
+        return self.read(order, &o, True) or {}
 
     def terms(self, order):
         """An order's terms in the core's units, for what-ifs; the order must be right (`check`)."""
         cdef gm_order_t o
-        self.only_check = True
-        try:
-            if self.read(order, &o):
-                raise ValueError("the order is wrong; check() says how")
-        finally:
-            self.only_check = False
+        if self.read(order, &o, True):
+            raise ValueError("the order is wrong; check() says how")
         return {
             "symbol": o.symbol, "side": o.side, "quantity": o.quantity, "flags": o.flags,
             "limit_price_e9": None if o.limit_price_e9 == GM_NO_PRICE else o.limit_price_e9,

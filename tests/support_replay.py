@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from support import Gate
 
 from grandmodel.execution._core.instruments import Instruments
 from grandmodel.execution._core.journal import Journal
@@ -12,7 +13,7 @@ from grandmodel.execution._core.records import MESSAGE_DTYPE
 from grandmodel.execution._core.replay import ReplayMarket
 from grandmodel.execution._core.risk import Limits
 from grandmodel.execution._core.scoring import Venues
-from grandmodel.execution._core.submit import Core, OrderGate
+from grandmodel.execution._core.submit import Core
 from grandmodel.execution.clock import Pulse, SimulatedClock
 
 ADD, REDUCE, DELETE, EXECUTE, HIDDEN = 1, 2, 3, 4, 5
@@ -30,14 +31,6 @@ def recording(*rows):
         messages[index]["action"] = action
         messages[index]["side"] = side
     return messages
-
-
-class Gate(OrderGate):
-    def __init__(self, core):
-        self._given = core
-
-    def _open(self):
-        return self._given
 
 
 def engine(messages, rows=None):

@@ -99,7 +99,7 @@ static inline int64_t gm_engine_refuse(gm_engine_t* e, gm_order_t* o, uint16_t r
     r->failed_fields = fields;
     r->bid_e9 = n ? n->bid_e9 : GM_NO_PRICE;
     r->ask_e9 = n ? n->ask_e9 : GM_NO_PRICE;
-    r->symbol = o->symbol;
+    r->symbol = o->symbol >= 0 && o->symbol < e->instruments->count ? o->symbol : -1;
     r->account = o->account;
     r->side = o->side;
     r->order_type = o->order_type;

@@ -76,7 +76,11 @@ static inline int64_t gm_mark_of(const gm_portfolio_t* p, int32_t symbol) {
     return p->marks_e9[symbol] == 0 ? GM_NO_PRICE : p->marks_e9[symbol];
 }
 
-static inline gm_i128 gm_abs128(gm_i128 x) { return x < 0 ? -x : x; }
+static inline gm_i128 gm_notional(int64_t quantity, int64_t price_e9, int64_t multiplier) {
+    gm_i128 value = (gm_i128)quantity * price_e9;
+    return __builtin_expect(multiplier == 1, 1) ? value : value * multiplier;
+}
+
 
 static inline int64_t gm_worst_case(int64_t quantity, int64_t open_buy, int64_t open_sell) {
     int64_t longest = quantity + open_buy, shortest = quantity - open_sell;
@@ -92,8 +96,8 @@ static inline void gm_portfolio_refresh(gm_portfolio_t* p, int32_t account, int3
     int64_t mark = p->marks_e9[symbol];
     int64_t worst = gm_worst_case(x->quantity, x->open_buy, x->open_sell);
     int64_t scale = p->instruments->rows[symbol].multiplier;
-    gm_i128 exposure = (gm_i128)worst * mark * scale;
-    gm_i128 value = (gm_i128)x->quantity * mark * scale;
+    gm_i128 exposure = gm_notional(worst, mark, scale);
+    gm_i128 value = gm_notional(x->quantity, mark, scale);
     gm_i128 change = exposure - x->exposure;
     if (mark == 0 && worst != 0 && x->mark_e9 != GM_NO_PRICE) { a->unmarked++; x->mark_e9 = GM_NO_PRICE; }
     if (x->mark_e9 == GM_NO_PRICE && (mark != 0 || worst == 0)) { a->unmarked--; x->mark_e9 = mark; }
@@ -133,7 +137,7 @@ static inline void gm_portfolio_reserve(gm_portfolio_t* p, int32_t account, int3
     int64_t scale = p->instruments->rows[symbol].multiplier;
     if (account >= p->account_count) p->account_count = account + 1;
     if (side > 0) x->open_buy += sign * quantity; else x->open_sell += sign * quantity;
-    if (reserve_price_e9 != GM_NO_PRICE) p->accounts[account].reserved += (gm_i128)sign * quantity * reserve_price_e9 * scale;
+    if (reserve_price_e9 != GM_NO_PRICE) p->accounts[account].reserved += gm_notional(sign * quantity, reserve_price_e9, scale);
     gm_portfolio_refresh(p, account, symbol);
 }
 
@@ -142,7 +146,7 @@ static inline void gm_portfolio_fill(gm_portfolio_t* p, int32_t account, int32_t
                                      int64_t quantity, int64_t price_e9, int64_t fee_e9) {
     gm_account_t* a = &p->accounts[account];
     gm_position_t* x = gm_position_of(p, account, symbol);
-    gm_i128 notional = (gm_i128)price_e9 * quantity * p->instruments->rows[symbol].multiplier;
+    gm_i128 notional = gm_notional(quantity, price_e9, p->instruments->rows[symbol].multiplier);
     if (account >= p->account_count) p->account_count = account + 1;
     x->quantity += side * quantity;
     a->cash -= side * notional + fee_e9;

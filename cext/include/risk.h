@@ -48,6 +48,8 @@ static inline double gm_share(gm_i128 figure, gm_i128 equity) {
 /* Is figure / equity above limit_e9 * 1e-9? What would not fit 128 bits counts as above; equity beyond its bound counts
  * as the bound. */
 static inline int gm_above(gm_i128 figure, gm_i128 equity, int64_t limit_e9) {
+    if (__builtin_expect((figure >> 64 | equity >> 64) == 0, 1))        /* both below 18 billion: one product each */
+        return (gm_u128)(uint64_t)figure * 1000000000u > (gm_u128)(uint64_t)equity * (uint64_t)limit_e9;
     if (figure > GM_FIGURE_MAX) return 1;
     if (equity > GM_EQUITY_MAX) equity = GM_EQUITY_MAX;
     if (equity < 0) equity = 0;
@@ -56,8 +58,9 @@ static inline int gm_above(gm_i128 figure, gm_i128 equity, int64_t limit_e9) {
 
 /* The gm_check bits of `mask` that fail for `side * quantity` of `symbol` at `price_e9` (GM_NO_PRICE: none to be had).
  * The portfolio's totals must be settled. A parent's children are not checked again: the parent reserved for them. */
-static inline uint64_t gm_risk_check(const gm_limits_t* l, const gm_portfolio_t* p, uint64_t mask, int32_t account, int32_t symbol,
-                                     int8_t side, int64_t quantity, int64_t price_e9, gm_risk_detail_t* detail) {
+static inline __attribute__((always_inline)) uint64_t gm_risk_check(const gm_limits_t* l, const gm_portfolio_t* p, uint64_t mask,
+                                     int32_t account, int32_t symbol, int8_t side, int64_t quantity, int64_t price_e9,
+                                     gm_risk_detail_t* detail) {
     const gm_instrument_t* instrument = &p->instruments->rows[symbol];
     const gm_account_t* a = &p->accounts[account];
     const gm_position_t* x = gm_position_of(p, account, symbol);
@@ -86,7 +89,7 @@ static inline uint64_t gm_risk_check(const gm_limits_t* l, const gm_portfolio_t*
         if (price_e9 == GM_NO_PRICE) {
             failed |= GM_CHECK_PRICE;
         } else {
-            gm_i128 notional = (gm_i128)quantity * price_e9 * instrument->multiplier;
+            gm_i128 notional = gm_notional(quantity, price_e9, instrument->multiplier);
             if (on & GM_CHECK_NOTIONAL) {
                 if (notional > l->max_notional) failed |= GM_CHECK_NOTIONAL;
                 gm_risk_note(detail, GM_CHECK_NOTIONAL, (double)notional * 1e-9, (double)l->max_notional * 1e-9);
@@ -110,7 +113,7 @@ static inline uint64_t gm_risk_check(const gm_limits_t* l, const gm_portfolio_t*
             return failed;
         }
         {
-            gm_i128 exposure = (gm_i128)after * mark * instrument->multiplier;
+            gm_i128 exposure = gm_notional(after, mark, instrument->multiplier);
             gm_i128 change = exposure - x->exposure;
             gm_i128 sector = a->sector[instrument->sector] + change;
             gm_i128 gross = a->gross + change;

@@ -24,7 +24,7 @@ static inline uint64_t gm_validate_row(const gm_instruments_t* t, const gm_order
     if (!gm_supports_type(o->order_type)) wrong |= 1u << GM_FIELD_ORDER_TYPE;
     if (!gm_supports_time_in_force(o->time_in_force)) wrong |= 1u << GM_FIELD_TIME_IN_FORCE;
     if (o->order_type == GM_MARKET ? o->limit_price_e9 != GM_NO_PRICE
-            : o->limit_price_e9 <= 0 || o->limit_price_e9 >= GM_MAX_PRICE_E9 || o->limit_price_e9 % t->rows[o->symbol].tick_e9 != 0)
+            : gm_supports_type(o->order_type) && (o->limit_price_e9 <= 0 || o->limit_price_e9 >= GM_MAX_PRICE_E9 || o->limit_price_e9 % t->rows[o->symbol].tick_e9 != 0))
         wrong |= 1u << GM_FIELD_LIMIT_PRICE;
     if (o->stop_price_e9 != GM_NO_PRICE) wrong |= 1u << GM_FIELD_STOP_PRICE;
     if (o->order_type == GM_ICEBERG ? o->display_quantity <= 0 || o->display_quantity > o->quantity : o->display_quantity != 0)

@@ -144,9 +144,7 @@ class SimulatedClock(Clock):
         """Waits until ``now_ns() >= deadline_ns``, exactly. RuntimeError under any loop but this clock's."""
         loop = asyncio.get_running_loop()
         if not isinstance(loop, VirtualTimeLoop) or loop.clock is not self:
-            raise RuntimeError(
-                "a simulated clock moves in its own event loop only; start it with clock.run()"
-            )
+            raise RuntimeError("a simulated clock moves in its own event loop only; start it with clock.run()")
         if deadline_ns <= self.now_ns():
             await asyncio.sleep(0)
             return
@@ -202,8 +200,7 @@ class _Jump:
         self._loop = loop
 
     def select(self, timeout: float | None = None) -> list[Any]:
-        if timeout is None or timeout > 0:
-            self._loop._jump()
+        self._loop._jump()  # which does nothing when something is ready
         return []
 
 
@@ -328,11 +325,12 @@ class VirtualTimeLoop(asyncio.BaseEventLoop):
         self._live_on(max(at + _STEP_NS if stops and len(events) == 1 else at, now + 1))
 
     def _waiting(self) -> str:
-        tasks = sorted(
-            (task for task in asyncio.all_tasks(self) if not task.done()), key=lambda t: t.get_name()
-        )
+        tasks = sorted((task for task in asyncio.all_tasks(self) if not task.done()), key=lambda t: t.get_name())
         shown = [f"{task.get_name()} in {_where(task.get_coro())}" for task in tasks[:5]]
         more = [f"{len(tasks) - 5} more"] if len(tasks) > 5 else []
+        for driver in self.clock.drivers():
+            if orders := getattr(driver, "awaited", None):
+                more.append(f"for the orders {', '.join(map(str, orders[:10]))}")
         return "; ".join(shown + more) or "nobody that this loop knows"
 
 
@@ -353,9 +351,7 @@ def _where(awaitable: Any) -> str:
 
 def _refuse(name: str) -> Callable[..., NoReturn]:
     def refused(self: VirtualTimeLoop, *args: Any, **kwargs: Any) -> NoReturn:
-        raise NotInSimulatedTime(
-            f"{name} is not in simulated time: no sockets, threads, processes or signals"
-        )
+        raise NotInSimulatedTime(f"{name} is not in simulated time: no sockets, threads, processes or signals")
 
     refused.__name__ = name
     refused.__doc__ = "Refused: simulated time knows no outside world."
@@ -433,7 +429,8 @@ class Pulse:
     """Keeps a core's time going while something is awaited: installs itself as ``core.on_wait``.
 
     In live time one loop timer stands at the core's next event, from 1 to 10 ms ahead, and advances it, again
-    and again while somebody waits. In simulated time the virtual loop does that; this checks that it can.
+    and again while somebody waits. In simulated time the virtual loop does that: the core is
+    attached to its clock, and waiting for it under another loop is refused.
     """
 
     __slots__ = ("__weakref__", "_core", "_handle", "_loop")
@@ -443,6 +440,8 @@ class Pulse:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._handle: asyncio.TimerHandle | None = None
         core.on_wait = self
+        if isinstance(core.clock, SimulatedClock):
+            core.clock.attach(core)
 
     def __call__(self) -> None:
         """Somebody begins to wait. RuntimeError when the loop that runs does not live in the core's time."""
@@ -457,7 +456,6 @@ class Pulse:
         if core.clock.simulated:
             if virtual is None or virtual.clock is not core.clock:
                 raise RuntimeError("this engine lives in simulated time; await it inside clock.run()")
-            virtual.clock.attach(core)
         elif virtual is not None:
             raise RuntimeError("this engine lives in the machine's time; await it outside clock.run()")
         elif self._handle is None or self._loop is None or not self._loop.is_running():

@@ -110,7 +110,7 @@ def _exact(value: Any, what: str) -> Decimal:
             raise _UnreadableError(f"{what} is of type {type(value).__name__}, must be a number") from None
     if not number.is_finite():
         raise _UnreadableError(f"{what} is {_shown(value)}, must be a finite number")
-    if abs(number) > 10**25:
+    if abs(number) > 10**18:
         raise _UnreadableError(f"{what} is {_shown(value)}, which is too large")
     return number
 
@@ -125,9 +125,7 @@ def _e9(value: Any, what: str) -> int:
 def _price_e9(value: Any, what: str) -> int:
     price = _e9(value, what)
     if not 0 < price < _PRICE_MAX_E9:
-        raise _UnreadableError(
-            f"{what} is {_shown(value)}, must be positive and below {_PRICE_MAX_E9 / 1e9:,.0f}"
-        )
+        raise _UnreadableError(f"{what} is {_shown(value)}, must be positive and below {_PRICE_MAX_E9 / 1e9:,.0f}")
     return price
 
 
@@ -176,24 +174,18 @@ def _order(given: Any, what: str, *quantities: str) -> _Order:
     raw = _read(given, *quantities)
     if raw is None and signed is None:
         raise _UnreadableError(f"{what}: quantity is missing")
-    quantity = _whole(
-        raw if raw is not None else abs(_exact(signed, f"{what}: signed_quantity")), f"{what}: quantity"
-    )
+    quantity = _whole(raw if raw is not None else abs(_exact(signed, f"{what}: signed_quantity")), f"{what}: quantity")
     if raw_side is None and signed is None:
         raise _UnreadableError(f"{what}: side is missing")
     if signed is not None:
         by_sign = _whole(signed, f"{what}: signed_quantity")
         side = 1 if by_sign > 0 else -1
         if abs(by_sign) != quantity or (raw_side is not None and _side(raw_side, f"{what}: side") != side):
-            raise _UnreadableError(
-                f"{what}: signed_quantity is {_shown(signed)}, side and quantity say something else"
-            )
+            raise _UnreadableError(f"{what}: signed_quantity is {_shown(signed)}, side and quantity say something else")
     else:
         side = _side(raw_side, f"{what}: side")
     if quantity <= 0:
-        raise _UnreadableError(
-            f"{what}: quantity is {_shown(signed if raw is None else raw)}, must be positive"
-        )
+        raise _UnreadableError(f"{what}: quantity is {_shown(signed if raw is None else raw)}, must be positive")
     price = _read(given, "limit_price", "estimated_price", "price")
     price_e9 = None if price is None else _price_e9(price, f"{what}: price")
     return _Order(symbol, side, quantity, price_e9, _sector(given))
@@ -405,10 +397,7 @@ class PreTradeRiskManager:
             given = given.values()
         if not isinstance(given, Iterable):
             raise _UnreadableError("portfolio: open_orders must be a list of orders")
-        return [
-            _order(each, f"open order {index}", "leaves_quantity", "quantity")
-            for index, each in enumerate(given)
-        ]
+        return [_order(each, f"open order {index}", "leaves_quantity", "quantity") for index, each in enumerate(given)]
 
     def _name_held(self, order: _Order, holdings: list[_Holding]) -> str:
         held = next((each.sector for each in holdings if each.symbol == order.symbol and each.sector), None)
@@ -463,9 +452,7 @@ class PreTradeRiskManager:
             missing = "portfolio: total_value is missing, and so is cash"
         except _UnreadableError as error:
             missing = str(error)
-        portfolio.open_account(
-            0, -portfolio.account()["equity_e9"]
-        )  # equity 0: what raises an exposure fails
+        portfolio.open_account(0, -portfolio.account()["equity_e9"])  # equity 0: what raises an exposure fails
         configured = set(_NEEDS_EQUITY) & set(self._limits.configured)
         if configured:
             blind |= configured
@@ -524,9 +511,7 @@ class PreTradeRiskManager:
             reasons=tuple(dict.fromkeys(reasons)) if failing else (),
         )
 
-    def _adjustments(
-        self, order: _Order, largest: int, binding: str | None, failing: set[str]
-    ) -> dict[str, Any]:
+    def _adjustments(self, order: _Order, largest: int, binding: str | None, failing: set[str]) -> dict[str, Any]:
         known = self._catalog.get(order.symbol)
         lot = 100 if known is None else known.round_lot
         alternatives: list[str] = []

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._core.values import OrderStatus, OrderValidationError, Reason, Unknown
 from ..analytics.execution_cost import ExecutionCost, execution_cost
+from ..clock import Clock
 from .algorithms import make_algorithm
 from .algorithms.base import Parent, run_parent
 
@@ -157,9 +158,12 @@ class SmartOrderRouter:
         """Accepts the parent order of an algorithm; `run_parent` then works it."""
         algorithm = make_algorithm(config)
         core = self.core
+        clock = core.clock
+        if not isinstance(clock, Clock):
+            raise TypeError("the engine's core has a bare native clock; give it a LiveClock or SimulatedClock")
         ticket = core.submit_parent(order, algorithm.name)
         try:
-            return Parent(core, core.clock, ticket.order_id, algorithm)
+            return Parent(core, clock, ticket.order_id, algorithm)
         except Exception:  # an algorithm that fails to say its horizon leaves no order behind
             core.close_parent(ticket.order_id, reason=Reason.USER)
             raise
