@@ -142,7 +142,7 @@ static inline void gm_engine_decision(gm_engine_t* e, const gm_order_t* o, const
  * `o` is completed in place. */
 static inline int64_t gm_engine_submit(gm_engine_t* e, gm_order_t* o) {
     const int timed = (e->tick++ & 63) == 0;
-    int64_t t0, t1;
+    int64_t t0, t1 = 0;
     const int64_t now = gm_engine_now(e);
     gm_order_t *row, *parent = NULL;
     gm_route_t route = {o->venue, -1, 0, GM_REASON_NONE, 0, 0, 0, GM_NO_PRICE};
