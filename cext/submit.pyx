@@ -1,7 +1,5 @@
 # cython: language_level=3
 """The one gate to the venues: an order in, validated, risk-checked, routed, journalled and handed over; a ticket out."""
-import asyncio
-
 import numpy as np
 
 from libc.stdint cimport int32_t, int64_t, uint64_t
@@ -709,12 +707,10 @@ cdef void _row_of_refusal(gm_order_t* row, gm_refusal_t* refusal, int64_t time_n
 def _complete(future):
     if future.done():
         return
+    from asyncio import _get_running_loop       # loaded already: there is a future
+
     loop = future.get_loop()
-    try:
-        running = asyncio.get_running_loop()
-    except RuntimeError:
-        running = None
-    if running is loop:
+    if _get_running_loop() is loop:
         future.set_result(None)
     elif not loop.is_closed():
         loop.call_soon_threadsafe(_complete_here, future)
@@ -770,7 +766,9 @@ cdef class Ticket:
     async def done(self):
         """Waits until the order has ended; the Order."""
         if not self.core.is_closed(self.order_id):
-            future = asyncio.get_running_loop().create_future()
+            from asyncio import get_running_loop
+
+            future = get_running_loop().create_future()
             self.core.add_waiter(self.order_id, future)
             await future
         return self.core.get_order(self.order_id)
