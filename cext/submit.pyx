@@ -59,6 +59,10 @@ cdef class Core:
                   Venues venues not None, Journal journal not None, OrderTable orders not None, Market market not None,
                   NativeClock clock not None, uint64_t config_hash=0, bint audit=True):
         cdef int32_t s, v
+        for s in range(instruments.table.count):
+            if instruments.table.rows[s].step_e9 != 1_000_000_000:
+                raise ValueError(f"{instruments.symbols.texts[s]!r} has a quantity step of "
+                                 f"{instruments.table.rows[s].step_e9 / 1e9:g}; this engine counts money for steps of one unit only")
         memset(&self.engine, 0, sizeof(self.engine))
         gm_gate_init(&self.gate)
         self.instruments = instruments

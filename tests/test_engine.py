@@ -114,3 +114,8 @@ def test_a_journal_that_is_there_already_is_not_overwritten(tmp_path):
     with pytest.raises(Exception, match="there already"):
         make_core(load_config(config), clock=SimulatedClock())
     assert Path(path).stat().st_size == size
+
+
+def test_a_quantity_step_that_money_is_not_counted_for_is_refused():
+    with pytest.raises(ValueError, match=r"'AAPL' has a quantity step of 0\.001"):
+        ExecutionEngine({"instruments": {"AAPL": {"quantity_step": "0.001"}}})

@@ -78,6 +78,18 @@ def test_execute_order_ends_with_a_result():
     assert result.fills["quantity"].sum() == 100
 
 
+def test_execute_order_lets_a_limit_order_rest_until_the_market_comes():
+    async def main():
+        router = SmartOrderRouter(MISSION_CONFIG)
+        bid = router.core.quote("AAPL").bid
+        return await router.execute_order({**ORDER, "order_type": "limit", "limit_price": bid}), bid
+
+    result, bid = clocks.run(main())
+    assert result.filled_quantity == 100
+    assert result.average_price == bid
+    assert result.execution_duration > 0
+
+
 PRICES = st.none() | st.integers(9_990, 10_010)
 
 

@@ -5,7 +5,6 @@ Whatever it executes passes the engine's one gate, like any other order.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -139,8 +138,18 @@ class SmartOrderRouter:
         )
 
     async def execute_order(self, order: Mapping[str, Any]) -> ExecutionResult:
-        """Routes an order at once and waits until it has ended."""
-        return await self.execute_algorithm_order(order, {"algorithm": "market"})
+        """Executes an order and waits until it has ended.
+
+        A market order takes the best price wherever it stands, venue by venue. Any other goes to the venue with the lowest
+        all-in cost, and rests there if it does not trade at once.
+        """
+        if isinstance(order, Mapping) and order.get("order_type") == "market":
+            return await self.execute_algorithm_order(order, {"algorithm": "market"})
+        from ..order_management.order_manager import OrderManager
+
+        ticket = OrderManager(engine=self.core).submit_order(order)
+        await ticket.done()
+        return self._result(ticket.order_id, "smart_router")
 
     async def execute_algorithm_order(self, order: Mapping[str, Any], config: Mapping[str, Any]) -> ExecutionResult:
         """Works a parent order with the algorithm that `config["algorithm"]` names, until it has ended.
@@ -170,8 +179,11 @@ class SmartOrderRouter:
 
     def result(self, parent: Parent) -> ExecutionResult:
         """What came of a parent that has ended."""
+        return self._result(parent.order_id, parent.algorithm.name)
+
+    def _result(self, order_id: int, algorithm: str) -> ExecutionResult:
         core = self.core
-        cost = execution_cost(core, parent.order_id)
+        cost = execution_cost(core, order_id)
         order = cost.order
         venues = {core.venue_text(int(number)) for number in set(cost.fills["venue"].tolist())}
         return ExecutionResult(
@@ -179,7 +191,7 @@ class SmartOrderRouter:
             status=order.status,
             symbol=order.symbol,
             venue=venues.pop() if len(venues) == 1 else ("several" if venues else None),
-            algorithm=parent.algorithm.name,
+            algorithm=algorithm,
             order_quantity=order.quantity,
             filled_quantity=order.filled_quantity,
             average_price=order.average_price,
@@ -196,11 +208,3 @@ class SmartOrderRouter:
             },
             cost=cost,
         )
-
-
-async def run_all(router: SmartOrderRouter, parents: list[Parent]) -> list[ExecutionResult]:
-    """Runs several parents at once; their results, in order."""
-    async with asyncio.TaskGroup() as group:
-        for parent in parents:
-            group.create_task(run_parent(parent))
-    return [router.result(parent) for parent in parents]
