@@ -140,8 +140,8 @@ class SmartOrderRouter:
     async def execute_order(self, order: Mapping[str, Any]) -> ExecutionResult:
         """Executes an order and waits until it has ended.
 
-        A market order takes the best price wherever it stands, venue by venue. Any other goes to the venue with the lowest
-        all-in cost, and rests there if it does not trade at once.
+        A market order takes the best price wherever it stands, venue by venue. Any other goes to the venue with the
+        lowest all-in cost, and rests there if it does not trade at once.
         """
         if isinstance(order, Mapping) and order.get("order_type") == "market":
             return await self.execute_algorithm_order(order, {"algorithm": "market"})
