@@ -65,7 +65,7 @@ cdef int64_t to_e9(object value, str name) except? -1:
         number = value
         if number - number != 0.0:
             raise ValueError(f"{name} is {value!r}, must be finite")
-        if fabs(number) < 9e6:      # below 2**53 in 1e-9: the quotient of two exact doubles is the nearest double
+        if fabs(number) < 8388608.0:    # below it every point of the grid has its own double
             nearest = llround(number * 1e9)
             if <double>nearest / 1e9 == number:
                 return nearest

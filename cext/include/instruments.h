@@ -7,7 +7,8 @@
 
 #define GM_MAX_SYMBOLS 16384
 #define GM_MAX_SECTORS 64
-#define GM_MAX_PRICE_E9 ((int64_t)1 << 53)   /* below it every grid price has its own double */
+/* 2^23 units: below it neighbouring doubles are less than 1e-9 apart, so every grid price has its own double. */
+#define GM_MAX_PRICE_E9 ((int64_t)8388608 * 1000000000)
 #define GM_MAX_QUANTITY ((int64_t)1 << 50)
 
 typedef struct gm_instrument {

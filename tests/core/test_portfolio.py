@@ -75,7 +75,7 @@ def test_days_begin_as_told():
         lambda p: p.open_account(0, 1.5), lambda p: p.open_account(0, 1 << 96), lambda p: p.open_position("A", 1 << 51),
         lambda p: p.open_position("A", 1.0), lambda p: p.mark("A", 0), lambda p: p.mark("A", -1),
         lambda p: p.mark("A", 1.0),
-        lambda p: p.mark("A", 1 << 53), lambda p: p.reserve("A", 0, 1), lambda p: p.reserve("A", 1, 0),
+        lambda p: p.mark("A", 2**23 * 10**9), lambda p: p.reserve("A", 0, 1), lambda p: p.reserve("A", 1, 0),
         lambda p: p.open_day(0, -1), lambda p: p.open_day(0, 1.0), lambda p: p.open_day(0, 0, -1),
         lambda p: p.open_day(0, 0, True), lambda p: p.open_position("A", 1, mark_e9=0),
     ],
@@ -94,8 +94,8 @@ def test_money_is_exact_beyond_64_bits():
     portfolio = empty()
     portfolio.open_account(0, -(1 << 95))
     assert portfolio.account()["cash_e9"] == -(1 << 95)
-    portfolio.open_position("A", 1 << 50, mark_e9=(1 << 53) - 1)
-    assert portfolio.account()["equity_e9"] == (1 << 50) * ((1 << 53) - 1) - (1 << 95)
+    portfolio.open_position("A", 1 << 50, mark_e9=2**23 * 10**9 - 1)
+    assert portfolio.account()["equity_e9"] == (1 << 50) * (2**23 * 10**9 - 1) - (1 << 95)
 
 
 steps = st.lists(

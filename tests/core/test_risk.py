@@ -150,7 +150,7 @@ def test_missing_inputs_fail_closed_where_risk_is_raised():
 
 def test_figures_beyond_128_bits_fail_closed():
     """Multiplied for the comparison they would wrap round and pass."""
-    top = (1 << 53) - 1
+    top = 2**23 * 10**9 - 1
     book = held(cash_e9=1 << 95, marks_e9=dict.fromkeys(SYMBOLS, top), positions={"D": 1 << 50, "C": 1 << 50})
     limits = {"max_leverage": 10**6, "max_concentration": 10**6, "default_sector": 10**6}
     portfolio, table = native(book, limits)

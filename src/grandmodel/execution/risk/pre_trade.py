@@ -29,7 +29,7 @@ CheckState = bool | Literal["not_configured"]
 
 _E9: Final = 10**9
 _QUANTITY_MAX = 1 << 50
-_PRICE_MAX_E9 = 1 << 53
+_PRICE_MAX_E9 = 2**23 * 10**9  # cext/include/instruments.h
 _MONEY_MAX_E9 = 1 << 95
 _CENT_E9 = 10_000_000
 _GROUP_OF = {name: group for _, name, group, _ in CHECKS}
