@@ -49,7 +49,7 @@ cdef extern from *:
     /* 128-bit integers cross into Python as two words. */
     static inline int64_t gm_i128_high(gm_i128 x) { return (int64_t)(x >> 64); }
     static inline uint64_t gm_i128_low(gm_i128 x) { return (uint64_t)x; }
-    static inline gm_i128 gm_i128_join(int64_t high, uint64_t low) { return ((gm_i128)high << 64) | (gm_i128)low; }
+    static inline gm_i128 gm_i128_join(int64_t high, uint64_t low) { return (gm_i128)(((gm_u128)(uint64_t)high << 64) | low); }
     """
     int64_t gm_i128_high(gm_i128 x) noexcept nogil
     unsigned long long gm_i128_low(gm_i128 x) noexcept nogil
