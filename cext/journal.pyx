@@ -96,11 +96,15 @@ cdef class Journal:
         self.path = path
         if gm_journal_init(&self.log, fd, ring_bytes) != 0:
             os.close(fd)
+            if path is not None:
+                os.unlink(path)         # nothing half made is left in the way of the next try
             raise MemoryError("the journal's ring could not be mapped")
         try:
             if os.pwrite(fd, _header(), 0) != PAGE:
                 raise OSError(28, os.strerror(28))
         except OSError as error:
+            if path is not None:
+                os.unlink(path)
             raise JournalError(f"{path or 'temporary journal'}: cannot be written: {error.strerror}") from None
 
     def __dealloc__(self):

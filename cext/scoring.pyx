@@ -23,6 +23,13 @@ def _price(int64_t price_e9):
     return Unknown("no quote on that side") if price_e9 == GM_NO_PRICE else price_e9 / 1e9
 
 
+cdef object _shown(gm_quote_t* quotes, gm_route_t route, int side):
+    """Steps displayed at the chosen venue's touch; None when nothing is taken there."""
+    if route.venue < 0 or not route.takes:
+        return None
+    return quotes[route.venue].ask_quantity if side > 0 else quotes[route.venue].bid_quantity
+
+
 cdef class Quote:
     """The consolidated best bid and offer of a symbol when it was asked for. Prices in currency, `_e9` as integers."""
 
@@ -199,6 +206,7 @@ cdef class Venues:
             "cost_e9": route.cost_e9 if route.venue >= 0 else None,
             "price_e9": None if route.price_e9 == GM_NO_PRICE else route.price_e9,
             "mid_e9": None if gm_mid(&n) == GM_NO_PRICE else gm_mid(&n),
+            "shown": _shown(gm_quotes_of(&self.table, s), route, side),
             "venues": {
                 self.names[v]: (None if scores[v].cost_e9 == INT64_MAX else scores[v].cost_e9, VERDICTS[scores[v].verdict])
                 for v in range(self.table.count)

@@ -1,5 +1,7 @@
 # cython: language_level=3
 """The one gate to the venues: an order in, validated, risk-checked, routed, journalled and handed over; a ticket out."""
+from _thread import RLock
+
 import numpy as np
 
 from libc.stdint cimport int32_t, int64_t, uint64_t
@@ -668,6 +670,9 @@ cdef class Core:
         code = gm_journal_drain(&self.journal.log)
         self._leave()
         self._after()
+        for waiting in list(self.waiters.values()):     # nothing will come any more: who waits is told so
+            for future, _ in list(waiting):
+                _complete(future)
         if code != 0:
             self.journal.flush()
 
@@ -772,9 +777,15 @@ cdef class Ticket:
         if not self.core.is_closed(self.order_id):
             from asyncio import get_running_loop
 
+            self.core._check_open()
             future = get_running_loop().create_future()
             self.core.add_waiter(self.order_id, future)
-            await future
+            try:
+                await future
+            finally:
+                self.core.remove_waiter(self.order_id, future)
+            if not self.core.is_closed(self.order_id):
+                self.core._check_open()
         return self.core.get_order(self.order_id)
 
     async def filled(self):
@@ -794,6 +805,9 @@ cdef class Ticket:
         return f"Ticket({self.order_id})"
 
 
+_opening = RLock()
+
+
 cdef class OrderGate:
     """The order path as methods, without a Python frame between the caller and the core; OrderManager derives from it.
 
@@ -802,7 +816,9 @@ cdef class OrderGate:
 
     cdef Core _bound(self):
         if self.bound is None:
-            self.bound = self._open()
+            with _opening:              # two threads at the first use make one core
+                if self.bound is None:
+                    self.bound = self._open()
         return self.bound
 
     def _open(self):

@@ -2,6 +2,7 @@
  *
  *   taking   side * (touch - mid) + take fee + half a spread on the share of the order beyond the displayed size
  *   posting  side * (limit - mid) + make fee
+ *   a market order with nobody on the other side: the take fee; the venue will cancel it
  *
  * Order protection (17 CFR 242.611): a marketable order goes to a venue at the best displayed price; a venue with a
  * worse quote is not a candidate while a better one can take it. Ties: lower priority number, then lower venue number. */
@@ -46,10 +47,6 @@ static inline gm_route_t gm_score_venues(const gm_venues_t* v, const gm_nbbo_t* 
     const int takes = !(flags & GM_POST_ONLY) && gm_is_marketable(n, side, limit_e9);
     gm_route_t r = {-1, -1, 0, GM_REASON_NO_VENUE, (uint8_t)takes, INT64_MAX, INT64_MAX, GM_NO_PRICE};
     int64_t best_touch = GM_NO_PRICE;
-    if (limit_e9 == GM_NO_PRICE && !takes) {
-        r.reason = GM_REASON_NO_QUOTE;
-        return r;
-    }
     if (takes)                       /* the best touch among venues that may take this order */
         for (int32_t i = 0; i < v->count; i++) {
             int64_t touch = side > 0 ? q[i].ask_e9 : q[i].bid_e9;
@@ -73,6 +70,8 @@ static inline gm_route_t gm_score_venues(const gm_venues_t* v, const gm_nbbo_t* 
                 cost = v->take_fee_e9[i] + (mid == GM_NO_PRICE ? 0 : side * (touch - mid));
                 if (quantity > shown) cost += (int64_t)((gm_i128)half_spread * (quantity - shown) / quantity);
             }
+        } else if (limit_e9 == GM_NO_PRICE) {
+            cost = v->take_fee_e9[i];   /* a market order while nobody stands there: the venue has the last word */
         } else {
             cost = v->make_fee_e9[i] + (mid == GM_NO_PRICE ? 0 : side * (limit_e9 - mid));
         }

@@ -96,10 +96,16 @@ def test_replay_of_the_amzn_day_as_in_the_documentation(amzn_files):
     ],
 )
 def test_wrong_arguments_are_one_clear_line_and_status_2(arguments, message, hand_day):
-    done = gmexec("replay", *[str(hand_day[0]) if each == "HAND" else each for each in arguments], ok=False)
+    named = [str(hand_day[0]) if each == "HAND" else each for each in arguments]
+    done = gmexec("replay", *named, "--orderbook", hand_day[1], ok=False)
     assert done.returncode == 2
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_depth_limited_file_alone_is_refused(hand_day):
+    done = gmexec("replay", "--messages", hand_day[0], "--side", "buy", "--quantity", "1", ok=False)
+    assert "--orderbook" in done.stderr
 
 
 def test_a_cut_line_is_named_with_its_file_and_line(tmp_path, hand_day):

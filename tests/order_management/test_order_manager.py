@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from unittest.mock import MagicMock
 
 import numpy as np
@@ -210,3 +211,79 @@ def test_the_seed_of_the_simulation_is_the_private_cores():
 
     hashes = [clocks.run(main(), seed=seed) for seed in (1, 1, 2)]
     assert hashes[0] == hashes[1] != hashes[2]
+
+
+def test_threads_at_the_first_use_share_one_core():
+    om = OrderManager()
+    barrier = threading.Barrier(4)
+    ids = []
+
+    def work():
+        barrier.wait()
+        ids.extend(om.submit_order({**MISSION_ORDER, "quantity": 1}).order_id for _ in range(50))
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(ids) == list(range(1, 201))
+    assert om.statistics()["accepted"] == 200
+
+
+def test_who_waits_when_the_engine_is_closed_is_told():
+    async def main():
+        om = OrderManager()
+        ticket = om.submit_order({**MISSION_ORDER, "order_type": "limit", "limit_price": 1.0})
+        waiting = asyncio.ensure_future(ticket.filled())
+        await asyncio.sleep(0)
+        om.close()
+        with pytest.raises(EngineClosed):
+            await waiting
+        with pytest.raises(EngineClosed):
+            await ticket.done()
+
+    asyncio.run(main())
+
+
+def test_a_wait_that_was_given_up_is_forgotten():
+    async def main():
+        om = OrderManager()
+        ticket = om.submit_order({**MISSION_ORDER, "order_type": "limit", "limit_price": 1.0})
+        for _ in range(3):
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(ticket.filled(), 1.0)
+        return om.core.has_waiters
+
+    assert clocks.run(main()) is False
+
+
+def test_a_thousand_market_orders_at_once_find_what_there_is_and_no_more():
+    om = OrderManager()
+    tickets = [om.submit_order(MISSION_ORDER) for _ in range(1000)]
+    ended = {om.get_order(ticket.order_id).status for ticket in tickets}
+    assert ended <= {OrderStatus.FILLED, OrderStatus.CANCELED}
+    filled = sum(om.get_order(ticket.order_id).filled_quantity for ticket in tickets)
+    assert om.core.portfolio.position("AAPL") == (filled, 0, 0)
+
+
+@pytest.mark.parametrize("wrong", [1.5, True, "1", None])
+def test_what_is_no_order_id_is_refused(wrong):
+    om = OrderManager()
+    om.submit_order(MISSION_ORDER)
+    for call in (om.get_order, om.cancel_order):
+        with pytest.raises(TypeError, match="order_id is"):
+            call(wrong)
+    for unknown in (0, -1, 2**63, 77):
+        with pytest.raises(UnknownOrder):
+            om.get_order(unknown)
+        with pytest.raises(UnknownOrder):
+            om.fills(unknown)
+
+
+def test_a_refused_order_cannot_be_cancelled():
+    om = OrderManager()
+    with pytest.raises(OrderValidationError) as refused:
+        om.submit_order({**MISSION_ORDER, "quantity": 0})
+    with pytest.raises(OrderStateError, match="REJECTED"):
+        om.cancel_order(refused.value.order_id)

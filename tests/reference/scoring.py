@@ -12,8 +12,6 @@ def choose(venues, side, quantity, limit, post_only):
     mid = None if best_bid is None or best_ask is None else best_bid + (best_ask - best_bid) // 2
     far = best_ask if side > 0 else best_bid
     takes = not post_only and far is not None and (limit is None or (limit >= far if side > 0 else limit <= far))
-    if limit is None and not takes:
-        return None, None, False
     able = [
         v for v in shown
         if v["enabled"] and quantity >= v["smallest"] and (v["largest"] == 0 or quantity <= v["largest"])
@@ -33,6 +31,8 @@ def choose(venues, side, quantity, limit, post_only):
                 half = (best_ask - best_bid) // 2
                 product = half * missing
                 cost += abs(product) // quantity * (1 if product >= 0 else -1)
+        elif limit is None:
+            cost = v["take"]
         else:
             cost = v["make"] + (0 if mid is None else side * (limit - mid))
         scored.append((cost, v["priority"], index, v["name"]))

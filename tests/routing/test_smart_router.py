@@ -90,6 +90,15 @@ def test_execute_order_lets_a_limit_order_rest_until_the_market_comes():
     assert result.execution_duration > 0
 
 
+def test_the_missions_confident_decision_is_executed_at_once():
+    async def main():
+        router = SmartOrderRouter(MISSION_CONFIG)
+        strategy = {"urgency": "high", "algorithm": "market_order", "participation_rate": 0.20}
+        return await router.execute_algorithm_order(ORDER, strategy)
+
+    assert clocks.run(main()).filled_quantity == 100
+
+
 PRICES = st.none() | st.integers(9_990, 10_010)
 
 
@@ -158,6 +167,6 @@ def test_without_quotes_only_the_fee_is_known():
     assert decision.estimated_cost == pytest.approx(0.2)
     assert isinstance(decision.estimated_cost_bps, Unknown)
     assert decision.assumptions
-    nothing = router._decision(table.score("X", 1, 100), 100)
-    assert nothing.venue is None
-    assert isinstance(nothing.estimated_cost, Unknown)
+    nowhere = router._decision(table.score("X", 1, 100, None), 100)
+    assert nowhere.venue == "V"  # a market order while nobody stands there: the venue will say so
+    assert isinstance(nowhere.expected_price, Unknown)

@@ -145,6 +145,14 @@ def test_a_window_outside_the_recording_is_refused(amzn, start, minutes, message
         )
 
 
+def test_an_order_at_the_first_instant_waits_for_the_first_quote(amzn):
+    config = {"algorithm": "twap", "duration_minutes": 10}
+    report = replay_parent(amzn, {**BUY, "quantity": 500}, config, start="09:30", duration_minutes=10)
+    assert report.cost.decision_price > 0
+    assert report.cost.order.filled_quantity == 500
+    assert report.cost.total_bps == report.cost.total_bps
+
+
 def test_a_wrong_parameter_is_refused_before_anything_is_replayed(amzn):
     with pytest.raises(AlgorithmConfigError, match="randomization"):
         replay_parent(amzn, BUY, {"algorithm": "twap", "duration_minutes": 60, "randomization": 0.5}, start="10:00")

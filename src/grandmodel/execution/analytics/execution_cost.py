@@ -116,8 +116,11 @@ def _parts(
     bps: dict[str, float] = {}
     for part in PARTS:
         exact[part] = getattr(result, f"{part}_e9")
-        known = exact[part] is not None
-        bps[f"{part}_bps"] = getattr(result, f"{part}_bps") if known else Unknown(result.reason(part))
+        value = getattr(result, f"{part}_bps")
+        if exact[part] is None:
+            bps[f"{part}_bps"] = Unknown(result.reason(part))
+        else:  # without a decision price there is nothing that a part could be a share of
+            bps[f"{part}_bps"] = value if value == value else Unknown("no decision price")
     return exact, bps
 
 

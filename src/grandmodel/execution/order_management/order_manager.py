@@ -7,9 +7,11 @@ ticket; both `order_id = await om.submit_order(order)` and a plain loop of calls
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from operator import index
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from .._core.submit import OrderGate
+from .._core.values import OrderStateError, UnknownOrder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,6 +34,16 @@ class ValidationResult:
 
     def __bool__(self) -> bool:
         return self.is_valid
+
+
+def _read_id(order_id: SupportsIndex) -> int:
+    """An order id: an int or a ticket. A float, text or a bool is nobody's id."""
+    if isinstance(order_id, bool) or not hasattr(type(order_id), "__index__"):
+        raise TypeError(f"order_id is {order_id!r}, must be an int or a Ticket")
+    number = index(order_id)
+    if not 0 < number < 2**62:
+        raise UnknownOrder(f"no order has the id {number}")
+    return number
 
 
 class OrderManager(OrderGate):
@@ -78,9 +90,9 @@ class OrderManager(OrderGate):
         """Checks an order's fields without submitting it; nothing is recorded."""
         return ValidationResult(self.core.reader.check(order))
 
-    def get_order(self, order_id: int) -> Order:
+    def get_order(self, order_id: SupportsIndex) -> Order:
         """The order with that id, live or closed, from memory or the log. UnknownOrder when there is none."""
-        return self.core.get_order(int(order_id))
+        return self.core.get_order(_read_id(order_id))
 
     def open_orders(self) -> list[Order]:
         """The orders that have not ended, by id."""
@@ -100,17 +112,23 @@ class OrderManager(OrderGate):
             raise KeyError(f"symbol {symbol!r} is not in the instrument table")
         return self.core.instruments.symbols.number(symbol)
 
-    def fills(self, order_id: int | None = None) -> np.ndarray[Any, Any]:
+    def fills(self, order_id: SupportsIndex | None = None) -> np.ndarray[Any, Any]:
         """Fills so far, of one order (its children's too) or of all: a structured array of REPORT_DTYPE."""
-        return self.core.fills(order_id)
+        if order_id is None:
+            return self.core.fills()
+        return self.core.fills(self.get_order(order_id).order_id)
 
     def quote(self, symbol: str) -> Quote:
         """The consolidated quote of a symbol, now."""
         return self.core.quote(symbol)
 
-    def cancel_order(self, order_id: int) -> None:
+    def cancel_order(self, order_id: SupportsIndex) -> None:
         """Asks the venue to cancel. UnknownOrder, or OrderStateError when the order has ended already."""
-        self.core.cancel(int(order_id))
+        number = _read_id(order_id)
+        order = self.core.get_order(number)
+        if order.status.is_closed:
+            raise OrderStateError(f"order {number} has already ended: {order.status}")
+        self.core.cancel(number)
 
     def statistics(self) -> dict[str, int]:
         """Counters since the start."""

@@ -5,6 +5,7 @@ Whatever it executes passes the engine's one gate, like any other order.
 
 from __future__ import annotations
 
+from _thread import RLock
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -87,6 +88,7 @@ class SmartOrderRouter:
     def __init__(self, config: Any = None, *, engine: Any = None) -> None:
         self._engine = engine
         self._core: Core | None = None
+        self._opening = RLock()
         if engine is None:
             from ..config import router_config
 
@@ -100,7 +102,9 @@ class SmartOrderRouter:
         if self._core is None:
             from ..engine import core_of, private_core
 
-            self._core = private_core(self._config) if self._engine is None else core_of(self._engine)
+            with self._opening:  # two threads at the first use make one core
+                if self._core is None:
+                    self._core = private_core(self._config) if self._engine is None else core_of(self._engine)
         return self._core
 
     def route_order(self, order: Mapping[str, Any]) -> RoutingDecision:
@@ -133,7 +137,7 @@ class SmartOrderRouter:
             expected_price=Unknown("no quote") if score["price_e9"] is None else score["price_e9"] / 1e9,
             reason="chosen" if score["reason"] is None else score["reason"].name,
             venues=venues,
-            assumptions=() if mid is not None else ("no consolidated quote: the cost is the fees only",),
+            assumptions=_assumptions(score, quantity),
             source=self.core.market.source,
         )
 
@@ -208,3 +212,15 @@ class SmartOrderRouter:
             },
             cost=cost,
         )
+
+
+def _assumptions(score: dict[str, Any], quantity: int) -> tuple[str, ...]:
+    """What an estimate takes for granted."""
+    found = []
+    if score["mid_e9"] is None:
+        found.append("no consolidated quote: the cost is the fees only")
+    elif not score["takes"]:
+        found.append("the order rests: this is its cost if it is filled at its limit")
+    elif score["shown"] is not None and quantity > score["shown"]:
+        found.append(f"the venue shows {score['shown']}: the rest is assumed to pay half a spread more")
+    return tuple(found)

@@ -21,6 +21,7 @@ from .._core.replay import ReplayMarket
 from .._core.risk import Limits
 from .._core.scoring import Venues
 from .._core.submit import Core
+from .._core.values import MarketDataError
 from ..analytics.execution_cost import ExecutionCost, execution_cost, market_vwap
 from ..clock import Pulse, SimulatedClock, run
 from ..routing.algorithms import make_algorithm
@@ -166,6 +167,11 @@ def replay_parent(
             f"the recording at {_local(last_ns)}"
         )
     make_algorithm(algorithm)  # a wrong parameter is an error before anything is replayed
+    if day.books is None and day.levels is not None:
+        raise MarketDataError(
+            f"{day.name}: tells of the best {day.levels} levels only, and a book accumulated from that drifts; "
+            "give the order book file too (--orderbook)"
+        )
     core = replay_core(day, clock, take_fee_e9=take_fee_e9, make_fee_e9=make_fee_e9, journal_path=journal_path)
     began = time.perf_counter()
     parent, before, after, end_mid = run(
@@ -206,6 +212,8 @@ async def _work(
     await clock.sleep_until(begin_ns - 1)  # the window is [start, start + duration): an event at its end is outside
     before = core.venues.tape(order["symbol"])
     await clock.sleep_until(begin_ns)
+    while core.quote(order["symbol"]).mid_e9 is None and clock.now_ns() < end_ns - 1:
+        await clock.sleep_until(min(end_ns - 1, clock.now_ns() + 1_000_000))  # decided at the first two-sided quote
     made = make_algorithm(algorithm)
     parent = Parent(core, clock, core.submit_parent(order, made.name).order_id, made)
     work = asyncio.ensure_future(run_parent(parent))

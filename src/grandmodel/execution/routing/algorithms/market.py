@@ -8,7 +8,7 @@ from .base import Algorithm, Parent
 class Market(Algorithm):
     """Takes what there is now, best price first; a rest that finds no counterpart is released.
 
-    It does not wait: with a `participation_rate` it takes nothing, as nothing has been printed since it began.
+    It does not wait, so there is no volume of its own time to be a share of: `participation_rate` does not pace it.
     """
 
     name = "market"
@@ -16,4 +16,9 @@ class Market(Algorithm):
 
     async def run(self, parent: Parent) -> None:
         parent.scheduled = parent.quantity
-        await parent.take(parent.remaining - parent.allowed())
+        await parent.take(0)
+
+    @property
+    def cap(self) -> float | None:
+        """None: an order that is executed at once is not paced."""
+        return None
