@@ -52,7 +52,7 @@ cdef extern from "engine.h" nogil:
     int64_t gm_engine_now(gm_engine_t* e) noexcept
     int64_t gm_engine_advance(gm_engine_t* e, int64_t until_ns) noexcept
     int64_t gm_engine_submit(gm_engine_t* e, gm_order_t* o) noexcept
-    int64_t gm_engine_submit_many(gm_engine_t* e, gm_order_t* orders, int64_t count, int64_t* out) noexcept
+    int64_t gm_engine_submit_at(gm_engine_t* e, gm_order_t* o, int64_t now) noexcept
     int64_t gm_engine_refuse(gm_engine_t* e, gm_order_t* o, uint16_t reason, uint64_t checks, uint64_t fields, int64_t price_e9,
                              const gm_nbbo_t* n, int64_t now) noexcept
     int64_t gm_engine_cancel(gm_engine_t* e, int64_t order_id, uint16_t reason) noexcept

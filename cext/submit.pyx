@@ -330,7 +330,7 @@ cdef class Core:
         cdef const gm_order_t* table
         cdef gm_order_t row
         cdef gm_order_t* o = &row
-        cdef int64_t i, n
+        cdef int64_t i, n, now
         cdef uint64_t wrong
         cdef int32_t strategies = <int32_t>len(self.reader.strategies), tags = <int32_t>len(self.reader.tags)
         cdef int64_t[::1] out
@@ -353,7 +353,10 @@ cdef class Core:
             raise EngineForked("this engine belongs to the process that made it; make one of your own after the fork")
         with nogil:
             gm_gate_wait(&self.gate)
+            now = 0
             for i in range(n):
+                if i & 63 == 0:             # a batch is one decision: the clock is read now and then
+                    now = gm_engine_now(&self.engine)
                 row = table[i]
                 wrong = gm_validate_row(self.engine.instruments, o, GM_MAX_ACCOUNTS, self.engine.venues.count)
                 if o.strategy < 0 or o.strategy > strategies:
@@ -365,9 +368,9 @@ cdef class Core:
                 o.reserved_tail = 0
                 if wrong:
                     out[i] = gm_engine_refuse(&self.engine, o, GM_REASON_INVALID, 0, wrong, o.limit_price_e9, NULL,
-                                              gm_engine_now(&self.engine))
+                                              now)
                 else:
-                    out[i] = gm_engine_submit(&self.engine, o)
+                    out[i] = gm_engine_submit_at(&self.engine, o, now)
             gm_gate_leave(&self.gate)
         self._after()
         return result

@@ -138,12 +138,11 @@ static inline void gm_engine_decision(gm_engine_t* e, const gm_order_t* o, const
     gm_journal_append(e->journal, GM_RECORD_DECISION, GM_RECORD_SMALL, now, o->order_id, &d);
 }
 
-/* Submits one order whose fields are valid: its id, or minus the gm_reason of its refusal (details in e->refusal).
+/* Submits one order whose fields are valid, at `now` (to which the market has been brought): its id, or minus the gm_reason of its refusal (details in e->refusal).
  * `o` is completed in place. */
-static inline int64_t gm_engine_submit(gm_engine_t* e, gm_order_t* o) {
+static inline int64_t gm_engine_submit_at(gm_engine_t* e, gm_order_t* o, const int64_t now) {
     const int timed = (e->tick++ & 63) == 0;
     int64_t t0, t1 = 0;
-    const int64_t now = gm_engine_now(e);
     gm_order_t *row, *parent = NULL;
     gm_route_t route = {o->venue, -1, 0, GM_REASON_NONE, 0, 0, 0, GM_NO_PRICE};
     gm_nbbo_t n;
@@ -231,6 +230,8 @@ static inline int64_t gm_engine_submit(gm_engine_t* e, gm_order_t* o) {
     }
     return o->order_id;
 }
+
+static inline int64_t gm_engine_submit(gm_engine_t* e, gm_order_t* o) { return gm_engine_submit_at(e, o, gm_engine_now(e)); }
 
 /* ---- the way back ---- */
 
@@ -401,13 +402,6 @@ static inline int64_t gm_engine_close_parent(gm_engine_t* e, int64_t order_id, u
     gm_orders_set_status(e->orders, o, status);
     gm_engine_news(e, o);
     return GM_OK;
-}
-
-/* A batch through the same function: out[i] is an id or minus a reason. Accepted count. */
-static inline int64_t gm_engine_submit_many(gm_engine_t* e, gm_order_t* orders, int64_t count, int64_t* out) {
-    int64_t accepted = 0;
-    for (int64_t i = 0; i < count; i++) accepted += (out[i] = gm_engine_submit(e, &orders[i])) > 0;
-    return accepted;
 }
 
 #endif

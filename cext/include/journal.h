@@ -18,7 +18,6 @@
 #define GM_JOURNAL_MAGIC "GMJOURN1"
 #define GM_JOURNAL_VERSION 1u
 #define GM_JOURNAL_PAGE 4096
-#define GM_JOURNAL_DRAIN ((int64_t)1 << 18)     /* written behind in pieces of this size */
 #define GM_JOURNAL_RESERVE ((int64_t)1 << 20)   /* of the ring, for cancels and reports when orders are refused */
 
 typedef struct gm_journal_header {
@@ -92,7 +91,8 @@ static inline void gm_journal_append(gm_journal_t* j, uint16_t kind, uint16_t si
     h->crc32c = gm_record_sum(h, j->sequence);
     __atomic_store_n(&h->commit, gm_commit_word(j->sequence), __ATOMIC_RELEASE);
     __atomic_store_n(&j->head, j->head + size, __ATOMIC_RELEASE);      /* a reader in another thread sees whole records */
-    if (__builtin_expect(j->head - j->drained >= GM_JOURNAL_DRAIN, 0)) gm_journal_drain(j);
+    /* The writer looks by itself twenty times a second; waking it costs the waker a system call, so only as the ring fills. */
+    if (__builtin_expect(j->head - j->noticed >= j->ring_bytes / 8, 0)) gm_journal_wake(j);
 }
 
 /* Checks the record at `at`, of which `available` bytes can be read, as number `sequence`. Its size; 0: not committed;

@@ -65,7 +65,6 @@ static inline __attribute__((always_inline)) uint64_t gm_risk_check(const gm_lim
     const gm_account_t* a = &p->accounts[account];
     const gm_position_t* x = gm_position_of(p, account, symbol);
     const uint64_t on = l->configured & mask;
-    const int64_t before = gm_worst_case(x->quantity, x->open_buy, x->open_sell);
     const int64_t after = gm_worst_case(x->quantity, x->open_buy + (side > 0 ? quantity : 0),
                                         x->open_sell + (side > 0 ? 0 : quantity));
     uint64_t failed = 0;
@@ -73,7 +72,7 @@ static inline __attribute__((always_inline)) uint64_t gm_risk_check(const gm_lim
     if (on & GM_CHECK_POSITION) {
         int64_t limit = l->position[symbol];
         if (limit >= 0) {
-            if (after > limit && after > before) failed |= GM_CHECK_POSITION;
+            if (after > limit && after > gm_worst_case(x->quantity, x->open_buy, x->open_sell)) failed |= GM_CHECK_POSITION;
             gm_risk_note(detail, GM_CHECK_POSITION, (double)after, (double)limit);
         }
     }
@@ -109,7 +108,7 @@ static inline __attribute__((always_inline)) uint64_t gm_risk_check(const gm_lim
         int64_t mark = p->marks_e9[symbol];
         gm_i128 equity = gm_equity(a);
         if (mark == 0 || a->unmarked > 0) {
-            if (after > before) failed |= GM_CHECK_PRICE;
+            if (after > gm_worst_case(x->quantity, x->open_buy, x->open_sell)) failed |= GM_CHECK_PRICE;
             return failed;
         }
         {
