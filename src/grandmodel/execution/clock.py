@@ -97,7 +97,7 @@ class Clock(NativeClock):
 
     async def sleep_until(self, deadline_ns: int) -> None:
         """Waits until ``now_ns() >= deadline_ns``."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} does not say how it waits; use LiveClock or SimulatedClock")
 
 
 class LiveClock(Clock):
