@@ -316,7 +316,7 @@ class Journal(Section):
         "process"
     )
     group_interval_ms: Annotated[float, *lasting("ms", 10**4, 60 * 10**9)] = 5.0
-    ring_bytes: Annotated[int, *size(2**16, 2**36, 4096)] = 2**24
+    ring_bytes: Annotated[int, *size(2**22, 2**30, 2**22)] = 2**24
     segment_bytes: Annotated[int, *size(2**20, 2**36, 4096)] = 2**26
 
     @property
