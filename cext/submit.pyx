@@ -802,7 +802,8 @@ cdef class Ticket:
     def __int__(self):
         return self.order_id
 
-    __index__ = __int__
+    def __index__(self):
+        return self.order_id
 
     def __repr__(self):
         return f"Ticket({self.order_id})"

@@ -287,3 +287,13 @@ def test_a_refused_order_cannot_be_cancelled():
         om.submit_order({**MISSION_ORDER, "quantity": 0})
     with pytest.raises(OrderStateError, match="REJECTED"):
         om.cancel_order(refused.value.order_id)
+
+
+def test_a_ticket_stands_for_its_order_id():
+    om = OrderManager()
+    ticket = om.submit_order(MISSION_ORDER)
+    assert om.get_order(ticket).order_id == int(ticket) == ticket.order_id
+    resting = om.submit_order({**MISSION_ORDER, "order_type": "limit", "limit_price": 1.0})
+    om.cancel_order(resting)
+    assert resting.status is OrderStatus.CANCELED
+    assert om.fills(ticket)["quantity"].sum() == 100
