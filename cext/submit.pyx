@@ -849,7 +849,7 @@ cdef class OrderGate:
         ------
         OrderValidationError  a field is wrong: `.errors` names each
         RiskLimitBreached     a check failed: `.failed_checks` names each
-        OrderRejected         no venue, no quote, no capacity: `.reason`
+        OrderRejected         no venue, no capacity: `.reason`
         """
         cdef gm_order_t o
         cdef Core core = self.bound

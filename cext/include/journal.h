@@ -1,7 +1,7 @@
 /* The append-only log. Records go into a ring that is mapped twice in a row, so that each is contiguous; from there they
  * are written behind to the file by a thread of the journal's own. A record is committed by the release store of its first word, nothing before.
  *
- * File: one page of header (gm_journal_header_t), then the records. The stream of records holds nothing of the machine
+ * File: one page of header (journal.pyx), then the records. The stream of records holds nothing of the machine
  * (no wall clock under a simulated clock, no pid, no path), so equal inputs give equal streams. */
 #ifndef GM_JOURNAL_H
 #define GM_JOURNAL_H
@@ -15,18 +15,8 @@
 #include "records.h"
 #include "crc32c.h"
 
-#define GM_JOURNAL_MAGIC "GMJOURN1"
-#define GM_JOURNAL_VERSION 1u
 #define GM_JOURNAL_PAGE 4096
 #define GM_JOURNAL_RESERVE ((int64_t)1 << 20)   /* of the ring, for cancels and reports when orders are refused */
-
-typedef struct gm_journal_header {
-    char magic[8];
-    uint32_t version;
-    uint32_t header_bytes;
-    uint64_t layout;            /* hash of the records' sizes and offsets */
-    uint64_t reserved[5];
-} gm_journal_header_t;
 
 typedef struct gm_journal {
     char* ring;

@@ -97,7 +97,6 @@ class Reason(IntEnum):
     ILLEGAL_TRANSITION = 106
     RISK = 200
     NO_VENUE = 300
-    NO_QUOTE = 301
     VENUE_REJECTED = 400
     NO_LIQUIDITY = 401
     WOULD_CROSS = 402
