@@ -1,5 +1,5 @@
 # The rows and codes of cext/include/records.h, declared once for every native module.
-from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 
 cdef extern from "records.h" nogil:
@@ -31,7 +31,7 @@ cdef extern from "records.h" nogil:
 
     cdef enum gm_exec_type:
         GM_EXEC_NEW, GM_EXEC_TRADE, GM_EXEC_CANCELED, GM_EXEC_REPLACED, GM_EXEC_REJECTED, GM_EXEC_EXPIRED,
-        GM_EXEC_CANCEL_REJECTED, GM_EXEC_TRADE_CANCEL, GM_EXEC_TRADE_CORRECT, GM_EXEC_TYPE_END
+        GM_EXEC_CANCEL_REJECTED, GM_EXEC_TRADE_CANCEL, GM_EXEC_TRADE_CORRECT, GM_EXEC_STATUS, GM_EXEC_TYPE_END
 
     cdef enum gm_liquidity:
         GM_LIQUIDITY_NONE, GM_ADDED, GM_REMOVED, GM_HIDDEN_FILL, GM_MIDPOINT_FILL
@@ -45,6 +45,7 @@ cdef extern from "records.h" nogil:
         GM_REASON_ILLEGAL_TRANSITION, GM_REASON_RISK, GM_REASON_NO_VENUE,
         GM_REASON_VENUE_REJECTED, GM_REASON_NO_LIQUIDITY, GM_REASON_WOULD_CROSS, GM_REASON_UNFILLED_REMAINDER,
         GM_REASON_PRICE_OUT_OF_RANGE, GM_REASON_VENUE_CAPACITY, GM_REASON_SELF_MATCH, GM_REASON_END_OF_MARKET,
+        GM_REASON_VENUE_RESTARTED, GM_REASON_NOT_AT_VENUE, GM_REASON_DISCONNECTED, GM_REASON_ENGINE_RESTARTED,
         GM_REASON_CAPACITY, GM_REASON_JOURNAL, GM_REASON_USER, GM_REASON_ALGORITHM_DONE, GM_REASON_CLOSED
 
     cdef enum gm_code:
@@ -63,7 +64,7 @@ cdef extern from "records.h" nogil:
 
     cdef enum gm_record_kind:
         GM_RECORD_NAME, GM_RECORD_ORDER, GM_RECORD_DECISION, GM_RECORD_REPORT, GM_RECORD_REFUSAL,
-        GM_RECORD_REQUEST, GM_RECORD_KIND_END
+        GM_RECORD_REQUEST, GM_RECORD_BALANCE, GM_RECORD_KIND_END
 
     cdef enum gm_action:
         GM_ADD, GM_REDUCE, GM_DELETE, GM_EXECUTE, GM_EXECUTE_HIDDEN, GM_REPLACE, GM_HALT, GM_CLEAR, GM_TRADE,
@@ -157,14 +158,16 @@ cdef extern from "records.h" nogil:
         uint64_t failed_fields
         int64_t bid_e9
         int64_t ask_e9
-        int64_t limit
-        int64_t used
+        int64_t feed_sequence
+        int64_t limit_price_e9
         int32_t symbol
         int32_t account
         int8_t side
         uint8_t order_type
         uint16_t reason
-        int32_t reserved
+        uint8_t time_in_force
+        uint8_t flags
+        int16_t venue
 
     ctypedef struct gm_request_t:
         int64_t order_id
@@ -184,6 +187,15 @@ cdef extern from "records.h" nogil:
         char text[GM_NAME_LENGTH]
         int64_t value
         int64_t value2
+
+    ctypedef struct gm_balance_t:
+        int32_t account
+        int32_t symbol
+        int64_t quantity
+        int64_t mark_e9
+        uint64_t cash_lo
+        int64_t cash_hi
+        int64_t reserved[7]
 
     ctypedef struct gm_header_t:
         uint64_t commit

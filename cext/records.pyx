@@ -24,6 +24,7 @@ cdef gm_decision_t _decision
 cdef gm_refusal_t _refusal
 cdef gm_request_t _request
 cdef gm_name_t _name
+cdef gm_balance_t _balance
 cdef gm_header_t _header
 cdef gm_message_t _message
 cdef gm_command_t _command
@@ -114,13 +115,16 @@ REFUSAL_DTYPE = _dtype(sizeof(gm_refusal_t), [
     ("failed_fields", "<u8", <char*>&_refusal.failed_fields - <char*>&_refusal),
     ("bid_e9", "<i8", <char*>&_refusal.bid_e9 - <char*>&_refusal),
     ("ask_e9", "<i8", <char*>&_refusal.ask_e9 - <char*>&_refusal),
-    ("limit", "<i8", <char*>&_refusal.limit - <char*>&_refusal),
-    ("used", "<i8", <char*>&_refusal.used - <char*>&_refusal),
+    ("feed_sequence", "<i8", <char*>&_refusal.feed_sequence - <char*>&_refusal),
+    ("limit_price_e9", "<i8", <char*>&_refusal.limit_price_e9 - <char*>&_refusal),
     ("symbol", "<i4", <char*>&_refusal.symbol - <char*>&_refusal),
     ("account", "<i4", <char*>&_refusal.account - <char*>&_refusal),
     ("side", "i1", <char*>&_refusal.side - <char*>&_refusal),
     ("order_type", "u1", <char*>&_refusal.order_type - <char*>&_refusal),
     ("reason", "<u2", <char*>&_refusal.reason - <char*>&_refusal),
+    ("time_in_force", "u1", <char*>&_refusal.time_in_force - <char*>&_refusal),
+    ("flags", "u1", <char*>&_refusal.flags - <char*>&_refusal),
+    ("venue", "<i2", <char*>&_refusal.venue - <char*>&_refusal),
 ])
 
 #: A cancel, replace or close of a live order (gm_request_t).
@@ -142,6 +146,16 @@ NAME_DTYPE = _dtype(sizeof(gm_name_t), [
     ("text", f"S{sizeof(_name.text)}", <char*>_name.text - <char*>&_name),
     ("value", "<i8", <char*>&_name.value - <char*>&_name),
     ("value2", "<i8", <char*>&_name.value2 - <char*>&_name),
+])
+
+#: What an account begins with (gm_balance_t).
+BALANCE_DTYPE = _dtype(sizeof(gm_balance_t), [
+    ("account", "<i4", <char*>&_balance.account - <char*>&_balance),
+    ("symbol", "<i4", <char*>&_balance.symbol - <char*>&_balance),
+    ("quantity", "<i8", <char*>&_balance.quantity - <char*>&_balance),
+    ("mark_e9", "<i8", <char*>&_balance.mark_e9 - <char*>&_balance),
+    ("cash_lo", "<u8", <char*>&_balance.cash_lo - <char*>&_balance),
+    ("cash_hi", "<i8", <char*>&_balance.cash_hi - <char*>&_balance),
 ])
 
 #: The head of every journal record (gm_header_t).
@@ -212,4 +226,5 @@ RECORD_DTYPES = {
     int(GM_RECORD_REPORT): _record_dtype(REPORT_DTYPE, GM_RECORD_SMALL),
     int(GM_RECORD_REFUSAL): _record_dtype(REFUSAL_DTYPE, GM_RECORD_SMALL),
     int(GM_RECORD_REQUEST): _record_dtype(REQUEST_DTYPE, GM_RECORD_SMALL),
+    int(GM_RECORD_BALANCE): _record_dtype(BALANCE_DTYPE, GM_RECORD_SMALL),
 }

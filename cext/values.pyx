@@ -20,7 +20,8 @@ from grandmodel.execution._core.records cimport (
     GM_CHECK_SECTOR, GM_CLS, GM_DAY, GM_EXPIRED, GM_FILLED, GM_FOK, GM_GTC, GM_GTD, GM_HIDDEN_FILL, GM_ICEBERG, GM_IOC,
     GM_LIMIT, GM_LIMIT_IF_TOUCHED, GM_LIQUIDITY_NONE, GM_MARKET, GM_MARKET_IF_TOUCHED, GM_MIDPOINT_FILL, GM_NEW, GM_OPG,
     GM_PARTIALLY_FILLED, GM_PEGGED_MARKET, GM_PEGGED_MIDPOINT, GM_PEGGED_PRIMARY, GM_PENDING_CANCEL, GM_PENDING_NEW,
-    GM_PENDING_REPLACE, GM_REASON_ALGORITHM_DONE, GM_REASON_CAPACITY, GM_REASON_CLOSED, GM_REASON_DUPLICATE_CLIENT_ID,
+    GM_PENDING_REPLACE, GM_REASON_ALGORITHM_DONE, GM_REASON_CAPACITY, GM_REASON_CLOSED, GM_REASON_DISCONNECTED,
+    GM_REASON_DUPLICATE_CLIENT_ID, GM_REASON_ENGINE_RESTARTED, GM_REASON_NOT_AT_VENUE, GM_REASON_VENUE_RESTARTED,
     GM_REASON_END_OF_MARKET, GM_REASON_ILLEGAL_TRANSITION, GM_REASON_INVALID, GM_REASON_JOURNAL, GM_REASON_NONE,
     GM_REASON_NO_LIQUIDITY, GM_REASON_NO_VENUE, GM_REASON_ORDER_CLOSED, GM_REASON_PARENT_EXCEEDED,
     GM_REASON_PRICE_OUT_OF_RANGE, GM_REASON_RISK, GM_REASON_SELF_MATCH, GM_REASON_UNFILLED_REMAINDER,
@@ -184,11 +185,15 @@ class Reason(IntEnum):
     VENUE_CAPACITY = GM_REASON_VENUE_CAPACITY
     SELF_MATCH = GM_REASON_SELF_MATCH
     END_OF_MARKET = GM_REASON_END_OF_MARKET
+    VENUE_RESTARTED = GM_REASON_VENUE_RESTARTED
+    NOT_AT_VENUE = GM_REASON_NOT_AT_VENUE
+    DISCONNECTED = GM_REASON_DISCONNECTED
     CAPACITY = GM_REASON_CAPACITY
     JOURNAL = GM_REASON_JOURNAL
     USER = GM_REASON_USER
     ALGORITHM_DONE = GM_REASON_ALGORITHM_DONE
     CLOSED = GM_REASON_CLOSED
+    ENGINE_RESTARTED = GM_REASON_ENGINE_RESTARTED
 
 
 #: What a reason means, in a sentence a trader can read.
@@ -211,11 +216,15 @@ REASON_TEXT = {
     Reason.VENUE_CAPACITY: "the venue's book is full",
     Reason.SELF_MATCH: "the order would have traded with one of our own",
     Reason.END_OF_MARKET: "the recorded market has ended",
+    Reason.VENUE_RESTARTED: "the venue restarted before it answered",
+    Reason.NOT_AT_VENUE: "the venue says that it does not have the order",
+    Reason.DISCONNECTED: "the connection to the venue was lost before it answered",
     Reason.CAPACITY: "the order table is full",
     Reason.JOURNAL: "the journal cannot take more records",
     Reason.USER: "asked for by the user",
     Reason.ALGORITHM_DONE: "the algorithm's time is over",
     Reason.CLOSED: "the engine has been closed",
+    Reason.ENGINE_RESTARTED: "the engine restarted, and the algorithm with it",
 }
 
 # Code tables: names to the numbers of records.h, and back.

@@ -104,6 +104,11 @@ static inline int64_t gm_engine_refuse(gm_engine_t* e, gm_order_t* o, uint16_t r
     r->side = o->side;
     r->order_type = o->order_type;
     r->reason = reason;
+    r->feed_sequence = n ? n->sequence : 0;
+    r->limit_price_e9 = o->limit_price_e9;
+    r->time_in_force = o->time_in_force;
+    r->flags = o->flags & (uint8_t)~GM_AWAITED;
+    r->venue = (int16_t)o->venue;
     gm_journal_append(e->journal, GM_RECORD_REFUSAL, GM_RECORD_SMALL, now, id, r);
     e->refused++;
     return -(int64_t)reason;

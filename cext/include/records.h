@@ -37,7 +37,9 @@ enum gm_status {
 /* What a venue reports (FIX ExecType names). */
 enum gm_exec_type {
     GM_EXEC_NEW = 1, GM_EXEC_TRADE, GM_EXEC_CANCELED, GM_EXEC_REPLACED, GM_EXEC_REJECTED, GM_EXEC_EXPIRED,
-    GM_EXEC_CANCEL_REJECTED, GM_EXEC_TRADE_CANCEL, GM_EXEC_TRADE_CORRECT, GM_EXEC_TYPE_END
+    GM_EXEC_CANCEL_REJECTED, GM_EXEC_TRADE_CANCEL, GM_EXEC_TRADE_CORRECT,
+    GM_EXEC_STATUS,   /* the engine's own word (FIX Order Status): sent, and nobody knows what became of it */
+    GM_EXEC_TYPE_END
 };
 
 enum gm_liquidity { GM_LIQUIDITY_NONE = 0, GM_ADDED, GM_REMOVED, GM_HIDDEN_FILL, GM_MIDPOINT_FILL };
@@ -61,9 +63,10 @@ enum gm_reason {
     GM_REASON_NO_VENUE = 300,
     GM_REASON_VENUE_REJECTED = 400, GM_REASON_NO_LIQUIDITY = 401, GM_REASON_WOULD_CROSS = 402,
     GM_REASON_UNFILLED_REMAINDER = 403, GM_REASON_PRICE_OUT_OF_RANGE = 404, GM_REASON_VENUE_CAPACITY = 405,
-    GM_REASON_SELF_MATCH = 406, GM_REASON_END_OF_MARKET = 407,
+    GM_REASON_SELF_MATCH = 406, GM_REASON_END_OF_MARKET = 407, GM_REASON_VENUE_RESTARTED = 408,
+    GM_REASON_NOT_AT_VENUE = 409, GM_REASON_DISCONNECTED = 410,
     GM_REASON_CAPACITY = 500, GM_REASON_JOURNAL = 501, GM_REASON_USER = 502, GM_REASON_ALGORITHM_DONE = 503,
-    GM_REASON_CLOSED = 504
+    GM_REASON_CLOSED = 504, GM_REASON_ENGINE_RESTARTED = 505
 };
 
 /* Return codes of the core's functions: 0 or a negative number. Refusals of orders are gm_reason, not these. */
@@ -179,14 +182,16 @@ typedef struct gm_refusal {
     uint64_t failed_fields;        /* bit i: order field i (validation.h) */
     int64_t bid_e9;
     int64_t ask_e9;
-    int64_t limit;                 /* of the first failed check, in its unit */
-    int64_t used;                  /* what it would have come to */
+    int64_t feed_sequence;         /* quote changes seen before the refusal */
+    int64_t limit_price_e9;        /* GM_NO_PRICE: none */
     int32_t symbol;                /* -1: not known */
     int32_t account;
     int8_t side;
     uint8_t order_type;
     uint16_t reason;
-    int32_t reserved;
+    uint8_t time_in_force;
+    uint8_t flags;
+    int16_t venue;                 /* asked for; -1: the router's choice */
 } gm_refusal_t;
 _Static_assert(sizeof(gm_refusal_t) == 96, "a REFUSAL record is 96 bytes behind its header");
 
@@ -217,6 +222,18 @@ typedef struct gm_name {
 _Static_assert(sizeof(gm_name_t) == 96, "a NAME record is 96 bytes behind its header");
 enum gm_name_kind { GM_NAME_SYMBOL = 1, GM_NAME_VENUE, GM_NAME_STRATEGY, GM_NAME_ALGORITHM, GM_NAME_TAG, GM_NAME_KIND_END };
 
+/* What an account begins with: cash, or one position. 96 bytes, the payload of a BALANCE record. */
+typedef struct gm_balance {
+    int32_t account;
+    int32_t symbol;                /* -1: cash */
+    int64_t quantity;              /* of the symbol, in steps */
+    int64_t mark_e9;               /* GM_NO_PRICE: none */
+    uint64_t cash_lo;              /* 1e-9, 128 bits */
+    int64_t cash_hi;
+    int64_t reserved[7];
+} gm_balance_t;
+_Static_assert(sizeof(gm_balance_t) == 96, "a BALANCE record is 96 bytes behind its header");
+
 /* The header of every journal record. The commit word is stored last, with release: zero is "not there". */
 typedef struct gm_header {
     uint64_t commit;               /* magic (16 bits) << 48 | sequence (48 bits) */
@@ -229,7 +246,7 @@ typedef struct gm_header {
 _Static_assert(sizeof(gm_header_t) == 32, "a record header is 32 bytes");
 enum gm_record_kind {
     GM_RECORD_NAME = 1, GM_RECORD_ORDER, GM_RECORD_DECISION, GM_RECORD_REPORT, GM_RECORD_REFUSAL,
-    GM_RECORD_REQUEST, GM_RECORD_KIND_END
+    GM_RECORD_REQUEST, GM_RECORD_BALANCE, GM_RECORD_KIND_END
 };
 #define GM_RECORD_MAGIC 0x474dULL
 #define GM_RECORD_SMALL 128

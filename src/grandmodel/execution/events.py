@@ -70,6 +70,8 @@ class EventType(StrEnum):
     TRADE_CANCELED = "TRADE_CANCELED"
     TRADE_CORRECTED = "TRADE_CORRECTED"
     PARENT_CLOSED = "PARENT_CLOSED"
+    ORDER_UNKNOWN = "ORDER_UNKNOWN"
+    BALANCE_OPENED = "BALANCE_OPENED"
     EXECUTION_FEEDBACK = "EXECUTION_FEEDBACK"
     RISK_ALERT = "RISK_ALERT"
 
@@ -93,12 +95,13 @@ class Event:
 # ---- records of the journal as events
 
 # Kinds of records (cext/include/records.h) and the tables from their codes to events.
-_NAME, _ORDER, _DECISION, _REPORT, _REFUSAL, _REQUEST = 1, 2, 3, 4, 5, 6
+_NAME, _ORDER, _DECISION, _REPORT, _REFUSAL, _REQUEST, _BALANCE = 1, 2, 3, 4, 5, 6, 7
 _BY_KIND = {
     _NAME: EventType.NAME_DEFINED,
     _ORDER: EventType.ORDER_SUBMITTED,
     _DECISION: EventType.ORDER_ROUTED,
     _REFUSAL: EventType.ORDER_REFUSED,
+    _BALANCE: EventType.BALANCE_OPENED,
 }
 _BY_EXEC_TYPE = {
     1: EventType.ORDER_ACKNOWLEDGED,
@@ -110,6 +113,7 @@ _BY_EXEC_TYPE = {
     7: EventType.CANCEL_REJECTED,
     8: EventType.TRADE_CANCELED,
     9: EventType.TRADE_CORRECTED,
+    10: EventType.ORDER_UNKNOWN,
 }
 _BY_REQUEST = {1: EventType.CANCEL_REQUESTED, 2: EventType.PARENT_CLOSED}
 _NAME_KINDS = {1: "symbol", 2: "venue", 3: "strategy", 4: "algorithm", 5: "tag"}
@@ -257,6 +261,18 @@ class _Records:
         _reason(payload, row["reason"])
         return payload
 
+    def balance(self, row: Any) -> dict[str, Any]:
+        cash = (int(row["cash_hi"]) << 64) + int(row["cash_lo"])
+        payload: dict[str, Any] = {
+            "account": int(row["account"]),
+            "symbol": self._symbol(row["symbol"]),
+            "quantity": int(row["quantity"]),
+            "cash": cash / 1e9,
+            "cash_e9": cash,
+        }
+        _priced(payload, "mark", row["mark_e9"], "none known")
+        return payload
+
 
 _PAYLOADS: dict[int, Callable[[_Records, Any], dict[str, Any]]] = {
     _NAME: _Records.name,
@@ -265,6 +281,7 @@ _PAYLOADS: dict[int, Callable[[_Records, Any], dict[str, Any]]] = {
     _REPORT: _Records.report,
     _REFUSAL: _Records.refusal,
     _REQUEST: _Records.request,
+    _BALANCE: _Records.balance,
 }
 
 

@@ -105,11 +105,15 @@ class Reason(IntEnum):
     VENUE_CAPACITY = 405
     SELF_MATCH = 406
     END_OF_MARKET = 407
+    VENUE_RESTARTED = 408
+    NOT_AT_VENUE = 409
+    DISCONNECTED = 410
     CAPACITY = 500
     JOURNAL = 501
     USER = 502
     ALGORITHM_DONE = 503
     CLOSED = 504
+    ENGINE_RESTARTED = 505
 
 REASON_TEXT: Final[dict[Reason, str]]
 SIDE_CODES: Final[dict[str, int]]
