@@ -57,7 +57,7 @@ cdef extern from "records.h" nogil:
         GM_CHECK_DAILY_COUNT, GM_CHECK_SECTOR, GM_CHECK_LEVERAGE, GM_CHECK_CONCENTRATION, GM_CHECK_PRICE
 
     cdef enum gm_request_kind:
-        GM_REQUEST_CANCEL, GM_REQUEST_CLOSE_PARENT
+        GM_REQUEST_CANCEL, GM_REQUEST_CLOSE_PARENT, GM_REQUEST_SUSPEND
 
     cdef enum gm_name_kind:
         GM_NAME_SYMBOL, GM_NAME_VENUE, GM_NAME_STRATEGY, GM_NAME_ALGORITHM, GM_NAME_TAG, GM_NAME_KIND_END
@@ -130,7 +130,7 @@ cdef extern from "records.h" nogil:
         uint8_t liquidity
         uint8_t status
         uint16_t reason
-        uint16_t reserved
+        uint16_t account
 
     ctypedef struct gm_decision_t:
         int64_t order_id
@@ -195,7 +195,10 @@ cdef extern from "records.h" nogil:
         int64_t mark_e9
         uint64_t cash_lo
         int64_t cash_hi
-        int64_t reserved[7]
+        uint64_t traded_lo
+        int64_t traded_hi
+        int64_t orders_today
+        int64_t reserved[4]
 
     ctypedef struct gm_header_t:
         uint64_t commit

@@ -85,6 +85,7 @@ REPORT_DTYPE = _dtype(sizeof(gm_report_t), [
     ("liquidity", "u1", <char*>&_report.liquidity - <char*>&_report),
     ("status", "u1", <char*>&_report.status - <char*>&_report),
     ("reason", "<u2", <char*>&_report.reason - <char*>&_report),
+    ("account", "<u2", <char*>&_report.account - <char*>&_report),
 ])
 
 #: What a routing decision saw (gm_decision_t).
@@ -156,6 +157,9 @@ BALANCE_DTYPE = _dtype(sizeof(gm_balance_t), [
     ("mark_e9", "<i8", <char*>&_balance.mark_e9 - <char*>&_balance),
     ("cash_lo", "<u8", <char*>&_balance.cash_lo - <char*>&_balance),
     ("cash_hi", "<i8", <char*>&_balance.cash_hi - <char*>&_balance),
+    ("traded_lo", "<u8", <char*>&_balance.traded_lo - <char*>&_balance),
+    ("traded_hi", "<i8", <char*>&_balance.traded_hi - <char*>&_balance),
+    ("orders_today", "<i8", <char*>&_balance.orders_today - <char*>&_balance),
 ])
 
 #: The head of every journal record (gm_header_t).

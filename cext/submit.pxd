@@ -27,6 +27,13 @@ cdef extern from "gate.h" nogil:
 cdef extern from "engine.h" nogil:
     enum: GM_NEWS_MAX
 
+    enum: GM_HELD_MAX
+    ctypedef struct gm_held_t:
+        int64_t order_id
+    ctypedef struct gm_clients_t:
+        int32_t now
+    ctypedef struct gm_engine_link_t:
+        pass
     ctypedef struct gm_engine_t:
         gm_orders_t* orders
         gm_portfolio_t* portfolio
@@ -37,6 +44,11 @@ cdef extern from "engine.h" nogil:
         gm_market_t* market
         gm_clock_t* clock
         gm_histogram_t* stages[6]
+        gm_clients_t clients
+        gm_held_t* held
+        int64_t held_first, held_end
+        int64_t duplicate_of
+        int64_t last_execution[64]
         uint64_t config_hash
         int32_t audit
         int32_t closed
@@ -57,6 +69,7 @@ cdef extern from "engine.h" nogil:
                              const gm_nbbo_t* n, int64_t now) noexcept
     int64_t gm_engine_cancel(gm_engine_t* e, int64_t order_id, uint16_t reason) noexcept
     int64_t gm_engine_close_parent(gm_engine_t* e, int64_t order_id, uint8_t status, uint16_t reason) noexcept
+    void gm_engine_release(gm_engine_t* e, int64_t forced) noexcept
     void gm_engine_report(void* e, const gm_report_t* r) noexcept
     void gm_engine_apply(gm_order_t* o, const gm_report_t* r) noexcept
     void gm_order_book_fill(gm_order_t* o, const gm_report_t* r) noexcept
@@ -77,7 +90,11 @@ cdef class Core:
     cdef readonly OrderReader reader
     cdef readonly StageHistograms latency
     cdef readonly int64_t started_ns
-    cdef dict client_ids                # client_order_id -> (order_id, the row's terms)
+    cdef gm_engine_link_t* link         # to the journal's writer
+    cdef readonly set introduced        # (kind, number) of the symbols and venues that the log knows
+    cdef public int64_t snapshot_due    # records in the log at which `on_snapshot` is called
+    cdef public object on_snapshot
+    cdef dict durables                  # loop -> (event descriptor, [(position, future)])
     cdef dict waiters                   # order_id -> [(future, wants)]
     cdef readonly list listeners        # called without arguments after records were appended
     cdef public object on_wait          # called when somebody begins to wait, to keep time going
@@ -91,11 +108,15 @@ cdef class Core:
     cdef int _refuse_fields(self, gm_order_t* o, dict errors) except -1
     cdef bint _from_log(self, int64_t order_id, gm_order_t* row) except *
     cdef Order _order(self, gm_order_t* row)
+    cdef Ticket _ticket(self, int64_t order_id)
+    cdef object _same_again(self, gm_order_t* o, int64_t known)
+    cdef int _snapshot(self) except -1
 
 
 cdef class Ticket:
     cdef readonly Core core
     cdef readonly int64_t order_id
+    cdef int64_t position               # of the log, to be on the disk before the order is sent; 0: nobody waits for a disk
     cdef object iterator
 
 

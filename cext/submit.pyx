@@ -1,5 +1,6 @@
 # cython: language_level=3
 """The one gate to the venues: an order in, validated, risk-checked, routed, journalled and handed over; a ticket out."""
+import os
 from _thread import RLock
 
 import numpy as np
@@ -9,7 +10,9 @@ from libc.string cimport memcpy, memset
 
 from grandmodel.execution._core.clock cimport CLOCK_MONOTONIC, NativeClock, gm_machine_ns, gm_now
 from grandmodel.execution._core.instruments cimport Instruments
-from grandmodel.execution._core.journal cimport Journal, gm_crc32c_setup, gm_journal_append, gm_journal_drain, name_row
+from grandmodel.execution._core.journal cimport (
+    Journal, gm_crc32c_setup, gm_journal_append, gm_journal_t, gm_journal_want, name_row,
+)
 from grandmodel.execution._core.latency cimport GM_STAGE_COUNT, GM_STAGE_VALIDATE, StageHistograms, gm_histogram_record
 from grandmodel.execution._core.orders cimport Order, OrderTable, gm_is_closed, gm_orders_find
 from grandmodel.execution._core.portfolio cimport GM_MAX_ACCOUNTS, Portfolio
@@ -17,9 +20,9 @@ from grandmodel.execution._core.records cimport (
     GM_AWAITED, GM_CANCELED, GM_CHILD, GM_CLIENT_ORDER_ID_LENGTH, GM_EXEC_TRADE, GM_EXEC_TYPE_END, GM_EXPIRED,
     GM_FILLED, GM_LIMIT, GM_MARKET, GM_NAME_ALGORITHM, GM_NAME_SYMBOL, GM_NAME_VENUE, GM_NO_PRICE, GM_PARENT,
     GM_PARTIALLY_FILLED, GM_POST_ONLY, GM_REASON_ALGORITHM_DONE, GM_REASON_DUPLICATE_CLIENT_ID,
-    GM_REASON_INVALID, GM_REASON_USER, GM_RECORD_NAME, GM_RECORD_ORDER, GM_RECORD_REFUSAL, GM_RECORD_REPORT,
-    GM_RECORD_REQUEST, GM_RECORD_SMALL, GM_REJECTED, GM_REQUEST_CLOSE_PARENT, gm_header_t, gm_name_t,
-    gm_order_t, gm_refusal_t, gm_report_t, gm_request_t,
+    GM_REASON_INVALID, GM_REASON_USER, GM_RECORD_BALANCE, GM_RECORD_DECISION, GM_RECORD_NAME, GM_RECORD_ORDER,
+    GM_RECORD_REFUSAL, GM_RECORD_REPORT, GM_RECORD_REQUEST, GM_RECORD_SMALL, GM_REJECTED, GM_REQUEST_CLOSE_PARENT,
+    gm_balance_t, gm_header_t, gm_name_t, gm_order_t, gm_refusal_t, gm_report_t, gm_request_t,
 )
 from grandmodel.execution._core.risk cimport GM_ALL_CHECKS, Limits, gm_risk_check, gm_risk_detail_t
 from grandmodel.execution._core.scoring cimport Venues
@@ -31,12 +34,19 @@ from grandmodel.execution._core.orders import sorted_rows
 from grandmodel.execution._core.records import ORDER_DTYPE, REPORT_DTYPE
 from grandmodel.execution._core.validation import FIELDS
 from grandmodel.execution._core.values import (
-    CHECKS, REASON_TEXT, EngineClosed, EngineForked, OrderRejected, OrderStateError, OrderValidationError, Reason,
+    CHECKS, REASON_TEXT, EngineClosed, EngineForked, JournalError, OrderRejected, OrderStateError, OrderValidationError, Reason,
     RiskLimitBreached, TIME_IN_FORCE_CODES, UnknownOrder, check_names,
 )
 
-cdef extern from "sched.h" nogil:
-    int sched_yield() noexcept
+cdef extern from "recovery.h" nogil:
+    gm_balance_t gm_balance_of(const gm_engine_t* e, int32_t account, int32_t symbol) noexcept
+
+cdef extern from "durable.h" nogil:
+    gm_engine_link_t* gm_engine_link(gm_engine_t* e, gm_gate_t* gate) noexcept
+    void gm_engine_attach(gm_engine_link_t* link, gm_journal_t* j) noexcept
+    void gm_engine_unlink(gm_engine_link_t* link) noexcept
+    int gm_engine_open(gm_engine_t* e, int hold) noexcept
+    void gm_engine_free(gm_engine_t* e) noexcept
 
 gm_crc32c_setup()
 gm_gate_setup()
@@ -60,7 +70,7 @@ cdef class Core:
     def __cinit__(self, *, Instruments instruments not None, Portfolio portfolio not None, Limits limits not None,
                   Venues venues not None, Journal journal not None, OrderTable orders not None, Market market not None,
                   NativeClock clock not None, uint64_t config_hash=0, bint audit=True):
-        cdef int32_t s, v
+        cdef int32_t s
         for s in range(instruments.table.count):
             if instruments.table.rows[s].step_e9 != 1_000_000_000:
                 raise ValueError(f"{instruments.symbols.texts[s]!r} has a quantity step of "
@@ -77,7 +87,9 @@ cdef class Core:
         self.clock = clock
         self.latency = StageHistograms()
         self.reader = OrderReader(instruments, self._new_name)
-        self.client_ids = {}
+        self.introduced = set()
+        self.durables = {}
+        self.snapshot_due = 0x7FFFFFFFFFFFFFFF
         self.waiters = {}
         self.listeners = []
         for index in range(GM_STAGE_COUNT):
@@ -94,12 +106,75 @@ cdef class Core:
         self.engine.audit = audit
         market.market.core = &self.engine
         market.market.report = gm_engine_report
-        now = self.started_ns = gm_now(&clock.clock)
-        for v in range(venues.table.count):
-            journal.name(GM_NAME_VENUE, v, venues.names[v], venues.table.take_fee_e9[v], venues.table.make_fee_e9[v], now)
-        for s in range(instruments.table.count):
-            journal.name(GM_NAME_SYMBOL, s, instruments.symbols.texts[s], instruments.table.rows[s].tick_e9,
-                         instruments.table.rows[s].step_e9, now)
+        self.started_ns = gm_now(&clock.clock)
+        # Under a simulated clock nothing waits for a disk: equal inputs give equal logs.
+        if gm_engine_open(&self.engine, journal.log.durability == 2 and not clock.clock.simulated) != 0:
+            raise MemoryError("the tables of client order ids could not be reserved")
+        self.link = gm_engine_link(&self.engine, &self.gate)
+        if self.link == NULL:
+            raise MemoryError("the engine's link to its journal could not be made")
+        gm_engine_attach(self.link, &journal.log)
+        if journal.recovered:
+            self.engine.closed = 1          # until recovery.recover has given it its state
+        else:
+            self._introduce()
+
+    def __dealloc__(self):
+        gm_engine_unlink(self.link)
+        gm_engine_free(&self.engine)
+
+    def _introduce(self):
+        """Tells the log of the venues and symbols that it does not know yet and, in a new one, what each account begins with."""
+        cdef int32_t a, s, v
+        cdef int64_t now = gm_now(&self.clock.clock)
+        cdef gm_balance_t balance
+        fresh = self.journal.records == 0
+        for v in range(self.venues.table.count):
+            if (GM_NAME_VENUE, v) not in self.introduced:
+                self.journal.name(GM_NAME_VENUE, v, self.venues.names[v], self.venues.table.take_fee_e9[v],
+                                  self.venues.table.make_fee_e9[v], now)
+                self.introduced.add((GM_NAME_VENUE, v))
+        for s in range(self.instruments.table.count):
+            if (GM_NAME_SYMBOL, s) not in self.introduced:
+                self.journal.name(GM_NAME_SYMBOL, s, self.instruments.symbols.texts[s], self.instruments.table.rows[s].tick_e9,
+                                  self.instruments.table.rows[s].step_e9, now)
+                self.introduced.add((GM_NAME_SYMBOL, s))
+        if not fresh:
+            return
+        for a in range(self.portfolio.table.account_count):
+            balance = gm_balance_of(&self.engine, a, -1)
+            gm_journal_append(&self.journal.log, GM_RECORD_BALANCE, GM_RECORD_SMALL, now, 0, &balance)
+            for s in range(self.instruments.table.count):
+                balance = gm_balance_of(&self.engine, a, s)
+                if balance.quantity != 0:
+                    gm_journal_append(&self.journal.log, GM_RECORD_BALANCE, GM_RECORD_SMALL, now, 0, &balance)
+
+    def _recovered(self, outlives):
+        """Called by recovery once the log has been applied: settles what was in flight, and takes orders."""
+        from grandmodel.execution._core.recovery import restore
+
+        self._introduce()
+        restore(self, outlives)
+        self.engine.closed = 0
+
+    def last_execution(self, venue):
+        """The highest execution id that a venue has given in this log; 0: none. Where it has to go on after a restart."""
+        return self.engine.last_execution[self.venues.number(venue)]
+
+    def health(self):
+        """Whether orders are taken and, if not, why.
+
+        Returns
+        -------
+        dict: accepting (bool), journal (its state, "healthy" or what is wrong), trouble (a sentence, or None), slow_tail (True: the
+        journal's ring is not in memory, appending may wait for a disk), durability, forced and written (bytes of the log)
+        """
+        return {
+            "accepting": not self.engine.closed and self.journal.accepting, "journal": self.journal.state,
+            "trouble": "the engine has been closed" if self.engine.closed else self.journal.trouble,
+            "slow_tail": self.journal.slow_tail, "durability": self.journal.durability, "written": self.journal.drained,
+            "forced": self.journal.forced, "appended": self.journal.head,
+        }
 
     # ---- ownership ----
 
@@ -176,41 +251,16 @@ cdef class Core:
     # ---- orders in ----
 
     cdef Ticket _submit(self, gm_order_t* o, object given):
-        cdef int64_t order_id
+        cdef int64_t order_id, duplicate_of = 0
         cdef Ticket ticket
-        cdef tuple known
-        cdef bytes terms = None, client = None
         cdef gm_refusal_t refusal
         cdef gm_risk_detail_t detail
-        if o.client_order_id[0] != 0:
-            client = (<char*>o.client_order_id)[:36].rstrip(b"\0")
-            terms = _terms(o)
-            known = self.client_ids.get(client)
-            while known is not None and known[0] == 0:      # another thread is submitting it: its outcome decides
-                with nogil:
-                    sched_yield()
-                known = self.client_ids.get(client)
-            if known is not None:
-                if known[1] == terms:
-                    ticket = Ticket.__new__(Ticket)
-                    ticket.core = self
-                    ticket.order_id = known[0]
-                    return ticket
-                self._enter()
-                gm_engine_refuse(&self.engine, o, GM_REASON_DUPLICATE_CLIENT_ID, 0, <uint64_t><int>FIELD_BITS["client_order_id"],
-                                 o.limit_price_e9, NULL, gm_engine_now(&self.engine))
-                refusal = self.engine.refusal
-                self._leave()
-                self._after()
-                raise self._refused(o, &refusal, NULL,
-                                    {"client_order_id": [f"is {client.decode()!r}, which order {known[0]} has with other terms"]})
         if gm_gate_forked(&self.gate):
             raise EngineForked("this engine belongs to the process that made it; make one of your own after the fork")
-        if client is not None:
-            self.client_ids[client] = (0, terms)
         if gm_gate_try(&self.gate):
             order_id = gm_engine_submit(&self.engine, o)
             if order_id < 0:
+                duplicate_of = self.engine.duplicate_of
                 _keep_refusal(&self.engine, o, &refusal, &detail)
             gm_gate_leave(&self.gate)
         else:
@@ -218,21 +268,131 @@ cdef class Core:
                 gm_gate_wait(&self.gate)
                 order_id = gm_engine_submit(&self.engine, o)
                 if order_id < 0:
+                    duplicate_of = self.engine.duplicate_of
                     _keep_refusal(&self.engine, o, &refusal, &detail)
                 gm_gate_leave(&self.gate)
-        if client is not None:
-            if order_id < 0:
-                del self.client_ids[client]
-            else:
-                self.client_ids[client] = (order_id, terms)
         if self.engine.news_count or self.listeners:
             self._after()
         if order_id < 0:
+            if order_id == -GM_REASON_DUPLICATE_CLIENT_ID:
+                return self._same_again(o, duplicate_of)
             raise self._refused(o, &refusal, &detail, None)
+        if self.journal.log.sequence >= self.snapshot_due:
+            self._snapshot()
         ticket = Ticket.__new__(Ticket)
         ticket.core = self
         ticket.order_id = order_id
+        if self.engine.held != NULL:
+            ticket.position = self.journal.log.head
         return ticket
+
+    cdef Ticket _ticket(self, int64_t order_id):
+        cdef Ticket ticket = Ticket.__new__(Ticket)
+        ticket.core = self
+        ticket.order_id = order_id
+        return ticket
+
+    cdef object _same_again(self, gm_order_t* o, int64_t known):
+        """A client_order_id that is taken: the ticket of the order that has it if every term is the same, else a refusal."""
+        cdef gm_order_t first
+        cdef gm_refusal_t refusal
+        original = self._recorded(known)
+        if original is not None:
+            memcpy(&first, <const char*>(<bytes>original), sizeof(first))
+            if _terms(&first) == _terms(o):
+                return self._ticket(known)
+        self._enter()
+        gm_engine_refuse(&self.engine, o, GM_REASON_DUPLICATE_CLIENT_ID, 0, <uint64_t><int>FIELD_BITS["client_order_id"],
+                         o.limit_price_e9, NULL, gm_engine_now(&self.engine))
+        refusal = self.engine.refusal
+        self._leave()
+        self._after()
+        client = (<char*>o.client_order_id)[:36].rstrip(b"\0").decode()
+        raise self._refused(o, &refusal, NULL, {"client_order_id": [f"is {client!r}, which order {known} has with other terms"]})
+
+    def _recorded(self, int64_t order_id):
+        """The 224 bytes of an order as it was accepted, from the log; None when its record is not there."""
+        cdef gm_header_t header
+        place = self.journal.find(order_id)
+        if place is None:
+            return None
+        piece = self.journal.read(place[0], 256)
+        if len(piece) < 256:
+            return None
+        memcpy(&header, <const char*>(<bytes>piece), sizeof(header))
+        if header.kind == GM_RECORD_DECISION and header.order_id == order_id:       # a decision precedes its order
+            piece = self.journal.read(place[0] + 128, 256)
+            memcpy(&header, <const char*>(<bytes>piece), sizeof(header))
+        return piece[32:256] if header.kind == GM_RECORD_ORDER and header.order_id == order_id else None
+
+    cdef int _snapshot(self) except -1:
+        """A snapshot is due; that it cannot be written takes nothing from the order that met it."""
+        self.snapshot_due = 0x7FFFFFFFFFFFFFFF
+        try:
+            self.on_snapshot()
+        except JournalError as error:
+            import logging
+
+            logging.getLogger("grandmodel.execution").warning("no snapshot: %s", error)
+        return 0
+
+    # ---- the disk ----
+
+    def _durable(self, int64_t position):
+        """A future of the running loop that is done when the log's first `position` bytes are on the disk."""
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+        entry = self.durables.get(loop)
+        if entry is None:
+            fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+            entry = self.durables[loop] = (fd, [])
+            loop.add_reader(fd, self._told_of_disk, loop)
+            self.journal.add_notice(fd)
+        entry[1].append((position, future))
+        gm_journal_want(&self.journal.log, position)
+        self._told_of_disk(loop)        # it may be there already
+        return future
+
+    def _told_of_disk(self, loop):
+        """Completes the futures of one loop that waited for what is on the disk now, or never will be."""
+        entry = self.durables.get(loop)
+        if entry is None:
+            return
+        fd, waiting = entry
+        try:
+            os.eventfd_read(fd)
+        except BlockingIOError:
+            pass
+        forced = self.journal.forced
+        trouble = self.journal.trouble if self.journal.state not in ("healthy", "full") else None
+        left = []
+        for position, future in waiting:
+            if future.done():
+                continue
+            if forced >= position:
+                future.set_result(None)
+            elif trouble is not None:
+                future.set_exception(JournalError(f"{self.journal.path}: {trouble}"))
+            else:
+                left.append((position, future))
+        waiting[:] = left
+        if not left:
+            self.journal.remove_notice(fd)
+            loop.remove_reader(fd)
+            os.close(fd)
+            del self.durables[loop]
+        self._after()
+
+    def force(self):
+        """Has everything acknowledged so far on the disk, and held orders sent, when it returns."""
+        self.journal.force()
+        if self.engine.held != NULL:
+            self._enter()
+            gm_engine_release(&self.engine, self.journal.log.forced)
+            self._leave()
+            self._after()
 
     cdef object _refused(self, gm_order_t* o, gm_refusal_t* refusal, gm_risk_detail_t* detail, dict errors):
         """The exception for a refusal that has been recorded; `refusal` and `detail` were copied under the gate."""
@@ -476,7 +636,7 @@ cdef class Core:
     cdef bint _from_log(self, int64_t order_id, gm_order_t* row) except *:
         """Rebuilds a row that memory no longer holds by applying its records, and its children's, in order."""
         cdef const unsigned char[::1] view
-        cdef int64_t offset, end, position = 0
+        cdef int64_t offset, end, position, last
         cdef gm_header_t header
         cdef gm_order_t other
         cdef gm_report_t report
@@ -485,9 +645,13 @@ cdef class Core:
         cdef bint found = False
         if order_id <= 0 or order_id >= self.engine.orders.next_id:
             return False
+        place = self.journal.find(order_id)
+        if place is None:
+            return False
         children = set()
-        while position < self.journal.head:
-            piece = self.journal.read(position)
+        position, last = place
+        while position <= last:
+            piece = self.journal.read(position, min(1 << 20, last + 256 - position))
             view = piece
             offset, end = 0, len(piece)
             while offset + 32 <= end:
@@ -568,7 +732,8 @@ cdef class Core:
 
     def fills(self, order_id=None):
         """Fills so far (of an order, its children included), from the log: a structured array of REPORT_DTYPE."""
-        reports = self.journal.rows(GM_RECORD_REPORT)
+        place = (0, self.journal.head) if order_id is None else self.journal.find(order_id)
+        reports = self.journal.rows(GM_RECORD_REPORT, *(place or (0, -1)))
         trades = reports[reports["exec_type"] == GM_EXEC_TRADE]
         if order_id is None:
             return trades
@@ -577,7 +742,7 @@ cdef class Core:
 
     def journal_orders(self, order_id):
         """The order as it was recorded and, of a parent, its children, oldest first: a structured array of ORDER_DTYPE."""
-        orders = self.journal.rows(GM_RECORD_ORDER)
+        orders = self.journal.rows(GM_RECORD_ORDER, *(self.journal.find(order_id) or (0, -1)))
         return orders[(orders["order_id"] == order_id) | (orders["parent_id"] == order_id)]
 
     def add_waiter(self, int64_t order_id, future, bint closed=True):
@@ -624,6 +789,7 @@ cdef class Core:
         memcpy(&r, &raw[0], sizeof(r))
         if not 0 <= r.symbol < self.engine.instruments.count or not 0 < r.exec_type < GM_EXEC_TYPE_END or r.quantity < 0:
             raise ValueError(f"symbol {r.symbol}, exec_type {r.exec_type}, quantity {r.quantity} is not a report")
+        self._check_open()
         self._enter()
         gm_engine_report(&self.engine, &r)
         self._leave()
@@ -667,17 +833,23 @@ cdef class Core:
         }
 
     def close(self):
-        """Takes no more orders; what is logged is written out. Closing twice is allowed."""
+        """Takes no more orders; the journal is written out, sealed and closed. Closing twice is allowed.
+
+        JournalError when the files did not take it: what was acknowledged is in the journal's tail then, for the next start.
+        """
+        if self.engine.held != NULL and not self.engine.closed and self.journal.state == "healthy":
+            self.force()
         self._enter()
         self.engine.closed = 1
-        code = gm_journal_drain(&self.journal.log)
         self._leave()
         self._after()
         for waiting in list(self.waiters.values()):     # nothing will come any more: who waits is told so
             for future, _ in list(waiting):
                 _complete(future)
-        if code != 0:
-            self.journal.flush()
+        self.journal.close()
+        for loop in list(self.durables):
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(self._told_of_disk, loop)
 
     @property
     def closed(self):
@@ -745,8 +917,9 @@ cdef class Ticket:
     """What a submission gives back: await it for the order id, or ask it for more. It may also be dropped."""
 
     def __await__(self):
+        if self.position > self.core.journal.log.forced:
+            yield from self.core._durable(self.position)
         return self.order_id
-        yield
 
     # A coroutine's face over one private iterator, so that create_task and TaskGroup take a ticket.
     def send(self, value):
@@ -790,6 +963,18 @@ cdef class Ticket:
             if not self.core.is_closed(self.order_id):
                 self.core._check_open()
         return self.core.get_order(self.order_id)
+
+    async def durable(self):
+        """Waits until the order, and all that was acknowledged before it, is on the disk; the order id.
+
+        In simulated time, and in a temporary journal, it is forced on the spot. JournalError when the disk fails.
+        """
+        cdef int64_t position = self.core.journal.log.head
+        if self.core.journal.path is None or self.core.engine.clock.simulated:
+            self.core.journal.force()
+        elif position > self.core.journal.log.forced:
+            await self.core._durable(position)
+        return self.order_id
 
     async def filled(self):
         """Waits until the order is filled; the Order. OrderStateError when it ends with a rest."""

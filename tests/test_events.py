@@ -58,6 +58,7 @@ def test_reader_tells_a_day_in_order():
     assert len(events) == core.journal.records
     types = [event.event_type for event in events if event.event_type != EventType.NAME_DEFINED]
     assert types == [
+        EventType.BALANCE_OPENED,
         EventType.ORDER_ROUTED, EventType.ORDER_SUBMITTED, EventType.ORDER_ACKNOWLEDGED, EventType.ORDER_FILLED,
         EventType.ORDER_ROUTED, EventType.ORDER_SUBMITTED, EventType.ORDER_ACKNOWLEDGED,
         EventType.CANCEL_REQUESTED, EventType.ORDER_CANCELED,

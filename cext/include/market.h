@@ -14,6 +14,8 @@ struct gm_market {
     /* An order, and its cancel. Answers come through `report`, at once or later. */
     void (*submit)(gm_market_t*, const gm_order_t* order, int64_t now_ns);
     void (*cancel)(gm_market_t*, const gm_order_t* order, int64_t now_ns);
+    /* An order that rested here before a restart, put back without a word; NULL: the venue has kept it. */
+    void (*restore)(gm_market_t*, const gm_order_t* order, int64_t now_ns);
     /* Lives on to `until_ns`, or to the first event after which `stop` is set. The time it has reached. */
     int64_t (*advance)(gm_market_t*, int64_t until_ns);
     /* Brings one symbol's quotes up to `until_ns` where symbols live on their own; may do nothing. */

@@ -41,8 +41,8 @@ static const uint32_t GM_TRANSITIONS[GM_STATUS_END] = {
         | GM_BIT(GM_CANCELED) | GM_BIT(GM_EXPIRED) | GM_BIT(GM_REJECTED) | GM_BIT(GM_UNKNOWN_STATUS),
     [GM_PENDING_REPLACE] = GM_BIT(GM_PENDING_REPLACE) | GM_BIT(GM_NEW) | GM_BIT(GM_PARTIALLY_FILLED) | GM_BIT(GM_FILLED)
         | GM_BIT(GM_PENDING_CANCEL) | GM_BIT(GM_CANCELED) | GM_BIT(GM_EXPIRED) | GM_BIT(GM_UNKNOWN_STATUS),
-    [GM_SUSPENDED] = GM_BIT(GM_NEW) | GM_BIT(GM_PARTIALLY_FILLED) | GM_BIT(GM_CANCELED) | GM_BIT(GM_EXPIRED) | GM_BIT(GM_PENDING_CANCEL),
-    [GM_UNKNOWN_STATUS] = GM_BIT(GM_NEW) | GM_BIT(GM_PARTIALLY_FILLED) | GM_BIT(GM_FILLED) | GM_BIT(GM_CANCELED)
+    [GM_SUSPENDED] = GM_BIT(GM_SUSPENDED) | GM_BIT(GM_NEW) | GM_BIT(GM_PARTIALLY_FILLED) | GM_BIT(GM_FILLED) | GM_BIT(GM_CANCELED) | GM_BIT(GM_EXPIRED) | GM_BIT(GM_PENDING_CANCEL),
+    [GM_UNKNOWN_STATUS] = GM_BIT(GM_UNKNOWN_STATUS) | GM_BIT(GM_NEW) | GM_BIT(GM_PARTIALLY_FILLED) | GM_BIT(GM_FILLED) | GM_BIT(GM_CANCELED)
         | GM_BIT(GM_REJECTED) | GM_BIT(GM_EXPIRED) | GM_BIT(GM_PENDING_CANCEL),
 };
 
@@ -101,6 +101,11 @@ static inline gm_order_t* gm_orders_insert(gm_orders_t* t, const gm_order_t* ord
     t->by_status[order->status]++;
     t->live++;
     return &t->rows[row];
+}
+
+/* Continues a table from a recovered `next_id`, where ids before it have been given out. */
+static inline void gm_orders_seen(gm_orders_t* t, int64_t order_id) {
+    if (order_id >= t->next_id && order_id < GM_ORDER_IDS - 1) t->next_id = order_id + 1;
 }
 
 /* A status change; a closed order enters the ring, and the oldest of the ring gives its row back. */

@@ -146,9 +146,9 @@ typedef struct gm_report {
     int8_t side;
     uint8_t exec_type;
     uint8_t liquidity;
-    uint8_t status;                /* the order's, after this report */
+    uint8_t status;                /* the order's, after this report; 0: it was not known */
     uint16_t reason;
-    uint16_t reserved;
+    uint16_t account;
 } gm_report_t;
 _Static_assert(sizeof(gm_report_t) == 96, "a REPORT record is 96 bytes behind its header");
 
@@ -203,12 +203,12 @@ typedef struct gm_request {
     uint16_t kind;                 /* gm_request_kind */
     uint16_t reason;
     int32_t venue;
-    uint8_t status;                /* of a parent that is closed: what it becomes */
+    uint8_t status;                /* what the order becomes */
     uint8_t reserved_bytes[7];
     int64_t reserved[7];
 } gm_request_t;
 _Static_assert(sizeof(gm_request_t) == 96, "a REQUEST record is 96 bytes behind its header");
-enum gm_request_kind { GM_REQUEST_CANCEL = 1, GM_REQUEST_CLOSE_PARENT };
+enum gm_request_kind { GM_REQUEST_CANCEL = 1, GM_REQUEST_CLOSE_PARENT, GM_REQUEST_SUSPEND };
 
 /* A name that got a number. 96 bytes, the payload of a NAME record. */
 typedef struct gm_name {
@@ -230,7 +230,10 @@ typedef struct gm_balance {
     int64_t mark_e9;               /* GM_NO_PRICE: none */
     uint64_t cash_lo;              /* 1e-9, 128 bits */
     int64_t cash_hi;
-    int64_t reserved[7];
+    uint64_t traded_lo;            /* notional filled earlier that day, 1e-9, 128 bits; of cash only, like orders_today */
+    int64_t traded_hi;
+    int64_t orders_today;
+    int64_t reserved[4];
 } gm_balance_t;
 _Static_assert(sizeof(gm_balance_t) == 96, "a BALANCE record is 96 bytes behind its header");
 

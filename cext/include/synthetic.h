@@ -323,19 +323,13 @@ static inline int64_t gm_synthetic_advance(gm_market_t* market, int64_t until_ns
 
 /* ---- the engine's commands ---- */
 
-static inline void gm_synthetic_submit(gm_market_t* market, const gm_order_t* o, int64_t now_ns) {
-    gm_synthetic_t* s = (gm_synthetic_t*)market->self;
-    gm_matcher_t* m = gm_synthetic_matcher(s, o->symbol, o->venue);
+static inline gm_match_result_t gm_synthetic_place(gm_synthetic_t* s, const gm_order_t* o, int64_t quantity, int acknowledged, int64_t now_ns) {
     gm_command_t c;
     gm_match_result_t result;
-    if (!gm_displays(market->venues, o->venue)) {
-        gm_market_say(market, o, GM_EXEC_REJECTED, GM_REASON_UNSUPPORTED, o->quantity, now_ns);
-        return;
-    }
     memset(&c, 0, sizeof c);
     c.order_id = o->order_id;
     c.price_e9 = o->limit_price_e9;
-    c.quantity = o->quantity;
+    c.quantity = quantity;
     c.display_quantity = o->display_quantity;
     c.kind = GM_COMMAND_SUBMIT;
     c.side = o->side;
@@ -344,17 +338,38 @@ static inline void gm_synthetic_submit(gm_market_t* market, const gm_order_t* o,
     s->taker = o;
     s->venue = o->venue;
     s->symbol = o->symbol;
-    s->acknowledged = 0;
+    s->acknowledged = acknowledged;
     s->time_ns = now_ns;
-    result = gm_match_submit(m, &c, GM_REST_OWN, gm_synthetic_own_sink, s);
+    result = gm_match_submit(gm_synthetic_matcher(s, o->symbol, o->venue), &c, GM_REST_OWN, gm_synthetic_own_sink, s);
     if (result.slot >= 0) gm_synthetic_own(s, o->symbol, 1);
     gm_synthetic_quote(s, o->symbol, o->venue, now_ns);
+    return result;
+}
+
+static inline void gm_synthetic_submit(gm_market_t* market, const gm_order_t* o, int64_t now_ns) {
+    gm_synthetic_t* s = (gm_synthetic_t*)market->self;
+    gm_match_result_t result;
+    if (!gm_displays(market->venues, o->venue)) {
+        gm_market_say(market, o, GM_EXEC_REJECTED, GM_REASON_UNSUPPORTED, o->quantity, now_ns);
+        return;
+    }
+    result = gm_synthetic_place(s, o, o->quantity, 0, now_ns);
     if (result.status == GM_REJECTED) {
         gm_market_say(market, o, GM_EXEC_REJECTED, result.reason, result.leaves, now_ns);
         return;
     }
     if (!s->acknowledged) gm_market_say(market, o, GM_EXEC_NEW, GM_REASON_NONE, 0, now_ns);
     if (result.status == GM_CANCELED) gm_market_say(market, o, GM_EXEC_CANCELED, result.reason, result.leaves, now_ns);
+}
+
+/* What rested before a restart rests again, behind what is there now; what would cross trades, as it would have. */
+static inline void gm_synthetic_restore(gm_market_t* market, const gm_order_t* o, int64_t now_ns) {
+    gm_synthetic_t* s = (gm_synthetic_t*)market->self;
+    gm_match_result_t result;
+    gm_synthetic_touch(market, o->symbol, now_ns);
+    result = gm_synthetic_place(s, o, o->leaves_quantity, 1, now_ns);
+    if (result.status == GM_REJECTED || result.status == GM_CANCELED)
+        gm_market_say(market, o, GM_EXEC_CANCELED, GM_REASON_VENUE_RESTARTED, result.leaves, now_ns);
 }
 
 static inline void gm_synthetic_cancel(gm_market_t* market, const gm_order_t* o, int64_t now_ns) {
@@ -409,6 +424,7 @@ static inline int gm_synthetic_init(gm_synthetic_t* s, gm_venues_t* venues, cons
     s->market.venues = venues;
     s->market.submit = gm_synthetic_submit;
     s->market.cancel = gm_synthetic_cancel;
+    s->market.restore = gm_synthetic_restore;
     s->market.advance = gm_synthetic_advance;
     s->market.touch = gm_synthetic_touch;
     s->market.next_ns = gm_synthetic_next;

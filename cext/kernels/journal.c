@@ -1,52 +1,388 @@
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 #include "journal.h"
 
-#define WRITER_PAUSE_NS 50000000     /* a quiet journal reaches its file this soon */
+#define WRITER_PAUSE_NS 50000000        /* a quiet journal reaches its file this soon */
+#define DRAIN_PIECE ((int64_t)1 << 20)  /* written at once */
+#define SEAL_PIECE ((int64_t)1 << 18)
+
+static int64_t monotonic_ns(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static int fail(gm_journal_t* j, int state, int error) {
+    j->error = error;
+    __atomic_store_n(&j->state, state, __ATOMIC_RELEASE);
+    return GM_ERR_IO;
+}
+
+static int write_all(int fd, const void* data, int64_t size, int64_t at) {
+    int64_t done = 0;
+    while (done < size) {
+        ssize_t n = pwrite(fd, (const char*)data + done, (size_t)(size - done), (off_t)(at + done));
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) {
+            if (n == 0) errno = EIO;
+            return GM_ERR_IO;
+        }
+        done += n;
+    }
+    return GM_OK;
+}
+
+/* ---- segments ---- */
+
+static int add_segment(gm_store_t* s, int64_t position, int fd) {
+    if (s->segment_count == s->segment_room) {
+        int64_t room = s->segment_room ? 2 * s->segment_room : 16;
+        gm_segment_t* more = (gm_segment_t*)realloc(s->segments, (size_t)room * sizeof *more);
+        if (more == NULL) { errno = ENOMEM; return GM_ERR_MEMORY; }
+        s->segments = more;
+        s->segment_room = room;
+    }
+    s->segments[s->segment_count].position = position;
+    s->segments[s->segment_count++].fd = fd;
+    return GM_OK;
+}
+
+static int begin_segment(gm_journal_t* j, int64_t position) {
+    gm_store_t* s = &j->store;
+    char name[32];
+    char page[GM_JOURNAL_PAGE];
+    gm_segment_head_t* h = (gm_segment_head_t*)page;
+    int fd;
+    snprintf(name, sizeof name, "%08lld.segment", (long long)(s->numbered + 1));
+    fd = openat(s->directory, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) return GM_ERR_IO;
+    memset(page, 0, sizeof page);
+    memcpy(h->magic, "GMSEGM01", 8);
+    h->version = GM_JOURNAL_VERSION;
+    h->layout = s->layout;
+    memcpy(h->uuid, s->uuid, 16);
+    memcpy(h->boot, s->boot, 16);
+    h->number = s->numbered + 1;
+    h->position = position;
+    h->sequence = s->drained_sequence + 1;
+    h->epoch = j->epoch;
+    h->crc32c = gm_crc32c(0, page + 16, sizeof page - 16);
+    if (write_all(fd, page, sizeof page, 0) != GM_OK || add_segment(s, position, fd) != GM_OK) {
+        int kept = errno;
+        unlinkat(s->directory, name, 0);
+        close(fd);
+        errno = kept;
+        return GM_ERR_IO;
+    }
+    s->numbered++;
+    s->fd = fd;
+    s->allocated = 0;
+    s->directory_changed = 1;
+    return GM_OK;
+}
+
+/* The segment that is written is full: it is cut to what it holds, and the next write begins another. */
+static int end_segment(gm_journal_t* j) {
+    gm_store_t* s = &j->store;
+    int64_t used = j->tail->drained - s->segments[s->segment_count - 1].position;
+    if (s->allocated > used && ftruncate(s->fd, (off_t)(GM_JOURNAL_PAGE + used)) != 0) return GM_ERR_IO;
+    s->fd = -1;
+    return GM_OK;
+}
+
+/* Zeros ahead of the records, so that forcing them changes no metadata of the file. */
+static int allocate(gm_store_t* s, int64_t until) {
+    static const char zeros[1 << 16];
+    while (s->allocated < until) {
+        if (write_all(s->fd, zeros, sizeof zeros, GM_JOURNAL_PAGE + s->allocated) != GM_OK) return GM_ERR_IO;
+        s->allocated += (int64_t)sizeof zeros;
+    }
+    return GM_OK;
+}
+
+/* The whole records that stand in the ring from `from` on, up to `limit` bytes: what they need, and where they end. */
+static int64_t look_ahead(gm_journal_t* j, int64_t from, int64_t head, int64_t limit, int64_t* highest, int64_t* clients, int64_t* sequence) {
+    int64_t at = from;
+    *highest = *clients = 0;
+    while (at < head) {
+        const gm_header_t* h = (const gm_header_t*)(j->ring + (at & (j->ring_bytes - 1)));
+        if (at + h->size - from > limit) break;
+        if ((h->kind == GM_RECORD_ORDER || h->kind == GM_RECORD_REFUSAL) && h->order_id > *highest) *highest = h->order_id;
+        if (h->kind == GM_RECORD_ORDER && ((const gm_order_t*)(h + 1))->client_order_id[0]) ++*clients;
+        *sequence = (int64_t)(h->commit & 0xffffffffffffULL);
+        at += h->size;
+    }
+    return at;
+}
+
+static int drain_piece(gm_journal_t* j, int64_t head) {
+    gm_store_t* s = &j->store;
+    int64_t from = j->tail->drained, limit = DRAIN_PIECE, base, end, highest, clients, sequence = 0;
+    if (s->directory >= 0) {
+        if (s->fd >= 0 && from - s->segments[s->segment_count - 1].position + GM_RECORD_LARGE > s->segment_bytes
+            && end_segment(j) != GM_OK) return GM_ERR_IO;
+        if (s->fd < 0 && begin_segment(j, from) != GM_OK) return GM_ERR_IO;
+    }
+    base = s->segments[s->segment_count - 1].position;
+    if (limit > s->segment_bytes - (from - base)) limit = s->segment_bytes - (from - base);
+    end = look_ahead(j, from, head, limit, &highest, &clients, &sequence);
+    if (end == from) return GM_OK;
+    if (gm_index_room(&j->index, highest, clients) != GM_OK) return GM_ERR_IO;
+    if (s->allocate && allocate(s, end - base) != GM_OK) return GM_ERR_IO;
+    if (write_all(s->fd, j->ring + (from & (j->ring_bytes - 1)), end - from, GM_JOURNAL_PAGE + from - base) != GM_OK) return GM_ERR_IO;
+    if (s->allocated < end - base) s->allocated = end - base;
+    for (int64_t at = from; at < end;) {
+        const gm_header_t* h = (const gm_header_t*)(j->ring + (at & (j->ring_bytes - 1)));
+        gm_index_take(&j->index, h, at);
+        at += h->size;
+    }
+    j->index.head->position = end;
+    j->index.head->sequence = sequence;
+    s->drained_sequence = sequence;
+    __atomic_store_n(&j->tail->drained, end, __ATOMIC_RELEASE);
+    return GM_OK;
+}
 
 int gm_journal_drain(gm_journal_t* j) {
     int code = GM_OK;
+    if (__atomic_load_n(&j->tail->epoch, __ATOMIC_ACQUIRE) != j->epoch) return fail(j, GM_JOURNAL_FENCED, 0);
     pthread_mutex_lock(&j->file);
-    for (;;) {
-        int64_t count = __atomic_load_n(&j->head, __ATOMIC_ACQUIRE) - j->drained;
-        ssize_t written;
-        if (count == 0) break;
-        written = pwrite(j->fd, j->ring + (j->drained & (j->ring_bytes - 1)), (size_t)count, (off_t)(GM_JOURNAL_PAGE + j->drained));
-        if (written < 0 && errno == EINTR) continue;
-        if (written <= 0) {
-            if (!j->error) __atomic_store_n(&j->error, written < 0 ? errno : EIO, __ATOMIC_RELEASE);
+    while (j->state == GM_JOURNAL_HEALTHY || j->state == GM_JOURNAL_FULL || j->state == GM_JOURNAL_LOST) {
+        int64_t head = __atomic_load_n(&j->head, __ATOMIC_ACQUIRE);
+        if (head == j->tail->drained) break;
+        if (drain_piece(j, head) != GM_OK) {
+            if (j->state != GM_JOURNAL_LOST && j->state != GM_JOURNAL_DISTRUSTED)
+                fail(j, errno == ENOSPC || errno == EDQUOT ? GM_JOURNAL_FULL : GM_JOURNAL_FAILED, errno);
             code = GM_ERR_IO;
             break;
         }
-        __atomic_store_n(&j->drained, j->drained + written, __ATOMIC_RELEASE);
+        if (j->state == GM_JOURNAL_FULL) {      /* the disk takes records again: the one failure that passes by itself */
+            j->error = 0;
+            __atomic_store_n(&j->state, GM_JOURNAL_HEALTHY, __ATOMIC_RELEASE);
+        }
     }
+    if (j->state > GM_JOURNAL_FULL && j->state != GM_JOURNAL_LOST) code = GM_ERR_IO;
     pthread_mutex_unlock(&j->file);
     return code;
 }
 
+int gm_journal_reconsider(gm_journal_t* j) {
+    if (__atomic_load_n(&j->tail->epoch, __ATOMIC_RELAXED) != j->epoch) {
+        fail(j, GM_JOURNAL_FENCED, 0);
+        return 0;
+    }
+    if (j->state == GM_JOURNAL_FULL && j->started > 0) return 0;        /* the writer tries on */
+    if (j->state > GM_JOURNAL_FULL) return 0;
+    return gm_journal_drain(j) == GM_OK && j->state == GM_JOURNAL_HEALTHY
+        && gm_journal_waiting(j) < j->ring_bytes - GM_JOURNAL_RESERVE;
+}
+
+/* ---- marks, forces, seals ---- */
+
+int gm_journal_mark(gm_journal_t* j, int clean) {
+    gm_store_t* s = &j->store;
+    gm_mark_t* m = &s->mark;
+    if (s->control < 0) return GM_OK;
+    pthread_mutex_lock(&j->file);
+    m->counter++;
+    m->epoch = j->epoch;
+    m->forced = j->forced;
+    m->position = j->tail->drained;
+    m->sequence = s->drained_sequence;
+    m->segments = s->numbered;
+    m->clean = clean;
+    m->state = j->state;
+    m->error = j->error;
+    m->durability = j->durability;
+    if (clean) memset(m->tail, 0, sizeof m->tail);
+    m->crc32c = gm_crc32c(0, (const char*)m + 16, sizeof *m - 16);
+    {
+        int code = write_all(s->control, m, sizeof *m, (m->counter & 1) * GM_MARK_BYTES);
+        pthread_mutex_unlock(&j->file);
+        return code;
+    }
+}
+
+static int segment_at(gm_journal_t* j, int64_t position, int64_t* base, int64_t* end);
+
+/* Every file that holds something between what is on the disk and `target`. */
+static int force_files(gm_journal_t* j, int64_t target) {
+    int64_t at = j->forced;
+    int directory;
+    while (at < target) {
+        int64_t base = 0, end = 0;
+        int fd;
+        pthread_mutex_lock(&j->file);
+        fd = segment_at(j, at, &base, &end);
+        pthread_mutex_unlock(&j->file);
+        if (fd < 0 || fdatasync(fd) != 0) return GM_ERR_IO;
+        at = end;
+    }
+    pthread_mutex_lock(&j->file);
+    directory = j->store.directory_changed;
+    j->store.directory_changed = 0;
+    pthread_mutex_unlock(&j->file);
+    return directory && fsync(j->store.directory) != 0 ? GM_ERR_IO : GM_OK;
+}
+
+int gm_journal_force(gm_journal_t* j) {
+    int64_t target;
+    int code = GM_OK;
+    pthread_mutex_lock(&j->forcing);
+    target = __atomic_load_n(&j->tail->drained, __ATOMIC_ACQUIRE);
+    if (j->state > GM_JOURNAL_FULL) {
+        code = GM_ERR_IO;
+    } else if (target > j->forced) {
+        if (force_files(j, target) != GM_OK) {
+            code = fail(j, GM_JOURNAL_DISTRUSTED, errno);
+        } else {
+            __atomic_store_n(&j->forced, target, __ATOMIC_RELEASE);
+        }
+        gm_journal_mark(j, 0);
+    }
+    j->forced_at_ns = monotonic_ns();
+    pthread_mutex_unlock(&j->forcing);
+    return code;
+}
+
+static int write_seal(gm_journal_t* j, int clean) {
+    gm_store_t* s = &j->store;
+    gm_seal_t row;
+    memset(&row, 0, sizeof row);
+    row.number = s->seal_count + 1;
+    row.position = s->sealed;
+    row.sequence = s->sealed_sequence;
+    row.epoch = j->epoch;
+    memcpy(row.state, s->sha, sizeof row.state);
+    gm_sha256_digest(s->sha, (uint64_t)s->sealed, row.sha256);
+    row.clean = clean;
+    row.crc32c = gm_crc32c((uint32_t)row.number, &row, offsetof(gm_seal_t, crc32c));
+    if (write_all(s->seals, &row, sizeof row, (int64_t)sizeof row * row.number) != GM_OK) return GM_ERR_IO;
+    s->seal_count++;
+    s->last_seal = s->sealed;
+    return GM_OK;
+}
+
+/* Takes drained records into the running SHA-256, whole records only, and writes a seal where one is due. */
+int gm_journal_seal(gm_journal_t* j, int64_t limit) {
+    gm_store_t* s = &j->store;
+    char* piece;
+    int64_t got, end;
+    if (s->seals < 0) return GM_OK;
+    pthread_mutex_lock(&j->file);
+    end = j->tail->drained;
+    pthread_mutex_unlock(&j->file);
+    if (s->sealed >= end) return GM_OK;
+    if (limit > end - s->sealed) limit = end - s->sealed;
+    piece = (char*)malloc(SEAL_PIECE);
+    if (piece == NULL) return GM_ERR_MEMORY;
+    while (limit >= GM_RECORD_SMALL) {
+        int64_t size = limit < SEAL_PIECE ? limit : SEAL_PIECE, at = 0;
+        if (s->last_seal + GM_SEAL_BYTES - s->sealed < size) size = s->last_seal + GM_SEAL_BYTES - s->sealed;
+        if (size < GM_RECORD_LARGE) size = GM_RECORD_LARGE;     /* the record that crosses the line belongs to this seal */
+        if (size > end - s->sealed) size = end - s->sealed;
+        got = gm_journal_read(j, s->sealed, piece, size);
+        while (at + (int64_t)sizeof(gm_header_t) <= got) {
+            const gm_header_t* h = (const gm_header_t*)(piece + at);
+            if (h->size < (int64_t)sizeof *h || at + h->size > got) break;
+            s->sealed_sequence = (int64_t)(h->commit & 0xffffffffffffULL);
+            at += h->size;
+        }
+        if (at <= 0) break;
+        gm_sha256_blocks(s->sha, piece, (size_t)at / 64);
+        s->sealed += at;
+        limit -= at;
+        if (s->sealed - s->last_seal >= GM_SEAL_BYTES && write_seal(j, 0) != GM_OK) break;
+    }
+    free(piece);
+    return GM_OK;
+}
+
+int gm_journal_seal_now(gm_journal_t* j) {
+    if (j->store.seals < 0) return GM_OK;
+    while (j->store.sealed < j->tail->drained) {
+        int64_t before = j->store.sealed;
+        if (gm_journal_seal(j, INT64_MAX) != GM_OK || j->store.sealed == before) return GM_ERR_IO;
+    }
+    return write_seal(j, 1);
+}
+
+/* ---- the writer ---- */
+
+static long futex(int32_t* word, int operation, int32_t value, const struct timespec* timeout) {
+    return syscall(SYS_futex, word, operation, value, timeout, NULL, 0);
+}
+
+void gm_journal_ring(gm_journal_t* j) {
+    __atomic_fetch_add(&j->bell, 1, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&j->sleeping, __ATOMIC_SEQ_CST)) futex(&j->bell, FUTEX_WAKE_PRIVATE, 1, NULL);
+}
+
+static void notify(gm_journal_t* j) {
+    static const uint64_t one = 1;
+    void (*hook)(void*) = __atomic_load_n(&j->hook, __ATOMIC_ACQUIRE);
+    if (hook) hook(j->context);
+    for (int i = 0; i < GM_JOURNAL_NOTICES; i++) {
+        int fd = __atomic_load_n(&j->notices[i], __ATOMIC_ACQUIRE);
+        if (fd >= 0 && write(fd, &one, sizeof one) < 0) continue;       /* full: it has been rung already */
+    }
+}
+
 static void* writer(void* given) {
     gm_journal_t* j = (gm_journal_t*)given;
-    pthread_mutex_lock(&j->sleep);
-    while (!j->stop) {
-        struct timespec until;
-        pthread_mutex_unlock(&j->sleep);
+    int state = j->state;
+    while (!__atomic_load_n(&j->stop, __ATOMIC_ACQUIRE)) {
+        const int32_t bell = __atomic_load_n(&j->bell, __ATOMIC_SEQ_CST);
+        int64_t pause = WRITER_PAUSE_NS;
         gm_journal_drain(j);
-        pthread_mutex_lock(&j->sleep);
-        if (j->stop) break;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += WRITER_PAUSE_NS;
-        if (until.tv_nsec >= 1000000000) { until.tv_nsec -= 1000000000; until.tv_sec++; }
-        pthread_cond_timedwait(&j->woken, &j->sleep, &until);
+        if (j->state == GM_JOURNAL_HEALTHY && j->tail->drained > j->forced) {
+            int64_t wait = j->durability ? j->forced_at_ns + j->interval_ns - monotonic_ns() : pause;
+            if (wait <= 0 || __atomic_load_n(&j->wanted, __ATOMIC_ACQUIRE) > j->forced) {
+                gm_journal_force(j);
+                notify(j);
+            } else if (wait < pause) {
+                pause = wait;
+            }
+        }
+        if (j->state != state) {
+            state = j->state;
+            gm_journal_mark(j, 0);
+            notify(j);
+        }
+        if (__atomic_load_n(&j->bell, __ATOMIC_SEQ_CST) != bell) continue;      /* records first, seals when there is time */
+        if (j->store.seals >= 0 && j->store.sealed + GM_SEAL_BYTES / 4 < j->tail->drained) {
+            gm_journal_seal(j, GM_SEAL_BYTES / 4);
+            continue;
+        }
+        if (j->store.allocate && j->store.fd >= 0) {
+            gm_store_t* s = &j->store;
+            pthread_mutex_lock(&j->file);
+            if (s->fd >= 0 && s->allocated < s->segment_bytes
+                && s->allocated - (j->tail->drained - s->segments[s->segment_count - 1].position) < s->allocate)
+                allocate(s, s->allocated + s->allocate < s->segment_bytes ? s->allocated + s->allocate : s->segment_bytes);
+            pthread_mutex_unlock(&j->file);
+        }
+        {
+            struct timespec time = {pause / 1000000000, pause % 1000000000};
+            __atomic_store_n(&j->sleeping, 1, __ATOMIC_SEQ_CST);
+            if (!__atomic_load_n(&j->stop, __ATOMIC_SEQ_CST)) futex(&j->bell, FUTEX_WAIT_PRIVATE, bell, &time);
+            __atomic_store_n(&j->sleeping, 0, __ATOMIC_SEQ_CST);
+        }
     }
-    pthread_mutex_unlock(&j->sleep);
     return NULL;
 }
 
-/* Without a writer thread (none could be started) the owner writes by itself. */
-void gm_journal_wake(gm_journal_t* j) {
-    j->noticed = j->head;
+int gm_journal_start(gm_journal_t* j) {
     if (!j->started) {
         sigset_t all, before;
         sigfillset(&all);
@@ -54,57 +390,153 @@ void gm_journal_wake(gm_journal_t* j) {
         j->started = pthread_create(&j->writer, NULL, writer, j) == 0 ? 1 : -1;
         pthread_sigmask(SIG_SETMASK, &before, NULL);
     }
-    if (j->started < 0) {
-        gm_journal_drain(j);
-        return;
-    }
-    pthread_cond_signal(&j->woken);
+    return j->started;
 }
 
-int gm_journal_init(gm_journal_t* j, int fd, int64_t ring_bytes) {
-    int memory = memfd_create("gm-journal", MFD_CLOEXEC);
-    pthread_condattr_t attributes;
+/* Without a writer thread (none could be started) the owner writes by itself. */
+void gm_journal_wake(gm_journal_t* j) {
+    j->noticed = j->head;
+    if (gm_journal_start(j) < 0) gm_journal_drain(j);
+    else gm_journal_ring(j);
+}
+
+void gm_journal_stop(gm_journal_t* j) {
+    if (j->started <= 0 || j->process != getpid()) return;
+    __atomic_store_n(&j->stop, 1, __ATOMIC_SEQ_CST);
+    gm_journal_ring(j);
+    pthread_join(j->writer, NULL);
+    j->started = 0;
+    j->stop = 0;
+}
+
+/* ---- the ring ---- */
+
+int gm_journal_init(gm_journal_t* j, int64_t ring_bytes, int fd, int populate) {
+    const int flags = MAP_SHARED | (populate ? MAP_POPULATE : 0);
+    pthread_mutex_t unlocked = PTHREAD_MUTEX_INITIALIZER;
     char* twice;
-    memset(j, 0, sizeof *j);
-    j->fd = fd;
+    void* tail;
     j->ring_bytes = ring_bytes;
     j->process = getpid();
-    if (memory < 0) return GM_ERR_MEMORY;
-    if (ftruncate(memory, ring_bytes) != 0) { close(memory); return GM_ERR_MEMORY; }
+    j->file = j->forcing = unlocked;
+    for (int i = 0; i < GM_JOURNAL_NOTICES; i++) j->notices[i] = -1;
+    tail = mmap(NULL, GM_JOURNAL_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (tail == MAP_FAILED) return GM_ERR_MEMORY;
     twice = (char*)mmap(NULL, (size_t)(2 * ring_bytes), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (twice == MAP_FAILED) { close(memory); return GM_ERR_MEMORY; }
-    if (mmap(twice, (size_t)ring_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, memory, 0) == MAP_FAILED
-        || mmap(twice + ring_bytes, (size_t)ring_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, memory, 0) == MAP_FAILED) {
-        munmap(twice, (size_t)(2 * ring_bytes));
-        close(memory);
+    if (twice == MAP_FAILED) {
+        munmap(tail, GM_JOURNAL_PAGE);
         return GM_ERR_MEMORY;
     }
-    close(memory);
+    if (mmap(twice, (size_t)ring_bytes, PROT_READ | PROT_WRITE, flags | MAP_FIXED, fd, GM_JOURNAL_PAGE) == MAP_FAILED
+        || mmap(twice + ring_bytes, (size_t)ring_bytes, PROT_READ | PROT_WRITE, flags | MAP_FIXED, fd, GM_JOURNAL_PAGE) == MAP_FAILED) {
+        munmap(twice, (size_t)(2 * ring_bytes));
+        munmap(tail, GM_JOURNAL_PAGE);
+        return GM_ERR_MEMORY;
+    }
+    j->tail = (gm_tail_t*)tail;
     j->ring = twice;
-    pthread_mutex_init(&j->file, NULL);
-    pthread_mutex_init(&j->sleep, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&j->woken, &attributes);
-    pthread_condattr_destroy(&attributes);
     return GM_OK;
 }
 
 void gm_journal_free(gm_journal_t* j) {
-    if (j->ring && j->process == getpid()) {
-        if (j->started > 0) {
-            pthread_mutex_lock(&j->sleep);
-            j->stop = 1;
-            pthread_cond_signal(&j->woken);
-            pthread_mutex_unlock(&j->sleep);
-            pthread_join(j->writer, NULL);
-        }
-        pthread_cond_destroy(&j->woken);
-        pthread_mutex_destroy(&j->sleep);
-        pthread_mutex_destroy(&j->file);
-    }
+    gm_store_t* s = &j->store;
+    if (j->process == getpid()) gm_journal_stop(j);
+    if (j->forget) j->forget(j->context);
+    j->forget = NULL;
+    j->hook = NULL;
     if (j->ring) munmap(j->ring, (size_t)(2 * j->ring_bytes));
-    if (j->fd >= 0) close(j->fd);
+    if (j->tail) munmap(j->tail, GM_JOURNAL_PAGE);
+    gm_index_close(&j->index);
+    for (int64_t i = 0; i < s->segment_count; i++)
+        if (s->segments[i].fd >= 0) close(s->segments[i].fd);
+    free(s->segments);
+    if (s->control >= 0) close(s->control);
+    if (s->seals >= 0) close(s->seals);
+    if (s->directory >= 0) close(s->directory);
     j->ring = NULL;
-    j->fd = -1;
+    j->tail = NULL;
+    s->segments = NULL;
+    s->segment_count = 0;
+    s->control = s->seals = s->directory = s->fd = -1;
+}
+
+/* A stop in order: everything in the files, sealed and marked, the tail gone. When that fails the tail stays, for a start to
+ * recover from. */
+int gm_journal_close(gm_journal_t* j) {
+    gm_store_t* s = &j->store;
+    char tail[sizeof s->mark.tail];
+    int64_t used;
+    gm_journal_stop(j);
+    if (gm_journal_drain(j) != GM_OK || (j->durability && gm_journal_force(j) != GM_OK)) {
+        gm_journal_mark(j, 0);
+        return GM_ERR_IO;
+    }
+    if (s->directory < 0) return GM_OK;
+    if (j->state != GM_JOURNAL_HEALTHY) {
+        gm_journal_mark(j, 0);
+        return GM_ERR_STATE;
+    }
+    used = s->segment_count ? j->tail->drained - s->segments[s->segment_count - 1].position : 0;
+    if ((s->fd >= 0 && s->allocated > used && ftruncate(s->fd, (off_t)(GM_JOURNAL_PAGE + used)) != 0)
+        || (s->sealed_sequence < s->drained_sequence || s->last_seal < s->sealed ? gm_journal_seal_now(j) : GM_OK) != GM_OK) {
+        fail(j, GM_JOURNAL_FAILED, errno);
+        return GM_ERR_IO;
+    }
+    memcpy(tail, s->mark.tail, sizeof tail);
+    if (gm_journal_mark(j, 1) != GM_OK || (j->durability && (fdatasync(s->seals) != 0 || fdatasync(s->control) != 0))) {
+        fail(j, GM_JOURNAL_FAILED, errno);
+        return GM_ERR_IO;
+    }
+    if (tail[0]) unlink(tail);
+    return GM_OK;
+}
+
+/* The descriptor of the segment that holds `position`, and how far it reaches; under `file`. */
+static int segment_at(gm_journal_t* j, int64_t position, int64_t* base, int64_t* end) {
+    gm_store_t* s = &j->store;
+    int64_t low = 0, high = s->segment_count - 1;
+    if (high < 0 || position < s->segments[0].position) return -1;
+    while (low < high) {
+        int64_t middle = (low + high + 1) / 2;
+        if (s->segments[middle].position <= position) low = middle; else high = middle - 1;
+    }
+    while (low + 1 < s->segment_count && s->segments[low + 1].position == s->segments[low].position) low++;    /* an empty one */
+    *base = s->segments[low].position;
+    *end = low + 1 < s->segment_count ? s->segments[low + 1].position : INT64_MAX;
+    if (s->segments[low].fd < 0) {
+        char name[32];
+        int64_t number = s->numbered - (s->segment_count - 1 - low);
+        snprintf(name, sizeof name, "%08lld.segment", (long long)number);
+        s->segments[low].fd = openat(s->directory, name, O_RDONLY | O_CLOEXEC);
+    }
+    return s->segments[low].fd;
+}
+
+int64_t gm_journal_read(gm_journal_t* j, int64_t position, char* out, int64_t size) {
+    int64_t done = 0, drained, head = __atomic_load_n(&j->head, __ATOMIC_ACQUIRE);
+    if (position >= head) return 0;
+    if (size > head - position) size = head - position;
+    drained = __atomic_load_n(&j->tail->drained, __ATOMIC_ACQUIRE);
+    if (position >= drained) {
+        memcpy(out, j->ring + (position & (j->ring_bytes - 1)), (size_t)size);
+        __atomic_thread_fence(__ATOMIC_ACQUIRE);
+        /* the owner may have begun to use these bytes again meanwhile: then they are in the files */
+        if (position >= __atomic_load_n(&j->tail->drained, __ATOMIC_RELAXED)) return size;
+        drained = __atomic_load_n(&j->tail->drained, __ATOMIC_ACQUIRE);
+    }
+    while (done < size && position + done < drained) {
+        int64_t base = 0, end = 0, want = size - done < drained - position - done ? size - done : drained - position - done;
+        ssize_t got;
+        int fd;
+        pthread_mutex_lock(&j->file);
+        fd = segment_at(j, position + done, &base, &end);
+        pthread_mutex_unlock(&j->file);
+        if (fd < 0) return GM_ERR_IO;
+        if (want > end - position - done) want = end - position - done;
+        got = pread(fd, out + done, (size_t)want, (off_t)(GM_JOURNAL_PAGE + position + done - base));
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) return GM_ERR_IO;
+        done += got;
+    }
+    return done;
 }

@@ -92,7 +92,7 @@ def test_replay_of_the_amzn_day_as_in_the_documentation(amzn_files):
         (["--messages", "HAND", "--side", "buy", "--quantity", "1", "--urgency", "now"], "'now'"),
         (["--messages", "HAND", "--side", "buy", "--quantity", "1", "--take-fee", "nan"], "--take-fee"),
         (["--messages", "HAND", "--side", "buy", "--quantity", "1", "--limit-price", "nan"], "limit_price"),
-        (["--messages", "HAND", "--side", "buy", "--quantity", "1", "--journal", "HAND"], "there already"),
+        (["--messages", "HAND", "--side", "buy", "--quantity", "1", "--journal", "HAND"], "is a file; a journal is"),
     ],
 )
 def test_wrong_arguments_are_one_clear_line_and_status_2(arguments, message, hand_day):
@@ -135,7 +135,7 @@ TIGHT = "execution: {risk_controls: {order_limits: {daily_notional: 100000}}}"
         (BAD_CONFIG, ("did you mean 'seed'", "did you mean 'priority'")),  # every problem, not only the first
         (TIGHT, ("daily_trading_limit",)),
         ("execution: {account: {opening_positions: {NOSUCH: 1}}}", ("NOSUCH",)),
-        ("execution: {journal: {durability: always}}", ("durability",)),
+        ("execution: {journal: {durability: never}}", ("durability",)),
         ("a: [", ("not readable as YAML",)),
         (None, ("No such file",)),
     ],

@@ -501,7 +501,8 @@ def test_is_trajectory_falls_from_all_to_none(quantity, kappa_horizon, n, lot):
 def test_is_trajectory_against_the_formula(quantity, kappa_horizon, n):
     for k, held in enumerate(is_trajectory(quantity, kappa_horizon, n).tolist()):
         exact = quantity * math.sinh(kappa_horizon * (1 - k / n)) / math.sinh(kappa_horizon)
-        assert abs(held - exact) <= 0.5 + 1e-5
+        # half a share of rounding; doubles are relative to the whole order, and a tie may fall to either side
+        assert abs(held - exact) <= 0.5 + quantity * 2.0**-43
 
 
 def test_is_trajectory_in_volume_time():

@@ -106,12 +106,6 @@ def test_a_wrong_configuration_names_path_and_nearest_key():
         OrderManager({"max_order_valu": 1})
 
 
-def test_durability_that_is_not_there_is_refused_not_ignored(tmp_path):
-    om = OrderManager({"journal": {"path": str(tmp_path / "j"), "durability": "always"}})
-    with pytest.raises(ValueError, match="durability"):
-        om.submit_order(MISSION_ORDER)
-
-
 def test_await_filled_and_done_in_virtual_time():
     async def main():
         om = OrderManager()

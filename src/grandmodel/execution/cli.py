@@ -78,7 +78,9 @@ def run_command(
     config: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A YAML configuration; the packaged defaults otherwise.")
     ] = None,
-    journal: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep the journal in this (new) file.")] = None,
+    journal: Annotated[
+        Path | None, typer.Option(metavar="DIRECTORY", help="Keep the journal in this (new) directory.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
     """Work a basket of orders through a synthetic trading day, and say what each cost and why.
@@ -159,7 +161,9 @@ def replay_command(
         float, typer.Option(metavar="DOLLARS", help="For each share posted; negative: a rebate.")
     ] = -0.002,
     seed: Annotated[int, typer.Option(min=0, help="Seed of what the algorithm draws.")] = 0,
-    journal: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep the journal in this (new) file.")] = None,
+    journal: Annotated[
+        Path | None, typer.Option(metavar="DIRECTORY", help="Keep the journal in this (new) directory.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
     """Work one parent order in a recorded day, and say what it cost.

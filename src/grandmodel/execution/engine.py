@@ -7,13 +7,14 @@ core at first use, when it is known whether time is the machine's or a simulatio
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ._core.instruments import Instruments
 from ._core.journal import Journal
 from ._core.orders import OrderTable
 from ._core.portfolio import Portfolio
+from ._core.recovery import known_names, recover
 from ._core.risk import Limits
 from ._core.scoring import Venues
 from ._core.submit import Core
@@ -29,11 +30,14 @@ log = logging.getLogger("grandmodel.execution")
 #: Makes the market behind the venues: (venues, config, start_ns) -> Market.
 MarketFactory = Callable[[Venues, "ExecutionConfig", int], Market]
 
+_SYMBOL, _VENUE = 1, 2  # gm_name_kind
 
-def make_instruments(rows: Iterable[Instrument]) -> Instruments:
-    """The core's table of instruments, in the order given."""
+
+def make_instruments(rows: Iterable[Instrument], known: Sequence[str] = ()) -> Instruments:
+    """The core's table of instruments: those that a log knows already in its order, the others in the order given."""
     table = Instruments()
-    for row in rows:
+    places = {symbol: place for place, symbol in enumerate(known)}
+    for row in sorted(rows, key=lambda row: places.get(row.symbol, len(places))):
         table.add(
             row.symbol,
             tick_e9=row.tick_e9,
@@ -46,27 +50,29 @@ def make_instruments(rows: Iterable[Instrument]) -> Instruments:
     return table
 
 
-def make_venues(config: ExecutionConfig, instruments: Instruments) -> Venues:
-    """The core's table of venues: lit ones, then dark pools, then wholesalers, each by (priority, name)."""
+def make_venues(config: ExecutionConfig, instruments: Instruments, known: Sequence[str] = ()) -> Venues:
+    """The core's table of venues: those that a log knows already in its order, then lit ones, dark pools and
+    wholesalers, each by (priority, name)."""
     table = Venues(instruments)
+    places = {name: place for place, name in enumerate(known)}
     groups: tuple[tuple[dict[str, Any], str | None], ...] = (
         (config.routing.venues, None),
         (config.routing.dark_pools, "dark_pool"),
         (config.routing.wholesalers, "wholesaler"),
     )
-    for group, kind in groups:
-        for name, venue in group.items():
-            table.add(
-                name,
-                kind=kind or venue.kind,
-                priority=venue.priority,
-                take_fee_e9=venue.taker_fee_e9,
-                make_fee_e9=venue.maker_fee_e9,
-                max_order_size=int(venue.max_order_size or 0),
-                min_size=int(getattr(venue, "min_size", 0)),
-                latency_ns=venue.latency_ns,
-                enabled=venue.enabled,
-            )
+    every = [(name, venue, kind) for group, kind in groups for name, venue in group.items()]
+    for name, venue, kind in sorted(every, key=lambda entry: places.get(entry[0], len(places))):
+        table.add(
+            name,
+            kind=kind or venue.kind,
+            priority=venue.priority,
+            take_fee_e9=venue.taker_fee_e9,
+            make_fee_e9=venue.maker_fee_e9,
+            max_order_size=int(venue.max_order_size or 0),
+            min_size=int(getattr(venue, "min_size", 0)),
+            latency_ns=venue.latency_ns,
+            enabled=venue.enabled,
+        )
     return table
 
 
@@ -118,37 +124,65 @@ def make_core(
     """
     from .venues.paper import paper_market
 
-    if config.journal.durability != "process":
-        raise ValueError(
-            f"journal.durability is {config.journal.durability!r}; this version writes the journal without forcing it "
-            "to the disk: use 'process'"
-        )
     clock = current_clock() if clock is None else clock
-    start_ns = clock.now_ns()
-    table = make_instruments(config.catalog().values() if instruments is None else instruments)
-    venues = make_venues(config, table)
+    simulated = isinstance(clock, SimulatedClock)
+    settings = config.journal
+    journal = Journal(
+        settings.path,
+        ring_bytes=settings.ring_bytes,
+        segment_bytes=settings.segment_bytes,
+        # In simulated time nobody waits for a disk: equal inputs give equal logs.
+        durability="process" if simulated or settings.path is None else settings.durability,
+        group_interval_ns=settings.group_interval_ns,
+        tail_directory=settings.tail,
+    )
+    known = known_names(journal)
+    rows = config.catalog().values() if instruments is None else instruments
+    table = make_instruments(rows, known.get(_SYMBOL, ()))
+    venues = make_venues(config, table, known.get(_VENUE, ()))
     portfolio = Portfolio(table)
-    portfolio.open_account(0, config.account.cash_e9)
-    for symbol, units in config.account.opening_positions.items():
-        if symbol not in table.symbols:
-            raise ValueError(f"account.opening_positions.{symbol}: no such instrument")
-        portfolio.open_position(symbol, int(units * 1_000_000_000 // table.step_e9(symbol)))
+    if not journal.recovered:  # an old log knows what its accounts began with
+        portfolio.open_account(0, config.account.cash_e9)
+        for symbol, units in config.account.opening_positions.items():
+            if symbol not in table.symbols:
+                raise ValueError(f"account.opening_positions.{symbol}: no such instrument")
+            portfolio.open_position(symbol, int(units * 1_000_000_000 // table.step_e9(symbol)))
+    start_ns = clock.now_ns()
     core = Core(
         instruments=table,
         portfolio=portfolio,
         limits=make_limits(config, table),
         venues=venues,
-        journal=Journal(config.journal.path, ring_bytes=config.journal.ring_bytes),
+        journal=journal,
         orders=OrderTable(retained=max(1, config.order_management.retention.closed_orders)),
         market=(market or paper_market)(venues, config, start_ns),
         clock=clock,
         config_hash=int(config.config_hash()[:16], 16),
         audit=config.order_management.enable_order_audit,
     )
+    if journal.path is not None:
+        _recover(core, settings.snapshot_records)
     Pulse(core)
     if isinstance(clock, SimulatedClock):
         clock.attach(core)
     return core
+
+
+def _recover(core: Core, snapshot_records: int) -> None:
+    """Start is recovery, after a stop in order as after a kill; what it found is logged."""
+    found = recover(core, snapshot_records=snapshot_records)
+    for note in found["notes"]:
+        log.warning("%s", note)
+    if found["records"] or found["snapshot"]:
+        log.info(
+            "%s: %d records applied in %.3f s, %d orders live",
+            core.journal.path,
+            found["records"],
+            found["seconds"],
+            found["open"],
+        )
+    if core.journal.slow_tail:
+        log.warning("%s: slow tail: the journal's ring is not in memory", core.journal.path)
 
 
 def private_core(config: ExecutionConfig) -> Core:

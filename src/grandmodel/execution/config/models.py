@@ -309,7 +309,9 @@ class Performance(Section):
 
 
 class Journal(Section):
-    """``journal``: without a path it is temporary. ``group_interval_ms`` bounds the wait for the disk."""
+    """``journal``: a directory; without a path it is temporary. ``group_interval_ms`` bounds the wait for the disk.
+    ``tail`` is where the ring ahead of the files lies, in memory that outlives the process. A snapshot is written
+    every ``snapshot_records`` records (0: never), so that a start need not read the whole log."""
 
     path: Annotated[str, checked(read_path), schema("string")] | None = None
     durability: Annotated[Literal["process", "group", "always"], *choice("process", "group", "always")] = (
@@ -317,7 +319,9 @@ class Journal(Section):
     )
     group_interval_ms: Annotated[float, *lasting("ms", 10**4, 60 * 10**9)] = 5.0
     ring_bytes: Annotated[int, *size(2**22, 2**30, 2**22)] = 2**24
-    segment_bytes: Annotated[int, *size(2**20, 2**36, 4096)] = 2**26
+    segment_bytes: Annotated[int, *size(2**16, 2**36, 4096)] = 2**26
+    tail: Annotated[str, checked(read_path), schema("string")] = "/dev/shm"
+    snapshot_records: Annotated[int, *integer(0, 2**40)] = 4_000_000
 
     @property
     def group_interval_ns(self) -> int:

@@ -11,7 +11,7 @@ from operator import index
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from .._core.submit import OrderGate
-from .._core.values import OrderStateError, UnknownOrder
+from .._core.values import OrderStateError, OrderStatus, UnknownOrder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -123,12 +123,34 @@ class OrderManager(OrderGate):
         return self.core.quote(symbol)
 
     def cancel_order(self, order_id: SupportsIndex) -> None:
-        """Asks the venue to cancel. UnknownOrder, or OrderStateError when the order has ended already."""
+        """Asks the venue to cancel. UnknownOrder, or OrderStateError when the order has ended already.
+
+        Of a parent whose algorithm a restart has ended (SUSPENDED) the open children are canceled, and it is closed
+        once none of them is left.
+        """
         number = _read_id(order_id)
         order = self.core.get_order(number)
         if order.status.is_closed:
             raise OrderStateError(f"order {number} has already ended: {order.status}")
-        self.core.cancel(number)
+        if order.is_parent and order.status is OrderStatus.SUSPENDED:
+            self._cancel_suspended(number)
+        else:
+            self.core.cancel(number)
+
+    def _cancel_suspended(self, number: int) -> None:
+        for child in self.core.open_orders():
+            if child.parent_id == number and child.status is not OrderStatus.PENDING_CANCEL:
+                self.core.cancel(child.order_id)
+        if not self.core.get_order(number).working_quantity:
+            self.core.close_parent(number)
+
+    def health(self) -> dict[str, Any]:
+        """Whether orders are taken and, if not, why; how far the journal is written and forced to the disk."""
+        return self.core.health()
+
+    def force(self) -> None:
+        """Has everything acknowledged so far on the disk when it returns. JournalError when the disk fails."""
+        self.core.force()
 
     def statistics(self) -> dict[str, int]:
         """Counters since the start."""
@@ -144,5 +166,6 @@ class OrderManager(OrderGate):
 
     def close(self) -> None:
         """Takes no more orders, delivers what the bus has not seen, writes the journal out. Twice is allowed."""
+        self.pump()
         self.core.close()
         self.pump()

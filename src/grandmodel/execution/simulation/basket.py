@@ -13,6 +13,7 @@ from ..engine import make_core
 from ..routing.algorithms.base import Parent, run_parent
 from ..routing.smart_router import ExecutionResult, SmartOrderRouter
 from ..sessions import session
+from .fresh import fresh
 
 if TYPE_CHECKING:
     from .._core.submit import Core
@@ -70,6 +71,7 @@ def run_basket(
         raise ValueError(f"day is {day}, on which the exchange is closed")
     clock = SimulatedClock(hours.open_ns)
     core = make_core(config, clock=clock)
+    fresh(core.journal)
     began = time.perf_counter()
     results = run(_day(core, clock, basket, hours.open_ns, hours.close_ns, progress), clock=clock, seed=config.seed)
     core.close()

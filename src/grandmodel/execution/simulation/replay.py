@@ -27,6 +27,7 @@ from ..clock import Pulse, SimulatedClock, run
 from ..routing.algorithms import make_algorithm
 from ..routing.algorithms.base import MINUTE_NS, Parent, run_parent
 from ..sessions import local_to_ns
+from .fresh import fresh
 
 if TYPE_CHECKING:
     from .lobster import LobsterDay
@@ -117,7 +118,7 @@ def replay_core(
         portfolio=portfolio,
         limits=Limits(instruments),
         venues=venues,
-        journal=Journal(journal_path),
+        journal=fresh(Journal(journal_path)),
         orders=OrderTable(),
         market=ReplayMarket(venues, day.symbol, VENUE, day.messages, day.books, start_ns=clock.now_ns()),
         clock=clock,

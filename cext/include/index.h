@@ -1,0 +1,85 @@
+/* Where an order's records stand in the log, and which order a client_order_id belongs to: two mapped files beside the
+ * journal, made from the log by whoever writes it out, and made again from it when they are missing or wrong. */
+#ifndef GM_INDEX_H
+#define GM_INDEX_H
+
+#include <stdint.h>
+#include <string.h>
+#include "records.h"
+
+#define GM_INDEX_HEAD 4096
+
+typedef struct gm_index_head {
+    char magic[8];                  /* "GMINDEX1" or "GMCLIEN1" */
+    uint64_t layout;
+    uint8_t uuid[16], boot[16];
+    int64_t capacity;               /* entries */
+    int64_t count;                  /* of clients: entries in use */
+    int64_t position;               /* all records before it are in */
+    int64_t sequence;
+} gm_index_head_t;
+
+typedef struct gm_index_entry {     /* [order_id] */
+    int64_t first, last;            /* position + 1 of its first and latest record, its children's included; 0: none */
+    int64_t parent;
+} gm_index_entry_t;
+
+typedef struct gm_client {
+    uint64_t hash;
+    int64_t order_id;               /* 0: free; stored last */
+} gm_client_t;
+
+typedef struct gm_clients_file {    /* an open-addressing table; replaced by a larger one as it fills */
+    gm_index_head_t* head;
+    gm_client_t* slots;
+    int64_t capacity;               /* a power of two */
+    int fd;
+    struct gm_clients_file* older;  /* kept mapped for readers that may still be in it */
+} gm_clients_file_t;
+
+typedef struct gm_index {
+    int directory;                  /* -1: temporary, unnamed files */
+    int fd;
+    gm_index_head_t* head;
+    gm_index_entry_t* entries;
+    int64_t capacity;
+    gm_clients_file_t* clients;
+} gm_index_t;
+
+/* Bodies in kernels/index.c. GM_OK, or GM_ERR_IO / GM_ERR_MEMORY with errno set. */
+int gm_index_open(gm_index_t* x, int directory, uint64_t layout, const uint8_t uuid[16], const uint8_t boot[16], int fresh);
+void gm_index_close(gm_index_t* x);
+int gm_index_room(gm_index_t* x, int64_t highest_order, int64_t more_clients);  /* makes room before entries are set */
+void gm_index_client(gm_index_t* x, uint64_t hash, int64_t order_id);
+int64_t gm_index_find_client(const gm_index_t* x, uint64_t hash);              /* order id; 0: none. Any thread */
+
+static inline uint64_t gm_client_hash(const char id[GM_CLIENT_ORDER_ID_LENGTH]) {
+    uint64_t h = 0x9e3779b97f4a7c15ULL, word;
+    for (int i = 0; i < 32; i += 8) {
+        memcpy(&word, id + i, 8);
+        h = (h ^ word) * 0xff51afd7ed558ccdULL;
+        h ^= h >> 32;
+    }
+    word = 0;
+    memcpy(&word, id + 32, 4);
+    h = (h ^ word) * 0xc4ceb9fe1a85ec53ULL;
+    h ^= h >> 29;
+    return h ? h : 1;
+}
+
+/* Takes a record at `position` into the index; there is room (gm_index_room). */
+static inline void gm_index_take(gm_index_t* x, const gm_header_t* h, int64_t position) {
+    gm_index_entry_t* e;
+    if (h->order_id <= 0 || h->order_id >= x->capacity) return;
+    e = &x->entries[h->order_id];
+    if (!e->first) e->first = position + 1;
+    e->last = position + 1;
+    if (h->kind == GM_RECORD_ORDER) {
+        const gm_order_t* o = (const gm_order_t*)(h + 1);
+        e->parent = o->parent_id;
+        if (o->client_order_id[0]) gm_index_client(x, gm_client_hash(o->client_order_id), o->order_id);
+    }
+    if (e->parent > 0 && e->parent < x->capacity) x->entries[e->parent].last = position + 1;
+}
+
+#endif
