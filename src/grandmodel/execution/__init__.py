@@ -42,7 +42,9 @@ if TYPE_CHECKING:
     from .config import ConfigError, load_config
     from .engine import ExecutionEngine
     from .events import Event, EventBus, EventType
+    from .order_management.memory_optimized import MemoryOptimizedOrderManager
     from .order_management.order_manager import OrderManager, ValidationResult
+    from .order_management.storage import CapacityError, CircularBuffer, ObjectPool, SlottedOrderDict
     from .risk.pre_trade import PreTradeRiskManager, RiskCheckResult
     from .routing.smart_router import ExecutionResult, RoutingDecision, SmartOrderRouter
 
@@ -61,7 +63,9 @@ _HOME = {
     ".config": ("ConfigError", "load_config"),
     ".engine": ("ExecutionEngine",),
     ".events": ("Event", "EventBus", "EventType"),
+    ".order_management.memory_optimized": ("MemoryOptimizedOrderManager",),
     ".order_management.order_manager": ("OrderManager", "ValidationResult"),
+    ".order_management.storage": ("CapacityError", "CircularBuffer", "ObjectPool", "SlottedOrderDict"),
     ".risk.pre_trade": ("PreTradeRiskManager", "RiskCheckResult"),
     ".routing.smart_router": ("ExecutionResult", "RoutingDecision", "SmartOrderRouter"),
 }  # fmt: skip
@@ -71,6 +75,8 @@ __all__ = [
     "MESSAGE_DTYPE",
     "ORDER_DTYPE",
     "REPORT_DTYPE",
+    "CapacityError",
+    "CircularBuffer",
     "ConfigError",
     "EngineClosed",
     "EngineForked",
@@ -84,6 +90,8 @@ __all__ = [
     "LiveClock",
     "MarketDataError",
     "MatchingEngine",
+    "MemoryOptimizedOrderManager",
+    "ObjectPool",
     "Order",
     "OrderBook",
     "OrderManager",
@@ -99,6 +107,7 @@ __all__ = [
     "RoutingDecision",
     "Side",
     "SimulatedClock",
+    "SlottedOrderDict",
     "SmartOrderRouter",
     "Ticket",
     "TimeInForce",

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from .journal_command import app as journal_app
+
 if TYPE_CHECKING:
     from .simulation.basket import BasketReport
     from .simulation.replay import ReplayReport
@@ -27,9 +29,11 @@ app = typer.Typer(
 Begin with:
   gmexec run                 a basket of orders on a synthetic trading day
   gmexec replay --help       one order in a recorded day
+  gmexec journal --help      what an engine did, record by record
 \b
 Exit status: 0 done, 2 an input was wrong (stderr says which and how).""",
 )
+app.add_typer(journal_app, name="journal")
 
 
 class _Side(StrEnum):

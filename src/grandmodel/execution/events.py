@@ -15,25 +15,10 @@ import weakref
 from collections.abc import Callable, Collection, Generator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from typing import Any
 
 from ._core.journal import iterate
-from ._core.records import NO_PRICE
-from ._core.validation import FIELDS
-from ._core.values import (
-    CHECKS,
-    LIQUIDITIES,
-    ORDER_TYPES,
-    REASON_TEXT,
-    SIDES,
-    STATUSES,
-    TIMES_IN_FORCE,
-    URGENCIES,
-    Reason,
-    Unknown,
-    check_names,
-)
+from .records_view import EventType, RecordView, type_of
 
 __all__ = [
     "BusBridge",
@@ -52,30 +37,6 @@ _BATCH = 1024  # events delivered in one turn of an event loop
 Callback = Callable[["Event"], Any]
 
 
-class EventType(StrEnum):
-    """What an event tells. All but the last two are records of the journal."""
-
-    NAME_DEFINED = "NAME_DEFINED"
-    ORDER_SUBMITTED = "ORDER_SUBMITTED"
-    ORDER_ROUTED = "ORDER_ROUTED"
-    ORDER_REFUSED = "ORDER_REFUSED"
-    ORDER_ACKNOWLEDGED = "ORDER_ACKNOWLEDGED"
-    ORDER_FILLED = "ORDER_FILLED"
-    ORDER_CANCELED = "ORDER_CANCELED"
-    ORDER_REPLACED = "ORDER_REPLACED"
-    ORDER_REJECTED = "ORDER_REJECTED"
-    ORDER_EXPIRED = "ORDER_EXPIRED"
-    CANCEL_REQUESTED = "CANCEL_REQUESTED"
-    CANCEL_REJECTED = "CANCEL_REJECTED"
-    TRADE_CANCELED = "TRADE_CANCELED"
-    TRADE_CORRECTED = "TRADE_CORRECTED"
-    PARENT_CLOSED = "PARENT_CLOSED"
-    ORDER_UNKNOWN = "ORDER_UNKNOWN"
-    BALANCE_OPENED = "BALANCE_OPENED"
-    EXECUTION_FEEDBACK = "EXECUTION_FEEDBACK"
-    RISK_ALERT = "RISK_ALERT"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """Something that happened; it never changes.
@@ -92,197 +53,12 @@ class Event:
     source: str = "execution_engine"
 
 
-# ---- records of the journal as events
-
-# Kinds of records (cext/include/records.h) and the tables from their codes to events.
-_NAME, _ORDER, _DECISION, _REPORT, _REFUSAL, _REQUEST, _BALANCE = 1, 2, 3, 4, 5, 6, 7
-_BY_KIND = {
-    _NAME: EventType.NAME_DEFINED,
-    _ORDER: EventType.ORDER_SUBMITTED,
-    _DECISION: EventType.ORDER_ROUTED,
-    _REFUSAL: EventType.ORDER_REFUSED,
-    _BALANCE: EventType.BALANCE_OPENED,
-}
-_BY_EXEC_TYPE = {
-    1: EventType.ORDER_ACKNOWLEDGED,
-    2: EventType.ORDER_FILLED,
-    3: EventType.ORDER_CANCELED,
-    4: EventType.ORDER_REPLACED,
-    5: EventType.ORDER_REJECTED,
-    6: EventType.ORDER_EXPIRED,
-    7: EventType.CANCEL_REJECTED,
-    8: EventType.TRADE_CANCELED,
-    9: EventType.TRADE_CORRECTED,
-    10: EventType.ORDER_UNKNOWN,
-}
-_BY_REQUEST = {1: EventType.CANCEL_REQUESTED, 2: EventType.PARENT_CLOSED}
-_NAME_KINDS = {1: "symbol", 2: "venue", 3: "strategy", 4: "algorithm", 5: "tag"}
-_INSTRUCTIONS = ((1, "post_only"), (2, "reduce_only"), (4, "all_or_none"), (8, "hidden"))
+# ---- the log
 
 
-def _type_of(kind: int, row: Any) -> EventType:
-    if kind == _REPORT:
-        return _BY_EXEC_TYPE[int(row["exec_type"])]
-    if kind == _REQUEST:
-        return _BY_REQUEST[int(row["kind"])]
-    return _BY_KIND[kind]
-
-
-def _priced(payload: dict[str, Any], name: str, raw: Any, missing: str) -> None:
-    value = int(raw)
-    payload[name] = Unknown(missing) if value == NO_PRICE else value / 1e9
-    payload[f"{name}_e9"] = None if value == NO_PRICE else value
-
-
-def _reason(payload: dict[str, Any], raw: Any) -> None:
-    reason = Reason(int(raw))
-    payload["reason"] = reason
-    payload["reason_text"] = REASON_TEXT[reason]
-
-
-class _Records:
-    """Turns the records of one core's journal into payloads."""
-
-    def __init__(self, core: Any) -> None:
-        self._core = core
-
-    def _symbol(self, number: Any) -> str | None:
-        return self._core.symbol_text(int(number)) if number >= 0 else None
-
-    def _venue(self, number: Any) -> str | None:
-        return self._core.venue_text(int(number)) if number >= 0 else None
-
-    def event(self, event_type: EventType, kind: int, record: Any) -> Event:
-        header, row = record["header"], record["row"]
-        payload = _PAYLOADS[kind](self, row)
-        ns = int(header["time_ns"])
-        payload["time_ns"] = ns
-        payload["sequence"] = int(header["commit"]) & 0xFFFFFFFFFFFF
-        timestamp = _EPOCH + timedelta(microseconds=ns // 1000)
-        return Event(event_type=event_type, timestamp=timestamp, payload=payload, source="journal")
-
-    def name(self, row: Any) -> dict[str, Any]:
-        kind = _NAME_KINDS.get(int(row["kind"]), str(row["kind"]))
-        return {"kind": kind, "number": int(row["id"]), "text": bytes(row["text"]).decode("utf-8", "replace")}
-
-    def order(self, row: Any) -> dict[str, Any]:
-        core = self._core
-        client = bytes(row["client_order_id"]).rstrip(b"\0").decode("ascii")
-        flags = int(row["flags"])
-        payload: dict[str, Any] = {
-            "order_id": int(row["order_id"]),
-            "parent_id": int(row["parent_id"]) or None,
-            "client_order_id": client or None,
-            "symbol": self._symbol(row["symbol"]),
-            "side": SIDES[int(row["side"])],
-            "order_type": ORDER_TYPES[int(row["order_type"])],
-            "time_in_force": TIMES_IN_FORCE[int(row["time_in_force"])],
-            "quantity": int(row["quantity"]),
-            "display_quantity": int(row["display_quantity"]) or None,
-            "venue": self._venue(row["venue"]),
-            "account": int(row["account"]),
-            "strategy": core.strategy_text(int(row["strategy"])),
-            "algorithm": core.algorithm_text(int(row["algorithm"])),
-            "tag": core.tag_text(int(row["tag"])),
-            "urgency": URGENCIES[int(row["urgency"])],
-            "instructions": [name for bit, name in _INSTRUCTIONS if flags & bit],
-            "is_parent": bool(flags & 16),
-        }
-        _priced(payload, "limit_price", row["limit_price_e9"], "the order has no limit price")
-        _priced(payload, "arrival_mid", row["arrival_mid_e9"], "no quote at arrival")
-        return payload
-
-    def decision(self, row: Any) -> dict[str, Any]:
-        runner_up = self._venue(row["runner_up"])
-        payload: dict[str, Any] = {
-            "order_id": int(row["order_id"]),
-            "venue": self._venue(row["venue"]),
-            "runner_up": runner_up,
-            "candidates": int(row["candidates"]),
-            "score_bps": float(row["score"]),
-            "runner_up_score_bps": float(row["runner_up_score"]) if runner_up else Unknown("no second venue"),
-            "feed_sequence": int(row["feed_sequence"]),
-            "bid_venue": self._venue(row["bid_venue"]),
-            "ask_venue": self._venue(row["ask_venue"]),
-            "config_hash": int(row["config_hash"]),
-            "checks": [name for bit, name, _, _ in CHECKS if int(row["checks"]) & bit],
-        }
-        for name in ("bid", "ask", "expected_price"):
-            _priced(payload, name, row[f"{name}_e9"], "no quote")
-        return payload
-
-    def report(self, row: Any) -> dict[str, Any]:
-        payload: dict[str, Any] = {
-            "order_id": int(row["order_id"]),
-            "execution_id": int(row["execution_id"]),
-            "symbol": self._symbol(row["symbol"]),
-            "side": SIDES.get(int(row["side"])),
-            "venue": self._venue(row["venue"]),
-            "quantity": int(row["quantity"]),
-            "filled_quantity": int(row["filled_quantity"]),
-            "leaves_quantity": int(row["leaves_quantity"]),
-            "status": STATUSES.get(int(row["status"])),
-            "liquidity": LIQUIDITIES[int(row["liquidity"])],
-            "fee": int(row["fee_e9"]) / 1e9,
-            "fee_e9": int(row["fee_e9"]),
-            "venue_time_ns": int(row["venue_time_ns"]),
-        }
-        _priced(payload, "price", row["price_e9"], "not a fill")
-        for name in ("bid", "ask"):
-            _priced(payload, name, row[f"{name}_e9"], "no quote")
-        _reason(payload, row["reason"])
-        return payload
-
-    def refusal(self, row: Any) -> dict[str, Any]:
-        checks, fields = int(row["failed_checks"]), int(row["failed_fields"])
-        payload: dict[str, Any] = {
-            "order_id": int(row["order_id"]) or None,
-            "parent_id": int(row["parent_id"]) or None,
-            "symbol": self._symbol(row["symbol"]),
-            "side": SIDES.get(int(row["side"])),
-            "order_type": ORDER_TYPES.get(int(row["order_type"])),
-            "quantity": int(row["quantity"]),
-            "account": int(row["account"]),
-            "failed_checks": check_names(checks),
-            "failed_fields": [name for bit, name in enumerate(FIELDS) if fields >> bit & 1],
-        }
-        for name in ("price", "bid", "ask"):
-            _priced(payload, name, row[f"{name}_e9"], "none known")
-        _reason(payload, row["reason"])
-        return payload
-
-    def request(self, row: Any) -> dict[str, Any]:
-        payload: dict[str, Any] = {
-            "order_id": int(row["order_id"]),
-            "quantity": int(row["quantity"]),
-            "venue": self._venue(row["venue"]),
-            "status": STATUSES.get(int(row["status"])),
-        }
-        _reason(payload, row["reason"])
-        return payload
-
-    def balance(self, row: Any) -> dict[str, Any]:
-        cash = (int(row["cash_hi"]) << 64) + int(row["cash_lo"])
-        payload: dict[str, Any] = {
-            "account": int(row["account"]),
-            "symbol": self._symbol(row["symbol"]),
-            "quantity": int(row["quantity"]),
-            "cash": cash / 1e9,
-            "cash_e9": cash,
-        }
-        _priced(payload, "mark", row["mark_e9"], "none known")
-        return payload
-
-
-_PAYLOADS: dict[int, Callable[[_Records, Any], dict[str, Any]]] = {
-    _NAME: _Records.name,
-    _ORDER: _Records.order,
-    _DECISION: _Records.decision,
-    _REPORT: _Records.report,
-    _REFUSAL: _Records.refusal,
-    _REQUEST: _Records.request,
-    _BALANCE: _Records.balance,
-}
+def _event(event_type: EventType, payload: dict[str, Any]) -> Event:
+    timestamp = _EPOCH + timedelta(microseconds=payload["time_ns"] // 1000)
+    return Event(event_type=event_type, timestamp=timestamp, payload=payload, source="journal")
 
 
 class JournalReader:
@@ -294,11 +70,11 @@ class JournalReader:
     position : byte of the record stream to begin at, a record's first; None: what comes from now on
     """
 
-    __slots__ = ("_records", "core", "position")
+    __slots__ = ("_view", "core", "position")
 
     def __init__(self, core: Any, position: int | None = 0) -> None:
         self.core = core
-        self._records = _Records(core)
+        self._view = RecordView(core)
         self.position: int = core.journal.head if position is None else position
 
     @property
@@ -321,9 +97,9 @@ class JournalReader:
                 if limit is not None and len(events) >= limit:
                     break
                 used = offset + record.dtype.itemsize
-                event_type = _type_of(kind, record["row"])
+                event_type = type_of(kind, record["row"])
                 if wanted is None or event_type in wanted:
-                    events.append(self._records.event(event_type, kind, record))
+                    events.append(_event(event_type, self._view.payload(kind, record)))
             self.position += used
             if used == 0:
                 break

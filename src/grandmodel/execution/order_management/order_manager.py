@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from .._core.orders import Order
     from .._core.scoring import Quote
     from .._core.submit import Core
+    from ..config import ExecutionConfig
+    from .memory import MemoryReport
+    from .memory_optimized import MemoryOptimizedOrderManager as MemoryOptimizedOrderManager
+    from .storage import CircularBuffer
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,7 @@ class ValidationResult:
         return self.is_valid
 
 
-def _read_id(order_id: SupportsIndex) -> int:
+def read_id(order_id: SupportsIndex) -> int:
     """An order id: an int or a ticket. A float, text or a bool is nobody's id."""
     if isinstance(order_id, bool) or not hasattr(type(order_id), "__index__"):
         raise TypeError(f"order_id is {order_id!r}, must be an int or a Ticket")
@@ -52,7 +56,7 @@ class OrderManager(OrderGate):
     Parameters
     ----------
     config : mapping of the `order_management` section, optionally with the whole sections `risk_controls`, `routing`,
-        `account`, `journal`, `instruments`, `market`, and `seed`; or an ExecutionConfig
+        `account`, `journal`, `instruments`, `market`, `performance`, and `seed`; or an ExecutionConfig
     event_bus : our EventBus, any object with `publish(event)`, or None
     engine : an ExecutionEngine or one of its parts, whose core is used; None: a private paper core, made at first use
 
@@ -60,6 +64,8 @@ class OrderManager(OrderGate):
     ------
     ConfigError  when the configuration is wrong: it names every key that is
     """
+
+    memory_threshold: float | None = None  # MB; see optimize_memory_usage
 
     def __init__(self, config: Any = None, event_bus: Any = None, *, engine: Any = None) -> None:
         self._engine = engine
@@ -92,7 +98,7 @@ class OrderManager(OrderGate):
 
     def get_order(self, order_id: SupportsIndex) -> Order:
         """The order with that id, live or closed, from memory or the log. UnknownOrder when there is none."""
-        return self.core.get_order(_read_id(order_id))
+        return self.core.get_order(read_id(order_id))
 
     def open_orders(self) -> list[Order]:
         """The orders that have not ended, by id."""
@@ -128,7 +134,7 @@ class OrderManager(OrderGate):
         Of a parent whose algorithm a restart has ended (SUSPENDED) the open children are canceled, and it is closed
         once none of them is left.
         """
-        number = _read_id(order_id)
+        number = read_id(order_id)
         order = self.core.get_order(number)
         if order.status.is_closed:
             raise OrderStateError(f"order {number} has already ended: {order.status}")
@@ -160,6 +166,38 @@ class OrderManager(OrderGate):
         """Percentiles of the order path and its stages, in ns, from one order in 64."""
         return self.core.latency.summary()
 
+    def memory_usage(self) -> MemoryReport:
+        """Bytes of memory by structure, and of the process; what cannot be known is Unknown with its reason."""
+        from .memory import memory_usage
+
+        settings = self._settings()
+        return memory_usage(self.core, self._buffers(), None if settings is None else settings.journal.ring_bytes)
+
+    def optimize_memory_usage(self) -> dict[str, Any]:
+        """Collects garbage, compacts buffers and gives free pages back: a report of before, after and what was let go.
+
+        No order is touched: closed ones leave memory by `order_management.retention` as others close, live ones never.
+        It takes milliseconds, and Python stands still meanwhile: for quiet minutes.
+        """
+        from .memory import optimize
+
+        return optimize(self.core, self.memory_usage, self._buffers(), self.memory_threshold)
+
+    def _buffers(self) -> dict[str, CircularBuffer]:
+        """What this face holds beside the core, by name."""
+        return {}
+
+    def _settings(self) -> ExecutionConfig | None:
+        """The configuration its engine was made from; None when it was given a bare core."""
+        from ..engine import ExecutionEngine
+
+        engine = self._engine
+        if engine is None:
+            return self._config
+        if isinstance(engine, OrderManager):
+            return engine._settings()
+        return engine.config if isinstance(engine, ExecutionEngine) else None
+
     def pump(self) -> int:
         """Delivers what the event bus has not seen yet; how many events. A running loop does this by itself."""
         return 0 if self._reader is None else int(self._reader.pump())
@@ -169,3 +207,11 @@ class OrderManager(OrderGate):
         self.pump()
         self.core.close()
         self.pump()
+
+
+def __getattr__(name: str) -> Any:
+    if name == "MemoryOptimizedOrderManager":  # it derives from the class above: loaded when it is asked for
+        from .memory_optimized import MemoryOptimizedOrderManager
+
+        return MemoryOptimizedOrderManager
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
