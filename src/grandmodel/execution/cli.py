@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from .venues.command import register as register_venue
+
 if TYPE_CHECKING:
     from .simulation.basket import BasketReport
     from .simulation.replay import ReplayReport
@@ -27,6 +29,7 @@ app = typer.Typer(
 Begin with:
   gmexec run                 a basket of orders on a synthetic trading day
   gmexec replay --help       one order in a recorded day
+  gmexec venue --help        a venue as a process of its own
 \b
 Exit status: 0 done, 2 an input was wrong (stderr says which and how).""",
 )
@@ -215,6 +218,9 @@ def replay_command(
             **arguments,
         )
     _print_replay(console, report)
+
+
+register_venue(app)
 
 
 @app.command("version")
