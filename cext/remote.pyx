@@ -342,7 +342,10 @@ cdef class RemoteMarket(Market):
         try:
             sock.settimeout(timeout)
             sock.connect(os.fspath(path))
-            sock.sendall(said)
+            try:
+                sock.sendall(said)
+            except (BrokenPipeError, ConnectionResetError):
+                pass                    # it has refused before it read all of it: what it said is still to be read
             kind, answer = _answer(sock, deadline)
             if kind == Kind.REFUSED:
                 refused = np.frombuffer(answer, REFUSED_DTYPE)[0]

@@ -31,7 +31,7 @@ def venue_command(
     name: Annotated[str, typer.Option(metavar="NAME", help="What engines call this venue.")] = "EXCHANGE",
     delay: Annotated[str, typer.Option(metavar="DURATION", help="How long each answer waits, such as 5ms.")] = "0ms",
     disconnect_every: Annotated[
-        int, typer.Option(metavar="N", min=0, help="Close a connection after every N orders, before the answer; 0: never.")
+        int, typer.Option(metavar="N", min=0, help="Close a connection after every N orders, unanswered; 0: never.")
     ] = 0,
     drop_answers: Annotated[
         int, typer.Option(metavar="N", min=0, help="Leave out every N-th report: a reconciliation finds it; 0: none.")

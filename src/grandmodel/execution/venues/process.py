@@ -64,7 +64,7 @@ def market_with_connections(venues: Venues, config: ExecutionConfig, start_ns: i
 def market_of(core: Core) -> RemoteMarket:
     """The core's market, if it has doors. TypeError otherwise."""
     if not isinstance(core.market, RemoteMarket):
-        raise TypeError("this engine has no venue in another process: no lit venue of its configuration has a connection")
+        raise TypeError("this engine has no venue in another process: its configuration has no connection")
     return core.market
 
 
@@ -81,6 +81,11 @@ def _highest(reports: NDArray[np.void], venue: int) -> int:
     return int(ids.max()) if ids.size else 0
 
 
+def _resume_points(core: Core, market: RemoteMarket) -> dict[str, int]:
+    known = {name: market.last_execution_id(name) for name in market.remote_names if market.instance(name)}
+    return known if len(known) == len(market.remote_names) else {**last_execution_ids(core), **known}
+
+
 def connect(
     core: Core,
     config: ExecutionConfig,
@@ -95,7 +100,7 @@ def connect(
     Parameters
     ----------
     client_uuid : who this engine is at its venues; the same after a restart, or nothing can be resumed
-    last : {venue: highest execution id that is booked}; None: from the core's journal
+    last : {venue: highest execution id that is booked}; None: the market's own count, or the journal's at first
     instances : {venue: Welcome.instance of before the restart}; a venue process that is another one then refuses
     timeout : seconds for each venue
 
@@ -105,7 +110,7 @@ def connect(
     """
     market = market_of(core)
     core.advance()  # the end of an old connection is told of before a new one begins
-    given = last_execution_ids(core) if last is None else last
+    given = _resume_points(core, market) if last is None else last
     welcomes = {}
     for name, path in connections(config).items():
         if not market.connected(name):

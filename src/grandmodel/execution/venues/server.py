@@ -39,6 +39,7 @@ class Connection:
         self.reader = FrameReader(_FROM_CLIENTS)
         self.out: deque[tuple[int, bytes]] = deque()  # (monotonic ns, frame)
         self.out_bytes = 0
+        self.allowed = _QUEUED_MAX  # bytes: and what it asked for itself may come on top
         self.rest = b""  # of a frame that has begun to leave
         self.number = 0  # frames queued so far
         self.login: Any = None  # the LOGIN row whose SYMBOLs are still coming
@@ -55,6 +56,15 @@ class Connection:
         raw = frame(kind, self.number, row)
         self.out.append((due_ns, raw))
         self.out_bytes += len(raw)
+
+    def due(self, now_ns: int) -> bytes:
+        """Takes the frames whose time has come off the queue, a piece at most: one send for all of them."""
+        frames, size = [], 0
+        while self.out and self.out[0][0] <= now_ns and size < _PIECE:
+            raw = self.out.popleft()[1]
+            frames.append(raw)
+            size += len(raw)
+        return b"".join(frames)
 
 
 class VenueServer:
@@ -301,6 +311,7 @@ class VenueServer:
             self._queue_report(connection, symbol, report)
         for book in connection.symbols.values():
             self._queue_quote(connection, book)
+        connection.allowed = _QUEUED_MAX + connection.out_bytes
 
     def _read_out_older(self, connection: Connection, client: Client) -> None:
         """An order that was sent before its client died must not be found after its next login was answered.
@@ -353,6 +364,7 @@ class VenueServer:
 
     def _status(self, connection: Connection, client: Client, request: int) -> None:
         orders = trades = 0
+        before = connection.out_bytes
         for order in client.orders.values():
             number = self._number(connection, order.symbol)
             self._queue(connection, Kind.ORDER_STATUS, CODECS[Kind.ORDER_STATUS].pack(order.row(number)))
@@ -373,6 +385,7 @@ class VenueServer:
             executions=self.exchange.executions, duplicates=client.duplicates,
         )  # fmt: skip
         self._queue(connection, Kind.STATUS_END, codec.pack(end))
+        connection.allowed = max(connection.allowed, _QUEUED_MAX + connection.out_bytes - before)
 
     def _number(self, connection: Connection, symbol: str) -> int:
         """The client's number of a symbol; -1: it did not name it this time."""
@@ -441,9 +454,9 @@ class VenueServer:
         now = time.monotonic_ns()
         while not connection.closed and not connection.broken and (connection.rest or connection.out):
             if not connection.rest:
-                if connection.out[0][0] > now:
+                connection.rest = connection.due(now)
+                if not connection.rest:
                     break
-                connection.rest = connection.out.popleft()[1]
             try:
                 sent = connection.sock.send(connection.rest, socket.MSG_NOSIGNAL)
             except (BlockingIOError, InterruptedError):
@@ -455,7 +468,7 @@ class VenueServer:
             connection.rest = connection.rest[sent:]
         if connection.closed:
             return
-        if connection.out_bytes > _QUEUED_MAX:
+        if connection.out_bytes > connection.allowed:
             self.disconnects += 1
             self._drop(connection)
         elif connection.closing and (connection.broken or not (connection.rest or connection.out)):
