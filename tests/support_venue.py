@@ -8,7 +8,6 @@ import socket
 import threading
 import uuid
 
-import numpy as np
 from support import E9, LIMITS, VENUES, Gate
 
 from grandmodel.execution._core.clock import NativeClock
@@ -16,7 +15,7 @@ from grandmodel.execution._core.instruments import Instruments
 from grandmodel.execution._core.journal import Journal
 from grandmodel.execution._core.orders import OrderTable
 from grandmodel.execution._core.portfolio import Portfolio
-from grandmodel.execution._core.records import NO_PRICE, REPORT_DTYPE
+from grandmodel.execution._core.records import NO_PRICE
 from grandmodel.execution._core.remote import LAYOUT_HASH, Kind, RemoteMarket
 from grandmodel.execution._core.risk import Limits
 from grandmodel.execution._core.scoring import Venues
@@ -220,11 +219,3 @@ def reports(core, order_id=None):
     """The reports in a core's journal."""
     rows = core.journal.rows(4)
     return rows if order_id is None else rows[rows["order_id"] == order_id]
-
-
-def report_row(**fields):
-    row = np.zeros(1, REPORT_DTYPE)
-    for name, value in fields.items():
-        row[name] = value
-    return row
-

@@ -159,7 +159,7 @@ static inline void gm_door_answered(gm_door_t* d, const gm_report_t* r) {
 /* ---- bytes out ---- */
 
 static inline void gm_door_fail(gm_door_t* d, int32_t fault, int32_t error) {
-    if (d->state != GM_DOOR_OPEN) return;                   /* the first fault is the one to tell of */
+    if (d->state != GM_DOOR_OPEN) return;
     d->state = GM_DOOR_ENDING;
     d->fault = fault;
     d->error = error;
@@ -458,7 +458,11 @@ static inline void gm_door_take_in(gm_remote_t* r, gm_door_t* d) {
             gm_door_fail(d, GM_DOOR_IO, errno);
         }
     }
-    if (was == GM_DOOR_ENDING && d->state == GM_DOOR_OPEN) gm_door_fail(d, fault, error);
+    if (was == GM_DOOR_ENDING) {                            /* the first fault is the one to tell of */
+        d->state = GM_DOOR_ENDING;
+        d->fault = fault;
+        d->error = error;
+    }
 }
 
 /* The end of a connection: nobody is quoted there any more, and every order without an answer gets this door's word. */
