@@ -87,6 +87,7 @@ typedef struct gm_remote {
     gm_market_t* inner;                /* NULL: none */
     gm_gate_t gate;                    /* between the engine's calls and Python's connect, status and close */
     int32_t count;
+    int32_t symbols;                   /* rows of the venues' table: when this is freed, that may be gone */
     int32_t door_of[GM_MAX_VENUES];    /* -1: not remote */
     gm_door_t doors[GM_MAX_VENUES];
 } gm_remote_t;
@@ -547,7 +548,7 @@ static inline void gm_remote_free(gm_remote_t* r) {
         gm_door_t* d = &r->doors[i];
         gm_release(d->out, GM_DOOR_BUFFER);
         gm_release(d->in, GM_DOOR_BUFFER);
-        gm_release(d->printed, (size_t)r->market.venues->symbols * sizeof(int64_t));
+        gm_release(d->printed, (size_t)r->symbols * sizeof(int64_t));
         gm_release(d->waiting, GM_DOOR_WAITING * sizeof(gm_unanswered_t));
         gm_release(d->buckets, GM_DOOR_BUCKETS * sizeof(int32_t));
     }
@@ -562,7 +563,7 @@ static inline int gm_remote_add(gm_remote_t* r, int32_t venue) {
     d->enabled = r->market.venues->enabled[venue];
     d->out = (char*)gm_reserve(GM_DOOR_BUFFER);
     d->in = (char*)gm_reserve(GM_DOOR_BUFFER);
-    d->printed = (int64_t*)gm_reserve((size_t)r->market.venues->symbols * sizeof(int64_t));
+    d->printed = (int64_t*)gm_reserve((size_t)r->symbols * sizeof(int64_t));
     d->waiting = (gm_unanswered_t*)gm_reserve(GM_DOOR_WAITING * sizeof(gm_unanswered_t));
     d->buckets = (int32_t*)gm_reserve(GM_DOOR_BUCKETS * sizeof(int32_t));
     if (!d->out || !d->in || !d->printed || !d->waiting || !d->buckets) return GM_ERR_MEMORY;
@@ -577,6 +578,7 @@ static inline void gm_remote_init(gm_remote_t* r, gm_venues_t* venues, gm_market
     gm_gate_init(&r->gate);
     for (int32_t v = 0; v < GM_MAX_VENUES; v++) r->door_of[v] = -1;
     r->inner = inner;
+    r->symbols = venues->symbols;
     if (inner != NULL) {
         inner->core = r;
         inner->report = gm_remote_inner_report;
