@@ -94,6 +94,7 @@ cdef class Core:
     cdef readonly set introduced        # (kind, number) of the symbols and venues that the log knows
     cdef public int64_t snapshot_due    # records in the log at which `on_snapshot` is called
     cdef public object on_snapshot
+    cdef public object links            # to venues in other processes, or None
     cdef dict durables                  # loop -> (event descriptor, [(position, future)])
     cdef dict waiters                   # order_id -> [(future, wants)]
     cdef readonly list listeners        # called without arguments after records were appended

@@ -161,6 +161,13 @@ cdef class Core:
         """The highest execution id that a venue has given in this log; 0: none. Where it has to go on after a restart."""
         return self.engine.last_execution[self.venues.number(venue)]
 
+    def skip_ids(self, int64_t order_id):
+        """Gives no id up to `order_id` any more: a venue has it already, from a log whose end was lost."""
+        self._enter()
+        if self.engine.orders.next_id <= order_id < GM_ORDER_IDS - 1:
+            self.engine.orders.next_id = order_id + 1
+        self._leave()
+
     def health(self):
         """Whether orders are taken and, if not, why.
 
@@ -846,6 +853,8 @@ cdef class Core:
         for waiting in list(self.waiters.values()):     # nothing will come any more: who waits is told so
             for future, _ in list(waiting):
                 _complete(future)
+        if self.links is not None:
+            self.market.close()
         self.journal.close()
         for loop in list(self.durables):
             if not loop.is_closed():

@@ -42,6 +42,7 @@ cdef extern from "synthetic.h" nogil:
     int gm_synthetic_init(gm_synthetic_t* s, gm_venues_t* venues, const double* share, uint64_t seed, int64_t start_ns,
                           int64_t warmup_ns, double events_per_second, double depth) noexcept
     void gm_synthetic_free(gm_synthetic_t* s) noexcept
+    bint gm_synthetic_carries(const gm_synthetic_t* s, int32_t venue) noexcept
     gm_matcher_t* gm_synthetic_matcher(gm_synthetic_t* s, int32_t symbol, int32_t venue) noexcept
 
 

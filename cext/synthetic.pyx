@@ -33,7 +33,7 @@ cdef class SyntheticMarket(Market):
     Parameters
     ----------
     venues : Venues, complete; its displayed venues carry the flow
-    shares : sequence of float, a venue's relative share of the flow, in the order of the table
+    shares : sequence of float, a venue's relative share of the flow, in the order of the table; without one (0) it has no book
     seed : int; equal seeds and start times give equal flow
     start_ns : UTC nanoseconds at which the engine begins; the flow begins `warmup_seconds` before
     events_per_second : float > 0, arrivals, trades and cancellations a symbol together, on average
@@ -60,7 +60,7 @@ cdef class SyntheticMarket(Market):
         code = gm_synthetic_init(&self.flow, &venues.table, weights, seed, start_ns, <int64_t>(warmup_seconds * 1e9),
                                  events_per_second, depth)
         if code == -5:
-            raise ValueError("venues has no venue that displays quotes: the flow would have nowhere to go")
+            raise ValueError("no venue that displays quotes has a share: the flow would have nowhere to go")
         if code != 0:
             raise MemoryError("the synthetic market could not be reserved")
         self.market = &self.flow.market
@@ -92,7 +92,7 @@ cdef class SyntheticMarket(Market):
         if not 1 <= levels <= 1000:
             raise ValueError(f"levels is {levels}, must be from 1 to 1000")
         out = ([], [])
-        if not self.flow.flows[s].started:
+        if not self.flow.flows[s].started or not gm_synthetic_carries(&self.flow, v):
             return out
         for side in range(2):
             i = m.book.best[side]
@@ -108,7 +108,7 @@ cdef class SyntheticMarket(Market):
         cdef int32_t s, v, broken
         for s in range(self.venues.instruments.table.count):
             for v in range(self.venues.table.count):
-                if self.flow.flows[s].started and self.venues.table.kind[v] <= 2:
+                if self.flow.flows[s].started and gm_synthetic_carries(&self.flow, v):
                     broken = gm_book_check(&gm_synthetic_matcher(&self.flow, s, v).book)
                     if broken:
                         raise AssertionError(f"{self.venues.instruments.symbols.texts[s]} at {self.venues.names[v]}: invariant {broken}")

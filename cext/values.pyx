@@ -9,6 +9,7 @@
     ├── OrderStateError               the order's state does not allow the request
     ├── JournalError                  the log cannot be written, or what it holds is not what was written
     ├── MarketDataError               a market data file is wrong (also a ValueError); names file and record
+    ├── VenueError                    a venue in another process cannot be reached, or refuses (also an OSError)
     ├── EngineClosed                  the engine has been closed
     └── EngineForked                  the engine belongs to another process
 """
@@ -323,6 +324,10 @@ class JournalError(ExecutionError):
 
 class MarketDataError(ExecutionError, ValueError):
     """A market data file is wrong. The message names the file and the record."""
+
+
+class VenueError(ExecutionError, OSError):
+    """A venue in another process cannot be reached, does not answer, or refuses. The message names the venue."""
 
 
 class EngineClosed(ExecutionError):

@@ -38,7 +38,7 @@ typedef struct gm_synthetic {
     int32_t* active;            /* symbols with own orders */
     int32_t active_count;
     int32_t symbols;            /* capacity */
-    int32_t lit[GM_MAX_VENUES];
+    int32_t lit[GM_MAX_VENUES]; /* venues that carry the flow: those that display and have a share of it */
     int32_t lit_count;
     double share[GM_MAX_VENUES];/* cumulative share of the flow, by lit venue */
     double distance[GM_FLOW_LEVELS];   /* cumulative arrival rate by distance, both sides are alike */
@@ -64,6 +64,12 @@ static const double GM_FLOW_CANCEL[GM_FLOW_LEVELS] = {0.71, 0.81, 0.68, 0.56, 0.
 
 static inline gm_matcher_t* gm_synthetic_matcher(gm_synthetic_t* s, int32_t symbol, int32_t venue) {
     return &s->matchers[(size_t)symbol * GM_MAX_VENUES + venue];
+}
+
+/* A venue without a share of the flow has no book here: it may be somebody else's. */
+static inline int gm_synthetic_carries(const gm_synthetic_t* s, int32_t venue) {
+    for (int32_t k = 0; k < s->lit_count; k++) if (s->lit[k] == venue) return 1;
+    return 0;
 }
 
 static inline void gm_synthetic_quote(gm_synthetic_t* s, int32_t symbol, int32_t venue, int64_t time_ns) {
@@ -349,7 +355,7 @@ static inline gm_match_result_t gm_synthetic_place(gm_synthetic_t* s, const gm_o
 static inline void gm_synthetic_submit(gm_market_t* market, const gm_order_t* o, int64_t now_ns) {
     gm_synthetic_t* s = (gm_synthetic_t*)market->self;
     gm_match_result_t result;
-    if (!gm_displays(market->venues, o->venue)) {
+    if (!gm_synthetic_carries(s, o->venue)) {
         gm_market_say(market, o, GM_EXEC_REJECTED, GM_REASON_UNSUPPORTED, o->quantity, now_ns);
         return;
     }
@@ -415,7 +421,7 @@ static inline int gm_synthetic_init(gm_synthetic_t* s, gm_venues_t* venues, cons
     s->depth = depth;
     for (int i = 0; i < GM_FLOW_LEVELS; i++) s->distance[i] = (s->arrival += GM_FLOW_LIMIT[i]);
     for (int32_t v = 0; v < venues->count; v++)
-        if (gm_displays(venues, v)) {
+        if (gm_displays(venues, v) && share[v] > 0.0) {
             s->lit[s->lit_count] = v;
             s->share[s->lit_count++] = (sum += share[v]);
         }

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         TimeInForce,
         Unknown,
         UnknownOrder,
+        VenueError,
         to_json,
     )
     from .clock import LiveClock, SimulatedClock
@@ -57,7 +58,7 @@ _HOME = {
     "._core.values": (
         "EngineClosed", "EngineForked", "ExecutionError", "JournalError", "MarketDataError", "OrderRejected",
         "OrderStateError", "OrderStatus", "OrderType", "OrderValidationError", "Reason", "RiskLimitBreached", "Side",
-        "TimeInForce", "Unknown", "UnknownOrder", "to_json",
+        "TimeInForce", "Unknown", "UnknownOrder", "VenueError", "to_json",
     ),
     ".clock": ("LiveClock", "SimulatedClock"),
     ".config": ("ConfigError", "load_config"),
@@ -114,6 +115,7 @@ __all__ = [
     "Unknown",
     "UnknownOrder",
     "ValidationResult",
+    "VenueError",
     "load_config",
     "to_json",
 ]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from .journal_command import app as journal_app
+from .venues.command import register as register_venue
 
 if TYPE_CHECKING:
     from .simulation.basket import BasketReport
@@ -30,6 +31,7 @@ Begin with:
   gmexec run                 a basket of orders on a synthetic trading day
   gmexec replay --help       one order in a recorded day
   gmexec journal --help      what an engine did, record by record
+  gmexec venue --help        a venue as a process of its own
 \b
 Exit status: 0 done, 2 an input was wrong (stderr says which and how).""",
 )
@@ -223,6 +225,9 @@ def replay_command(
             **arguments,
         )
     _print_replay(console, report)
+
+
+register_venue(app)
 
 
 @app.command("version")

@@ -122,7 +122,7 @@ def make_core(
     instruments : the instruments it knows; None: the configuration's catalog
     market : makes what stands behind the venues; None: the paper market
     """
-    from .venues.paper import paper_market
+    from .venues.process import connections, market_with_connections
 
     clock = current_clock() if clock is None else clock
     simulated = isinstance(clock, SimulatedClock)
@@ -155,22 +155,28 @@ def make_core(
         venues=venues,
         journal=journal,
         orders=OrderTable(retained=max(1, config.order_management.retention.closed_orders)),
-        market=(market or paper_market)(venues, config, start_ns),
+        market=(market or market_with_connections)(venues, config, start_ns),
         clock=clock,
         config_hash=int(config.config_hash()[:16], 16),
         audit=config.order_management.enable_order_audit,
     )
+    remote = connections(config) if market is None else {}
     if journal.path is not None:
-        _recover(core, settings.snapshot_records)
+        _recover(core, settings.snapshot_records, [venues.number(name) for name in remote])
     Pulse(core)
+    if remote:
+        from .venues.links import Links
+
+        core.links = Links(core, config)
+        core.links.connect()
     if isinstance(clock, SimulatedClock):
         clock.attach(core)
     return core
 
 
-def _recover(core: Core, snapshot_records: int) -> None:
+def _recover(core: Core, snapshot_records: int, outlives: Sequence[int]) -> None:
     """Start is recovery, after a stop in order as after a kill; what it found is logged."""
-    found = recover(core, snapshot_records=snapshot_records)
+    found = recover(core, outlives, snapshot_records)
     for note in found["notes"]:
         log.warning("%s", note)
     if found["records"] or found["snapshot"]:

@@ -133,7 +133,7 @@ def export_command(
 
 def _open(path: Path) -> RecordStream:
     """The journal in a file; JournalError when it is none."""
-    from .journal_file import open_journal  # type: ignore[import-not-found, import-untyped, unused-ignore]
+    from .journal_file import open_journal
 
     opened: RecordStream = open_journal(path)
     return opened

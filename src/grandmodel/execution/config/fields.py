@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from os import fspath
+from os.path import expanduser
 from typing import Annotated, Any, Self
 
 from pydantic import (
@@ -97,6 +98,19 @@ def read_path(value: Any) -> str:
     if not isinstance(path, str) or not path.strip() or "\0" in path:
         raise RefusedError("the path of a file or directory")
     return str.__str__(path)
+
+
+def read_connection(value: Any) -> str:
+    """``unix:PATH``, with ``~`` expanded. The path of a socket has at most 107 bytes."""
+    expected = "a connection such as 'unix:/tmp/nyse.sock'"
+    if not isinstance(value, str) or not value.startswith("unix:") or "\0" in value:
+        raise RefusedError(expected)
+    path = expanduser(value.removeprefix("unix:").strip())
+    if not path or path.startswith("~"):
+        raise RefusedError(expected)
+    if len(path.encode(errors="replace")) > 107:
+        raise RefusedError(f"{expected}, with a path of at most 107 bytes")
+    return f"unix:{path}"
 
 
 def read_limit_key(value: Any) -> str:

@@ -46,6 +46,7 @@ from .fields import (
     lasting,
     number,
     optional_e9,
+    read_connection,
     read_cpus,
     read_instruments,
     read_limit_key,
@@ -123,13 +124,17 @@ class _Destination(Section):
 
 
 class Venue(_Destination):
-    """A lit venue. ``kind`` that is left out is "ecn" for the names in ECN_NAMES, else "exchange"."""
+    """A lit venue. ``kind`` that is left out is "ecn" for the names in ECN_NAMES, else "exchange".
+
+    ``connection`` is where another process serves it, ``unix:PATH``; without one it is simulated.
+    """
 
     kind: Annotated[Literal["exchange", "ecn"] | None, *choice("exchange", "ecn")] = None
     max_order_size: Quantity | None = None
     maker_fee: Fee | None = None
     taker_fee: Fee | None = None
     tick: Tick | None = None
+    connection: Annotated[str, checked(read_connection), schema("string", pattern="^unix:.+$")] | None = None
     order_types: (
         Annotated[
             tuple[str, ...], checked(read_order_types), schema("array", items={"enum": list(ORDER_TYPES)})
@@ -449,9 +454,12 @@ class ExecutionConfig(Section):
         """SHA-256, hexadecimal, of what can change a decision, defaults included.
 
         Over canonical JSON: sorted keys, no spaces, money as decimal text. ``journal`` and ``performance``
-        are left out, they say where and how fast: a day hashes the same wherever its journal lies.
+        are left out, they say where and how fast: a day hashes the same wherever its journal lies. So is the
+        ``connection`` of a venue, which says where it is served.
         """
         values = self.model_dump(exclude={"journal", "performance", "instruments"})
+        for venue in values["routing"]["venues"].values():
+            del venue["connection"]
         catalog = self.catalog() if self.instruments else {}
         values["instruments"] = {symbol: asdict(catalog[symbol]) for symbol in self.instruments}
         text = json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False, default=_canonical)

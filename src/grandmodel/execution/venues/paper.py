@@ -19,11 +19,16 @@ if TYPE_CHECKING:
 WARMUP_SECONDS = 120.0
 
 
-def paper_market(venues: Venues, config: ExecutionConfig, start_ns: int) -> SyntheticMarket:
-    """The synthetic market of a configuration; a venue that stands earlier in the table carries more of the flow."""
+def paper_market(
+    venues: Venues, config: ExecutionConfig, start_ns: int, *, without: frozenset[str] = frozenset()
+) -> SyntheticMarket:
+    """The synthetic market of a configuration; a venue that stands earlier in the table carries more of the flow.
+
+    Venues in `without` have no part in it.
+    """
     return SyntheticMarket(
         venues,
-        [1.0 / (1.0 + 0.25 * rank) for rank in range(len(venues.names))],
+        [0.0 if name in without else 1.0 / (1.0 + 0.25 * rank) for rank, name in enumerate(venues.names)],
         seed=config.seed,
         start_ns=start_ns,
         warmup_seconds=WARMUP_SECONDS,
