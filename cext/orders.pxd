@@ -5,6 +5,7 @@ from grandmodel.execution._core.records cimport gm_order_t
 
 
 cdef extern from "orders.h" nogil:
+    int64_t GM_ORDER_IDS
     ctypedef struct gm_orders_t:
         gm_order_t* rows
         int32_t* row_of

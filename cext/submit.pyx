@@ -14,7 +14,7 @@ from grandmodel.execution._core.journal cimport (
     Journal, gm_crc32c_setup, gm_journal_append, gm_journal_t, gm_journal_want, name_row,
 )
 from grandmodel.execution._core.latency cimport GM_STAGE_COUNT, GM_STAGE_VALIDATE, StageHistograms, gm_histogram_record
-from grandmodel.execution._core.orders cimport Order, OrderTable, gm_is_closed, gm_orders_find
+from grandmodel.execution._core.orders cimport GM_ORDER_IDS, Order, OrderTable, gm_is_closed, gm_orders_find
 from grandmodel.execution._core.portfolio cimport GM_MAX_ACCOUNTS, Portfolio
 from grandmodel.execution._core.records cimport (
     GM_AWAITED, GM_CANCELED, GM_CHILD, GM_CLIENT_ORDER_ID_LENGTH, GM_EXEC_TRADE, GM_EXEC_TYPE_END, GM_EXPIRED,

@@ -346,7 +346,7 @@ static inline void gm_door_report(gm_remote_t* r, gm_door_t* d, gm_report_t* row
     row->venue = d->venue;
     row->fee_e9 = 0;
     row->bid_e9 = row->ask_e9 = GM_NO_PRICE;
-    row->reserved = 0;
+    row->account = 0;                  /* the engine knows whose order it is */
     if (row->exec_type == GM_EXEC_TRADE) {
         row->fee_e9 = gm_fee(r->market.venues, d->venue, row->liquidity, row->quantity);
         if (d->printed[row->symbol] >= 0) {                 /* what was traded before we came is not on the tape */

@@ -1,7 +1,7 @@
 """An engine's connections to the venues in other processes: made at the start, held against the venues, made again.
 
-A venue is asked for what it reported since the last report in the journal, then for all it knows; what differs is listed
-(`breaks`), logged, and never silently mended.
+A venue is asked for what it reported since the last report in the journal, then for all it knows; what differs is
+listed (`breaks`), logged, and never silently mended.
 """
 
 from __future__ import annotations
@@ -70,7 +70,9 @@ class Links:
         last = 0 if known is None else self._last(name, known["position"])
         position = self.core.journal.head
         try:
-            welcome = self.market.connect(name, self.paths[name], self._client, last, instance=instance, timeout=timeout)
+            welcome = self.market.connect(
+                name, self.paths[name], self._client, last, instance=instance, timeout=timeout
+            )
         except VenueError:
             if instance is None:
                 raise
