@@ -324,7 +324,7 @@ static inline uint8_t gm_report_status(const gm_order_t* o, const gm_report_t* r
     case GM_EXEC_REJECTED: return GM_REJECTED;
     case GM_EXEC_STATUS: return r->status;
     case GM_EXEC_CANCEL_REJECTED:
-        if (r->reason == GM_REASON_DISCONNECTED && o->status == GM_PENDING_CANCEL) return GM_UNKNOWN_STATUS;
+        if (o->status == GM_PENDING_CANCEL && !o->acknowledged_ns) return GM_UNKNOWN_STATUS;    /* no word on the order itself yet */
         return o->status == GM_PENDING_CANCEL ? (o->filled_quantity ? GM_PARTIALLY_FILLED : GM_NEW) : o->status;
     default: return o->status;
     }
