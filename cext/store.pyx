@@ -78,7 +78,7 @@ def open_end(survey):
             raise JournalError(f"{last.path}: cut: ends at byte {PAGE + last.size}, must reach {PAGE + mark.position - last.position}")
         used, sequence = check_segment(last)
         if last.position + used != mark.position or sequence - 1 != mark.sequence:
-            raise JournalError(f"{survey.path}: ends at record {sequence - 1}, byte {last.position + used}; it was closed at record "
+            raise JournalError(f"{last.path}: ends at record {sequence - 1}, byte {last.position + used}; it was closed at record "
                                f"{mark.sequence}, byte {mark.position}")
         _cut(last, used)
         return last.position + used, sequence - 1, b""
@@ -200,6 +200,9 @@ class Survey:
         self.segments = _read_segments(path, self.mark)
         self.seals = _read_seals(path, self.mark, self.same_boot, self.notes)
         self.tail = None
+        if self.mark.clean and self.mark.position and (not self.seals or self.seals[-1][0] < self.mark.position):
+            raise JournalError(f"{os.path.join(path, 'seals')}: cut: its last seal is of byte {self.seals[-1][0] if self.seals else 0}, the log "
+                               f"was closed and sealed at {self.mark.position}")
         if not self.mark.clean and self.mark.tail is not None:
             if os.path.exists(self.mark.tail):
                 self.tail = self.mark.tail
@@ -226,7 +229,7 @@ def _read_marks(path, notes):
             raw = file.read(2 * MARK_BYTES + 1)
     except FileNotFoundError:
         raise JournalError(f"{path}: not a journal (it has no file control)") from None
-    if len(raw) not in (MARK_BYTES, 2 * MARK_BYTES) and not MARK_BYTES < len(raw) <= 2 * MARK_BYTES:
+    if len(raw) != 2 * MARK_BYTES:
         raise JournalError(f"{name}: {len(raw)} bytes long, must be {2 * MARK_BYTES}")
     marks, damaged = [], []
     for index in range(2):
@@ -610,7 +613,7 @@ def verify(path):
         _, records, sequence = tail_records(survey, sequence)
         stream.take(records)
     elif survey.mark.clean and (end, sequence - 1) != (survey.mark.position, survey.mark.sequence):
-        raise JournalError(f"{path}: ends at record {sequence - 1}, byte {end}; it was closed at record {survey.mark.sequence}, byte "
+        raise JournalError(f"{segments[-1].path if segments else path}: ends at record {sequence - 1}, byte {end}; it was closed at record {survey.mark.sequence}, byte "
                            f"{survey.mark.position}")
     elif end < survey.mark.forced:
         raise JournalError(f"{path}: ends at byte {end} of the log, {survey.mark.forced} had been forced to the disk")

@@ -10,6 +10,7 @@ from grandmodel.execution._core.journal import Journal
 from grandmodel.execution._core.orders import OrderTable
 from grandmodel.execution._core.portfolio import Portfolio
 from grandmodel.execution._core.records import NO_PRICE, REPORT_DTYPE
+from grandmodel.execution._core.recovery import recover
 from grandmodel.execution._core.risk import Limits
 from grandmodel.execution._core.scoring import Venues
 from grandmodel.execution._core.submit import Core, OrderGate
@@ -46,7 +47,7 @@ class Gate(OrderGate):
 
 def make_core(
     *, clock=None, start_ns=START_NS, limits=None, cash=100_000_000, seed=1, path=None, retained=16384,
-    ring_bytes=1 << 24, positions=None, audit=True, events_per_second=50.0,
+    ring_bytes=1 << 24, positions=None, audit=True, events_per_second=50.0, segment_bytes=1 << 26, durability="process",
 ):  # fmt: skip
     """A core over the synthetic market, and its gate. Simulated time that stands at ``start_ns`` by default.
 
@@ -73,9 +74,12 @@ def make_core(
     )  # fmt: skip
     core = Core(
         instruments=instruments, portfolio=portfolio, limits=table, venues=venues,
-        journal=Journal(path, ring_bytes=ring_bytes), orders=OrderTable(retained=retained), market=market,
+        journal=Journal(path, ring_bytes=ring_bytes, segment_bytes=segment_bytes, durability=durability),
+        orders=OrderTable(retained=retained), market=market,
         clock=clock, audit=audit,
     )  # fmt: skip
+    if core.journal.path is not None:
+        recover(core, snapshot_records=0)
     return core, Gate(core)
 
 

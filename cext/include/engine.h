@@ -314,7 +314,9 @@ static inline void gm_order_book_fill(gm_order_t* o, const gm_report_t* r) {
 
 static inline uint8_t gm_report_status(const gm_order_t* o, const gm_report_t* r) {
     switch (r->exec_type) {
-    case GM_EXEC_NEW: return o->status == GM_PENDING_NEW ? GM_NEW : o->status;
+    case GM_EXEC_NEW:
+        if (o->status == GM_UNKNOWN_STATUS) return o->filled_quantity ? GM_PARTIALLY_FILLED : GM_NEW;
+        return o->status == GM_PENDING_NEW ? GM_NEW : o->status;
     case GM_EXEC_TRADE:
         if (gm_is_closed(o->status)) return o->status;                 /* late: booked, the order stays ended */
         if (r->quantity >= o->leaves_quantity) return GM_FILLED;

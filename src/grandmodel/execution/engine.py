@@ -122,8 +122,6 @@ def make_core(
     instruments : the instruments it knows; None: the configuration's catalog
     market : makes what stands behind the venues; None: the paper market
     """
-    from .venues.process import connections, market_with_connections
-
     clock = current_clock() if clock is None else clock
     simulated = isinstance(clock, SimulatedClock)
     settings = config.journal
@@ -136,6 +134,22 @@ def make_core(
         group_interval_ns=settings.group_interval_ns,
         tail_directory=settings.tail,
     )
+    try:
+        return _assemble(config, clock, journal, instruments, market)
+    except BaseException:
+        journal.close()  # whoever mends the cause can open it again
+        raise
+
+
+def _assemble(
+    config: ExecutionConfig,
+    clock: Clock,
+    journal: Journal,
+    instruments: Iterable[Instrument] | None,
+    market: MarketFactory | None,
+) -> Core:
+    from .venues.process import connections, market_with_connections
+
     known = known_names(journal)
     rows = config.catalog().values() if instruments is None else instruments
     table = make_instruments(rows, known.get(_SYMBOL, ()))
@@ -162,7 +176,7 @@ def make_core(
     )
     remote = connections(config) if market is None else {}
     if journal.path is not None:
-        _recover(core, settings.snapshot_records, [venues.number(name) for name in remote])
+        _recover(core, config.journal.snapshot_records, [venues.number(name) for name in remote])
     Pulse(core)
     if remote:
         from .venues.links import Links

@@ -334,9 +334,7 @@ def _among(values: np.ndarray[Any, Any], ids: set[int]) -> np.ndarray[Any, Any]:
 # ---- lines
 
 
-def _print(
-    line: Callable[[EventType, dict[str, Any]], str], found: Iterable[tuple[EventType, dict[str, Any]]]
-) -> None:
+def _print(line: Callable[[EventType, dict[str, Any]], str], found: Iterable[tuple[EventType, dict[str, Any]]]) -> None:
     for event_type, payload in found:
         typer.echo(line(event_type, payload))
 

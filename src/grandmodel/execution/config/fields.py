@@ -133,9 +133,7 @@ def read_instruments(value: Any) -> dict[str, dict[str, Any]]:
 
 Flag = Annotated[bool, checked(units.read_flag), schema("boolean")]
 Money = Annotated[Decimal, checked(units.read_money(0, units.MONEY_MAX)), _EXACT, schema("number", "string")]
-Fee = Annotated[
-    Decimal, checked(units.read_money(-1, 1, "a fee per share")), _EXACT, schema("number", "string")
-]
+Fee = Annotated[Decimal, checked(units.read_money(-1, 1, "a fee per share")), _EXACT, schema("number", "string")]
 Tick = Annotated[
     Decimal, checked(units.read_money(Decimal("1e-9"), 10**6, "a tick")), _EXACT, schema("number", "string")
 ]
@@ -180,9 +178,7 @@ def optional_e9(value: Decimal | None) -> int | None:
 class Section(BaseModel):
     """What all sections have in common: frozen, strict, unknown keys refused, the environment never shown."""
 
-    model_config = ConfigDict(
-        extra="forbid", strict=True, frozen=True, hide_input_in_errors=True, defer_build=True
-    )
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True, defer_build=True)
     _from_environment: frozenset[str] = PrivateAttr(frozenset())
 
     @model_validator(mode="wrap")

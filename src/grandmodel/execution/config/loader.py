@@ -56,9 +56,7 @@ def load_config(source: Source) -> ExecutionConfig:
         return _validated(_unwrapped(document), _prefix(document))
     except ConfigError as error:
         located = [
-            ConfigProblem(
-                p.path, f"{p.message} (line {lines[p.path]})" if p.path in lines else p.message, p.value
-            )
+            ConfigProblem(p.path, f"{p.message} (line {lines[p.path]})" if p.path in lines else p.message, p.value)
             for p in error.errors
         ]
         raise ConfigError(located, source=str(path)) from None
@@ -139,9 +137,7 @@ def _validated(raw: Mapping[Any, Any], prefix: str, part: str | None = None) -> 
         failed = {problem.path for problem in problems}
         for item in error.errors(include_url=False):
             problems += [p for p in _problems(item, part) if p.path not in failed]
-        if not any(
-            item["type"] == "risk_off" for item in error.errors(include_url=False, include_input=False)
-        ):
+        if not any(item["type"] == "risk_off" for item in error.errors(include_url=False, include_input=False)):
             problems += _risk_off(plain)
     if problems or config is None:
         raise ConfigError(_in_user_terms(p, prefix, part) for p in problems) from None
@@ -214,9 +210,7 @@ def _problems(item: Any, part: str | None) -> Iterator[ConfigProblem]:
         yield _RISK_OFF
     elif kind == "instruments":
         for problem in context["problems"]:
-            inner = ".".join(
-                filter(None, (path, problem.symbol if problem.symbol != "*" else "", problem.field))
-            )
+            inner = ".".join(filter(None, (path, problem.symbol if problem.symbol != "*" else "", problem.field)))
             yield ConfigProblem(inner, problem.message, _masked(problem.value))
     elif context.get("bare"):
         yield ConfigProblem(path, item["msg"], _masked(value))
@@ -286,9 +280,7 @@ def _fields_by_section() -> list[tuple[str, frozenset[str]]]:
         for name, field in model.model_fields.items():
             inner = _section_in(field.annotation)
             if inner is not None:
-                here = f"{path}.{name}".lstrip(".") + (
-                    ".<name>" if get_origin(field.annotation) is dict else ""
-                )
+                here = f"{path}.{name}".lstrip(".") + (".<name>" if get_origin(field.annotation) is dict else "")
                 yield here, frozenset(inner.model_fields)
                 yield from walk(inner, here)
 
@@ -330,9 +322,7 @@ def _syntax_error(path: Path, error: Any) -> ConfigError:
     if mark is not None:
         return ConfigError([ConfigProblem("", message)], source=f"{path}:{mark.line + 1}:{mark.column + 1}")
     at = getattr(error, "position", None)
-    return ConfigError(
-        [ConfigProblem("", message + (f" at byte {at}" if at is not None else ""))], source=str(path)
-    )
+    return ConfigError([ConfigProblem("", message + (f" at byte {at}" if at is not None else ""))], source=str(path))
 
 
 def _walk(
@@ -341,9 +331,7 @@ def _walk(
     """Note the line of each key; refuse a key that occurs twice, a loop of aliases and a bomb of them."""
     count[0] += 1
     if id(node) in above or len(path) > _MAX_DEPTH or count[0] > _MAX_NODES:
-        raise ConfigError(
-            [ConfigProblem(".".join(path[:4]), "nested too deeply, or far too large")], source=source
-        )
+        raise ConfigError([ConfigProblem(".".join(path[:4]), "nested too deeply, or far too large")], source=source)
     if node.id == "mapping":
         here: dict[str, int] = {}
         for key_node, value_node in node.value:

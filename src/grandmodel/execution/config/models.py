@@ -136,10 +136,7 @@ class Venue(_Destination):
     tick: Tick | None = None
     connection: Annotated[str, checked(read_connection), schema("string", pattern="^unix:.+$")] | None = None
     order_types: (
-        Annotated[
-            tuple[str, ...], checked(read_order_types), schema("array", items={"enum": list(ORDER_TYPES)})
-        ]
-        | None
+        Annotated[tuple[str, ...], checked(read_order_types), schema("array", items={"enum": list(ORDER_TYPES)})] | None
     ) = None
 
 
@@ -308,9 +305,9 @@ class Performance(Section):
     queue_size: Annotated[int, *integer(1, 2**31)] = 100_000
     enable_fast_path: Flag = True
     memory_limit: Annotated[int, *size(2**20, 2**50)] | None = None
-    cpu_affinity: (
-        Annotated[tuple[int, ...], checked(read_cpus), schema("array", items={"type": "integer"})] | None
-    ) = None
+    cpu_affinity: Annotated[tuple[int, ...], checked(read_cpus), schema("array", items={"type": "integer"})] | None = (
+        None
+    )
 
 
 class Journal(Section):
@@ -319,9 +316,7 @@ class Journal(Section):
     every ``snapshot_records`` records (0: never), so that a start need not read the whole log."""
 
     path: Annotated[str, checked(read_path), schema("string")] | None = None
-    durability: Annotated[Literal["process", "group", "always"], *choice("process", "group", "always")] = (
-        "process"
-    )
+    durability: Annotated[Literal["process", "group", "always"], *choice("process", "group", "always")] = "process"
     group_interval_ms: Annotated[float, *lasting("ms", 10**4, 60 * 10**9)] = 5.0
     ring_bytes: Annotated[int, *size(2**22, 2**30, 2**22)] = 2**24
     segment_bytes: Annotated[int, *size(2**16, 2**36, 4096)] = 2**26
@@ -339,9 +334,7 @@ class Account(Section):
 
     cash: Money = Decimal(100_000_000)
     currency: Annotated[str, *text(r"[A-Z]{3}", "a currency code such as 'USD'")] = "USD"
-    opening_positions: Annotated[dict[Symbol, Position], AfterValidator(in_order)] = Field(
-        default_factory=dict
-    )
+    opening_positions: Annotated[dict[Symbol, Position], AfterValidator(in_order)] = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
@@ -394,9 +387,9 @@ class ExecutionConfig(Section):
     ``mode`` says what may be relaxed: ``enable_pre_trade_risk: false`` is refused outside paper.
     """
 
-    mode: Annotated[
-        Literal["paper", "simulation", "production"], *choice("paper", "simulation", "production")
-    ] = "paper"
+    mode: Annotated[Literal["paper", "simulation", "production"], *choice("paper", "simulation", "production")] = (
+        "paper"
+    )
     seed: Seed = 0
     order_management: OrderManagement = Field(default_factory=OrderManagement)
     routing: Routing = Field(default_factory=Routing)
@@ -442,9 +435,7 @@ class ExecutionConfig(Section):
             if symbol not in known
         ]
         found += [
-            ConfigProblem(
-                f"risk_controls.exposure_limits.sectors.{sector}", "no instrument is in this sector", sector
-            )
+            ConfigProblem(f"risk_controls.exposure_limits.sectors.{sector}", "no instrument is in this sector", sector)
             for sector in self.risk_controls.exposure_limits.sectors
             if sector not in sectors
         ]

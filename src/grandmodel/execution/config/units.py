@@ -58,9 +58,7 @@ def _plain_number(value: Any, expected: str) -> int | float | Decimal:
 
 def read_int(low: int, high: int = INT64_MAX, what: str = "a whole number") -> Callable[[Any], int]:
     """A reader of whole numbers within [low, high]. A float is refused, also 8.0."""
-    expected = (
-        f"{what} of at least {low}, below 2**63" if high == INT64_MAX else f"{what} from {low} to {high}"
-    )
+    expected = f"{what} of at least {low}, below 2**63" if high == INT64_MAX else f"{what} from {low} to {high}"
 
     def read(value: Any) -> int:
         number = _plain_number(value, expected)

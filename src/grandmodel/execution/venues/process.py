@@ -1,8 +1,8 @@
 """Venues in other processes: the market of a configuration whose lit venues have a ``connection``.
 
-    core = make_core(config, market=market_with_connections)
-    connect(core, config, client_uuid, last_execution_ids)
-    keeper = attach(core, asyncio.get_running_loop())
+core = make_core(config, market=market_with_connections)
+connect(core, config, client_uuid, last_execution_ids)
+keeper = attach(core, asyncio.get_running_loop())
 """
 
 from __future__ import annotations
