@@ -103,6 +103,7 @@ cdef extern from "journal.h" nogil:
     int gm_journal_force(gm_journal_t* j) noexcept
     int gm_journal_seal_now(gm_journal_t* j) noexcept
     int gm_journal_mark(gm_journal_t* j, int clean) noexcept
+    int gm_journal_prepare(gm_journal_t* j) noexcept
     int gm_journal_close(gm_journal_t* j) noexcept
     void gm_journal_want(gm_journal_t* j, int64_t position) noexcept
     int gm_journal_accepts(gm_journal_t* j) noexcept

@@ -279,6 +279,8 @@ cdef class Journal:
         if old_tail is not None and os.path.exists(old_tail):
             os.unlink(old_tail)
         self._reindex()
+        if self.log.durability and gm_journal_prepare(&self.log) != 0:
+            raise JournalError(f"{path}: cannot be written: {os.strerror(c_errno)}")
         gm_journal_start(&self.log)
         self.closed = False
         return 0

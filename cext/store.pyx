@@ -81,6 +81,8 @@ def open_end(survey):
             raise JournalError(f"{last.path}: ends at record {sequence - 1}, byte {last.position + used}; it was closed at record "
                                f"{mark.sequence}, byte {mark.position}")
         _cut(last, used)
+        if used == 0 and len(segments) > 1:         # begun for records that never came
+            os.unlink(segments.pop().path)
         return last.position + used, sequence - 1, b""
     return _after_reboot(survey)
 
@@ -200,6 +202,10 @@ class Survey:
         self.segments = _read_segments(path, self.mark)
         self.seals = _read_seals(path, self.mark, self.same_boot, self.notes)
         self.tail = None
+        reached = self.segments[-1].position or 0 if self.segments else 0
+        if reached + (self.segments[-1].size if self.segments else 0) < self.mark.position and len(self.segments) < self.mark.segments:
+            raise JournalError(f"{path}: {len(self.segments) + 1:08d}.segment is missing, with records from byte "
+                               f"{reached + (self.segments[-1].size if self.segments else 0)} of the log on")
         if self.mark.clean and self.mark.position and (not self.seals or self.seals[-1][0] < self.mark.position):
             raise JournalError(f"{os.path.join(path, 'seals')}: cut: its last seal is of byte {self.seals[-1][0] if self.seals else 0}, the log "
                                f"was closed and sealed at {self.mark.position}")
@@ -259,6 +265,27 @@ def _read_marks(path, notes):
     return best
 
 
+def read_mark(path):
+    """The mark of a journal's control file that counts."""
+    return _read_marks(path, [])
+
+
+def write_mark(path, mark, **changes):
+    """Writes a mark in the place of the older one, forced: what `mark` says, with `changes`."""
+    fields = {name: getattr(mark, name) for name in (
+        "uuid", "boot", "counter", "epoch", "forced", "position", "sequence", "segments", "clean", "state", "error", "durability", "tail")}
+    fields.update(changes, counter=mark.counter + 1)
+    raw = bytearray(MARK_BYTES)
+    _MARK.pack_into(raw, 0, b"GMMARK01", VERSION, 0, layout_hash(), *list(fields.values())[:-1], os.fsencode(fields["tail"] or ""))
+    struct.pack_into("<I", raw, 12, crc(raw[16:]))
+    fd = os.open(os.path.join(path, "control"), os.O_RDWR | os.O_CLOEXEC)
+    try:
+        os.pwrite(fd, raw, MARK_BYTES * (fields["counter"] & 1))
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
 def _read_segments(path, mark):
     names = sorted(name for name in os.listdir(path) if _NAME.match(name))
     segments = []
@@ -297,8 +324,6 @@ def _read_segments(path, mark):
         elif segment.position != 0 or segment.sequence != 1:
             raise JournalError(f"{full}: begins at byte {segment.position} of the log, must be at its begin")
         segments.append(segment)
-    if len(segments) < mark.segments:
-        raise JournalError(f"{path}: {len(segments)} segments, its mark counts {mark.segments}: {len(segments) + 1:08d}.segment is missing")
     if segments and segments[-1].position is None and segments[-1].number <= mark.segments:
         raise JournalError(f"{segments[-1].path}: its header page is cut")
     return segments
@@ -389,10 +414,10 @@ def check_segment(segment, stop=None):
     return used, sequence
 
 
-def walk_segment(segment, stop=None):
-    """As check_segment, with what is wrong as a third value instead of an error."""
+def walk_segment(segment, stop=None, start=0, first=None):
+    """As check_segment, with what is wrong as a third value instead of an error; from byte `start` on, where record `first` begins."""
     end = segment.size if stop is None else stop
-    at, sequence = 0, segment.sequence
+    at, sequence = start, segment.sequence if first is None else first
     with open(segment.path, "rb") as file:
         while at < end:
             file.seek(PAGE + at)

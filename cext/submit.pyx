@@ -353,6 +353,8 @@ cdef class Core:
         future = loop.create_future()
         entry = self.durables.get(loop)
         if entry is None:
+            for other in [each for each in self.durables if each.is_closed()]:
+                self._forget_loop(other)
             fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
             entry = self.durables[loop] = (fd, [])
             loop.add_reader(fd, self._told_of_disk, loop)
@@ -385,12 +387,14 @@ cdef class Core:
             else:
                 left.append((position, future))
         waiting[:] = left
-        if not left:
-            self.journal.remove_notice(fd)
-            loop.remove_reader(fd)
-            os.close(fd)
-            del self.durables[loop]
         self._after()
+
+    def _forget_loop(self, loop):
+        fd, _ = self.durables.pop(loop)
+        self.journal.remove_notice(fd)
+        if not loop.is_closed():
+            loop.remove_reader(fd)
+        os.close(fd)
 
     def force(self):
         """Has everything acknowledged so far on the disk, and held orders sent, when it returns."""
@@ -859,6 +863,9 @@ cdef class Core:
         for loop in list(self.durables):
             if not loop.is_closed():
                 loop.call_soon_threadsafe(self._told_of_disk, loop)
+                loop.call_soon_threadsafe(self._forget_loop, loop)
+            else:
+                self._forget_loop(loop)
 
     @property
     def closed(self):

@@ -216,7 +216,7 @@ def test_a_file_that_is_no_journal(gmexec, monkeypatch):
 
 def counts(core):
     kinds = [kind for _, kind, _ in core.journal.scan()]
-    names = {1: "names", 2: "orders", 3: "decisions", 4: "reports", 5: "refusals", 6: "requests"}
+    names = {1: "names", 2: "orders", 3: "decisions", 4: "reports", 5: "refusals", 6: "requests", 7: "balances"}
     return {table: kinds.count(kind) for kind, table in names.items()}
 
 

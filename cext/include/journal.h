@@ -75,6 +75,7 @@ int gm_journal_seal(gm_journal_t* j, int64_t limit);    /* takes up to `limit` d
 int gm_journal_seal_now(gm_journal_t* j);   /* a seal up to what is drained */
 int gm_journal_mark(gm_journal_t* j, int clean);
 int gm_journal_close(gm_journal_t* j);
+int gm_journal_prepare(gm_journal_t* j);    /* a segment with its zeros on the disk, before anybody waits for one */
 void gm_journal_ring(gm_journal_t* j);      /* wakes the writer, whatever it waits for */
 void gm_journal_wake(gm_journal_t* j);      /* as the ring fills; starts the writer the first time */
 int gm_journal_reconsider(gm_journal_t* j);
@@ -94,7 +95,8 @@ static inline int gm_journal_accepts(gm_journal_t* j) {
 
 /* Somebody waits until the first `position` bytes are on the disk. */
 static inline void gm_journal_want(gm_journal_t* j, int64_t position) {
-    if (position > j->wanted) __atomic_store_n(&j->wanted, position, __ATOMIC_RELEASE);
+    if (position <= j->wanted) return;      /* somebody has rung for it already */
+    __atomic_store_n(&j->wanted, position, __ATOMIC_RELEASE);
     gm_journal_ring(j);
 }
 

@@ -13,7 +13,9 @@
 #include "journal.h"
 
 #define WRITER_PAUSE_NS 50000000        /* a quiet journal reaches its file this soon */
+#define WRITER_SPIN_NS 60000
 #define DRAIN_PIECE ((int64_t)1 << 20)  /* written at once */
+#define ALLOCATE_PIECE ((int64_t)1 << 18)
 #define SEAL_PIECE ((int64_t)1 << 18)
 
 static int64_t monotonic_ns(void) {
@@ -108,6 +110,15 @@ static int allocate(gm_store_t* s, int64_t until) {
         s->allocated += (int64_t)sizeof zeros;
     }
     return GM_OK;
+}
+
+int gm_journal_prepare(gm_journal_t* j) {
+    gm_store_t* s = &j->store;
+    int code;
+    pthread_mutex_lock(&j->file);
+    code = s->fd >= 0 || begin_segment(j, j->tail->drained) == GM_OK ? allocate(s, s->allocate) : GM_ERR_IO;
+    pthread_mutex_unlock(&j->file);
+    return code == GM_OK && fdatasync(s->fd) == 0 ? GM_OK : GM_ERR_IO;
 }
 
 /* The whole records that stand in the ring from `from` on, up to `limit` bytes: what they need, and where they end. */
@@ -235,7 +246,7 @@ static int force_files(gm_journal_t* j, int64_t target) {
     return directory && fsync(j->store.directory) != 0 ? GM_ERR_IO : GM_OK;
 }
 
-int gm_journal_force(gm_journal_t* j) {
+static int force(gm_journal_t* j) {
     int64_t target;
     int code = GM_OK;
     pthread_mutex_lock(&j->forcing);
@@ -248,10 +259,15 @@ int gm_journal_force(gm_journal_t* j) {
         } else {
             __atomic_store_n(&j->forced, target, __ATOMIC_RELEASE);
         }
-        gm_journal_mark(j, 0);
     }
     j->forced_at_ns = monotonic_ns();
     pthread_mutex_unlock(&j->forcing);
+    return code;
+}
+
+int gm_journal_force(gm_journal_t* j) {
+    int code = force(j);
+    gm_journal_mark(j, 0);
     return code;
 }
 
@@ -343,13 +359,15 @@ static void* writer(void* given) {
     int state = j->state;
     while (!__atomic_load_n(&j->stop, __ATOMIC_ACQUIRE)) {
         const int32_t bell = __atomic_load_n(&j->bell, __ATOMIC_SEQ_CST);
-        int64_t pause = WRITER_PAUSE_NS;
+        int64_t pause = WRITER_PAUSE_NS, spin = 0;
         gm_journal_drain(j);
         if (j->state == GM_JOURNAL_HEALTHY && j->tail->drained > j->forced) {
             int64_t wait = j->durability ? j->forced_at_ns + j->interval_ns - monotonic_ns() : pause;
             if (wait <= 0 || __atomic_load_n(&j->wanted, __ATOMIC_ACQUIRE) > j->forced) {
-                gm_journal_force(j);
-                notify(j);
+                force(j);
+                notify(j);                  /* who waits is told first, the mark can wait */
+                gm_journal_mark(j, 0);
+                spin = monotonic_ns() + WRITER_SPIN_NS;
             } else if (wait < pause) {
                 pause = wait;
             }
@@ -359,6 +377,9 @@ static void* writer(void* given) {
             gm_journal_mark(j, 0);
             notify(j);
         }
+        /* Who waited for a force asks for the next one soon, and to be woken costs more than to look for a moment. */
+        while (spin && j->durability == GM_ALWAYS && __atomic_load_n(&j->bell, __ATOMIC_SEQ_CST) == bell && monotonic_ns() < spin)
+            for (int k = 0; k < 16; k++) __asm__ __volatile__("" ::: "memory");
         if (__atomic_load_n(&j->bell, __ATOMIC_SEQ_CST) != bell) continue;      /* records first, seals when there is time */
         if (j->store.seals >= 0 && j->store.sealed + GM_SEAL_BYTES / 4 < j->tail->drained) {
             gm_journal_seal(j, GM_SEAL_BYTES / 4);
@@ -369,7 +390,7 @@ static void* writer(void* given) {
             pthread_mutex_lock(&j->file);
             if (s->fd >= 0 && s->allocated < s->segment_bytes
                 && s->allocated - (j->tail->drained - s->segments[s->segment_count - 1].position) < s->allocate)
-                allocate(s, s->allocated + s->allocate < s->segment_bytes ? s->allocated + s->allocate : s->segment_bytes);
+                allocate(s, s->allocated + ALLOCATE_PIECE < s->segment_bytes ? s->allocated + ALLOCATE_PIECE : s->segment_bytes);
             pthread_mutex_unlock(&j->file);
         }
         {

@@ -162,7 +162,8 @@ def test_the_hash_is_the_same_in_every_process(tmp_path):
     for seed in ("0", "1", "777"):
         program = PROGRAM.format(paths=[str(here), str(here.parent)], path=str(tmp_path / seed))
         environment = {**os.environ, "PYTHONHASHSEED": seed}
-        done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+        command = [sys.executable, "-c", program]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
         live, recovered, _ = done.stdout.split()
         assert live == recovered
         said.add(done.stdout)

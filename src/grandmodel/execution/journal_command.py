@@ -1,4 +1,4 @@
-"""`gmexec journal`: reading a journal file from the command line.
+"""`gmexec journal`: a journal from the command line.
 
 What a command does not need is not imported: only `export` loads DuckDB, only its progress bar rich.
 """
@@ -28,10 +28,11 @@ if TYPE_CHECKING:
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Read a journal: what an engine did, record by record.",
+    help="A journal: what an engine did, record by record.",
     epilog="""\b
 Begin with:
   gmexec run --journal day.gmj
+  gmexec journal verify day.gmj
   gmexec journal show day.gmj --last 20
   gmexec journal export day.gmj --to archive
 \b
@@ -57,7 +58,7 @@ Examples:
   gmexec journal export day.gmj --to archive
   gmexec journal export day.gmj --to tables --format csv"""
 
-_Journal = Annotated[Path, typer.Argument(metavar="JOURNAL", help="The journal file.")]
+_Journal = Annotated[Path, typer.Argument(metavar="JOURNAL", help="The journal's directory.")]
 
 
 @app.command("show", short_help="Print the records as lines.", epilog=_SHOW_EPILOG)
@@ -105,6 +106,62 @@ def show_command(
         return
 
 
+_REPAIR_EPILOG = """\b
+Examples:
+  gmexec journal repair day.gmj            look, and say what would be done
+  gmexec journal repair day.gmj --yes      do it"""
+
+
+@app.command("verify", short_help="Check every record, seal and file.")
+def verify_command(
+    journal: _Journal,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+) -> None:
+    """Check a journal from end to end: identity and order of its files, each record's place and checksum, each seal.
+
+    The first thing that is wrong is named, with file, record and byte; the exit status is 2 then. What a killed engine
+    left in the journal's tail is checked too. An engine may go on writing meanwhile.
+    """
+    from ._core.store import verify
+
+    found = verify(journal)
+    if json:
+        import json as text
+
+        typer.echo(text.dumps(found))
+        return
+    ended = "stopped in order" if found["clean"] else "being written" if found["live"] else "not stopped in order"
+    typer.echo(f"{journal}: whole, {ended}")
+    typer.echo(f"  records  {found['records']:>14,}   {found['bytes']:,} bytes in {found['segments']} files")
+    typer.echo(f"  in tail  {found['from_tail']:>14,}   records that no file has yet")
+    typer.echo(f"  seals    {found['seals']:>14,}   over {found['sealed']:,} bytes")
+    typer.echo(f"  engines  {found['epoch']:>14,}   that have written to it")
+    typer.echo(f"  sha256   {found['sha256']}")
+    for note in found["notes"]:
+        typer.echo(f"  note: {note}")
+
+
+@app.command("repair", short_help="Mend what an operator has to decide about.", epilog=_REPAIR_EPILOG)
+def repair_command(
+    journal: _Journal,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; otherwise it is only said.")] = False,
+) -> None:
+    """Say what keeps a journal from being opened and, with --yes, mend it.
+
+    Mended are a disk that failed to force (the files are written anew and forced) and a tail that was lost (the log is
+    cut to what reached its files). A record that does not match its checksum is not: restore the file.
+    """
+    from .journal_repair import repair
+
+    found = repair(journal, apply=yes)
+    for each in found.findings:
+        typer.echo(f"found: {each}")
+    for action in found.actions:
+        typer.echo(f"{'done' if found.done else 'to do'}: {action}")
+    if found.needed and not found.done:
+        typer.echo("nothing was changed; --yes does it")
+
+
 @app.command("export", short_help="Write the records as tables.", epilog=_EXPORT_EPILOG)
 def export_command(
     journal: _Journal,
@@ -132,7 +189,7 @@ def export_command(
 
 
 def _open(path: Path) -> RecordStream:
-    """The journal in a file; JournalError when it is none."""
+    """The journal in a directory; JournalError when it is none."""
     from .journal_file import open_journal
 
     opened: RecordStream = open_journal(path)

@@ -41,6 +41,8 @@ class JournalFile:
         self._tail = b""
         self._written = 0
         self._sequence = 0
+        self._looked: tuple[int, int | None] = (0, None)  # how far the last segment has been checked, and the next record
+        self._looked_in = 0
         self.refresh()
 
     def refresh(self) -> int:
@@ -55,7 +57,9 @@ class JournalFile:
             stop = None
             if not live and survey.tail is not None:
                 stop = read_tail(survey.tail, survey.mark)[0] - (last.position or 0)
-            used, sequence, fault = walk_segment(last, stop)
+            begin, first = self._looked if len(self._segments) == self._looked_in else (0, None)
+            used, sequence, fault = walk_segment(last, stop, begin, first)
+            self._looked, self._looked_in = (used, sequence), len(self._segments)
             if fault is not None and not live and survey.same_boot:
                 raise JournalError(fault)
             written = (last.position or 0) + used
