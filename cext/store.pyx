@@ -13,11 +13,18 @@ import uuid as uuids
 
 import numpy as np
 
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint32_t
 
-from grandmodel.execution._core.journal cimport gm_crc32c, gm_crc32c_setup, gm_record_verify
 from grandmodel.execution._core.records import HEADER_DTYPE, RECORD_DTYPES
 from grandmodel.execution._core.values import JournalError
+
+# Declared here: to cimport them from `journal` would import it, and that imports this module.
+cdef extern from "crc32c.h" nogil:
+    void gm_crc32c_setup() noexcept
+    uint32_t gm_crc32c(uint32_t crc, const void* data, size_t size) noexcept
+
+cdef extern from "journal.h" nogil:
+    int64_t gm_record_verify(const char* at, int64_t available, int64_t sequence) noexcept
 
 gm_crc32c_setup()
 

@@ -41,7 +41,7 @@ class JournalFile:
         self._tail = b""
         self._written = 0
         self._sequence = 0
-        self._looked: tuple[int, int | None] = (0, None)  # how far the last segment has been checked, and the next record
+        self._looked: tuple[int, int | None] = (0, None)  # checked of the last segment, and the next record
         self._looked_in = 0
         self.refresh()
 

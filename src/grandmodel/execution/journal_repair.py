@@ -1,8 +1,8 @@
 """What an operator decides about a journal that does not open by itself: looked at first, done only when asked.
 
 Two things can be mended. A disk that failed to force: the files it is not known of are written anew and forced. A tail
-that was lost while the machine ran: the log is cut to what reached its files, and what is missing is said. A record that
-does not match its checksum is not mended by anybody: restore the file.
+that was lost while the machine ran: the log is cut to what reached its files, and what is missing is said. A record
+that does not match its checksum is not mended by anybody: restore the file.
 """
 
 from __future__ import annotations
