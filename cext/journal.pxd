@@ -51,7 +51,9 @@ cdef extern from "index.h" nogil:
         int64_t first
         int64_t last
         int64_t parent
+        uint64_t check
     ctypedef struct gm_index_t:
+        int32_t damaged
         gm_index_head_t* head
         gm_index_entry_t* entries
         int64_t capacity
@@ -60,6 +62,7 @@ cdef extern from "index.h" nogil:
     int gm_index_room(gm_index_t* x, int64_t highest_order, int64_t more_clients) noexcept
     void gm_index_take(gm_index_t* x, const gm_header_t* h, int64_t position) noexcept
     int64_t gm_index_find_client(const gm_index_t* x, uint64_t hash) noexcept
+    uint64_t gm_index_check(const gm_index_entry_t* e) noexcept
     uint64_t gm_client_hash(const char* client_order_id) noexcept
 
 cdef extern from "journal.h" nogil:

@@ -33,6 +33,7 @@ VERSION = GM_JOURNAL_VERSION
 MARK_BYTES = GM_MARK_BYTES
 SEAL_BYTES = GM_SEAL_BYTES
 SEAL_ROW = 128
+INDEX_SEALED = 80           # offset of an index's flag and checksum
 TAIL_LIVE = 128             # offset of the tail's epoch and drained
 _MARK = struct.Struct("<8sIIQ16s16s6q4i256s")
 _SEGMENT = struct.Struct("<8sIIQ16s16s4q")
@@ -650,12 +651,36 @@ def verify(path):
     elif end < survey.mark.forced:
         raise JournalError(f"{path}: ends at byte {end} of the log, {survey.mark.forced} had been forced to the disk")
     stream.finish(survey)
+    if survey.mark.clean and not live:
+        _check_caches(path, survey.mark)
     return {
         "records": sequence - 1, "bytes": stream.position, "sha256": stream.digest.hexdigest(), "by_kind": stream.by_kind(),
         "segments": len(segments), "seals": stream.checked, "sealed": survey.seals[stream.checked - 1][0] if stream.checked else 0,
         "clean": bool(survey.mark.clean), "from_tail": int(kinds_of(records).sum()), "epoch": survey.mark.epoch,
         "state": STATES[survey.mark.state], "live": live, "notes": survey.notes,
     }
+
+
+def _check_caches(path, mark):
+    """The files that are made from the log, after a stop in order: each must be what it was when it was closed."""
+    for name, magic in (("orders.index", b"GMINDEX1"), ("clients.index", b"GMCLIEN1")):
+        full = os.path.join(path, name)
+        if not os.path.exists(full):
+            continue
+        with open(full, "rb") as file:
+            raw = bytearray(file.read())
+        told = struct.unpack_from("<II", raw, INDEX_SEALED) if len(raw) >= PAGE else (0, 0)
+        raw[INDEX_SEALED + 4:INDEX_SEALED + 8] = bytes(4)
+        if raw[:8] != magic or told[0] != 1 or crc(raw) != told[1]:
+            raise JournalError(f"{full}: is not what it was when the journal was closed; delete it, it is made again from the log")
+    for name in sorted(os.listdir(path)):
+        if name.startswith("snapshot-"):
+            full = os.path.join(path, name)
+            with open(full, "rb") as file:
+                raw = file.read()
+            whole = len(raw) >= 128 and raw[:8] == b"GMSNAP01" and not any(raw[80:128])
+            if not whole or struct.unpack_from("<I", raw, 12)[0] != crc(raw[16:80] + raw[128:]):
+                raise JournalError(f"{full}: does not match its checksum; delete it, the log has all that is in it")
 
 
 def kinds_of(data):

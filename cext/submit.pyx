@@ -6,7 +6,7 @@ from _thread import RLock
 import numpy as np
 
 from libc.stdint cimport int32_t, int64_t, uint64_t
-from libc.string cimport memcpy, memset
+from libc.string cimport memcmp, memcpy, memset
 
 from grandmodel.execution._core.clock cimport CLOCK_MONOTONIC, NativeClock, gm_machine_ns, gm_now
 from grandmodel.execution._core.instruments cimport Instruments
@@ -306,6 +306,9 @@ cdef class Core:
         original = self._recorded(known)
         if original is not None:
             memcpy(&first, <const char*>(<bytes>original), sizeof(first))
+            if memcmp(first.client_order_id, o.client_order_id, GM_CLIENT_ORDER_ID_LENGTH) != 0:
+                self.journal.rebuild_index()        # it named an order that has another client_order_id
+                return self._submit(o, None)
             if _terms(&first) == _terms(o):
                 return self._ticket(known)
         self._enter()

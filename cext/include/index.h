@@ -17,11 +17,14 @@ typedef struct gm_index_head {
     int64_t count;                  /* of clients: entries in use */
     int64_t position;               /* all records before it are in */
     int64_t sequence;
+    uint32_t sealed;                /* 1: closed in order, and `crc32c` is of the whole file with itself as 0 */
+    uint32_t crc32c;
 } gm_index_head_t;
 
 typedef struct gm_index_entry {     /* [order_id] */
     int64_t first, last;            /* position + 1 of its first and latest record, its children's included; 0: none */
     int64_t parent;
+    uint64_t check;                 /* gm_index_check of the three: an entry that is wrong is not believed */
 } gm_index_entry_t;
 
 typedef struct gm_client {
@@ -44,11 +47,13 @@ typedef struct gm_index {
     gm_index_entry_t* entries;
     int64_t capacity;
     gm_clients_file_t* clients;
+    int32_t damaged;                /* what was found had changed since it was closed: it was made anew */
 } gm_index_t;
 
 /* Bodies in kernels/index.c. GM_OK, or GM_ERR_IO / GM_ERR_MEMORY with errno set. */
 int gm_index_open(gm_index_t* x, int directory, uint64_t layout, const uint8_t uuid[16], const uint8_t boot[16], int fresh);
 void gm_index_close(gm_index_t* x);
+void gm_index_seal(gm_index_t* x);          /* at a stop in order: each file's checksum into its head */
 int gm_index_room(gm_index_t* x, int64_t highest_order, int64_t more_clients);  /* makes room before entries are set */
 void gm_index_client(gm_index_t* x, uint64_t hash, int64_t order_id);
 int64_t gm_index_find_client(const gm_index_t* x, uint64_t hash);              /* order id; 0: none. Any thread */
@@ -67,6 +72,11 @@ static inline uint64_t gm_client_hash(const char id[GM_CLIENT_ORDER_ID_LENGTH]) 
     return h ? h : 1;
 }
 
+static inline uint64_t gm_index_check(const gm_index_entry_t* e) {
+    uint64_t h = ((uint64_t)e->first * 0x9e3779b97f4a7c15ULL ^ (uint64_t)e->last) * 0xff51afd7ed558ccdULL;
+    return (h ^ h >> 31 ^ (uint64_t)e->parent) * 0xc4ceb9fe1a85ec53ULL;
+}
+
 /* Takes a record at `position` into the index; there is room (gm_index_room). */
 static inline void gm_index_take(gm_index_t* x, const gm_header_t* h, int64_t position) {
     gm_index_entry_t* e;
@@ -79,7 +89,12 @@ static inline void gm_index_take(gm_index_t* x, const gm_header_t* h, int64_t po
         e->parent = o->parent_id;
         if (o->client_order_id[0]) gm_index_client(x, gm_client_hash(o->client_order_id), o->order_id);
     }
-    if (e->parent > 0 && e->parent < x->capacity) x->entries[e->parent].last = position + 1;
+    e->check = gm_index_check(e);
+    if (e->parent > 0 && e->parent < x->capacity) {
+        gm_index_entry_t* parent = &x->entries[e->parent];
+        parent->last = position + 1;
+        parent->check = gm_index_check(parent);
+    }
 }
 
 #endif

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "crc32c.h"
 #include "index.h"
 
 #define FIRST_ORDERS ((int64_t)1 << 15)
@@ -43,6 +44,33 @@ static void set_head(gm_index_head_t* h, const char* magic, uint64_t layout, con
 /* An index of another boot may be torn: it was never forced. */
 static int is_ours(const gm_index_head_t* h, const char* magic, uint64_t layout, const uint8_t uuid[16], const uint8_t boot[16]) {
     return memcmp(h->magic, magic, 8) == 0 && h->layout == layout && memcmp(h->uuid, uuid, 16) == 0 && memcmp(h->boot, boot, 16) == 0;
+}
+
+/* The checksum of a whole index file, its own place as zero. */
+static uint32_t file_sum(const gm_index_head_t* h, int64_t bytes) {
+    static const uint32_t zero = 0;
+    const size_t at = offsetof(gm_index_head_t, crc32c);
+    uint32_t crc = gm_crc32c(0, h, at);
+    crc = gm_crc32c(crc, &zero, sizeof zero);
+    return gm_crc32c(crc, (const char*)h + at + sizeof zero, (size_t)bytes - at - sizeof zero);
+}
+
+/* A file that was closed in order must be as it was; from here on it changes again. */
+static int is_whole(gm_index_head_t* h, int64_t bytes) {
+    if (h->sealed && file_sum(h, bytes) != h->crc32c) return 0;
+    h->sealed = 0;
+    return 1;
+}
+
+static void seal_file(gm_index_head_t* h, int64_t bytes) {
+    h->sealed = 1;
+    h->crc32c = file_sum(h, bytes);
+}
+
+void gm_index_seal(gm_index_t* x) {
+    if (!x->head || !x->clients || x->directory < 0) return;
+    seal_file(x->head, orders_bytes(x->capacity));
+    seal_file(x->clients->head, clients_bytes(x->clients->capacity));
 }
 
 static gm_clients_file_t* clients_make(int fd, int64_t capacity, int fresh, const gm_index_head_t* head) {
@@ -91,6 +119,12 @@ int gm_index_open(gm_index_t* x, int directory, uint64_t layout, const uint8_t u
             && is_ours(&head, "GMCLIEN1", layout, uuid, boot) && fstat(clients, &info) == 0 && head.capacity > 0
             && (head.capacity & (head.capacity - 1)) == 0 && info.st_size == clients_bytes(head.capacity)) {
             x->clients = clients_make(clients, head.capacity, 0, NULL);
+        }
+        if (x->clients && (!is_whole(x->head, orders_bytes(x->capacity)) || !is_whole(x->clients->head, clients_bytes(x->clients->capacity)))) {
+            munmap(x->clients->head, (size_t)clients_bytes(x->clients->capacity));
+            free(x->clients);
+            x->clients = NULL;
+            x->damaged = 1;
         }
         if (!x->clients) {      /* both or none */
             if (x->head) munmap(x->head, (size_t)orders_bytes(x->capacity));

@@ -503,6 +503,7 @@ int gm_journal_close(gm_journal_t* j) {
         fail(j, GM_JOURNAL_FAILED, errno);
         return GM_ERR_IO;
     }
+    gm_index_seal(&j->index);
     memcpy(tail, s->mark.tail, sizeof tail);
     if (gm_journal_mark(j, 1) != GM_OK || (j->durability && (fdatasync(s->seals) != 0 || fdatasync(s->control) != 0))) {
         fail(j, GM_JOURNAL_FAILED, errno);

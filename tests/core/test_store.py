@@ -456,7 +456,9 @@ def test_indexes_may_be_deleted_or_damaged(copy):
     journal.close()
     for name in ("orders.index", "clients.index"):
         whole = (copy / name).read_bytes()
-        for data in (b"", b"GM", bytes(len(whole)), whole[:5000]):
+        flipped = bytearray(whole)
+        flipped[len(whole) // 2] ^= 1
+        for data in (b"", b"GM", bytes(len(whole)), whole[:5000], bytes(flipped)):
             (copy / name).write_bytes(data)
             again = Journal(copy)
             assert {number: again.find(number) for number in range(1, 61)} == places
@@ -467,6 +469,18 @@ def test_indexes_may_be_deleted_or_damaged(copy):
         again.rebuild_index()
         assert {number: again.find(number) for number in range(1, 61)} == places
         again.close()
+
+
+def test_verify_looks_at_the_indexes_too(copy):
+    for name in ("orders.index", "clients.index"):
+        whole = (copy / name).read_bytes()
+        for at in (*range(120), 4096 + 32, len(whole) - 1):
+            data = bytearray(whole)
+            data[at] ^= 8
+            (copy / name).write_bytes(data)
+            assert f"{name}: is not what it was" in refused(copy)
+        (copy / name).write_bytes(whole)
+    assert verify(copy)["records"] == 60
 
 
 # ---- the plain reader
