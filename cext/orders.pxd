@@ -11,12 +11,16 @@ cdef extern from "orders.h" nogil:
         int32_t* row_of
         int32_t retained
         int64_t closed_count
+        int64_t let_go
+        int64_t retention_ns
         int32_t used
         int64_t next_id
         int64_t live
         int64_t by_status[12]
         int64_t illegal
 
+    gm_order_t* gm_orders_oldest(const gm_orders_t* t) noexcept
+    void gm_orders_let_go(gm_orders_t* t) noexcept
     int gm_orders_init(gm_orders_t* t, int32_t retained) noexcept
     void gm_orders_free(gm_orders_t* t) noexcept
     gm_order_t* gm_orders_find(const gm_orders_t* t, int64_t order_id) noexcept

@@ -23,13 +23,17 @@ cdef class OrderTable:
     Parameters
     ----------
     retained : int, closed orders kept readable in memory; older ones are in the journal only
+    retention_ns : int, how long at most after their last change; 0: however long
     """
 
-    def __cinit__(self, *, int retained=16384):
+    def __cinit__(self, *, int retained=16384, int64_t retention_ns=0):
+        if retention_ns < 0:
+            raise ValueError(f"retention_ns is {retention_ns}, must not be negative")
         if not 1 <= retained <= 1 << 20:
             raise ValueError(f"retained is {retained}, must be from 1 to {1 << 20}")
         if gm_orders_init(&self.table, retained) != 0:
             raise MemoryError("the order table could not be reserved")
+        self.table.retention_ns = retention_ns
 
     def __dealloc__(self):
         gm_orders_free(&self.table)
@@ -47,6 +51,25 @@ cdef class OrderTable:
     def illegal_transitions(self):
         """Reports that asked for a transition which is not legal: in the log, not in the state."""
         return self.table.illegal
+
+    @property
+    def held(self):
+        """Orders held in memory: the live ones, and closed ones not yet let go."""
+        return self.table.live + self.table.closed_count - self.table.let_go
+
+    @property
+    def rows_touched(self):
+        """Rows that were ever used: what the table takes of memory, 224 bytes each."""
+        return self.table.used
+
+    @property
+    def retention_ns(self):
+        """How long a closed order is held; 0: however long."""
+        return self.table.retention_ns
+
+    def holds(self, int64_t order_id):
+        """True when the order is held in memory; a closed one that was let go is in the journal."""
+        return gm_orders_find(&self.table, order_id) != NULL
 
     def count_by_status(self):
         """{OrderStatus: orders held in memory}."""

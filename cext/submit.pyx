@@ -14,7 +14,7 @@ from grandmodel.execution._core.journal cimport (
     Journal, gm_crc32c_setup, gm_journal_append, gm_journal_t, gm_journal_want, name_row,
 )
 from grandmodel.execution._core.latency cimport GM_STAGE_COUNT, GM_STAGE_VALIDATE, StageHistograms, gm_histogram_record
-from grandmodel.execution._core.orders cimport GM_ORDER_IDS, Order, OrderTable, gm_is_closed, gm_orders_find
+from grandmodel.execution._core.orders cimport GM_ORDER_IDS, Order, OrderTable, gm_is_closed, gm_orders_find, gm_orders_let_go, gm_orders_oldest
 from grandmodel.execution._core.portfolio cimport GM_MAX_ACCOUNTS, Portfolio
 from grandmodel.execution._core.records cimport (
     GM_AWAITED, GM_CANCELED, GM_CHILD, GM_CLIENT_ORDER_ID_LENGTH, GM_EXEC_TRADE, GM_EXEC_TYPE_END, GM_EXPIRED,
@@ -704,6 +704,16 @@ cdef class Core:
                 break
             position += offset
         return found
+
+    def let_go_closed(self, int64_t before_ns):
+        """Lets go of closed orders whose last change was before `before_ns`; how many. Live ones are never let go."""
+        cdef int64_t count = 0
+        self._enter()
+        while self.engine.orders.let_go < self.engine.orders.closed_count and gm_orders_oldest(self.engine.orders).updated_ns < before_ns:
+            gm_orders_let_go(self.engine.orders)
+            count += 1
+        self._leave()
+        return count
 
     def is_closed(self, int64_t order_id):
         """True when the order has ended (or memory holds it no more). UnknownOrder when there never was one."""

@@ -48,6 +48,7 @@ class Gate(OrderGate):
 def make_core(
     *, clock=None, start_ns=START_NS, limits=None, cash=100_000_000, seed=1, path=None, retained=16384,
     ring_bytes=1 << 24, positions=None, audit=True, events_per_second=50.0, segment_bytes=1 << 26, durability="process",
+    retention_ns=0,
 ):  # fmt: skip
     """A core over the synthetic market, and its gate. Simulated time that stands at ``start_ns`` by default.
 
@@ -75,7 +76,7 @@ def make_core(
     core = Core(
         instruments=instruments, portfolio=portfolio, limits=table, venues=venues,
         journal=Journal(path, ring_bytes=ring_bytes, segment_bytes=segment_bytes, durability=durability),
-        orders=OrderTable(retained=retained), market=market,
+        orders=OrderTable(retained=retained, retention_ns=retention_ns), market=market,
         clock=clock, audit=audit,
     )  # fmt: skip
     if core.journal.path is not None:

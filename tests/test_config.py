@@ -146,7 +146,7 @@ UNKNOWN = [
     ("risk_controls.order_limits.max_nominal", "unknown key, did you mean 'max_notional'?"),
     ("risk_controls.max_order_size", "unknown key here, it belongs to 'risk_controls.order_limits'"),
     ("risk_control", "unknown key, did you mean 'risk_controls'?"),
-    ("order_management.retention.zzz", "unknown key, known are closed_orders"),
+    ("order_management.retention.zzz", "unknown key, known are closed_orders, closed_seconds"),
     ("alert_thresholds", "unknown key here, it belongs to 'risk_controls'"),
     ("instruments.AAPL.tick_sise", "unknown field, did you mean 'tick_size'?"),
 ]

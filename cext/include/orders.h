@@ -1,7 +1,7 @@
 /* The order table: rows, the index from id to row, and the one table of legal transitions.
  *
- * Ids are dense, so the index is an array. Rows of closed orders stay readable in a ring of `retained` orders and are
- * then used again; the log keeps them for good. */
+ * Ids are dense, so the index is an array. Rows of closed orders stay readable in a ring of `retained` orders, for
+ * `retention_ns` at most, and are then used again; the log keeps them for good. Live orders are never let go. */
 #ifndef GM_ORDERS_H
 #define GM_ORDERS_H
 
@@ -18,6 +18,8 @@ typedef struct gm_orders {
     int32_t* closed;             /* ring of the last closed rows */
     int32_t retained;            /* its length */
     int64_t closed_count;        /* ever closed */
+    int64_t let_go;              /* of them: no longer held */
+    int64_t retention_ns;        /* how long a closed order is held after its last change; 0: however long */
     int32_t used;                /* rows ever touched */
     int32_t free_head;           /* chained through order_id of the free rows: -(next + 2) */
     int64_t next_id;
@@ -108,20 +110,31 @@ static inline void gm_orders_seen(gm_orders_t* t, int64_t order_id) {
     if (order_id >= t->next_id && order_id < GM_ORDER_IDS - 1) t->next_id = order_id + 1;
 }
 
+/* The closed order that has been held longest; there is one. */
+static inline gm_order_t* gm_orders_oldest(const gm_orders_t* t) { return &t->rows[t->closed[t->let_go % t->retained]]; }
+
+/* Lets it go: its row is free. */
+static inline void gm_orders_let_go(gm_orders_t* t) {
+    gm_order_t* old = gm_orders_oldest(t);
+    t->row_of[old->order_id] = 0;
+    t->by_status[old->status]--;
+    old->order_id = -(int64_t)t->free_head - 2;
+    t->free_head = (int32_t)(old - t->rows);
+    t->let_go++;
+}
+
 /* A status change; a closed order enters the ring, and the oldest of the ring gives its row back. */
 static inline void gm_orders_set_status(gm_orders_t* t, gm_order_t* o, uint8_t status) {
     t->by_status[o->status]--;
     t->by_status[status]++;
     if (gm_is_closed(status) && !gm_is_closed(o->status)) {
-        int64_t place = t->closed_count % t->retained;
-        if (t->closed_count >= t->retained) {
-            int32_t old = t->closed[place];
-            t->row_of[t->rows[old].order_id] = 0;
-            t->by_status[t->rows[old].status]--;
-            t->rows[old].order_id = -(int64_t)t->free_head - 2;
-            t->free_head = old;
+        if (t->closed_count - t->let_go >= t->retained) gm_orders_let_go(t);
+        /* Two at a time keep up: each order that closes makes room for itself and works off one that is too old. */
+        for (int k = 0; k < 2 && t->retention_ns && t->let_go < t->closed_count; k++) {
+            if (gm_orders_oldest(t)->updated_ns > o->updated_ns - t->retention_ns) break;
+            gm_orders_let_go(t);
         }
-        t->closed[place] = (int32_t)(o - t->rows);
+        t->closed[t->closed_count % t->retained] = (int32_t)(o - t->rows);
         t->closed_count++;
         t->live--;
     }

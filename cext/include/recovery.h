@@ -172,7 +172,7 @@ static inline gm_snapshot_head_t gm_snapshot_count(const gm_engine_t* e) {
     h.overfills = e->overfills;
     h.illegal = e->orders->illegal;
     h.live = e->orders->live;
-    h.closed = e->orders->closed_count < e->orders->retained ? e->orders->closed_count : e->orders->retained;
+    h.closed = e->orders->closed_count - e->orders->let_go;
     h.accounts = e->portfolio->account_count;
     for (int32_t a = 0; a < e->portfolio->account_count; a++)
         for (int32_t s = 0; s < e->instruments->count; s++) {

@@ -136,9 +136,9 @@ def test_usage_by_structure(face):
     assert ("execution_history" in usage) is (face is MemoryOptimizedOrderManager)
 
 
-def test_what_a_face_of_a_bare_core_cannot_know_it_says():
+def test_every_face_of_a_core_tells_the_same():
     core, _ = make_core()
-    assert isinstance(OrderManager(engine=core).memory_usage()["journal_ring"], Unknown)
+    assert OrderManager(engine=core).memory_usage()["journal_ring"] == 2**24
     with ExecutionEngine({"journal": {"ring_bytes": 2**22}}) as engine:
         assert engine.order_manager.memory_usage()["journal_ring"] is not None
         assert OrderManager(engine=engine).memory_usage()["journal_ring"] == 2**22
@@ -232,3 +232,28 @@ def test_a_hundred_thousand_open_orders_take_less_than_64_mb(measurable):
 
 def test_a_million_orders_that_have_ended_take_less_than_16_mb(measurable):
     assert grown(1_000_000, "cancel") < 16
+
+
+def test_closed_orders_are_let_go_by_time_and_live_ones_never():
+    from support import Gate, make_core, resting
+
+    from grandmodel.execution._core.clock import NativeClock
+
+    clock = NativeClock(simulated=True, start_ns=1_735_828_200_000_000_000)
+    core, gate = make_core(clock=clock, limits={}, retained=1000, retention_ns=60 * 10**9)
+    assert isinstance(gate, Gate)
+    live = int(gate.submit_order(resting()))
+    closed = [int(gate.submit_order(resting())) for _ in range(20)]
+    for number in closed:
+        core.cancel(number)
+    assert core.orders.held == 21
+    core.advance(clock.now_ns() + 61 * 10**9)
+    for number in (int(gate.submit_order(resting())) for _ in range(5)):
+        core.cancel(number)  # each that closes works off two that are too old
+    assert core.orders.held == 1 + 5 + 10
+    assert core.let_go_closed(clock.now_ns() - 60 * 10**9) == 10
+    assert core.orders.held == 6
+    assert core.orders.holds(live)
+    assert not core.orders.holds(closed[0])
+    assert core.get_order(closed[0]).status.is_closed  # the log has it
+    assert core.get_order(live).leaves_quantity == 100

@@ -168,7 +168,10 @@ def _assemble(
         limits=make_limits(config, table),
         venues=venues,
         journal=journal,
-        orders=OrderTable(retained=max(1, config.order_management.retention.closed_orders)),
+        orders=OrderTable(
+            retained=config.order_management.retention.closed_orders,
+            retention_ns=config.order_management.retention.closed_ns,
+        ),
         market=(market or market_with_connections)(venues, config, start_ns),
         clock=clock,
         config_hash=int(config.config_hash()[:16], 16),

@@ -62,9 +62,15 @@ from .units import money_e9
 
 
 class Retention(Section):
-    """How many closed orders stay in memory; older ones are read from the journal."""
+    """How many closed orders stay in memory, and how long; the others are read from the journal. Live ones stay."""
 
-    closed_orders: Annotated[int, *integer(0, 2**31)] = 16384
+    closed_orders: Annotated[int, *integer(1, 2**20)] = 16384
+    closed_seconds: Annotated[float, *lasting("s", 10**6, 2**62)] | None = None
+
+    @property
+    def closed_ns(self) -> int:
+        """How long a closed order stays in memory, nanoseconds; 0: however long."""
+        return 0 if self.closed_seconds is None else round(self.closed_seconds * 1e9)
 
 
 class OrderManagement(Section):

@@ -22,6 +22,7 @@ log = logging.getLogger("grandmodel.execution")
 #: Bytes by structure; what cannot be known is Unknown and says why.
 MemoryReport = dict[str, int | Unknown]
 
+_CLIENT_TABLES = 2 * 65_536 * 16
 _INDEX_ENTRY = 4  # bytes that an order id takes in the table's index
 MB = 2**20
 
@@ -40,30 +41,28 @@ def process_bytes(what: str = "RssAnon") -> int | Unknown:
 
 
 def memory_usage(
-    core: Core, buffers: Mapping[str, CircularBuffer] | None = None, ring_bytes: int | None = None
+    core: Core, buffers: Mapping[str, CircularBuffer] | None = None
 ) -> MemoryReport:
     """Bytes of memory by structure of one engine, and of the whole process.
 
     Parameters
     ----------
     buffers : what its face holds beside it, by name
-    ring_bytes : size of the journal's ring, when the caller knows it
 
     Returns
     -------
-    order_rows : rows of the orders held, live and lately closed; the table may have been larger before
+    order_rows : rows that were ever used, of orders live and closed
     order_index : the index over every id given so far
     journal_ring : the records ahead of the file; shared memory, touched as it fills
-    client_order_ids : what makes submissions idempotent
+    client_order_ids : the two tables of the latest ids, touched as they are used; older ones are in a file
     process_anonymous, process_shared : of the whole process, whoever holds it
     and one entry for each buffer
     """
-    held = sum(core.orders.count_by_status().values())
     usage: MemoryReport = {
-        "order_rows": held * ORDER_DTYPE.itemsize,
+        "order_rows": core.orders.rows_touched * ORDER_DTYPE.itemsize,
         "order_index": core.orders.next_id * _INDEX_ENTRY,
-        "journal_ring": Unknown("the core does not tell the size of its ring") if ring_bytes is None else ring_bytes,
-        "client_order_ids": Unknown("the core does not tell how many it holds"),
+        "journal_ring": core.journal.ring_bytes,
+        "client_order_ids": _CLIENT_TABLES,
     }
     for name, buffer in (buffers or {}).items():
         usage[name] = buffer.nbytes
@@ -78,7 +77,7 @@ def optimize(
     buffers: Mapping[str, CircularBuffer],
     threshold_mb: float | None,
 ) -> dict[str, Any]:
-    """Collects garbage, compacts the buffers, gives free pages back; no order is touched.
+    """Collects garbage, compacts the buffers, lets closed orders go whose time is over, gives free pages back.
 
     Parameters
     ----------
@@ -87,6 +86,7 @@ def optimize(
     Returns
     -------
     before, after : `usage()`
+    expired_orders : closed orders let go because their time was over
     collected : unreachable objects that were found
     compacted : {buffer: bytes given back}
     live_orders : orders that have not ended, all still held
@@ -95,11 +95,12 @@ def optimize(
     above_threshold : bool; None without a threshold, or where the process's memory is Unknown
     """
     before = usage()
+    retention = core.orders.retention_ns
+    expired = core.let_go_closed(core.clock.now_ns() - retention) if retention else 0
     collected = gc.collect()
     compacted = {name: buffer.compact() for name, buffer in buffers.items()}
     _trim()
     after = usage()
-    held = sum(core.orders.count_by_status().values())
     anonymous = after["process_anonymous"]
     above = None
     if threshold_mb is not None and not isinstance(anonymous, Unknown):
@@ -109,10 +110,11 @@ def optimize(
     return {
         "before": before,
         "after": after,
+        "expired_orders": expired,
         "collected": collected,
         "compacted": compacted,
         "live_orders": core.orders.live,
-        "log_only_orders": core.statistics()["accepted"] - held,
+        "log_only_orders": core.statistics()["accepted"] - core.orders.held,
         "above_threshold": above,
     }
 

@@ -36,8 +36,8 @@ _PARENT = 16  # flag of an order that is never sent itself
 class HeldOrders(Mapping[int, "Order"]):
     """order_id -> Order over the orders that memory holds: every live one, and the closed ones not yet let go.
 
-    A view: it shows the table as it is now. Looking up a live order copies its row; looking up a closed one, and
-    iterating, copies the ids of all that are held unless nothing was logged since the last time.
+    A view: it shows the table as it is now. Looking up copies a row; iterating copies the ids of all that are held
+    unless nothing was logged since the last time.
     """
 
     __slots__ = ("_core", "_ids", "_records")
@@ -56,21 +56,16 @@ class HeldOrders(Mapping[int, "Order"]):
         return self._ids
 
     def __len__(self) -> int:
-        return sum(self._core.orders.count_by_status().values())
+        return self._core.orders.held
 
     def __iter__(self) -> Iterator[int]:
         return iter(self._held().tolist())
 
     def __contains__(self, order_id: object) -> bool:
         try:
-            number = read_id(order_id)  # type: ignore[arg-type]
-            if not self._core.is_closed(number):
-                return True
+            return self._core.orders.holds(read_id(order_id))  # type: ignore[arg-type]
         except UnknownOrder:
             return False
-        ids = self._held()
-        at = int(np.searchsorted(ids, number))
-        return at < len(ids) and int(ids[at]) == number
 
     def __getitem__(self, order_id: SupportsIndex) -> Order:
         if order_id not in self:
@@ -81,8 +76,8 @@ class HeldOrders(Mapping[int, "Order"]):
 class MemoryOptimizedOrderManager(OrderManager):
     """An `OrderManager` with bounded histories beside it, and a report of what memory it takes.
 
-    Live orders are never let go. Closed ones stay in memory up to `order_management.retention.closed_orders`, by
-    count; older ones are read from the log, which has all of them.
+    Live orders are never let go. Closed ones stay in memory up to `order_management.retention.closed_orders` of them
+    and for `closed_seconds`; older ones are read from the log, which has all of them.
 
     Parameters
     ----------

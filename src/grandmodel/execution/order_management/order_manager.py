@@ -170,14 +170,13 @@ class OrderManager(OrderGate):
         """Bytes of memory by structure, and of the process; what cannot be known is Unknown with its reason."""
         from .memory import memory_usage
 
-        settings = self._settings()
-        return memory_usage(self.core, self._buffers(), None if settings is None else settings.journal.ring_bytes)
+        return memory_usage(self.core, self._buffers())
 
     def optimize_memory_usage(self) -> dict[str, Any]:
         """Collects garbage, compacts buffers and gives free pages back: a report of before, after and what was let go.
 
-        No order is touched: closed ones leave memory by `order_management.retention` as others close, live ones never.
-        It takes milliseconds, and Python stands still meanwhile: for quiet minutes.
+        Closed orders older than `order_management.retention.closed_seconds` leave memory, live ones never. It takes
+        milliseconds, and Python stands still meanwhile: for quiet minutes.
         """
         from .memory import optimize
 
