@@ -133,6 +133,7 @@ cdef int name_row(gm_name_t* row, int kind, int number, str text, int64_t value,
 
 
 cdef class Journal:
+    cdef object __weakref__
     cdef gm_journal_t log
     cdef readonly object path           # None: temporary
     cdef readonly bint recovered        # it held records when it was opened

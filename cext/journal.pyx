@@ -5,10 +5,13 @@ Layout of a record: a 32-byte header (records.HEADER_DTYPE), then the row. The f
 0x474d above the 48-bit sequence number; CRC-32C covers the bytes behind it and the sum, seeded with the sequence.
 The files are described in include/store.h.
 """
+import atexit
 import hashlib
 import os
 import struct
+import sys
 import tempfile
+import weakref
 
 import numpy as np
 
@@ -53,6 +56,20 @@ def _forget_locks():
 
 
 os.register_at_fork(after_in_child=_forget_locks)
+
+
+def _close_all():
+    """At the end of a program that did not close its engines: what is logged is written out, and no tail stays behind."""
+    for journal in list(_open):
+        if journal.owner_is_here():
+            try:
+                journal.close()
+            except JournalError as error:
+                print(f"journal not closed in order: {error}", file=sys.stderr)
+
+
+_open = weakref.WeakSet()
+atexit.register(_close_all)
 
 
 def crc32c(data, portable=False):
@@ -286,7 +303,12 @@ cdef class Journal:
             raise JournalError(f"{path}: cannot be written: {os.strerror(c_errno)}")
         gm_journal_start(&self.log)
         self.closed = False
+        _open.add(self)
         return 0
+
+    def owner_is_here(self):
+        """False in a forked child: the journal is its parent's."""
+        return getpid() == self.owner
 
     def _fence(self, old_tail, int64_t epoch):
         """Tells an engine that may still have the old tail mapped that the journal is another's now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 
@@ -35,3 +36,19 @@ def amzn_files(market_data: Path) -> tuple[Path, Path]:
     """Message and order book file of the AMZN day, five levels."""
     stem = market_data / "lobster" / "AMZN_2012-06-21_34200000_57600000"
     return Path(f"{stem}_message_5.csv.xz"), Path(f"{stem}_orderbook_5.csv.xz")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_tails_left(tmp_path_factory):
+    """The tails of journals whose engines the tests killed would stay in memory for good."""
+    from reference.journal import DamagedError, last_mark
+
+    yield
+    gc.collect()
+    for control in tmp_path_factory.getbasetemp().rglob("control"):
+        try:
+            tail = last_mark(control.parent)["tail"]
+        except (DamagedError, OSError):
+            continue
+        if tail:
+            Path(tail).unlink(missing_ok=True)

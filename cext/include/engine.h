@@ -501,6 +501,7 @@ typedef struct gm_engine_link {
     gm_gate_t* gate;
     pthread_mutex_t lock;
     int32_t holders;
+    pid_t process;
 } gm_engine_link_t;
 
 static void gm_engine_forced(void* context) {
