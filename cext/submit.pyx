@@ -8,7 +8,7 @@ import numpy as np
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memcpy, memset
 
-from grandmodel.execution._core.capture cimport Capture, gm_capture_flush
+from grandmodel.execution._core.capture cimport Capture
 from grandmodel.execution._core.clock cimport CLOCK_MONOTONIC, NativeClock, gm_machine_ns, gm_now
 from grandmodel.execution._core.instruments cimport Instruments
 from grandmodel.execution._core.journal cimport (
@@ -137,7 +137,7 @@ cdef class Core:
         if self.capture is None:
             return False
         self._enter()
-        gm_capture_flush(&self.capture.log)
+        self.capture.log.flush(&self.capture.log)
         self._leave()
         return self.capture.state == "on"
 
@@ -176,7 +176,8 @@ cdef class Core:
         from grandmodel.execution._core.recovery import restore
 
         self._introduce()
-        self._begin_feed()
+        if self.journal.recovered:          # a new one has begun already
+            self._begin_feed()
         restore(self, outlives)
         self.engine.closed = 0
 
