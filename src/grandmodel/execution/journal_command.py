@@ -240,9 +240,9 @@ def _replayed(result: Reexecution, journal: Path, capture: Path, config: Path | 
         yield from textwrap.wrap(text, 80, initial_indent=f"{name:<15}", subsequent_indent=" " * 15)
     if result.differences:
         yield ""
-        yield f"{'time':<15} {'order':>7}  {'what':<27}{'then':<14}{'now'}"
-    for each in result.differences[:_DIFFERENCES_SHOWN]:
-        yield _difference_line(each)
+        yield f"{'time':<12} {'order':>7} {'what':<27}{'then':<9}{'now'}"
+    for each in sorted(result.differences, key=lambda each: each.kind in ("cost", "other"))[:_DIFFERENCES_SHOWN]:
+        yield from _difference_lines(each)
     if len(result.differences) > _DIFFERENCES_SHOWN:
         yield f"... and {len(result.differences) - _DIFFERENCES_SHOWN:,} more; --json has all of them"
     for note in result.notes:
@@ -261,7 +261,7 @@ _WAYS = {
 }
 
 
-def _difference_line(each: Difference) -> str:
+def _difference_lines(each: Difference) -> list[str]:
     from .sessions import ns_to_local
 
     limit = "market" if each.limit_price_e9 is None else f"@ {_price(each.limit_price_e9)}"
@@ -275,8 +275,10 @@ def _difference_line(each: Difference) -> str:
         sides[1] = "refused: " + (" ".join(each.failed_checks[1]) or each.reasons[1])
     elif each.cost_change_bps is not None:
         sides[1] += f" {each.cost_change_bps:+.2f} bps"
-    text = f"{ns_to_local(each.time_ns):%H:%M:%S.%f} {each.order_id:>7}  {what:<26} {sides[0]:<13} {sides[1]}"
-    return text if len(text) <= 80 else text[:77] + "..."
+    when = f"{ns_to_local(each.time_ns):%H:%M:%S.%f}"[:12]
+    head = f"{when} {each.order_id:>7} {what:<26} {sides[0]:<8} "
+    text = textwrap.wrap(sides[1], max(16, 80 - len(head)), break_on_hyphens=False)
+    return [head + text[0], *(" " * len(head) + rest for rest in text[1:])]
 
 
 # ---- which records
