@@ -265,7 +265,6 @@ class CaptureFile:
         return PAGE + body_bytes
 
     def _block(self, head, size):
-        cdef uint64_t seed
         _, check, rows_check, number, run, first, last, count, _ = _BLOCK.unpack(head)
         blocks = self.runs[-1].blocks
         if (_crc(head[12:], number & 0xFFFFFFFF) != check or number != len(blocks) + 1 or run != self.runs[-1].number

@@ -213,7 +213,7 @@ cdef class Reexecutor:
 def recovered_hash(Core core not None, journal):
     """The state hash of an empty core (`introduce=False`) to which the log's records have been applied, as a start does."""
     cdef const unsigned char[::1] view
-    cdef int64_t used = 0, at = 0, sequence = 0, end = journal.head, position = 0
+    cdef int64_t used = 0, sequence = 0, end = journal.head, position = 0
     cdef int code = GM_OK
     cdef uint64_t value
     piece = b""

@@ -132,6 +132,11 @@ cdef class Core:
         gm_venues_begin(&self.venues.table, self.instruments.table.count, now)
         return 0
 
+    @property
+    def config_hash(self):
+        """What every decision records of the configuration: the first 64 bits of its hash."""
+        return self.engine.config_hash
+
     def flush_capture(self):
         """Writes out what the market has said so far. Whether it is captured."""
         if self.capture is None:

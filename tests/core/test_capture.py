@@ -1,4 +1,4 @@
-"""The capture of what the market says: its rows against the quotes they stand for, its file against every kind of harm."""
+"""The capture of what the market says: its rows against the quotes they stand for, its file against harm."""
 
 from __future__ import annotations
 
@@ -175,8 +175,9 @@ def test_what_is_quoted_before_the_engine_begins_is_said_again(tmp_path):
     journal = Journal()
     market = SyntheticMarket(venues, [1, 0])
     core = Core(
-        instruments=instruments, portfolio=Portfolio(instruments), limits=Limits(instruments), venues=venues, orders=OrderTable(),
-        journal=journal, market=market, clock=NativeClock(simulated=True), capture=Capture(tmp_path / "c", journal),
+        instruments=instruments, portfolio=Portfolio(instruments), limits=Limits(instruments), venues=venues,
+        orders=OrderTable(), journal=journal, market=market, clock=NativeClock(simulated=True),
+        capture=Capture(tmp_path / "c", journal),
     )  # fmt: skip
     core.flush_capture()
     rows = rows_of(tmp_path / "c")

@@ -146,7 +146,7 @@ def export_command(
     typer.echo(f"written to {to}")
 
 
-@app.command("replay", short_help="Live the day again: the same decisions, or what would change.", epilog=_REPLAY_EPILOG)
+@app.command("replay", short_help="Live the day again: the same, or what would change.", epilog=_REPLAY_EPILOG)
 def replay_command(
     journal: _Journal,
     capture: Annotated[Path, typer.Option(metavar="FILE", help="What the market said: `gmexec run --capture`.")],

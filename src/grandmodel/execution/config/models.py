@@ -317,7 +317,7 @@ class Journal(Section):
     """``journal``: a directory; without a path it is temporary. ``group_interval_ms`` bounds the wait for the disk.
     ``tail`` is where the ring ahead of the files lies, in memory that outlives the process. A snapshot is written
     every ``snapshot_records`` records (0: never), so that a start need not read the whole log. ``capture`` is a file
-    for what the market says, so that the day can be lived again (``gmexec journal replay``); without one it is not kept."""
+    for what the market says (none: it is not kept), so that the day can be lived again: ``gmexec journal replay``."""
 
     path: Annotated[str, checked(read_path), schema("string")] | None = None
     durability: Annotated[Literal["process", "group", "always"], *choice("process", "group", "always")] = (

@@ -1,9 +1,9 @@
-"""A recorded day lived again from its journal and its capture: the same decisions, or what another configuration changes.
+"""A day lived again from its journal and its capture: the same decisions, or what another configuration changes.
 
-Decided anew, from the recorded quotes, limits and fees: which orders pass, where they go, at what expected price. Taken as
-recorded: what the strategy and its algorithms asked for, what venues answered, what accounts began with. So under the same
-configuration the new log is the recorded one, byte for byte; under another one it says what would have been decided, not
-what would have been filled.
+Decided anew, from the recorded quotes, limits and fees: which orders pass, where they go, at what expected price.
+Taken as recorded: what the strategy and its algorithms asked for, what venues answered, what accounts began with. So
+under the same configuration the new log is the recorded one, byte for byte; under another one it says what would have
+been decided, not what would have been filled.
 """
 
 from __future__ import annotations
@@ -179,7 +179,7 @@ class Reexecution:
 
 
 def recorded_core(config: ExecutionConfig, known: dict[int, list[str]]) -> Core:
-    """An empty core of a configuration that decides over recorded quotes, and whose log begins with recorded records."""
+    """An empty core of a configuration: it decides over recorded quotes, its log begins with recorded records."""
     from ..engine import make_instruments, make_limits, make_venues
 
     table = make_instruments(config.catalog().values(), known.get(_SYMBOL, ()))
@@ -230,19 +230,17 @@ def reexecute(
     recorded = hashes or {run.config_hash: 0 for run in quotes.runs}
     if build is None:
         chosen = _configuration(config, quotes, recorded)
-        config_hash = int(chosen.config_hash()[:16], 16)
 
         def build(names: dict[int, list[str]]) -> Core:
             return recorded_core(chosen, names)
-    else:
-        config_hash = next(iter(recorded))
+
     core = build(known)
     market = core.market
     assert isinstance(market, RecordedMarket)
     machine = Reexecutor(core)
     finished = machine.run(log, _rows(quotes, core), progress)
     counted = machine.counters
-    same_configuration = set(recorded) == {config_hash}
+    same_configuration = set(recorded) == {core.config_hash}
     if len(recorded) > 1:
         notes.append(
             "the log was made under several configurations ("
@@ -276,7 +274,7 @@ def reexecute(
         left_out=counted["left_out"],
         differences=differences,
         same_configuration=same_configuration,
-        config_hash=config_hash,
+        config_hash=core.config_hash,
         recorded_hashes=recorded,
         records=records,
         rows=market.position,
@@ -349,8 +347,8 @@ def _check_names(quotes: CaptureFile, run: Run, core: Core) -> None:
             if number >= len(ours) or ours[number] != name:
                 here = repr(ours[number]) if number < len(ours) else "none"
                 raise MarketDataError(
-                    f"{quotes.path}: {kind} {number} is {name!r} in run {run.number} and {here} in the configuration; a "
-                    "venue can be disabled (enabled: false), not taken away"
+                    f"{quotes.path}: {kind} {number} is {name!r} in run {run.number} and {here} in the configuration; "
+                    "a venue can be disabled (enabled: false), not taken away"
                 )
     for symbol, tick in zip(run.symbols, run.ticks_e9, strict=True):
         if core.instruments.tick_e9(symbol) != tick:
