@@ -944,7 +944,7 @@ def test_a_day_with_a_door_that_opens_and_closes_is_lived_again(path, remote, tm
     from grandmodel.execution.simulation.reexecution import reexecute
 
     capture = tmp_path / "c"
-    core, gate, market = remote(capture=capture, venues=VENUES[:2], limits={})
+    core, gate, market = remote(capture=capture, venues=VENUES[:1], limits={})
     with pytest.raises(OrderRejected):
         gate.submit_order(order())
     script = Script(path)
@@ -960,6 +960,6 @@ def test_a_day_with_a_door_that_opens_and_closes_is_lived_again(path, remote, tm
     core.flush_capture()
     rows = np.concatenate([rows for _, rows in read_capture(capture).chunks()])
     assert rows[rows["action"] == 7]["flags"].tolist() == [1, 3, 1]  # halted, trading resumed, halted
-    result = reexecute(core.journal, capture, build=lambda known: make_recorded_core(VENUES[:2]))
+    result = reexecute(core.journal, capture, build=lambda known: make_recorded_core(VENUES[:1]))
     assert result.same
     assert (result.orders, result.refusals) == (1, 2)
