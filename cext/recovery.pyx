@@ -36,7 +36,7 @@ cdef extern from "recovery.h" nogil:
 gm_crc32c_setup()
 _CHUNK = 1 << 22
 _HEAD = struct.Struct("<8sIIQ16sqqQqq")
-VERSION = 1
+VERSION = 2
 KEPT = 2            # snapshots: the one before the last serves when the last is damaged
 cdef dict KINDS = {GM_NAME_SYMBOL: "symbol", GM_NAME_VENUE: "venue", GM_NAME_STRATEGY: "strategy",
                    GM_NAME_ALGORITHM: "algorithm", GM_NAME_TAG: "tag"}
@@ -83,6 +83,15 @@ cdef int _take_name(Core core, gm_name_t* row) except -1:
     if names.number(text) != number:
         raise JournalError(f"{core.journal.path}: {kind} {text!r} has the number {number} in the log, {names.number(text)} here")
     return 0
+
+
+def learn_name(Core core not None, bytes row not None):
+    """Takes in one recorded name, 96 bytes. JournalError when the configuration says otherwise."""
+    cdef gm_name_t name
+    if len(row) != sizeof(name):
+        raise ValueError(f"row is {len(row)} bytes long, must be {sizeof(name)}")
+    memcpy(&name, <const char*>row, sizeof(name))
+    _take_name(core, &name)
 
 
 def recover(Core core not None, outlives=(), int64_t snapshot_records=4_000_000):

@@ -15,6 +15,17 @@ cdef extern from "scoring.h" nogil:
         GM_VENUE_CHOSEN, GM_VENUE_COSTLIER, GM_VENUE_TIE_LOST, GM_VENUE_DISABLED, GM_VENUE_TOO_LARGE, GM_VENUE_TOO_SMALL,
         GM_VENUE_NO_QUOTE, GM_VENUE_WORSE_PRICE, GM_VENUE_NOT_DISPLAYED
 
+    ctypedef struct gm_capture_t:
+        int32_t count
+        int32_t on
+        int32_t error
+        int32_t fd
+        int64_t offset
+        int64_t number
+        int64_t run
+        int64_t written
+        void (*flush)(gm_capture_t* c) noexcept nogil
+
     ctypedef struct gm_tape_t:
         int64_t volume
         int64_t own_volume
@@ -36,6 +47,8 @@ cdef extern from "scoring.h" nogil:
         int64_t latency_ns[64]
         gm_quote_t* quotes
         gm_tape_t* tapes
+        int64_t updates
+        gm_capture_t* capture
 
     ctypedef struct gm_nbbo_t:
         int64_t bid_e9, ask_e9
@@ -63,6 +76,9 @@ cdef extern from "scoring.h" nogil:
     gm_quote_t* gm_quotes_of(const gm_venues_t* v, int32_t symbol) noexcept
     gm_nbbo_t gm_consolidate(const gm_venues_t* v, int32_t symbol) noexcept
     int64_t gm_mid(const gm_nbbo_t* n) noexcept
+    void gm_quote_publish(gm_venues_t* v, int32_t symbol, int32_t venue, int64_t bid_e9, int64_t bid_quantity, int64_t ask_e9,
+                          int64_t ask_quantity, int64_t time_ns) noexcept
+    void gm_venues_begin(gm_venues_t* v, int32_t symbols, int64_t time_ns) noexcept
     gm_route_t gm_score_venues(const gm_venues_t* v, const gm_nbbo_t* n, int32_t symbol, int8_t side, int64_t quantity,
                                int64_t limit_e9, uint8_t flags, gm_score_t* detail) noexcept
 
@@ -71,6 +87,7 @@ cdef class Venues:
     cdef gm_venues_t table
     cdef readonly Instruments instruments
     cdef readonly list names
+    cdef object capture                 # keeps what `table.capture` points to
     cdef int32_t _symbol(self, symbol) except -1
 
 

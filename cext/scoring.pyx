@@ -157,11 +157,10 @@ cdef class Venues:
 
     def set_quote(self, str symbol, str venue, bid_e9=None, ask_e9=None, int64_t bid_quantity=0, int64_t ask_quantity=0):
         """Sets a venue's quote by hand, in 1e-9 and steps: for what-ifs and tests; a market sets its own."""
-        cdef gm_quote_t* q = gm_quotes_of(&self.table, self._symbol(symbol)) + <int>self.number(venue)
-        q.bid_e9 = GM_NO_PRICE if bid_e9 is None else bid_e9
-        q.ask_e9 = GM_NO_PRICE if ask_e9 is None else ask_e9
-        q.bid_quantity = bid_quantity
-        q.ask_quantity = ask_quantity
+        cdef int32_t s = self._symbol(symbol), v = self.number(venue)
+        cdef gm_quote_t* q = gm_quotes_of(&self.table, s) + v
+        gm_quote_publish(&self.table, s, v, GM_NO_PRICE if bid_e9 is None else bid_e9, bid_quantity,
+                         GM_NO_PRICE if ask_e9 is None else ask_e9, ask_quantity, q.time_ns)
         q.sequence += 1
 
     def quote(self, str symbol):
@@ -171,6 +170,11 @@ cdef class Venues:
         quote.symbol = symbol
         quote.venues = self.names
         return quote
+
+    @property
+    def updates(self):
+        """The feed sequence: quotes that changed, prints, and venues that came or went, over all symbols."""
+        return self.table.updates
 
     def tape(self, str symbol):
         """What was printed in a symbol over all venues: volume, notional_e9, own_volume, own_notional_e9, trades."""

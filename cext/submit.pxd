@@ -1,6 +1,7 @@
 # The fused order path and its faces. Bodies in include/engine.h.
 from libc.stdint cimport int32_t, int64_t, uint16_t, uint32_t, uint64_t, uint8_t
 
+from grandmodel.execution._core.capture cimport Capture
 from grandmodel.execution._core.clock cimport NativeClock, gm_clock_t
 from grandmodel.execution._core.instruments cimport Instruments, gm_instruments_t
 from grandmodel.execution._core.journal cimport Journal, gm_journal_t
@@ -87,6 +88,7 @@ cdef class Core:
     cdef readonly OrderTable orders
     cdef readonly Market market
     cdef readonly NativeClock clock
+    cdef readonly Capture capture       # or None
     cdef readonly OrderReader reader
     cdef readonly StageHistograms latency
     cdef readonly int64_t started_ns
@@ -112,6 +114,7 @@ cdef class Core:
     cdef Ticket _ticket(self, int64_t order_id)
     cdef object _same_again(self, gm_order_t* o, int64_t known)
     cdef int _snapshot(self) except -1
+    cdef int _begin_feed(self) except -1
 
 
 cdef class Ticket:

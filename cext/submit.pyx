@@ -8,6 +8,7 @@ import numpy as np
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memcmp, memcpy, memset
 
+from grandmodel.execution._core.capture cimport Capture
 from grandmodel.execution._core.clock cimport CLOCK_MONOTONIC, NativeClock, gm_machine_ns, gm_now
 from grandmodel.execution._core.instruments cimport Instruments
 from grandmodel.execution._core.journal cimport (
@@ -25,7 +26,7 @@ from grandmodel.execution._core.records cimport (
     gm_balance_t, gm_header_t, gm_name_t, gm_order_t, gm_refusal_t, gm_report_t, gm_request_t,
 )
 from grandmodel.execution._core.risk cimport GM_ALL_CHECKS, Limits, gm_risk_check, gm_risk_detail_t
-from grandmodel.execution._core.scoring cimport Venues
+from grandmodel.execution._core.scoring cimport Venues, gm_venues_begin
 from grandmodel.execution._core.synthetic cimport Market
 from grandmodel.execution._core.validation cimport (
     GM_FIELD_STRATEGY, GM_FIELD_TAGS, OrderReader, gm_supports_time_in_force, gm_validate_row,
@@ -65,11 +66,13 @@ cdef class Core:
     ----------
     config_hash : int, recorded with every decision
     audit : bool, whether decisions are recorded (orders, reports and refusals always are)
+    capture : Capture of what the market says, or None
+    introduce : bool, False: the log's first records come from elsewhere (a day lived again), and so does the feed's begin
     """
 
     def __cinit__(self, *, Instruments instruments not None, Portfolio portfolio not None, Limits limits not None,
                   Venues venues not None, Journal journal not None, OrderTable orders not None, Market market not None,
-                  NativeClock clock not None, uint64_t config_hash=0, bint audit=True):
+                  NativeClock clock not None, uint64_t config_hash=0, bint audit=True, Capture capture=None, bint introduce=True):
         cdef int32_t s
         for s in range(instruments.table.count):
             if instruments.table.rows[s].step_e9 != 1_000_000_000:
@@ -85,6 +88,7 @@ cdef class Core:
         self.orders = orders
         self.market = market
         self.clock = clock
+        self.capture = capture
         self.latency = StageHistograms()
         self.reader = OrderReader(instruments, self._new_name)
         self.introduced = set()
@@ -116,8 +120,31 @@ cdef class Core:
         gm_engine_attach(self.link, &journal.log)
         if journal.recovered:
             self.engine.closed = 1          # until recovery.recover has given it its state
-        else:
+        elif introduce:
             self._introduce()
+            self._begin_feed()
+
+    cdef int _begin_feed(self) except -1:
+        """The feed's sequence goes on above what the log knows, whether or not it is captured: equal inputs give equal logs."""
+        cdef int64_t now = gm_now(&self.clock.clock)
+        if self.capture is not None:
+            self.capture.begin(self.venues, now, self.engine.config_hash)
+        gm_venues_begin(&self.venues.table, self.instruments.table.count, now)
+        return 0
+
+    @property
+    def config_hash(self):
+        """What every decision records of the configuration: the first 64 bits of its hash."""
+        return self.engine.config_hash
+
+    def flush_capture(self):
+        """Writes out what the market has said so far. Whether it is captured."""
+        if self.capture is None:
+            return False
+        self._enter()
+        self.capture.log.flush(&self.capture.log)
+        self._leave()
+        return self.capture.state == "on"
 
     def __dealloc__(self):
         gm_engine_unlink(self.link)
@@ -154,6 +181,8 @@ cdef class Core:
         from grandmodel.execution._core.recovery import restore
 
         self._introduce()
+        if self.journal.recovered:          # a new one has begun already
+            self._begin_feed()
         restore(self, outlives)
         self.engine.closed = 0
 
@@ -174,13 +203,15 @@ cdef class Core:
         Returns
         -------
         dict: accepting (bool), journal (its state, "healthy" or what is wrong), trouble (a sentence, or None), slow_tail (True: the
-        journal's ring is not in memory, appending may wait for a disk), durability, forced and written (bytes of the log)
+        journal's ring is not in memory, appending may wait for a disk), durability, forced and written (bytes of the log), capture
+        (None: the market is not captured; "on", "off", or what ended it)
         """
         return {
             "accepting": not self.engine.closed and self.journal.accepting, "journal": self.journal.state,
             "trouble": "the engine has been closed" if self.engine.closed else self.journal.trouble,
             "slow_tail": self.journal.slow_tail, "durability": self.journal.durability, "written": self.journal.drained,
             "forced": self.journal.forced, "appended": self.journal.head,
+            "capture": None if self.capture is None else self.capture.state,
         }
 
     # ---- ownership ----
@@ -872,6 +903,10 @@ cdef class Core:
                 _complete(future)
         if self.links is not None:
             self.market.close()
+        if self.capture is not None:
+            self._enter()
+            self.capture.close()
+            self._leave()
         self.journal.close()
         for loop in list(self.durables):
             if not loop.is_closed():

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from grandmodel.execution._core.capture import Capture
 from grandmodel.execution._core.clock import NativeClock
 from grandmodel.execution._core.instruments import Instruments
 from grandmodel.execution._core.journal import Journal
@@ -11,6 +12,7 @@ from grandmodel.execution._core.orders import OrderTable
 from grandmodel.execution._core.portfolio import Portfolio
 from grandmodel.execution._core.records import NO_PRICE, REPORT_DTYPE
 from grandmodel.execution._core.recovery import recover
+from grandmodel.execution._core.reexecution import RecordedMarket
 from grandmodel.execution._core.risk import Limits
 from grandmodel.execution._core.scoring import Venues
 from grandmodel.execution._core.submit import Core, OrderGate
@@ -48,12 +50,15 @@ class Gate(OrderGate):
 def make_core(
     *, clock=None, start_ns=START_NS, limits=None, cash=100_000_000, seed=1, path=None, retained=16384,
     ring_bytes=1 << 24, positions=None, audit=True, events_per_second=50.0, segment_bytes=1 << 26, durability="process",
-    retention_ns=0,
+    retention_ns=0, capture=None, recorded=False, fees=VENUES, disabled=(), config_hash=0, snapshots=0,
 ):  # fmt: skip
     """A core over the synthetic market, and its gate. Simulated time that stands at ``start_ns`` by default.
 
     limits    : keywords of Limits.set; None: wide ones, {}: none at all
     positions : {symbol: steps} at the opening, with the instruments' reference prices as marks
+    capture   : path of a file for what the market says
+    recorded  : an empty core over a RecordedMarket instead, which lives a day of this one again
+    fees      : (venue, fee for taking in 1e-3 of a currency unit) in the order of their priority
     """
     if clock is None:
         clock = NativeClock(simulated=True, start_ns=start_ns)
@@ -61,26 +66,29 @@ def make_core(
     for symbol, price, sector in (("AAPL", 150, "technology"), ("MSFT", 300, "technology"), ("JPM", 150, "financials")):
         instruments.add(symbol, tick_e9=E9 // 100, reference_e9=price * E9, sector=sector)
     portfolio = Portfolio(instruments)
-    portfolio.open_account(0, cash * E9)
+    journal = Journal(path, ring_bytes=ring_bytes, segment_bytes=segment_bytes, durability=durability)
+    if not recorded and not journal.recovered:
+        portfolio.open_account(0, cash * E9)
     for symbol, quantity in (positions or {}).items():
         portfolio.open_position(symbol, quantity, mark_e9={"MSFT": 300}.get(symbol, 150) * E9)
     table = Limits(instruments)
     table.set(**(LIMITS if limits is None else limits))
     venues = Venues(instruments)
-    for priority, (name, fee) in enumerate(VENUES):
-        venues.add(name, priority=priority, take_fee_e9=round(fee * 1e6), make_fee_e9=-(10**6))
-    market = SyntheticMarket(
+    for priority, (name, fee) in enumerate(fees):
+        enabled = name not in disabled
+        venues.add(name, priority=priority, take_fee_e9=round(fee * 1e6), make_fee_e9=-(10**6), enabled=enabled)
+    market = RecordedMarket(venues) if recorded else SyntheticMarket(
         venues, [1] * len(VENUES), seed=seed, start_ns=clock.now_ns(), source="paper",
         events_per_second=events_per_second,
     )  # fmt: skip
     core = Core(
         instruments=instruments, portfolio=portfolio, limits=table, venues=venues,
-        journal=Journal(path, ring_bytes=ring_bytes, segment_bytes=segment_bytes, durability=durability),
-        orders=OrderTable(retained=retained, retention_ns=retention_ns), market=market,
-        clock=clock, audit=audit,
+        journal=journal, orders=OrderTable(retained=retained, retention_ns=retention_ns), market=market, clock=clock,
+        audit=audit, capture=None if capture is None else Capture(capture, journal), introduce=not recorded,
+        config_hash=config_hash,
     )  # fmt: skip
     if core.journal.path is not None:
-        recover(core, snapshot_records=0)
+        recover(core, snapshot_records=snapshots)
     return core, Gate(core)
 
 

@@ -10,12 +10,14 @@ import uuid
 
 from support import E9, LIMITS, VENUES, Gate
 
+from grandmodel.execution._core.capture import Capture
 from grandmodel.execution._core.clock import NativeClock
 from grandmodel.execution._core.instruments import Instruments
 from grandmodel.execution._core.journal import Journal
 from grandmodel.execution._core.orders import OrderTable
 from grandmodel.execution._core.portfolio import Portfolio
 from grandmodel.execution._core.records import NO_PRICE
+from grandmodel.execution._core.reexecution import RecordedMarket
 from grandmodel.execution._core.remote import LAYOUT_HASH, Kind, RemoteMarket
 from grandmodel.execution._core.risk import Limits
 from grandmodel.execution._core.scoring import Venues
@@ -170,8 +172,9 @@ def rows_of(frames, kind):
 
 
 def make_remote_core(
-    remote=("NYSE",), *, paper=False, clock=None, path=None, limits=LIMITS, venues=VENUES, retained=16384
-):
+    remote=("NYSE",), *, paper=False, clock=None, path=None, limits=LIMITS, venues=VENUES, retained=16384,
+    capture=None,
+):  # fmt: skip
     """A core whose venues `remote` have doors, and its gate; the others are paper or nobody's."""
     clock = NativeClock() if clock is None else clock
     instruments = Instruments()
@@ -190,11 +193,27 @@ def make_remote_core(
         shares = [0.0 if name in remote else 1.0 for name, _ in venues]
         inner = SyntheticMarket(destinations, shares, seed=1, start_ns=start)
     market = RemoteMarket(destinations, remote, inner=inner, start_ns=start)
+    journal = Journal(path)
     core = Core(
-        instruments=instruments, portfolio=portfolio, limits=table, venues=destinations, journal=Journal(path),
-        orders=OrderTable(retained=retained), market=market, clock=clock,
+        instruments=instruments, portfolio=portfolio, limits=table, venues=destinations, journal=journal,
+        orders=OrderTable(retained=retained), market=market, clock=clock, capture=capture and Capture(capture, journal),
     )  # fmt: skip
     return core, Gate(core), market
+
+
+def make_recorded_core(venues=VENUES):
+    """An empty core with the same venues, of which none has a door, that lives a day of one of these again."""
+    instruments = Instruments()
+    for symbol, price in SYMBOLS.items():
+        instruments.add(symbol, tick_e9=TICK, reference_e9=price * E9, sector="technology")
+    destinations = Venues(instruments)
+    for priority, (name, fee) in enumerate(venues):
+        destinations.add(name, priority=priority, take_fee_e9=round(fee * 1e6), make_fee_e9=-(10**6))
+    return Core(
+        instruments=instruments, portfolio=Portfolio(instruments), limits=Limits(instruments), venues=destinations,
+        journal=Journal(), orders=OrderTable(), market=RecordedMarket(destinations), clock=NativeClock(simulated=True),
+        introduce=False,
+    )  # fmt: skip
 
 
 def wait_for(core, market, reached, venue="NYSE"):

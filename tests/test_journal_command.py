@@ -279,3 +279,100 @@ def test_help_has_examples_and_the_command_loads_little():
         )  # fmt: skip
         assert "Example" in done.stdout
         assert f"gmexec journal {name} day.gmj" in done.stdout
+
+
+# ---- a day lived again
+
+
+@pytest.fixture(scope="module")
+def captured(tmp_path_factory):
+    """A basket day by the command line: its journal and its capture."""
+    from grandmodel.execution import cli
+
+    folder = tmp_path_factory.mktemp("captured")
+    with pytest.MonkeyPatch.context() as patch:
+        kept = ["--journal", str(folder / "day.gmj"), "--capture", str(folder / "day.gmc")]
+        patch.setattr(sys, "argv", ["gmexec", "run", "--seed", "3", *kept, "--json"])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+    assert not end.value.code
+    return folder / "day.gmj", folder / "day.gmc"
+
+
+@pytest.fixture
+def replayed(captured, monkeypatch, capsys):
+    """Runs `gmexec journal replay` over that day: (status, stdout, stderr)."""
+    from grandmodel.execution import cli
+
+    def run(*arguments, journal=captured[0], capture=captured[1]):
+        given = ["gmexec", "journal", "replay", str(journal), "--capture", str(capture), *map(str, arguments)]
+        monkeypatch.setattr(sys, "argv", given)
+        status = 0
+        try:
+            cli.main()
+        except SystemExit as end:
+            status = end.code or 0
+        return status, *capsys.readouterr()
+
+    return run
+
+
+def test_replay_says_that_all_is_the_same(replayed):
+    status, out, err = replayed()
+    assert (status, err) == (0, "")
+    assert "decisions, all the same, byte for byte" in out
+    assert "the recorded one" in out
+    assert max(map(len, out.splitlines())) <= 80
+    status, out, _ = replayed("--json")
+    told = json.loads(out)
+    assert (status, told["same"], told["differences"]) == (0, True, [])
+
+
+def test_replay_under_another_configuration_lists_what_differs(replayed, tmp_path):
+    other = tmp_path / "other.yaml"
+    other.write_text("execution: {mode: simulation, risk_controls: {order_limits: {max_order_size: 400}}}\n")
+    status, out, err = replayed("--config", other)
+    assert (status, err) == (0, "")
+    assert max(map(len, out.splitlines())) <= 80
+    assert "other.yaml, not the recorded one" in out
+    assert "refused: order_size" in out
+    assert "Note: " in out
+    told = json.loads(replayed("--config", other, "--json")[1])
+    assert told["counts"] == {"refused": len(told["differences"])}
+    assert f"{len(told['differences'])} of" in out
+    assert {each["quantity"] > 400 for each in told["differences"]} == {True}
+
+
+def test_replay_of_what_cannot_be_lived_again(replayed, captured, tmp_path):
+    status, out, err = replayed(capture=tmp_path / "none")
+    assert (status, out) == (2, "")
+    assert "none: cannot be read" in err
+    cut = tmp_path / "cut.gmc"
+    raw = captured[1].read_bytes()
+    cut.write_bytes(raw[: len(raw) // 2])
+    status, out, err = replayed(capture=cut)
+    assert status == 2
+    assert "the capture ends at feed" in out.replace("\n      ", " ")
+    broken = tmp_path / "broken.gmc"
+    broken.write_bytes(raw[:90_000] + bytes([raw[90_000] ^ 1]) + raw[90_001:])
+    status, out, err = replayed(capture=broken)
+    assert (status, out) == (2, "")
+    assert "are not what was written" in err
+
+
+def test_a_day_that_is_not_the_same_has_status_1(replayed, monkeypatch):
+    from grandmodel.execution.simulation import reexecution
+
+    monkeypatch.setattr(reexecution, "_sha256", lambda log: "0" * 64)
+    status, out, _ = replayed()
+    assert status == 1
+    assert "but the new log or the state that it leaves" in out
+
+
+def test_a_capture_without_a_journal_is_refused(monkeypatch, capsys, tmp_path):
+    from grandmodel.execution import cli
+
+    monkeypatch.setattr(sys, "argv", ["gmexec", "run", "--capture", str(tmp_path / "c")])
+    with pytest.raises(SystemExit, match="2"):
+        cli.main()
+    assert "--capture needs --journal" in capsys.readouterr().err

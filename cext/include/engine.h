@@ -156,6 +156,7 @@ static inline int64_t gm_engine_refuse(gm_engine_t* e, gm_order_t* o, uint16_t r
     r->time_in_force = o->time_in_force;
     r->flags = o->flags & (uint8_t)~GM_AWAITED;
     r->venue = (int16_t)o->venue;
+    if (n) gm_engine_mark(e, o->symbol, n);
     gm_journal_append(e->journal, GM_RECORD_REFUSAL, GM_RECORD_SMALL, now, id, r);
     e->refused++;
     return -(int64_t)reason;
@@ -216,7 +217,6 @@ static inline int64_t gm_engine_submit_at(gm_engine_t* e, gm_order_t* o, const i
     e->market->touch(e->market, o->symbol, now);
     t0 = timed ? gm_machine_ns(CLOCK_MONOTONIC) : 0;        /* the market's own life is not the order's path */
     n = gm_consolidate(e->venues, o->symbol);
-    gm_engine_mark(e, o->symbol, &n);
     o->created_ns = o->sent_ns = o->updated_ns = now;
     o->acknowledged_ns = 0;
     o->arrival_mid_e9 = gm_mid(&n);
@@ -237,6 +237,7 @@ static inline int64_t gm_engine_submit_at(gm_engine_t* e, gm_order_t* o, const i
         if ((e->duplicate_of = gm_clients_find(&e->clients, e->journal, client)) != 0) return -(int64_t)GM_REASON_DUPLICATE_CLIENT_ID;
         if (!gm_clients_room(&e->clients, e->journal)) return gm_engine_refuse(e, o, GM_REASON_JOURNAL, 0, 0, price, &n, now);
     }
+    gm_engine_mark(e, o->symbol, &n);                       /* only what is recorded moves a mark: the log has all of them */
 
     if (o->flags & GM_CHILD) {
         parent = gm_orders_find(e->orders, o->parent_id);

@@ -155,7 +155,7 @@ _Static_assert(sizeof(gm_report_t) == 96, "a REPORT record is 96 bytes behind it
 /* What an order's decision saw and why it went where it went. 96 bytes, the payload of a DECISION record. */
 typedef struct gm_decision {
     int64_t order_id;
-    int64_t feed_sequence;         /* market messages applied before the decision */
+    int64_t feed_sequence;         /* the feed's news before the decision (venues.h) */
     int64_t bid_e9;
     int64_t ask_e9;
     int64_t expected_price_e9;     /* all-in, per unit, at the chosen venue */
@@ -182,7 +182,7 @@ typedef struct gm_refusal {
     uint64_t failed_fields;        /* bit i: order field i (validation.h) */
     int64_t bid_e9;
     int64_t ask_e9;
-    int64_t feed_sequence;         /* quote changes seen before the refusal */
+    int64_t feed_sequence;         /* the feed's news before the refusal; 0: not looked at */
     int64_t limit_price_e9;        /* GM_NO_PRICE: none */
     int32_t symbol;                /* -1: not known */
     int32_t account;
@@ -267,7 +267,7 @@ typedef struct gm_message {
     int32_t venue;
     uint8_t action;                /* gm_action */
     int8_t side;                   /* of the resting order; 0: not told */
-    uint8_t flags;                 /* of a HALT: gm_halt_state */
+    uint8_t flags;                 /* of a HALT: gm_halt_state; of a captured TRADE: 1, an own order's */
     uint8_t level;
     uint32_t reserved;
 } gm_message_t;

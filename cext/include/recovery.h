@@ -76,6 +76,19 @@ static inline int gm_recover_request(gm_engine_t* e, const gm_request_t* q, int6
     return GM_OK;
 }
 
+/* The feed goes on above what the log has seen of it. */
+static inline void gm_recover_feed(gm_engine_t* e, int64_t feed_sequence) {
+    if (feed_sequence > e->venues->updates) e->venues->updates = feed_sequence;
+}
+
+/* A refusal with a quote moved the mark (gm_engine_refuse). */
+static inline void gm_recover_refusal(gm_engine_t* e, const gm_refusal_t* r) {
+    e->refused++;
+    gm_recover_feed(e, r->feed_sequence);
+    if (r->symbol >= 0 && r->symbol < e->instruments->count && r->bid_e9 != GM_NO_PRICE && r->ask_e9 != GM_NO_PRICE)
+        gm_portfolio_mark(e->portfolio, r->symbol, r->bid_e9 + (r->ask_e9 - r->bid_e9) / 2);
+}
+
 /* Applies the whole records at `data`, of which the first has number *sequence + 1. Stops behind them, at a NAME (whose numbers are Python's;
  * it is left to the caller) or at a record that is wrong. Bytes applied; *code says why it stopped: GM_OK, GM_ERR_NOT_FOUND (a name),
  * GM_ERR_CORRUPT, GM_ERR_STATE (a record that does not fit what came before it), GM_ERR_CAPACITY. */
@@ -93,11 +106,12 @@ static inline int64_t gm_recover(gm_engine_t* e, const char* data, int64_t size,
         case GM_RECORD_REPORT: *code = gm_recover_report(e, (const gm_report_t*)(h + 1)); break;
         case GM_RECORD_REQUEST: *code = gm_recover_request(e, (const gm_request_t*)(h + 1), h->time_ns); break;
         case GM_RECORD_BALANCE: gm_recover_balance(e, (const gm_balance_t*)(h + 1)); break;
+        case GM_RECORD_DECISION: gm_recover_feed(e, ((const gm_decision_t*)(h + 1))->feed_sequence); break;
         case GM_RECORD_REFUSAL:
-            e->refused++;
+            gm_recover_refusal(e, (const gm_refusal_t*)(h + 1));
             gm_orders_seen(e->orders, h->order_id);
             break;
-        default: break;                             /* a decision explains an order; it changes nothing */
+        default: break;
         }
         if (*code != GM_OK) return at;
         if (h->time_ns > e->clock->now_ns && !e->clock->simulated) e->clock->now_ns = h->time_ns;   /* time never runs backwards */
@@ -146,7 +160,7 @@ static inline void gm_recover_live(gm_engine_t* e, gm_order_t* o, int outlives) 
 typedef struct gm_snapshot_head {
     int64_t next_id, accepted, refused, fills, unknown_reports, late_fills, overfills, illegal;
     int64_t live, closed, positions, accounts, marks;
-    int64_t executions;
+    int64_t executions, updates;
     int64_t last_execution[GM_MAX_VENUES];
 } gm_snapshot_head_t;
 
@@ -181,6 +195,7 @@ static inline gm_snapshot_head_t gm_snapshot_count(const gm_engine_t* e) {
         }
     for (int32_t s = 0; s < e->instruments->count; s++) h.marks += e->portfolio->marks_e9[s] != 0;
     h.executions = e->market->executions;
+    h.updates = e->venues->updates;
     memcpy(h.last_execution, e->last_execution, sizeof h.last_execution);
     return h;
 }
@@ -247,6 +262,7 @@ static inline int gm_snapshot_load(gm_engine_t* e, const char* data, int64_t siz
     e->overfills = h.overfills;
     e->orders->illegal = h.illegal;
     e->market->executions = h.executions;
+    e->venues->updates = h.updates;
     memcpy(e->last_execution, h.last_execution, sizeof h.last_execution);
     for (int64_t k = 0; k < h.live + h.closed; k++, at += sizeof(gm_order_t)) {
         gm_order_t o;

@@ -66,6 +66,7 @@ typedef struct gm_door {
     int32_t error;                     /* errno of GM_DOOR_IO, gm_wire_refusal of GM_DOOR_REFUSED */
     int32_t symbols;                   /* numbers that the venue knows: below this */
     int32_t enabled;                   /* what `venues.enabled` is while it is open */
+    int32_t told;                      /* what the feed has last said of it */
     char refused[GM_WIRE_TEXT_LENGTH];
     char* out;
     size_t out_head, out_tail;
@@ -350,7 +351,7 @@ static inline void gm_door_report(gm_remote_t* r, gm_door_t* d, gm_report_t* row
     if (row->exec_type == GM_EXEC_TRADE) {
         row->fee_e9 = gm_fee(r->market.venues, d->venue, row->liquidity, row->quantity);
         if (d->printed[row->symbol] >= 0) {                 /* what was traded before we came is not on the tape */
-            gm_tape_print(&r->market.venues->tapes[row->symbol], row->price_e9, row->quantity, 1);
+            gm_print_publish(r->market.venues, row->symbol, d->venue, row->price_e9, row->quantity, 1, row->venue_time_ns);
             d->printed[row->symbol] += row->quantity;
         }
     }
@@ -366,10 +367,14 @@ static inline int gm_door_quote(gm_remote_t* r, gm_door_t* d, const gm_wire_quot
         || (given->last_e9 <= 0 && given->last_e9 != GM_NO_PRICE)) return 0;
     q = gm_quotes_of(r->market.venues, row->symbol) + d->venue;
     sequence = q->sequence;
-    *q = *given;
+    gm_quote_publish(r->market.venues, row->symbol, d->venue, given->bid_e9, given->bid_quantity, given->ask_e9, given->ask_quantity,
+                     given->time_ns);
+    q->last_e9 = given->last_e9;
+    q->volume = given->volume;
     q->sequence = sequence + 1;                             /* ours never falls, also when the venue begins anew */
     others = d->printed[row->symbol] < 0 ? 0 : given->volume - d->printed[row->symbol];
-    if (others > 0 && given->last_e9 > 0) gm_tape_print(&r->market.venues->tapes[row->symbol], given->last_e9, others, 0);
+    if (others > 0 && given->last_e9 > 0)
+        gm_print_publish(r->market.venues, row->symbol, d->venue, given->last_e9, others, 0, given->time_ns);
     if (others >= 0) d->printed[row->symbol] = given->volume;
     d->quotes++;
     return 1;
@@ -483,11 +488,8 @@ static inline void gm_door_end(gm_remote_t* r, gm_door_t* d, int64_t now_ns) {
     d->disconnects++;
     r->market.venues->enabled[d->venue] = 0;
     for (int32_t s = 0; s < d->symbols; s++) {
-        gm_quote_t* q = gm_quotes_of(r->market.venues, s) + d->venue;
-        q->bid_e9 = q->ask_e9 = GM_NO_PRICE;
-        q->bid_quantity = q->ask_quantity = 0;
-        q->time_ns = now_ns;
-        q->sequence++;
+        gm_quote_publish(r->market.venues, s, d->venue, GM_NO_PRICE, 0, GM_NO_PRICE, 0, now_ns);
+        gm_quotes_of(r->market.venues, s)[d->venue].sequence++;
     }
     while (d->oldest >= 0) {
         gm_unanswered_t w = d->waiting[d->oldest];
@@ -515,6 +517,17 @@ static inline void gm_remote_inner_report(void* context, const gm_report_t* repo
     r->inner->stop = r->market.stop;
 }
 
+/* Doors open and close in Python's threads; the feed is told of it by the core's owner, before the next decision. */
+static inline void gm_remote_tell(gm_remote_t* r, int64_t now_ns) {
+    for (int32_t i = 0; i < r->count; i++) {
+        gm_door_t* d = &r->doors[i];
+        const int32_t enabled = r->market.venues->enabled[d->venue];
+        if (enabled == d->told) continue;
+        d->told = enabled;
+        gm_venue_publish(r->market.venues, d->venue, now_ns);
+    }
+}
+
 /* What came from outside happened when it came: time does not stop for it, the inner market's does. */
 static inline int64_t gm_remote_advance(gm_market_t* market, int64_t until_ns) {
     gm_remote_t* r = (gm_remote_t*)market->self;
@@ -529,6 +542,7 @@ static inline int64_t gm_remote_advance(gm_market_t* market, int64_t until_ns) {
             if (d->state == GM_DOOR_ENDING) gm_door_end(r, d, until_ns);
         }
         gm_gate_leave(&r->gate);
+        gm_remote_tell(r, until_ns);
     }
     if (r->inner != NULL) {
         const int64_t messages = r->inner->messages;
@@ -545,6 +559,7 @@ static inline int64_t gm_remote_advance(gm_market_t* market, int64_t until_ns) {
 static inline void gm_remote_touch(gm_market_t* market, int32_t symbol, int64_t until_ns) {
     gm_remote_t* r = (gm_remote_t*)market->self;
     if (r->inner != NULL) r->inner->touch(r->inner, symbol, until_ns);
+    gm_remote_tell(r, until_ns);
 }
 
 static inline int64_t gm_remote_next(gm_market_t* market) {
@@ -569,7 +584,7 @@ static inline int gm_remote_add(gm_remote_t* r, int32_t venue) {
     memset(d, 0, sizeof *d);
     d->fd = -1;
     d->venue = venue;
-    d->enabled = r->market.venues->enabled[venue];
+    d->enabled = d->told = r->market.venues->enabled[venue];
     d->out = (char*)gm_reserve(GM_DOOR_BUFFER);
     d->in = (char*)gm_reserve(GM_DOOR_BUFFER);
     d->printed = (int64_t*)gm_reserve((size_t)r->symbols * sizeof(int64_t));

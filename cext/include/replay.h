@@ -210,17 +210,15 @@ static inline void gm_replay_quote(gm_replay_t* r, int64_t time_ns) {
             for (int32_t slot = b->levels[s][b->best[s]].head; slot != GM_NIL; slot = b->pool[slot].next)
                 if (!(b->pool[slot].flags & GM_REST_OVERLAY)) shown[s] -= b->pool[slot].reserve;
     }
-    q->bid_e9 = gm_book_has(b, 0) ? gm_book_best_tick(b, 0) * r->tick_e9 : GM_NO_PRICE;
-    q->ask_e9 = gm_book_has(b, 1) ? gm_book_best_tick(b, 1) * r->tick_e9 : GM_NO_PRICE;
-    q->bid_quantity = shown[0];
-    q->ask_quantity = shown[1];
-    q->time_ns = time_ns;
+    gm_quote_publish(r->market.venues, r->symbol, r->venue,
+                     gm_book_has(b, 0) ? gm_book_best_tick(b, 0) * r->tick_e9 : GM_NO_PRICE, shown[0],
+                     gm_book_has(b, 1) ? gm_book_best_tick(b, 1) * r->tick_e9 : GM_NO_PRICE, shown[1], time_ns);
     q->sequence = r->position;
 }
 
 static inline void gm_replay_print(gm_replay_t* r, const gm_message_t* m) {
     gm_quote_t* q = gm_quotes_of(r->market.venues, r->symbol) + r->venue;
-    gm_tape_print(&r->market.venues->tapes[r->symbol], m->price_e9, m->quantity, 0);
+    gm_print_publish(r->market.venues, r->symbol, r->venue, m->price_e9, m->quantity, 0, m->time_ns);
     q->last_e9 = m->price_e9;
     q->volume += m->quantity;
 }

@@ -76,11 +76,11 @@ static inline void gm_synthetic_quote(gm_synthetic_t* s, int32_t symbol, int32_t
     gm_matcher_t* m = gm_synthetic_matcher(s, symbol, venue);
     gm_quote_t* q = gm_quotes_of(s->market.venues, symbol) + venue;
     const gm_book_t* b = &m->book;
-    q->bid_e9 = gm_book_has(b, 0) ? gm_book_best_tick(b, 0) * m->tick_e9 : GM_NO_PRICE;
-    q->ask_e9 = gm_book_has(b, 1) ? gm_book_best_tick(b, 1) * m->tick_e9 : GM_NO_PRICE;
-    q->bid_quantity = gm_book_has(b, 0) ? b->levels[0][b->best[0]].quantity : 0;
-    q->ask_quantity = gm_book_has(b, 1) ? b->levels[1][b->best[1]].quantity : 0;
-    q->time_ns = time_ns;
+    gm_quote_publish(s->market.venues, symbol, venue,
+                     gm_book_has(b, 0) ? gm_book_best_tick(b, 0) * m->tick_e9 : GM_NO_PRICE,
+                     gm_book_has(b, 0) ? b->levels[0][b->best[0]].quantity : 0,
+                     gm_book_has(b, 1) ? gm_book_best_tick(b, 1) * m->tick_e9 : GM_NO_PRICE,
+                     gm_book_has(b, 1) ? b->levels[1][b->best[1]].quantity : 0, time_ns);
     q->sequence = m->changes;
     q->last_e9 = m->last_e9;
     q->volume = m->volume;
@@ -112,7 +112,7 @@ static inline void gm_synthetic_resting_fill(gm_synthetic_t* s, const gm_resting
 static inline void gm_synthetic_flow_sink(void* context, const gm_resting_t* r, int64_t price_e9, int64_t quantity) {
     gm_synthetic_t* s = (gm_synthetic_t*)context;
     int own = (r->flags & GM_REST_OWN) != 0;
-    gm_tape_print(&s->market.venues->tapes[s->symbol], price_e9, quantity, own);
+    gm_print_publish(s->market.venues, s->symbol, s->venue, price_e9, quantity, own, s->time_ns);
     if (own) gm_synthetic_resting_fill(s, r, price_e9, quantity);
 }
 
@@ -120,7 +120,7 @@ static inline void gm_synthetic_flow_sink(void* context, const gm_resting_t* r, 
 static inline void gm_synthetic_own_sink(void* context, const gm_resting_t* r, int64_t price_e9, int64_t quantity) {
     gm_synthetic_t* s = (gm_synthetic_t*)context;
     const gm_order_t* o = s->taker;
-    gm_tape_print(&s->market.venues->tapes[s->symbol], price_e9, quantity, 1);
+    gm_print_publish(s->market.venues, s->symbol, s->venue, price_e9, quantity, 1, s->time_ns);
     if (!s->acknowledged) {
         s->acknowledged = 1;
         gm_market_say(&s->market, o, GM_EXEC_NEW, GM_REASON_NONE, 0, s->time_ns);

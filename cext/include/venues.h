@@ -3,6 +3,7 @@
 #define GM_VENUES_H
 
 #include <string.h>
+#include "capture.h"
 #include "records.h"
 #include "mapping.h"
 
@@ -44,6 +45,8 @@ typedef struct gm_venues {
     int64_t latency_ns[GM_MAX_VENUES];
     gm_quote_t* quotes;                     /* [symbol * GM_MAX_VENUES + venue] */
     gm_tape_t* tapes;                       /* [symbol] */
+    int64_t updates;                        /* the feed sequence: quotes that changed, prints, venues that came or went */
+    gm_capture_t* capture;                  /* NULL: none */
 } gm_venues_t;
 
 /* The consolidated best bid and offer of a symbol, over the venues that display. No price is 0 or less: an untouched
@@ -52,7 +55,7 @@ typedef struct gm_nbbo {
     int64_t bid_e9, ask_e9;                 /* GM_NO_PRICE: nobody */
     int64_t bid_quantity, ask_quantity;     /* at that price, over all venues */
     int64_t volume;
-    int64_t sequence;                       /* changes seen by all the venues */
+    int64_t sequence;                       /* the feed's: what all the venues and symbols have said before */
     int32_t bid_venue, ask_venue;           /* the first venue at it; -1: none */
 } gm_nbbo_t;
 
@@ -64,10 +67,9 @@ static inline int gm_displays(const gm_venues_t* v, int32_t venue) { return v->k
 
 static inline gm_nbbo_t gm_consolidate(const gm_venues_t* v, int32_t symbol) {
     const gm_quote_t* q = gm_quotes_of(v, symbol);
-    gm_nbbo_t n = {GM_NO_PRICE, GM_NO_PRICE, 0, 0, 0, 0, -1, -1};
+    gm_nbbo_t n = {GM_NO_PRICE, GM_NO_PRICE, 0, 0, 0, v->updates, -1, -1};
     for (int32_t i = 0; i < v->count; i++) {
         n.volume += q[i].volume;
-        n.sequence += q[i].sequence;
         if (!gm_displays(v, i)) continue;
         if (q[i].bid_e9 > 0) {
             if (n.bid_venue < 0 || q[i].bid_e9 > n.bid_e9) {
@@ -94,6 +96,59 @@ static inline int64_t gm_mid(const gm_nbbo_t* n) {
 
 static inline int64_t gm_fee(const gm_venues_t* v, int32_t venue, uint8_t liquidity, int64_t quantity) {
     return quantity * (liquidity == GM_ADDED ? v->make_fee_e9[venue] : v->take_fee_e9[venue]);
+}
+
+/* ---- what a market says, each said here alone: it gets the next feed sequence and, in a capture, its rows ---- */
+
+/* What a venue shows in a symbol. A quote that is what it was is no news. */
+static inline void gm_quote_publish(gm_venues_t* v, int32_t symbol, int32_t venue, int64_t bid_e9, int64_t bid_quantity,
+                                    int64_t ask_e9, int64_t ask_quantity, int64_t time_ns) {
+    gm_quote_t* q = gm_quotes_of(v, symbol) + venue;
+    const int bid = q->bid_e9 != bid_e9 || q->bid_quantity != bid_quantity;
+    const int ask = q->ask_e9 != ask_e9 || q->ask_quantity != ask_quantity;
+    q->time_ns = time_ns;
+    if (!(bid | ask)) return;
+    q->bid_e9 = bid_e9;
+    q->bid_quantity = bid_quantity;
+    q->ask_e9 = ask_e9;
+    q->ask_quantity = ask_quantity;
+    v->updates++;
+    if (__builtin_expect(v->capture != NULL, 0) && gm_capture_room(v->capture)) {
+        if (bid) gm_capture_row(v->capture, GM_SET_LEVEL, symbol, venue, GM_BUY, 0, bid_e9, bid_quantity, v->updates, time_ns);
+        if (ask) gm_capture_row(v->capture, GM_SET_LEVEL, symbol, venue, GM_SELL, 0, ask_e9, ask_quantity, v->updates, time_ns);
+    }
+}
+
+static inline void gm_print_publish(gm_venues_t* v, int32_t symbol, int32_t venue, int64_t price_e9, int64_t quantity, int own,
+                                    int64_t time_ns) {
+    gm_tape_print(&v->tapes[symbol], price_e9, quantity, own);
+    v->updates++;
+    if (__builtin_expect(v->capture != NULL, 0) && gm_capture_room(v->capture))
+        gm_capture_row(v->capture, GM_TRADE, symbol, venue, 0, own != 0, price_e9, quantity, v->updates, time_ns);
+}
+
+/* A venue takes no orders any more, or takes them again; `enabled` says so already. */
+static inline void gm_venue_publish(gm_venues_t* v, int32_t venue, int64_t time_ns) {
+    v->updates++;
+    if (__builtin_expect(v->capture != NULL, 0) && gm_capture_room(v->capture))
+        gm_capture_row(v->capture, GM_HALT, -1, venue, 0, v->enabled[venue] ? GM_TRADING_RESUMED : GM_HALTED, GM_NO_PRICE, 0,
+                       v->updates, time_ns);
+}
+
+/* An engine begins: what was quoted before is nobody's word any more; what stands in the table already is said again. */
+static inline void gm_venues_begin(gm_venues_t* v, int32_t symbols, int64_t time_ns) {
+    v->updates++;
+    if (v->capture && gm_capture_room(v->capture))
+        gm_capture_row(v->capture, GM_CLEAR, -1, -1, 0, 0, GM_NO_PRICE, 0, v->updates, time_ns);
+    for (int32_t s = 0; s < symbols; s++)
+        for (int32_t i = 0; i < v->count; i++) {
+            gm_quote_t* q = gm_quotes_of(v, s) + i;
+            const gm_quote_t now = *q;
+            q->bid_e9 = q->ask_e9 = GM_NO_PRICE;
+            q->bid_quantity = q->ask_quantity = 0;
+            if (now.bid_e9 > 0 || now.ask_e9 > 0)
+                gm_quote_publish(v, s, i, now.bid_e9, now.bid_quantity, now.ask_e9, now.ask_quantity, now.time_ns);
+        }
 }
 
 static inline int gm_venues_init(gm_venues_t* v, int32_t symbols) {

@@ -26,12 +26,14 @@ from support_venue import (
     YOU,
     Client,
     Venue,
+    make_recorded_core,
     make_remote_core,
     quoted,
     reports,
     wait_for,
 )
 
+from grandmodel.execution._core.capture import read_capture
 from grandmodel.execution._core.clock import NativeClock
 from grandmodel.execution._core.instruments import Instruments
 from grandmodel.execution._core.records import NO_PRICE
@@ -935,3 +937,29 @@ def test_a_market_that_is_let_go_of_frees_its_doors(venue, path):
         core.close()
         del core, market
         gc.collect()
+
+
+def test_a_day_with_a_door_that_opens_and_closes_is_lived_again(path, remote, tmp_path):
+    """What the router knew of a venue is its quote and whether its door was open: both are in the capture."""
+    from grandmodel.execution.simulation.reexecution import reexecute
+
+    capture = tmp_path / "c"
+    core, gate, market = remote(capture=capture, venues=VENUES[:1], limits={})
+    with pytest.raises(OrderRejected):
+        gate.submit_order(order())
+    script = Script(path)
+    market.connect("NYSE", path, ME)
+    with script:
+        script.joined()
+        script.quote(symbol=0, bid_e9=150 * E9 - TICK, ask_e9=150 * E9 + TICK, bid_quantity=100, ask_quantity=100)
+        core.advance()
+        assert gate.submit_order(order()).order.venue == "NYSE"
+        market.disconnect("NYSE")
+        with pytest.raises(OrderRejected):
+            gate.submit_order(order())
+    core.flush_capture()
+    rows = np.concatenate([rows for _, rows in read_capture(capture).chunks()])
+    assert rows[rows["action"] == 7]["flags"].tolist() == [1, 3, 1]  # halted, trading resumed, halted
+    result = reexecute(core.journal, capture, build=lambda known: make_recorded_core(VENUES[:1]))
+    assert result.same
+    assert (result.orders, result.refusals) == (1, 2)

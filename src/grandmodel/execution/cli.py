@@ -65,7 +65,11 @@ _RUN_EPILOG = """\b
 Examples:
   gmexec run --seed 4
   gmexec run --config config/simulation.yaml --journal day.gmj
-  gmexec run --json | python -m json.tool"""
+  gmexec run --json | python -m json.tool
+\b
+A day that can be lived again, decision by decision:
+  gmexec run --journal day.gmj --capture day.gmc
+  gmexec journal replay day.gmj --capture day.gmc"""
 
 _REPLAY_EPILOG = """\b
 Example:
@@ -87,6 +91,10 @@ def run_command(
     journal: Annotated[
         Path | None, typer.Option(metavar="DIRECTORY", help="Keep the journal in this (new) directory.")
     ] = None,
+    capture: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Keep what the market said in this (new) file, for `gmexec journal replay`."),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
     """Work a basket of orders through a synthetic trading day, and say what each cost and why.
@@ -104,6 +112,11 @@ def run_command(
         changes["seed"] = seed
     if journal is not None:
         changes["journal"] = settings.journal.model_copy(update={"path": str(journal)})
+    if capture is not None:
+        kept = changes.get("journal", settings.journal)
+        if kept.path is None:
+            raise ValueError("--capture needs --journal: one without the other cannot be lived again")
+        changes["journal"] = kept.model_copy(update={"capture": str(capture)})
     settings = settings.model_copy(update=changes)
     if json:
         _print_json(_basket_json(run_basket(settings)))

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ._core.capture import Capture
 from ._core.instruments import Instruments
 from ._core.journal import Journal
 from ._core.orders import OrderTable
@@ -150,6 +151,7 @@ def _assemble(
 ) -> Core:
     from .venues.process import connections, market_with_connections
 
+    capture = None if config.journal.capture is None else make_capture(config, journal)
     known = known_names(journal)
     rows = config.catalog().values() if instruments is None else instruments
     table = make_instruments(rows, known.get(_SYMBOL, ()))
@@ -176,6 +178,7 @@ def _assemble(
         clock=clock,
         config_hash=int(config.config_hash()[:16], 16),
         audit=config.order_management.enable_order_audit,
+        capture=capture,
     )
     remote = connections(config) if market is None else {}
     if journal.path is not None:
@@ -189,6 +192,15 @@ def _assemble(
     if isinstance(clock, SimulatedClock):
         clock.attach(core)
     return core
+
+
+def make_capture(config: ExecutionConfig, journal: Journal) -> Capture:
+    """The file beside the journal that holds what the market says, and the configuration that the engine decides by."""
+    assert config.journal.capture is not None
+    capture = Capture(config.journal.capture, journal, config.model_dump_json(exclude={"journal", "performance"}))
+    for note in capture.notes:
+        log.warning("%s", note)
+    return capture
 
 
 def _recover(core: Core, snapshot_records: int, outlives: Sequence[int]) -> None:

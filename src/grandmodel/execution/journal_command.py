@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from .records_split import RecordStream
     from .records_view import EventType
+    from .simulation.reexecution import Difference, Reexecution
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -36,7 +37,11 @@ Begin with:
   gmexec journal show day.gmj --last 20
   gmexec journal export day.gmj --to archive
 \b
-Exit status: 0 done, 2 an input was wrong (stderr says which and how).""",
+Live a day again, decision by decision:
+  gmexec run --journal day.gmj --capture day.gmc
+  gmexec journal replay day.gmj --capture day.gmc
+\b
+Exit status: 0 done, 1 a day lived again was not the same, 2 an input was wrong (stderr says which and how).""",
 )
 
 
@@ -57,6 +62,16 @@ _EXPORT_EPILOG = """\b
 Examples:
   gmexec journal export day.gmj --to archive
   gmexec journal export day.gmj --to tables --format csv"""
+
+_REPLAY_EPILOG = """\b
+Examples:
+  gmexec run --journal day.gmj --capture day.gmc
+  gmexec journal replay day.gmj --capture day.gmc
+  gmexec journal replay day.gmj --capture day.gmc --config other.yaml
+\b
+Exit status: 0 all the same, or decided under another configuration; 1 decided
+otherwise under the same configuration; 2 an input was wrong, or the capture
+does not cover the log."""
 
 _Journal = Annotated[Path, typer.Argument(metavar="JOURNAL", help="The journal's directory.")]
 
@@ -188,6 +203,38 @@ def export_command(
     typer.echo(f"written to {to}")
 
 
+@app.command("replay", short_help="Live the day again: the same, or what would change.", epilog=_REPLAY_EPILOG)
+def replay_command(
+    journal: _Journal,
+    capture: Annotated[Path, typer.Option(metavar="FILE", help="What the market said: `gmexec run --capture`.")],
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Decide by this configuration; the recorded one otherwise.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object, with every difference.")] = False,
+) -> None:
+    """Live a recorded day again: every order is checked and routed anew, from the quotes that its decision saw.
+
+    Under the recorded configuration the new log must be the recorded one, byte for byte. Under another one the orders
+    that fare otherwise are listed: refused, accepted, sent to another venue, at another expected cost. What venues
+    answered is taken as recorded.
+    """
+    from .simulation.reexecution import reexecute
+
+    with _progress(f"replay {journal.name}") as progress:
+        result = reexecute(_open(journal), capture, config, progress=progress)
+    if json:
+        from ._core.values import to_json
+
+        typer.echo(to_json(result.to_dict()))
+    else:
+        for line in _replayed(result, journal, capture, config):
+            typer.echo(line)
+    if result.uncovered:
+        raise typer.Exit(2)
+    if result.same_configuration and not result.same:
+        raise typer.Exit(1)
+
+
 def _open(path: Path) -> RecordStream:
     """The journal in a directory; JournalError when it is none."""
     from .journal_file import open_journal
@@ -213,6 +260,82 @@ def _progress(text: str) -> Iterator[Callable[[int, int], object] | None]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
         bar = bars.add_task(text)
         yield lambda done, total: bars.update(bar, completed=done, total=total)
+
+
+# ---- a day lived again
+
+_DIFFERENCES_SHOWN = 40
+
+
+def _replayed(result: Reexecution, journal: Path, capture: Path, config: Path | None) -> Iterator[str]:
+    """The result as lines of at most 80 columns."""
+    given = "the capture's" if config is None else config.name
+    whose = "the recorded one" if result.same_configuration else f"{given}, not the recorded one"
+    rows = [
+        ("journal", f"{journal.name}, {result.records:,} records"),
+        ("capture", f"{capture.name}, {result.rows:,} rows" + (f", {result.runs} runs" if result.runs > 1 else "")),
+        ("configuration", f"{whose} ({result.config_hash:016x})"),
+        ("decided again", f"{result.orders:,} orders, {result.refusals:,} refusals in {result.seconds:.2f} s"),
+    ]
+    if result.taken_refusals:
+        rows.append(("as recorded", f"{result.taken_refusals:,} refusals that no quote and no limit explains"))
+    decisions = result.orders + result.refusals
+    if result.same:
+        assert result.sha256 is not None
+        rows.append(("result", f"{decisions:,} decisions, all the same, byte for byte"))
+        rows.append(("log sha256", result.sha256[1]))
+    elif not result.differences:
+        rows.append(("result", f"{decisions:,} decisions, all the same"))
+    else:
+        rows.append(("result", f"{len(result.differences):,} of {decisions:,} decisions differ"))
+        rows += [("", f"{count:>7,} {_WAYS[kind]}") for kind, count in result.counts.items()]
+        if result.cost_change:
+            rows.append(("expected cost", f"{result.cost_change:+,.2f} for the orders accepted both times"))
+    if result.same_configuration and not result.same and not result.differences and not result.uncovered:
+        rows.append(("", "but the new log or the state that it leaves is not the recorded one"))
+    for name, text in rows:
+        yield from textwrap.wrap(text, 80, initial_indent=f"{name:<15}", subsequent_indent=" " * 15)
+    if result.differences:
+        yield ""
+        yield f"{'time':<12} {'order':>7} {'what':<27}{'then':<9}{'now'}"
+    for each in sorted(result.differences, key=lambda each: each.kind in ("cost", "other"))[:_DIFFERENCES_SHOWN]:
+        yield from _difference_lines(each)
+    if len(result.differences) > _DIFFERENCES_SHOWN:
+        yield f"... and {len(result.differences) - _DIFFERENCES_SHOWN:,} more; --json has all of them"
+    for note in result.notes:
+        yield ""
+        yield from textwrap.wrap(f"Note: {note}.", 80, subsequent_indent=" " * 6)
+
+
+_WAYS = {
+    "refused": "refused now",
+    "accepted": "accepted now",
+    "parent refused": "children of parents that are refused now",
+    "venue": "to another venue",
+    "cost": "to the same venue at another expected cost",
+    "reason": "refused for another reason",
+    "other": "otherwise (runner-up or recorded terms)",
+}
+
+
+def _difference_lines(each: Difference) -> list[str]:
+    from .sessions import ns_to_local
+
+    limit = "market" if each.limit_price_e9 is None else f"@ {_price(each.limit_price_e9)}"
+    what = f"{each.side} {each.quantity} {each.symbol} {limit}"
+    sides = [
+        venue or ("refused" if reason else "accepted") for venue, reason in zip(each.venues, each.reasons, strict=True)
+    ]
+    if each.kind == "parent refused":
+        sides[1] = "parent refused"
+    elif each.reasons[1]:
+        sides[1] = "refused: " + (" ".join(each.failed_checks[1]) or each.reasons[1])
+    elif each.cost_change_bps is not None:
+        sides[1] += f" {each.cost_change_bps:+.2f} bps"
+    when = f"{ns_to_local(each.time_ns):%H:%M:%S.%f}"[:12]
+    head = f"{when} {each.order_id:>7} {what:<26} {sides[0]:<8} "
+    text = textwrap.wrap(sides[1], max(16, 80 - len(head)), break_on_hyphens=False)
+    return [head + text[0], *(" " * len(head) + rest for rest in text[1:])]
 
 
 # ---- which records

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import disjoint_base
 
+from grandmodel.execution._core.capture import Capture
 from grandmodel.execution._core.clock import NativeClock
 from grandmodel.execution._core.instruments import Instruments
 from grandmodel.execution._core.journal import Journal
@@ -44,6 +45,8 @@ class Core:
         clock: NativeClock,
         config_hash: int = 0,
         audit: bool = True,
+        capture: Capture | None = None,
+        introduce: bool = True,
     ) -> Self: ...
     @property
     def instruments(self) -> Instruments: ...
@@ -61,6 +64,11 @@ class Core:
     def market(self) -> Market: ...
     @property
     def clock(self) -> NativeClock: ...
+    @property
+    def capture(self) -> Capture | None: ...
+    @property
+    def config_hash(self) -> int: ...
+    def flush_capture(self) -> bool: ...
     @property
     def reader(self) -> OrderReader: ...
     @property

@@ -319,7 +319,8 @@ class Performance(Section):
 class Journal(Section):
     """``journal``: a directory; without a path it is temporary. ``group_interval_ms`` bounds the wait for the disk.
     ``tail`` is where the ring ahead of the files lies, in memory that outlives the process. A snapshot is written
-    every ``snapshot_records`` records (0: never), so that a start need not read the whole log."""
+    every ``snapshot_records`` records (0: never), so that a start need not read the whole log. ``capture`` is a file
+    for what the market says (none: it is not kept), so that the day can be lived again: ``gmexec journal replay``."""
 
     path: Annotated[str, checked(read_path), schema("string")] | None = None
     durability: Annotated[Literal["process", "group", "always"], *choice("process", "group", "always")] = "process"
@@ -328,6 +329,7 @@ class Journal(Section):
     segment_bytes: Annotated[int, *size(2**16, 2**36, 4096)] = 2**26
     tail: Annotated[str, checked(read_path), schema("string")] = "/dev/shm"
     snapshot_records: Annotated[int, *integer(0, 2**40)] = 4_000_000
+    capture: Annotated[str, checked(read_path), schema("string")] | None = None
 
     @property
     def group_interval_ns(self) -> int:

@@ -13,6 +13,7 @@ from datetime import datetime
 from datetime import time as time_of_day
 from typing import TYPE_CHECKING, Any
 
+from .._core.capture import Capture
 from .._core.instruments import Instruments
 from .._core.journal import Journal
 from .._core.orders import OrderTable
@@ -105,6 +106,7 @@ def replay_core(
     take_fee_e9: int = TAKE_FEE_E9,
     make_fee_e9: int = MAKE_FEE_E9,
     journal_path: str | None = None,
+    capture_path: str | None = None,
 ) -> Core:
     """An engine core whose only venue is the recorded one. No limits are set: the order is the user's own what-if."""
     instruments = Instruments()
@@ -113,15 +115,17 @@ def replay_core(
     venues.add(VENUE, take_fee_e9=take_fee_e9, make_fee_e9=make_fee_e9)
     portfolio = Portfolio(instruments)
     portfolio.open_account(0, 100_000_000 * 10**9)
+    journal = fresh(Journal(journal_path))
     core = Core(
         instruments=instruments,
         portfolio=portfolio,
         limits=Limits(instruments),
         venues=venues,
-        journal=fresh(Journal(journal_path)),
+        journal=journal,
         orders=OrderTable(),
         market=ReplayMarket(venues, day.symbol, VENUE, day.messages, day.books, start_ns=clock.now_ns()),
         clock=clock,
+        capture=None if capture_path is None else Capture(capture_path, journal),
     )
     Pulse(core)
     clock.attach(core)
@@ -139,6 +143,7 @@ def replay_parent(
     take_fee_e9: int = TAKE_FEE_E9,
     make_fee_e9: int = MAKE_FEE_E9,
     journal_path: str | None = None,
+    capture_path: str | None = None,
     progress: Progress | None = None,
 ) -> ReplayReport:
     """Works `order` in the recorded day from `start` (exchange time) for `duration_minutes`; then replays to the end.
@@ -173,7 +178,14 @@ def replay_parent(
             f"{day.name}: tells of the best {day.levels} levels only, and a book accumulated from that drifts; "
             "give the order book file too (--orderbook)"
         )
-    core = replay_core(day, clock, take_fee_e9=take_fee_e9, make_fee_e9=make_fee_e9, journal_path=journal_path)
+    core = replay_core(
+        day,
+        clock,
+        take_fee_e9=take_fee_e9,
+        make_fee_e9=make_fee_e9,
+        journal_path=journal_path,
+        capture_path=capture_path,
+    )
     began = time.perf_counter()
     parent, before, after, end_mid = run(
         _work(core, clock, {**order, "symbol": day.symbol}, algorithm, begin_ns, end_ns, last_ns, progress),
