@@ -646,7 +646,8 @@ def verify(path):
         _, records, sequence = tail_records(survey, sequence)
         stream.take(records)
     elif survey.mark.clean and (end, sequence - 1) != (survey.mark.position, survey.mark.sequence):
-        raise JournalError(f"{segments[-1].path if segments else path}: ends at record {sequence - 1}, byte {end}; it was closed at record {survey.mark.sequence}, byte "
+        where = segments[-1].path if segments else path
+        raise JournalError(f"{where}: ends at record {sequence - 1}, byte {end}; it was closed at record {survey.mark.sequence}, byte "
                            f"{survey.mark.position}")
     elif end < survey.mark.forced:
         raise JournalError(f"{path}: ends at byte {end} of the log, {survey.mark.forced} had been forced to the disk")

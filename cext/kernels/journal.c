@@ -16,7 +16,9 @@
 #define WRITER_SPIN_NS 60000
 #define DRAIN_PIECE ((int64_t)1 << 20)  /* written at once */
 #define ALLOCATE_PIECE ((int64_t)1 << 18)
+#define PREPARE_BYTES ((int64_t)1 << 26)     /* zeroed and forced at the start */
 #define SEAL_PIECE ((int64_t)1 << 18)
+#define SEAL_STEP ((int64_t)1 << 17)
 
 static int64_t monotonic_ns(void) {
     struct timespec t;
@@ -116,7 +118,8 @@ int gm_journal_prepare(gm_journal_t* j) {
     gm_store_t* s = &j->store;
     int code;
     pthread_mutex_lock(&j->file);
-    code = s->fd >= 0 || begin_segment(j, j->tail->drained) == GM_OK ? allocate(s, s->allocate) : GM_ERR_IO;
+    code = s->fd >= 0 || begin_segment(j, j->tail->drained) == GM_OK
+        ? allocate(s, s->segment_bytes < PREPARE_BYTES ? s->segment_bytes : PREPARE_BYTES) : GM_ERR_IO;
     pthread_mutex_unlock(&j->file);
     return code == GM_OK && fdatasync(s->fd) == 0 ? GM_OK : GM_ERR_IO;
 }
@@ -381,8 +384,8 @@ static void* writer(void* given) {
         while (spin && j->durability == GM_ALWAYS && __atomic_load_n(&j->bell, __ATOMIC_SEQ_CST) == bell && monotonic_ns() < spin)
             for (int k = 0; k < 16; k++) __asm__ __volatile__("" ::: "memory");
         if (__atomic_load_n(&j->bell, __ATOMIC_SEQ_CST) != bell) continue;      /* records first, seals when there is time */
-        if (j->store.seals >= 0 && j->store.sealed + GM_SEAL_BYTES / 4 < j->tail->drained) {
-            gm_journal_seal(j, GM_SEAL_BYTES / 4);
+        if (j->store.seals >= 0 && j->store.sealed + SEAL_STEP < j->tail->drained) {
+            gm_journal_seal(j, SEAL_STEP);      /* a tenth of a millisecond: who rings meanwhile does not wait long */
             continue;
         }
         if (j->store.allocate && j->store.fd >= 0) {

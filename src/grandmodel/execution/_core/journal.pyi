@@ -13,6 +13,8 @@ from grandmodel.execution._core.store import layout_hash as layout_hash
 from grandmodel.execution._core.store import verify as verify
 from grandmodel.execution._core.values import JournalError as JournalError
 
+__all__ = ["DURABILITIES", "Journal", "crc32c", "iterate", "layout_hash", "sha256", "verify"]
+
 PAGE: Final[int]
 DURABILITIES: Final[tuple[str, ...]]
 

@@ -13,6 +13,7 @@ MARK_BYTES: Final[int]
 SEAL_BYTES: Final[int]
 SEAL_ROW: Final[int]
 TAIL_LIVE: Final[int]
+INDEX_SEALED: Final[int]
 STATES: Final[tuple[str, ...]]
 
 class Mark:
