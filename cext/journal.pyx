@@ -195,6 +195,9 @@ cdef class Journal:
                     f"{path}: forcing it to the disk failed ({os.strerror(survey.mark.error)}), so nobody knows what the disk holds; look "
                     f"after the disk, then: gmexec journal repair {path}"
                 )
+            if survey.tail is not None:     # whoever may still write to it finds himself fenced, before anything is read from it
+                files.read_tail(survey.tail, survey.mark)
+                self._fence(survey.tail, survey.mark.epoch + 1)
             position, sequence, records = files.open_end(survey)
             self.notes = survey.notes
             uuid, counter, segments, seals = survey.mark.uuid, survey.mark.counter, survey.segments, survey.seals
@@ -269,9 +272,7 @@ cdef class Journal:
         if gm_index_open(&self.log.index, s.directory, s.layout, s.uuid, s.boot, 0) != 0:
             os.unlink(tail)
             raise JournalError(f"{path}: its index cannot be made: {os.strerror(c_errno)}")
-        if old_tail is not None and os.path.exists(old_tail):
-            self._fence(old_tail, epoch)
-        # From this mark on the new tail counts; whoever held the journal before finds himself fenced.
+        # From this mark on the new tail counts.
         if gm_journal_mark(&self.log, 0) != 0:
             os.unlink(tail)
             raise JournalError(f"{path}: cannot be written: {os.strerror(c_errno)}")

@@ -84,6 +84,9 @@ static inline int64_t gm_journal_waiting(const gm_journal_t* j) {
     return j->head - __atomic_load_n(&j->tail->drained, __ATOMIC_ACQUIRE);
 }
 
+/* Has another engine taken the journal over? */
+static inline int gm_journal_fenced(const gm_journal_t* j) { return __atomic_load_n(&j->tail->epoch, __ATOMIC_ACQUIRE) != j->epoch; }
+
 /* Is there room for a new order and all that may follow from it at once? */
 static inline int gm_journal_accepts(gm_journal_t* j) {
     if (__builtin_expect(gm_journal_waiting(j) < j->ring_bytes - GM_JOURNAL_RESERVE
