@@ -250,7 +250,7 @@ cdef class Journal:
             os.unlink(tail)
             raise MemoryError("the journal's ring could not be mapped")
         self.log.epoch = epoch
-        self.log.head = self.log.tail.drained = self.log.wanted = position
+        self.log.head = self.log.tail.drained = position
         self.log.sequence = sequence
         self.log.tail.epoch = epoch
         memset(&s.mark, 0, sizeof(s.mark))
@@ -266,9 +266,10 @@ cdef class Journal:
             raise JournalError(f"{tail}: the tail's path is {len(raw)} bytes long, must be at most 255")
         memcpy(s.mark.tail, <const char*>raw, len(raw))
         if survey is not None:
-            self.log.forced = survey.mark.forced if survey.same_boot and not records else position
-            if self.log.forced > position:
-                self.log.forced = position
+            # What an engine wrote and did not force still has to be; what outlived the machine is on the disk.
+            self.log.forced = min(survey.mark.forced, position) if survey.same_boot else position
+            self.log.wanted = self.log.forced
+            s.directory_changed = 1         # its last segment's name may not be on the disk either
         if gm_index_open(&self.log.index, s.directory, s.layout, s.uuid, s.boot, 0) != 0:
             os.unlink(tail)
             raise JournalError(f"{path}: its index cannot be made: {os.strerror(c_errno)}")
