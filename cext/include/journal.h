@@ -118,7 +118,8 @@ static inline int gm_journal_append(gm_journal_t* j, uint16_t kind, uint16_t siz
     if (__builtin_expect(gm_journal_waiting(j) + size + (int64_t)sizeof h->commit > j->ring_bytes, 0)
         && gm_journal_drain(j) != GM_OK && gm_journal_waiting(j) + size + (int64_t)sizeof h->commit > j->ring_bytes) {
         j->lost++;
-        __atomic_store_n(&j->state, GM_JOURNAL_LOST, __ATOMIC_RELAXED);
+        if (j->state != GM_JOURNAL_DISTRUSTED && j->state != GM_JOURNAL_FENCED)
+            __atomic_store_n(&j->state, GM_JOURNAL_LOST, __ATOMIC_RELAXED);
         return GM_ERR_CAPACITY;
     }
     memcpy((char*)h + sizeof *h, payload, (size_t)size - sizeof *h);
