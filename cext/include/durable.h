@@ -3,6 +3,7 @@
 #define GM_DURABLE_H
 
 #include <stdlib.h>
+#include <unistd.h>
 #include "engine.h"
 
 static inline int gm_engine_open(gm_engine_t* e, int hold) {
@@ -26,6 +27,7 @@ static inline gm_engine_link_t* gm_engine_link(gm_engine_t* e, gm_gate_t* gate) 
         link->engine = e;
         link->gate = gate;
         link->holders = 1;
+        link->process = getpid();
         pthread_mutex_init(&link->lock, NULL);
     }
     return link;
@@ -49,7 +51,7 @@ static inline void gm_engine_attach(gm_engine_link_t* link, gm_journal_t* j) {
 
 /* The engine goes: the writer finds nobody any more. */
 static inline void gm_engine_unlink(gm_engine_link_t* link) {
-    if (!link) return;
+    if (!link || link->process != getpid()) return;
     pthread_mutex_lock(&link->lock);
     link->engine = NULL;
     pthread_mutex_unlock(&link->lock);

@@ -500,6 +500,7 @@ typedef struct gm_engine_link {
     gm_gate_t* gate;
     pthread_mutex_t lock;
     int32_t holders;
+    pid_t process;                  /* a forked child lets go without the lock, which the writer may have held */
 } gm_engine_link_t;
 
 static void gm_engine_forced(void* context) {
