@@ -234,7 +234,10 @@ cdef class Journal:
             raw = seals[-1][3]
             memcpy(s.sha, <const char*>raw, 32)
         self.recovered = sequence > 0
-        name = f"gm-{bytes(uuid).hex()}-{epoch}.tail"
+        # A copied directory has the same uuid: its tail must be another file than the original's.
+        place = os.stat(path)
+        family = f"gm-{bytes(uuid).hex()}-{place.st_dev:x}.{place.st_ino:x}-"
+        name = f"{family}{epoch}.tail"
         self.slow_tail = not (os.path.isdir(tail_directory) and os.access(tail_directory, os.W_OK) and files.is_tmpfs(tail_directory))
         if not os.path.isdir(tail_directory):
             tail_directory = path
@@ -280,6 +283,9 @@ cdef class Journal:
         os.fdatasync(s.control)
         if old_tail is not None and os.path.exists(old_tail):
             os.unlink(old_tail)
+        for other in os.listdir(tail_directory):        # of starts and stops that were killed before they got to this
+            if other.startswith(family) and other != name:
+                os.unlink(os.path.join(tail_directory, other))
         self._reindex()
         gm_journal_start(&self.log)
         self.closed = False

@@ -453,9 +453,16 @@ def tail_records(survey, sequence):
 
 def make(path):
     """Makes the files of an empty journal in a directory; its uuid. The first mark is written by who opens it."""
-    uuid = uuids.uuid4().bytes
-    with open(os.path.join(path, "seals"), "wb") as file:
-        file.write(seals_head(uuid))
+    seals = os.path.join(path, "seals")
+    uuid, head = uuids.uuid4().bytes, b""
+    if os.path.exists(seals):       # of a start that was killed: its tail, if it made one, is found by its uuid
+        with open(seals, "rb") as file:
+            head = file.read(SEAL_ROW)
+    if len(head) == SEAL_ROW and head == seals_head(_SEALS.unpack_from(head)[4]):
+        uuid = _SEALS.unpack_from(head)[4]
+    else:
+        with open(seals, "wb") as file:
+            file.write(seals_head(uuid))
     with open(os.path.join(path, "control"), "wb") as file:
         file.write(bytes(2 * MARK_BYTES))
     return uuid
