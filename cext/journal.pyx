@@ -23,7 +23,7 @@ from grandmodel.execution._core.records cimport (
 )
 from grandmodel.execution._core.records import HEADER_DTYPE, RECORD_DTYPES
 from grandmodel.execution._core.store import STATES, layout_hash, verify
-from grandmodel.execution._core.values import JournalError
+from grandmodel.execution._core.values import EngineForked, JournalError
 
 gm_crc32c_setup()
 gm_sha256_setup()
@@ -332,6 +332,7 @@ cdef class Journal:
     def rebuild_index(self):
         """Makes the indexes again from the log."""
         cdef gm_index_t* x = &self.log.index
+        self._mine()
         pthread_mutex_lock(&self.log.file)
         try:
             gm_index_close(x)
@@ -349,6 +350,11 @@ cdef class Journal:
             _locks.discard(self.lock)
             os.close(self.lock)
 
+    cdef int _mine(self) except -1:
+        if getpid() != self.owner:
+            raise EngineForked("this journal belongs to the process that opened it")
+        return 0
+
     cdef int _fail(self, int64_t code) except -1:
         if code == 0:
             return 0
@@ -360,6 +366,7 @@ cdef class Journal:
         JournalError when the files do not take it: the tail then keeps what was acknowledged, for the next start."""
         if self.closed:
             return
+        self._mine()
         self.closed = True
         with nogil:
             code = gm_journal_close(&self.log)
@@ -417,7 +424,7 @@ cdef class Journal:
     @property
     def accepting(self):
         """True when the log takes new orders."""
-        return bool(gm_journal_accepts(&self.log))
+        return getpid() == self.owner and bool(gm_journal_accepts(&self.log))
 
     @property
     def error(self):
@@ -432,6 +439,7 @@ cdef class Journal:
     def name(self, int kind, int number, str text, int64_t value=0, int64_t value2=0, int64_t time_ns=0):
         """Appends a NAME record: `text` (of gm_name_kind `kind`) is called `number` from here on."""
         cdef gm_name_t row
+        self._mine()
         name_row(&row, kind, number, text, value, value2)
         self._taken(gm_journal_append(&self.log, GM_RECORD_NAME, GM_RECORD_SMALL, time_ns, 0, &row))
 
@@ -443,6 +451,7 @@ cdef class Journal:
     def append(self, int kind, row, int64_t time_ns, int64_t order_id):
         """Appends `row`, one element of the kind's row dtype. For tools and tests; the engine appends from C."""
         cdef const unsigned char[::1] raw
+        self._mine()
         if kind not in RECORD_DTYPES:
             raise ValueError(f"kind is {kind}, must be one of {sorted(RECORD_DTYPES)}")
         expected = RECORD_DTYPES[kind]["row"]
@@ -457,6 +466,7 @@ cdef class Journal:
         cdef const unsigned char[::1] raw
         cdef int64_t i, n, stride
         cdef int size
+        self._mine()
         if kind not in RECORD_DTYPES or rows.dtype != RECORD_DTYPES[kind]["row"]:
             raise ValueError(f"rows have dtype {rows.dtype}, must be the row dtype of kind {kind}")
         n = rows.shape[0]
@@ -472,12 +482,14 @@ cdef class Journal:
 
     def flush(self):
         """Carries what is in the ring to the files. JournalError when they do not take it."""
+        self._mine()
         with nogil:
             code = gm_journal_drain(&self.log)
         self._fail(code)
 
     def force(self):
         """Has everything appended so far on the disk when it returns. JournalError when that failed."""
+        self._mine()
         with nogil:
             code = gm_journal_drain(&self.log)
             if code == 0:
@@ -511,6 +523,7 @@ cdef class Journal:
 
     def read(self, int64_t position=0, int64_t size=_CHUNK):
         """Up to `size` bytes of the record stream from `position` on."""
+        self._mine()        # its lock may have been held by the writer at the fork
         out = bytearray(max(0, min(size, self.log.head - position)))
         cdef unsigned char[::1] view = out
         cdef int64_t got
