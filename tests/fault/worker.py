@@ -124,7 +124,7 @@ def stream(task, acks, shim):
     acks.say("open")
     for _ in range(200):  # without a quote there is nothing to price a market order with
         core.advance()
-        if core.links is None or core.quote("MSFT").ask_price == core.quote("MSFT").ask_price:
+        if core.links is None or core.quote("MSFT").ask_e9 is not None:
             break
         time.sleep(0.002)
     asyncio.run(_work(om, acks, rng, task["name"], task["count"], wild=True, pause=0.003, durable=task.get("durable", 0.1)))
