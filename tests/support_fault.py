@@ -1,4 +1,4 @@
-"""Engines in processes of their own that are killed, their journals copied, recovered and held against what they said."""
+"""Engines in processes of their own that are killed; their journals copied, recovered, held against what they said."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""In a mount namespace of its own: a journal on a file system of 2 MB that fills up. Arguments: directory, tails, "space" or "die"."""
+"""A journal on a file system of 2 MB that fills up, in a mount namespace. Arguments: directory, tails, space or die."""
 
 import json
 import subprocess
@@ -21,7 +21,8 @@ def main(directory, tails, then):
     acks = disk.parent / "acks"
     with Nursery() as nursery:
         code = nursery.run(
-            "fill", config=settings, acks=acks, seed=1, name="f", then=then, remove=[str(ballast)] if then == "space" else []
+            "fill", config=settings, acks=acks, seed=1, name="f", then=then,
+            remove=[str(ballast)] if then == "space" else [],
         )  # fmt: skip
     lines = said(acks)
     assert code == (KILLED if then == "die" else 0), lines[-1]

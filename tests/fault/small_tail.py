@@ -1,4 +1,4 @@
-"""In a mount namespace of its own: memory for tails that is too small for one. Arguments: its directory, the journal's."""
+"""Memory for tails that is too small for one, in a mount namespace. Arguments: its directory, the journal's."""
 
 import subprocess
 import sys

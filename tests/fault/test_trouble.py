@@ -1,4 +1,4 @@
-"""Disks that fail or are full while the engine runs: it stops taking orders, says why, and keeps what it acknowledged."""
+"""Disks that fail or are full while the engine runs: it takes no orders, says why, keeps what it acknowledged."""
 
 import os
 import re
@@ -15,7 +15,8 @@ from grandmodel.execution.order_management.order_manager import OrderManager
 pytestmark = linux_only
 
 
-def troubled(shimmed, tmp_path, tails, durability, error, calls, at=1, *, action="fail_on", then=None, name="j", **more):
+def troubled(shimmed, tmp_path, tails, durability, error, calls, at=1, *, action="fail_on", then=None, **more):
+    name = "j"
     settings = config(tmp_path / name, tails, durability)
     acks = tmp_path / f"{name}.acks"
     shim = {"action": action, "at": at, "error": error, "calls": calls}
@@ -47,7 +48,7 @@ def test_a_force_that_fails_ends_trust(shimmed, tmp_path, tails, durability, act
     assert read[2] >= len(words(lines, "order"))
     assert len(words(lines, "durable")) < len(words(lines, "order"))
     with pytest.raises(JournalError, match=re.escape("gmexec journal repair")):
-        OrderManager(settings).core
+        OrderManager(settings).core.health()
     verify(settings["journal"]["path"])
 
 

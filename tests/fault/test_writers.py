@@ -1,4 +1,4 @@
-"""One journal, one writer: a second engine is refused, one that was pushed aside notices, forked children do nothing."""
+"""One journal, one writer: a second engine is refused, one pushed aside notices, forked children do nothing."""
 
 import os
 import signal
@@ -9,7 +9,17 @@ from pathlib import Path
 
 import pytest
 from support_fault import (
-    KILLED, RING, check_acknowledged, check_recovery, config, copy_of, linux_only, recovered_hash, said, wait_until, words,
+    KILLED,
+    RING,
+    check_acknowledged,
+    check_recovery,
+    config,
+    copy_of,
+    linux_only,
+    recovered_hash,
+    said,
+    wait_until,
+    words,
 )  # fmt: skip
 
 from grandmodel.execution._core.journal import Journal
@@ -91,7 +101,8 @@ def test_an_engine_pushed_aside_writes_nothing_more(nursery, tmp_path, tails, du
     settings = config(tmp_path / "j", tails, durability)
     acks = tmp_path / "acks"
     pid = nursery.start(
-        "wait", config=settings, acks=acks, seed=1, name="w", count=60, go=tmp_path / "go", busy=moment != "idle", linger=0.3
+        "wait", config=settings, acks=acks, seed=1, name="w", count=60, go=tmp_path / "go", busy=moment != "idle",
+        linger=0.3,
     )  # fmt: skip
     wait_until(lambda: words(said(acks), "ready"))
     if moment == "stopped":
@@ -138,6 +149,7 @@ def test_a_cancel_of_an_engine_pushed_aside_is_refused(nursery, tmp_path, tails)
     wait_until(lambda: words(said(acks), "ready"))
     os.unlink(tmp_path / "j" / "lock")
     second = OrderManager(settings)
+    assert second.core.health()["accepting"]
     (tmp_path / "go").touch()
     assert nursery.end(pid) == 0
     assert words(said(acks), "late cancel") != [["taken"]]
@@ -197,9 +209,8 @@ def test_a_forked_child_does_not_touch_the_journal(om, tmp_path, tails, call):
     om.core.force()
 
     def files():
-        return {
-            path.name: path.read_bytes() for path in Path(tmp_path / "j").iterdir() if path.suffix in (".segment", "") and path.is_file()
-        }
+        found = (path for path in (tmp_path / "j").iterdir() if path.suffix in (".segment", ""))
+        return {path.name: path.read_bytes() for path in found}
 
     time.sleep(0.1)
     before, tail = files(), sorted(os.listdir(tails))
@@ -280,7 +291,8 @@ def test_killed_starts_leave_no_tails_behind(shimmed, tmp_path, tails, calls):
     for at in (1, 2, 3, 4, 5):
         for action in ("kill_before", "kill_after"):
             shim = {"action": action, "at": at, "calls": calls}
-            shimmed.run("life", config=settings, acks=tmp_path / "acks", seed=at, name=f"n{at}{action}", count=2, shim=shim)
+            task = {"config": settings, "acks": tmp_path / "acks", "seed": at, "name": f"n{at}{action}", "count": 2}
+            shimmed.run("life", shim=shim, **task)
     om = OrderManager(settings)
     assert om.core.health()["accepting"]
     assert len(os.listdir(tails)) == 1

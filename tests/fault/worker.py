@@ -1,4 +1,4 @@
-"""Engines to be killed: a process that forks one child for each line of JSON on its standard input, and says how it ended.
+"""Engines to be killed: a process that forks one child for each line of JSON on its standard input.
 
 It runs with the shim (shim.c) loaded, if there is one; the child arms it. What a child has acknowledged it appends to a
 file, a line at a time, after the engine has said so.
@@ -7,6 +7,7 @@ file, a line at a time, after the engine has said so.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import errno
 import json
@@ -65,7 +66,8 @@ def order_of(rng, client_order_id, *, wild):
     if wild and rng.random() < 0.4:
         order["order_type"] = "market"
     else:
-        order["limit_price"] = rng.randrange(1000, 3000) / 100 if side == "buy" else rng.randrange(150_000, 170_000) / 100
+        cents = rng.randrange(1000, 3000) if side == "buy" else rng.randrange(150_000, 170_000)
+        order["limit_price"] = cents / 100
     return order
 
 
@@ -109,7 +111,8 @@ def _parent(om, acks, rng):
     parent = om.core.submit_parent({"symbol": "AAPL", "side": "buy", "quantity": 500, "order_type": "market"}, "TWAP")
     acks.say("parent", parent.order_id)
     for _ in range(rng.randrange(1, 3)):
-        child = om.core.submit_child(parent.order_id, rng.randrange(1, 200), limit_price_e9=rng.choice((20, 160)) * 10**9)
+        price_e9 = rng.choice((20, 160)) * 10**9
+        child = om.core.submit_child(parent.order_id, rng.randrange(1, 200), limit_price_e9=price_e9)
         acks.say("child", child.order_id, parent.order_id)
 
 
@@ -127,7 +130,8 @@ def stream(task, acks, shim):
         if core.links is None or core.quote("MSFT").ask_e9 is not None:
             break
         time.sleep(0.002)
-    asyncio.run(_work(om, acks, rng, task["name"], task["count"], wild=True, pause=0.003, durable=task.get("durable", 0.1)))
+    durable = task.get("durable", 0.1)
+    asyncio.run(_work(om, acks, rng, task["name"], task["count"], wild=True, pause=0.003, durable=durable))
     om.close()
     acks.say("closed")
 
@@ -148,7 +152,8 @@ def life(task, acks, shim):
         if index % 60 == 59:
             snapshot(core)
 
-    asyncio.run(_work(om, acks, rng, task["name"], task["count"], wild=False, durable=task.get("durable", 0.05), each=each))
+    durable = task.get("durable", 0.05)
+    asyncio.run(_work(om, acks, rng, task["name"], task["count"], wild=False, durable=durable, each=each))
     om.close()
     acks.say("closed")
     acks.say("seen", shim.seen())
@@ -164,12 +169,11 @@ def trouble(task, acks, shim):
     shim.arm(**task["shim"])
     first = 30
     until = time.monotonic() + 20
+    durable = task.get("durable", 0.0)
     last = first + 5 * task.get("batches", 10**6)  # where nothing is to fail
     while first < last and core.health()["accepting"] and time.monotonic() < until:
-        try:
-            asyncio.run(_work(om, acks, rng, task["name"], 5, wild=False, first=first, durable=task.get("durable", 0.0)))
-        except (OrderRejected, JournalError):
-            pass
+        with contextlib.suppress(OrderRejected, JournalError):
+            asyncio.run(_work(om, acks, rng, task["name"], 5, wild=False, first=first, durable=durable))
         first += 5
         time.sleep(0.002)
     acks.say("health", core.health())
@@ -208,10 +212,8 @@ def fill(task, acks, shim):
     while core.health()["accepting"] and time.monotonic() < until:
         asyncio.run(_work(om, acks, rng, task["name"], 50, wild=False, first=first))
         first += 50
-        try:
+        with contextlib.suppress(JournalError):
             core.journal.flush()
-        except JournalError:
-            pass
     acks.say("health", core.health())
     if task.get("then") == "die":
         os.kill(os.getpid(), signal.SIGKILL)
@@ -219,7 +221,7 @@ def fill(task, acks, shim):
         os.unlink(name)
     if "file_size" in task:
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-    until = time.monotonic() + 5
+    until = time.monotonic() + 2
     while not core.health()["accepting"] and time.monotonic() < until:
         time.sleep(0.01)
     acks.say("again", core.health()["journal"])
