@@ -198,6 +198,7 @@ cdef class Journal:
             if survey.tail is not None:     # whoever may still write to it finds himself fenced, before anything is read from it
                 files.read_tail(survey.tail, survey.mark)
                 self._fence(survey.tail, survey.mark.epoch + 1)
+                survey = files.Survey(path)     # he may have written meanwhile
             position, sequence, records = files.open_end(survey)
             self.notes = survey.notes
             uuid, counter, segments, seals = survey.mark.uuid, survey.mark.counter, survey.segments, survey.seals

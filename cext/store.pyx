@@ -143,6 +143,8 @@ def add_segment(path, mark, number, position, sequence, epoch, boot, records):
     body = struct.pack("<Q16s16s4q", layout_hash(), mark.uuid, boot, number, position, sequence, epoch).ljust(PAGE - 16, b"\0")
     page = struct.pack("<8sII", b"GMSEGM01", VERSION, crc(body)) + body
     try:
+        if os.path.exists(name):        # begun by an engine that was pushed aside at that moment: the survey had none
+            os.unlink(name)
         with open(name, "xb", buffering=0) as file:
             for piece in (page, records):
                 done = 0

@@ -72,6 +72,10 @@ static int begin_segment(gm_journal_t* j, int64_t position) {
     int fd;
     snprintf(name, sizeof name, "%08lld.segment", (long long)(s->numbered + 1));
     fd = openat(s->directory, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0 && errno == EEXIST && owned(j)) {     /* begun by an engine that was pushed aside at that moment */
+        unlinkat(s->directory, name, 0);
+        fd = openat(s->directory, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    }
     if (fd < 0) return GM_ERR_IO;
     memset(page, 0, sizeof page);
     memcpy(h->magic, "GMSEGM01", 8);
