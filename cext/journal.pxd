@@ -148,4 +148,5 @@ cdef class Journal:
     cdef int _named(self, str path, int64_t ring_bytes, str tail_directory) except -1
     cdef int _taken(self, int code) except -1
     cdef int _fail(self, int64_t code) except -1
+    cdef int _mine(self) except -1
     cdef int _reindex(self) except -1

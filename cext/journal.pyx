@@ -27,7 +27,7 @@ from grandmodel.execution._core.records cimport (
 )
 from grandmodel.execution._core.records import HEADER_DTYPE, RECORD_DTYPES
 from grandmodel.execution._core.store import STATES, layout_hash, verify
-from grandmodel.execution._core.values import JournalError
+from grandmodel.execution._core.values import EngineForked, JournalError
 
 gm_crc32c_setup()
 gm_sha256_setup()
@@ -213,6 +213,10 @@ cdef class Journal:
                     f"{path}: forcing it to the disk failed ({os.strerror(survey.mark.error)}), so nobody knows what the disk holds; look "
                     f"after the disk, then: gmexec journal repair {path}"
                 )
+            if survey.tail is not None:     # whoever may still write to it finds himself fenced, before anything is read from it
+                files.read_tail(survey.tail, survey.mark)
+                self._fence(survey.tail, survey.mark.epoch + 1)
+                survey = files.Survey(path)     # he may have written meanwhile
             position, sequence, records = files.open_end(survey)
             self.notes = survey.notes
             uuid, counter, segments, seals = survey.mark.uuid, survey.mark.counter, survey.segments, survey.seals
@@ -249,7 +253,10 @@ cdef class Journal:
             raw = seals[-1][3]
             memcpy(s.sha, <const char*>raw, 32)
         self.recovered = sequence > 0
-        name = f"gm-{bytes(uuid).hex()}-{epoch}.tail"
+        # A copied directory has the same uuid: its tail must be another file than the original's.
+        place = os.stat(path)
+        family = f"gm-{bytes(uuid).hex()}-{place.st_dev:x}.{place.st_ino:x}-"
+        name = f"{family}{epoch}.tail"
         self.slow_tail = not (os.path.isdir(tail_directory) and os.access(tail_directory, os.W_OK) and files.is_tmpfs(tail_directory))
         if not os.path.isdir(tail_directory):
             tail_directory = path
@@ -265,7 +272,7 @@ cdef class Journal:
             os.unlink(tail)
             raise MemoryError("the journal's ring could not be mapped")
         self.log.epoch = epoch
-        self.log.head = self.log.tail.drained = self.log.wanted = position
+        self.log.head = self.log.tail.drained = position
         self.log.sequence = sequence
         self.log.tail.epoch = epoch
         memset(&s.mark, 0, sizeof(s.mark))
@@ -281,23 +288,25 @@ cdef class Journal:
             raise JournalError(f"{tail}: the tail's path is {len(raw)} bytes long, must be at most 255")
         memcpy(s.mark.tail, <const char*>raw, len(raw))
         if survey is not None:
-            self.log.forced = survey.mark.forced if survey.same_boot and not records else position
-            if self.log.forced > position:
-                self.log.forced = position
+            # What an engine wrote and did not force still has to be; what outlived the machine is on the disk.
+            self.log.forced = min(survey.mark.forced, position) if survey.same_boot else position
+            self.log.wanted = self.log.forced
+            s.directory_changed = 1         # its last segment's name may not be on the disk either
         if gm_index_open(&self.log.index, s.directory, s.layout, s.uuid, s.boot, 0) != 0:
             os.unlink(tail)
             raise JournalError(f"{path}: its index cannot be made: {os.strerror(c_errno)}")
         if self.log.index.damaged:
             self.notes.append(f"{path}: its indexes had changed since they were closed; they are made again")
-        if old_tail is not None and os.path.exists(old_tail):
-            self._fence(old_tail, epoch)
-        # From this mark on the new tail counts; whoever held the journal before finds himself fenced.
+        # From this mark on the new tail counts.
         if gm_journal_mark(&self.log, 0) != 0:
             os.unlink(tail)
             raise JournalError(f"{path}: cannot be written: {os.strerror(c_errno)}")
         os.fdatasync(s.control)
         if old_tail is not None and os.path.exists(old_tail):
             os.unlink(old_tail)
+        for other in os.listdir(tail_directory):        # of starts and stops that were killed before they got to this
+            if other.startswith(family) and other != name:
+                os.unlink(os.path.join(tail_directory, other))
         self._reindex()
         if self.log.durability and gm_journal_prepare(&self.log) != 0:
             raise JournalError(f"{path}: cannot be written: {os.strerror(c_errno)}")
@@ -351,6 +360,7 @@ cdef class Journal:
     def rebuild_index(self):
         """Makes the indexes again from the log."""
         cdef gm_index_t* x = &self.log.index
+        self._mine()
         pthread_mutex_lock(&self.log.file)
         try:
             gm_index_close(x)
@@ -368,6 +378,11 @@ cdef class Journal:
             _locks.discard(self.lock)
             os.close(self.lock)
 
+    cdef int _mine(self) except -1:
+        if getpid() != self.owner:
+            raise EngineForked("this journal belongs to the process that opened it")
+        return 0
+
     cdef int _fail(self, int64_t code) except -1:
         if code == 0:
             return 0
@@ -379,6 +394,7 @@ cdef class Journal:
         JournalError when the files do not take it: the tail then keeps what was acknowledged, for the next start."""
         if self.closed:
             return
+        self._mine()
         self.closed = True
         with nogil:
             code = gm_journal_close(&self.log)
@@ -436,7 +452,7 @@ cdef class Journal:
     @property
     def accepting(self):
         """True when the log takes new orders."""
-        return bool(gm_journal_accepts(&self.log))
+        return getpid() == self.owner and bool(gm_journal_accepts(&self.log))
 
     @property
     def error(self):
@@ -451,6 +467,7 @@ cdef class Journal:
     def name(self, int kind, int number, str text, int64_t value=0, int64_t value2=0, int64_t time_ns=0):
         """Appends a NAME record: `text` (of gm_name_kind `kind`) is called `number` from here on."""
         cdef gm_name_t row
+        self._mine()
         name_row(&row, kind, number, text, value, value2)
         self._taken(gm_journal_append(&self.log, GM_RECORD_NAME, GM_RECORD_SMALL, time_ns, 0, &row))
 
@@ -462,6 +479,7 @@ cdef class Journal:
     def append(self, int kind, row, int64_t time_ns, int64_t order_id):
         """Appends `row`, one element of the kind's row dtype. For tools and tests; the engine appends from C."""
         cdef const unsigned char[::1] raw
+        self._mine()
         if kind not in RECORD_DTYPES:
             raise ValueError(f"kind is {kind}, must be one of {sorted(RECORD_DTYPES)}")
         expected = RECORD_DTYPES[kind]["row"]
@@ -476,6 +494,7 @@ cdef class Journal:
         cdef const unsigned char[::1] raw
         cdef int64_t i, n, stride
         cdef int size
+        self._mine()
         if kind not in RECORD_DTYPES or rows.dtype != RECORD_DTYPES[kind]["row"]:
             raise ValueError(f"rows have dtype {rows.dtype}, must be the row dtype of kind {kind}")
         n = rows.shape[0]
@@ -514,12 +533,14 @@ cdef class Journal:
 
     def flush(self):
         """Carries what is in the ring to the files. JournalError when they do not take it."""
+        self._mine()
         with nogil:
             code = gm_journal_drain(&self.log)
         self._fail(code)
 
     def force(self):
         """Has everything appended so far on the disk when it returns. JournalError when that failed."""
+        self._mine()
         with nogil:
             code = gm_journal_drain(&self.log)
             if code == 0:
@@ -557,6 +578,7 @@ cdef class Journal:
 
     def read(self, int64_t position=0, int64_t size=_CHUNK):
         """Up to `size` bytes of the record stream from `position` on."""
+        self._mine()        # its lock may have been held by the writer at the fork
         out = bytearray(max(0, min(size, self.log.head - position)))
         cdef unsigned char[::1] view = out
         cdef int64_t got

@@ -283,12 +283,22 @@ def snapshot(Core core not None):
         finally:
             os.close(directory)
     except OSError as error:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
+        _remove(temporary)
         raise JournalError(f"{path}: cannot be written: {error.strerror}") from None
     for _, old in snapshots(core.journal.path)[:-KEPT]:
-        os.unlink(old)
+        _remove(old)
+    for name in os.listdir(core.journal.path):
+        if name.startswith("snapshot-") and name.endswith(".new"):      # of an engine that was killed while it wrote
+            _remove(os.path.join(core.journal.path, name))
     return path
+
+
+def _remove(path):
+    """What cannot be removed now is in nobody's way; the next snapshot tries again."""
+    try:
+        os.unlink(path)
+    except OSError:
+        pass
 
 
 def _crc(data):

@@ -61,8 +61,8 @@ def open_end(survey):
         os.unlink(segments.pop().path)
     if survey.tail is not None:
         drained = read_tail(survey.tail, mark)[0]
-        while len(segments) > 1 and segments[-1].position >= drained:
-            os.unlink(segments.pop().path)
+        while len(segments) > 1 and segments[-1].position >= drained and segments[-1].number > mark.segments:
+            os.unlink(segments.pop().path)      # what the mark counts must stay, with or without records
         position, sequence = 0, 1
         if segments:
             last = segments[-1]
@@ -111,9 +111,10 @@ def _after_reboot(survey):
             raise JournalError(fault or f"{segment.path}: record {sequence} at byte {PAGE + used} is missing")
         survey.notes.append(f"{segment.path}: torn behind record {sequence - 1}, byte {PAGE + used}, when the machine stopped; "
                             "what follows had not been forced and is dropped")
-        for later in segments[index + 1:]:
-            os.unlink(later.path)
-        del segments[index + 1:]
+        if mark.segments > index + 1:       # first it counts them no more, then they go, the last one first: a kill leaves no gap
+            _recount(survey, index + 1)
+        while len(segments) > index + 1:
+            os.unlink(segments.pop().path)
         break
     if position < mark.forced:
         raise JournalError(f"{survey.path}: ends at byte {position} of the log, {mark.forced} had been forced to the disk")
@@ -122,6 +123,22 @@ def _after_reboot(survey):
     if position < mark.position:
         survey.notes.append(f"{survey.path}: {mark.position - position} bytes had been written but not forced when the machine stopped")
     return position, sequence - 1, b""
+
+
+def _recount(survey, count):
+    """Writes the mark again, on the disk, with another count of segments."""
+    mark = survey.mark
+    mark.counter += 1
+    mark.segments = count
+    body = struct.pack("<Q16s16s6q4i256s", mark.layout, mark.uuid, mark.boot, mark.counter, mark.epoch, mark.forced, mark.position,
+                       mark.sequence, count, mark.clean, mark.state, mark.error, mark.durability,
+                       os.fsencode(mark.tail or "")).ljust(MARK_BYTES - 16, b"\0")
+    fd = os.open(os.path.join(survey.path, "control"), os.O_RDWR | os.O_CLOEXEC)
+    try:
+        os.pwrite(fd, struct.pack("<8sII", b"GMMARK01", VERSION, crc(body)) + body, (mark.counter & 1) * MARK_BYTES)
+        os.fdatasync(fd)
+    finally:
+        os.close(fd)
 
 
 def _cut(segment, used):
@@ -136,6 +153,8 @@ def add_segment(path, mark, number, position, sequence, epoch, boot, records):
     body = struct.pack("<Q16s16s4q", layout_hash(), mark.uuid, boot, number, position, sequence, epoch).ljust(PAGE - 16, b"\0")
     page = struct.pack("<8sII", b"GMSEGM01", VERSION, crc(body)) + body
     try:
+        if os.path.exists(name):        # begun by an engine that was pushed aside at that moment: the survey had none
+            os.unlink(name)
         with open(name, "xb", buffering=0) as file:
             for piece in (page, records):
                 done = 0
@@ -489,9 +508,16 @@ def tail_records(survey, sequence):
 
 def make(path):
     """Makes the files of an empty journal in a directory; its uuid. The first mark is written by who opens it."""
-    uuid = uuids.uuid4().bytes
-    with open(os.path.join(path, "seals"), "wb") as file:
-        file.write(seals_head(uuid))
+    seals = os.path.join(path, "seals")
+    uuid, head = uuids.uuid4().bytes, b""
+    if os.path.exists(seals):       # of a start that was killed: its tail, if it made one, is found by its uuid
+        with open(seals, "rb") as file:
+            head = file.read(SEAL_ROW)
+    if len(head) == SEAL_ROW and head == seals_head(_SEALS.unpack_from(head)[4]):
+        uuid = _SEALS.unpack_from(head)[4]
+    else:
+        with open(seals, "wb") as file:
+            file.write(seals_head(uuid))
     with open(os.path.join(path, "control"), "wb") as file:
         file.write(bytes(2 * MARK_BYTES))
     return uuid

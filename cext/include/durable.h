@@ -3,6 +3,7 @@
 #define GM_DURABLE_H
 
 #include <stdlib.h>
+#include <unistd.h>
 #include "engine.h"
 
 static inline int gm_engine_open(gm_engine_t* e, int hold) {

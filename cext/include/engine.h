@@ -125,7 +125,7 @@ static inline int gm_engine_may_hold(const gm_engine_t* e) {
 
 /* Sends what was held for the disk, now that `forced` bytes of the log are there. */
 static inline void gm_engine_release(gm_engine_t* e, int64_t forced) {
-    while (e->held_first < e->held_end && e->held[e->held_first & (GM_HELD_MAX - 1)].position <= forced) {
+    while (!gm_journal_fenced(e->journal) && e->held_first < e->held_end && e->held[e->held_first & (GM_HELD_MAX - 1)].position <= forced) {
         const gm_held_t h = e->held[e->held_first++ & (GM_HELD_MAX - 1)];
         const gm_order_t* o = gm_orders_find(e->orders, h.order_id);
         if (o && !gm_is_closed(o->status)) gm_engine_send(e, o, h.sending, gm_engine_now(e));
@@ -476,6 +476,7 @@ static inline int64_t gm_engine_cancel(gm_engine_t* e, int64_t order_id, uint16_
         return -(int64_t)GM_REASON_ILLEGAL_TRANSITION;
     }
     if (!gm_engine_may_hold(e)) return -(int64_t)GM_REASON_CAPACITY;
+    if (gm_journal_fenced(e->journal)) return -(int64_t)GM_REASON_JOURNAL;     /* the order is another engine's now */
     code = gm_engine_request(e, o, GM_REQUEST_CANCEL, reason, GM_PENDING_CANCEL, now);
     if (code == GM_OK) gm_engine_hand_over(e, o, GM_SEND_CANCEL, now);
     return code;
@@ -502,7 +503,7 @@ typedef struct gm_engine_link {
     gm_gate_t* gate;
     pthread_mutex_t lock;
     int32_t holders;
-    pid_t process;
+    pid_t process;                  /* a forked child lets go without the lock, which the writer may have held */
 } gm_engine_link_t;
 
 static void gm_engine_forced(void* context) {

@@ -85,6 +85,9 @@ static inline int64_t gm_journal_waiting(const gm_journal_t* j) {
     return j->head - __atomic_load_n(&j->tail->drained, __ATOMIC_ACQUIRE);
 }
 
+/* Has another engine taken the journal over? */
+static inline int gm_journal_fenced(const gm_journal_t* j) { return __atomic_load_n(&j->tail->epoch, __ATOMIC_ACQUIRE) != j->epoch; }
+
 /* Is there room for a new order and all that may follow from it at once? */
 static inline int gm_journal_accepts(gm_journal_t* j) {
     if (__builtin_expect(gm_journal_waiting(j) < j->ring_bytes - GM_JOURNAL_RESERVE
@@ -117,7 +120,8 @@ static inline int gm_journal_append(gm_journal_t* j, uint16_t kind, uint16_t siz
     if (__builtin_expect(gm_journal_waiting(j) + size + (int64_t)sizeof h->commit > j->ring_bytes, 0)
         && gm_journal_drain(j) != GM_OK && gm_journal_waiting(j) + size + (int64_t)sizeof h->commit > j->ring_bytes) {
         j->lost++;
-        __atomic_store_n(&j->state, GM_JOURNAL_LOST, __ATOMIC_RELAXED);
+        if (j->state != GM_JOURNAL_DISTRUSTED && j->state != GM_JOURNAL_FENCED)
+            __atomic_store_n(&j->state, GM_JOURNAL_LOST, __ATOMIC_RELAXED);
         return GM_ERR_CAPACITY;
     }
     memcpy((char*)h + sizeof *h, payload, (size_t)size - sizeof *h);

@@ -32,6 +32,13 @@ static int fail(gm_journal_t* j, int state, int error) {
     return GM_ERR_IO;
 }
 
+/* Is the journal still ours? A start that took it over has put its own epoch into our tail. */
+static int owned(gm_journal_t* j) {
+    if (!gm_journal_fenced(j)) return 1;
+    fail(j, GM_JOURNAL_FENCED, 0);
+    return 0;
+}
+
 static int write_all(int fd, const void* data, int64_t size, int64_t at) {
     int64_t done = 0;
     while (done < size) {
@@ -69,6 +76,10 @@ static int begin_segment(gm_journal_t* j, int64_t position) {
     int fd;
     snprintf(name, sizeof name, "%08lld.segment", (long long)(s->numbered + 1));
     fd = openat(s->directory, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0 && errno == EEXIST && owned(j)) {     /* begun by an engine that was pushed aside at that moment */
+        unlinkat(s->directory, name, 0);
+        fd = openat(s->directory, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    }
     if (fd < 0) return GM_ERR_IO;
     memset(page, 0, sizeof page);
     memcpy(h->magic, "GMSEGM01", 8);
@@ -154,6 +165,7 @@ static int drain_piece(gm_journal_t* j, int64_t head) {
     if (gm_index_room(&j->index, highest, clients) != GM_OK) return GM_ERR_IO;
     if (s->allocate && allocate(s, end - base) != GM_OK) return GM_ERR_IO;
     if (write_all(s->fd, j->ring + (from & (j->ring_bytes - 1)), end - from, GM_JOURNAL_PAGE + from - base) != GM_OK) return GM_ERR_IO;
+    if (!owned(j)) return GM_ERR_IO;        /* stopped in between: the index is another's */
     if (s->allocated < end - base) s->allocated = end - base;
     for (int64_t at = from; at < end;) {
         const gm_header_t* h = (const gm_header_t*)(j->ring + (at & (j->ring_bytes - 1)));
@@ -169,13 +181,13 @@ static int drain_piece(gm_journal_t* j, int64_t head) {
 
 int gm_journal_drain(gm_journal_t* j) {
     int code = GM_OK;
-    if (__atomic_load_n(&j->tail->epoch, __ATOMIC_ACQUIRE) != j->epoch) return fail(j, GM_JOURNAL_FENCED, 0);
+    if (!owned(j)) return GM_ERR_IO;
     pthread_mutex_lock(&j->file);
     while (j->state == GM_JOURNAL_HEALTHY || j->state == GM_JOURNAL_FULL || j->state == GM_JOURNAL_LOST) {
         int64_t head = __atomic_load_n(&j->head, __ATOMIC_ACQUIRE);
-        if (head == j->tail->drained) break;
+        if (head == j->tail->drained || !owned(j)) break;
         if (drain_piece(j, head) != GM_OK) {
-            if (j->state != GM_JOURNAL_LOST && j->state != GM_JOURNAL_DISTRUSTED)
+            if (j->state != GM_JOURNAL_LOST && j->state != GM_JOURNAL_DISTRUSTED && j->state != GM_JOURNAL_FENCED)
                 fail(j, errno == ENOSPC || errno == EDQUOT ? GM_JOURNAL_FULL : GM_JOURNAL_FAILED, errno);
             code = GM_ERR_IO;
             break;
@@ -191,10 +203,7 @@ int gm_journal_drain(gm_journal_t* j) {
 }
 
 int gm_journal_reconsider(gm_journal_t* j) {
-    if (__atomic_load_n(&j->tail->epoch, __ATOMIC_RELAXED) != j->epoch) {
-        fail(j, GM_JOURNAL_FENCED, 0);
-        return 0;
-    }
+    if (!owned(j)) return 0;
     if (j->state == GM_JOURNAL_FULL && j->started > 0) return 0;        /* the writer tries on */
     if (j->state > GM_JOURNAL_FULL) return 0;
     return gm_journal_drain(j) == GM_OK && j->state == GM_JOURNAL_HEALTHY
@@ -207,6 +216,7 @@ int gm_journal_mark(gm_journal_t* j, int clean) {
     gm_store_t* s = &j->store;
     gm_mark_t* m = &s->mark;
     if (s->control < 0) return GM_OK;
+    if (!owned(j)) return GM_ERR_STATE;     /* the marks are another's: nothing of ours may stand over them */
     pthread_mutex_lock(&j->file);
     m->counter++;
     m->epoch = j->epoch;
@@ -254,11 +264,13 @@ static int force(gm_journal_t* j) {
     int code = GM_OK;
     pthread_mutex_lock(&j->forcing);
     target = __atomic_load_n(&j->tail->drained, __ATOMIC_ACQUIRE);
-    if (j->state > GM_JOURNAL_FULL) {
+    if (!owned(j) || j->state > GM_JOURNAL_FULL) {
         code = GM_ERR_IO;
     } else if (target > j->forced) {
         if (force_files(j, target) != GM_OK) {
             code = fail(j, GM_JOURNAL_DISTRUSTED, errno);
+        } else if (!owned(j)) {                 /* what was held for this may not reach a venue */
+            code = GM_ERR_IO;
         } else {
             __atomic_store_n(&j->forced, target, __ATOMIC_RELEASE);
         }
@@ -277,6 +289,7 @@ int gm_journal_force(gm_journal_t* j) {
 static int write_seal(gm_journal_t* j, int clean) {
     gm_store_t* s = &j->store;
     gm_seal_t row;
+    if (!owned(j)) return GM_ERR_STATE;
     memset(&row, 0, sizeof row);
     row.number = s->seal_count + 1;
     row.position = s->sealed;
@@ -384,11 +397,11 @@ static void* writer(void* given) {
         while (spin && j->durability == GM_ALWAYS && __atomic_load_n(&j->bell, __ATOMIC_SEQ_CST) == bell && monotonic_ns() < spin)
             for (int k = 0; k < 16; k++) __asm__ __volatile__("" ::: "memory");
         if (__atomic_load_n(&j->bell, __ATOMIC_SEQ_CST) != bell) continue;      /* records first, seals when there is time */
-        if (j->store.seals >= 0 && j->store.sealed + SEAL_STEP < j->tail->drained) {
+        if (j->state != GM_JOURNAL_FENCED && j->store.seals >= 0 && j->store.sealed + SEAL_STEP < j->tail->drained) {
             gm_journal_seal(j, SEAL_STEP);      /* a tenth of a millisecond: who rings meanwhile does not wait long */
             continue;
         }
-        if (j->store.allocate && j->store.fd >= 0) {
+        if (j->state != GM_JOURNAL_FENCED && j->store.allocate && j->store.fd >= 0) {
             gm_store_t* s = &j->store;
             pthread_mutex_lock(&j->file);
             if (s->fd >= 0 && s->allocated < s->segment_bytes
