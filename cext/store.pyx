@@ -236,10 +236,10 @@ class Survey:
         if self.mark.clean and self.mark.position and (not self.seals or self.seals[-1][0] < self.mark.position):
             raise JournalError(f"{os.path.join(path, 'seals')}: cut: its last seal is of byte {self.seals[-1][0] if self.seals else 0}, the log "
                                f"was closed and sealed at {self.mark.position}")
-        if not self.mark.clean and self.mark.tail is not None:
+        if not self.mark.clean and self.mark.tail is not None and self.same_boot:       # a tail of another boot may be torn anywhere
             if os.path.exists(self.mark.tail):
                 self.tail = self.mark.tail
-            elif self.same_boot:
+            else:
                 raise JournalError(
                     f"{path}: its tail {self.mark.tail} is gone, and with it records that were acknowledged; bring the file back, or "
                     f"accept the loss with: gmexec journal repair {path}"
@@ -380,8 +380,8 @@ def _read_seals(path, mark, same_boot, notes):
             n, position, sequence, _epoch, digest, state, clean, check = _SEAL.unpack_from(piece)
             whole = n == number and crc(piece[:_SEAL.size - 4], number) == check and not any(piece[_SEAL.size:])
         if not whole:
-            if not same_boot and at + SEAL_ROW >= len(raw):
-                notes.append(f"{name}: seal {number} was torn when the machine stopped; it is made again")
+            if not same_boot and not mark.clean:        # seals are forced by a stop in order alone
+                notes.append(f"{name}: torn from seal {number} on when the machine stopped; they are made again")
                 break
             raise JournalError(f"{name}: seal {number} does not match its checksum")
         if seals and position < seals[-1][0]:
@@ -701,7 +701,7 @@ def _check_caches(path, mark):
         if raw[:8] != magic or told[0] != 1 or crc(raw) != told[1]:
             raise JournalError(f"{full}: is not what it was when the journal was closed; delete it, it is made again from the log")
     for name in sorted(os.listdir(path)):
-        if name.startswith("snapshot-"):
+        if name.startswith("snapshot-") and name[9:].isdigit():
             full = os.path.join(path, name)
             with open(full, "rb") as file:
                 raw = file.read()

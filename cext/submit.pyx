@@ -892,8 +892,11 @@ cdef class Core:
 
         JournalError when the files did not take it: what was acknowledged is in the journal's tail then, for the next start.
         """
-        if self.engine.held != NULL and not self.engine.closed and self.journal.state == "healthy":
-            self.force()
+        try:
+            if self.engine.held != NULL and not self.engine.closed and self.journal.state == "healthy":
+                self.force()
+        except JournalError:
+            pass                                        # closing the journal says it again, once all else is closed
         self._enter()
         self.engine.closed = 1
         self._leave()
