@@ -15,6 +15,7 @@ import weakref
 
 import numpy as np
 
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.errno cimport errno as c_errno
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 from libc.stdlib cimport malloc
@@ -578,18 +579,21 @@ cdef class Journal:
 
     def read(self, int64_t position=0, int64_t size=_CHUNK):
         """Up to `size` bytes of the record stream from `position` on."""
+        cdef int64_t got, want = min(size, self.log.head - position)
+        cdef bytes out
+        cdef char* at
         self._mine()        # its lock may have been held by the writer at the fork
-        out = bytearray(max(0, min(size, self.log.head - position)))
-        cdef unsigned char[::1] view = out
-        cdef int64_t got
         if position < 0:
             raise ValueError(f"position is {position}, must not be negative")
-        if not out:
+        if want <= 0:
             return b""
-        got = gm_journal_read(&self.log, position, <char*>&view[0], len(out))
+        out = PyBytes_FromStringAndSize(NULL, want)     # filled in place: the log may be long
+        at = PyBytes_AS_STRING(out)
+        with nogil:
+            got = gm_journal_read(&self.log, position, at, want)
         if got < 0:
             raise JournalError(f"{self.path or 'temporary journal'}: cannot be read")
-        return bytes(out[:got])
+        return out if got == want else out[:got]
 
     def sha256(self):
         """SHA-256 over the records up to the tail, without the file's header page."""

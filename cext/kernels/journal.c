@@ -13,7 +13,7 @@
 #include "journal.h"
 
 #define WRITER_PAUSE_NS 50000000        /* a quiet journal reaches its file this soon */
-#define WRITER_SPIN_NS 60000
+#define WRITER_SPIN_NS 250000
 #define DRAIN_PIECE ((int64_t)1 << 20)  /* written at once */
 #define ALLOCATE_PIECE ((int64_t)1 << 18)
 #define PREPARE_BYTES ((int64_t)1 << 26)     /* zeroed and forced at the start */
