@@ -19,7 +19,7 @@ from grandmodel.execution._core.records cimport (
 )
 from grandmodel.execution._core.submit cimport Core, gm_engine_t
 from grandmodel.execution._core.records import NAME_DTYPE
-from grandmodel.execution._core.store import layout_hash
+from grandmodel.execution._core.store import SNAPSHOT_VERSION, layout_hash
 from grandmodel.execution._core.values import JournalError
 
 cdef extern from "recovery.h" nogil:
@@ -36,7 +36,7 @@ cdef extern from "recovery.h" nogil:
 gm_crc32c_setup()
 _CHUNK = 1 << 22
 _HEAD = struct.Struct("<8sIIQ16sqqQqq")
-VERSION = 2
+VERSION = SNAPSHOT_VERSION
 KEPT = 2            # snapshots: the one before the last serves when the last is damaged
 cdef dict KINDS = {GM_NAME_SYMBOL: "symbol", GM_NAME_VENUE: "venue", GM_NAME_STRATEGY: "strategy",
                    GM_NAME_ALGORITHM: "algorithm", GM_NAME_TAG: "tag"}

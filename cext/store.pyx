@@ -34,6 +34,7 @@ MARK_BYTES = GM_MARK_BYTES
 SEAL_BYTES = GM_SEAL_BYTES
 SEAL_ROW = 128
 INDEX_SEALED = 80           # offset of an index's flag and checksum
+SNAPSHOT_VERSION = 2
 TAIL_LIVE = 128             # offset of the tail's epoch and drained
 _MARK = struct.Struct("<8sIIQ16s16s6q4i256s")
 _SEGMENT = struct.Struct("<8sIIQ16s16s4q")
@@ -705,7 +706,7 @@ def _check_caches(path, mark):
             full = os.path.join(path, name)
             with open(full, "rb") as file:
                 raw = file.read()
-            whole = len(raw) >= 128 and raw[:8] == b"GMSNAP01" and not any(raw[80:128])
+            whole = len(raw) >= 128 and raw[:12] == b"GMSNAP01" + struct.pack("<I", SNAPSHOT_VERSION) and not any(raw[80:128])
             if not whole or struct.unpack_from("<I", raw, 12)[0] != crc(raw[16:80] + raw[128:]):
                 raise JournalError(f"{full}: does not match its checksum; delete it, the log has all that is in it")
 

@@ -19,7 +19,7 @@ from grandmodel.execution._core.orders cimport GM_ORDER_IDS, Order, OrderTable, 
 from grandmodel.execution._core.portfolio cimport GM_MAX_ACCOUNTS, Portfolio
 from grandmodel.execution._core.records cimport (
     GM_AWAITED, GM_CANCELED, GM_CHILD, GM_CLIENT_ORDER_ID_LENGTH, GM_EXEC_TRADE, GM_EXEC_TYPE_END, GM_EXPIRED,
-    GM_FILLED, GM_LIMIT, GM_MARKET, GM_NAME_ALGORITHM, GM_NAME_SYMBOL, GM_NAME_VENUE, GM_NO_PRICE, GM_PARENT,
+    GM_FILLED, GM_LIMIT, GM_MARKET, GM_NAME_ALGORITHM, GM_NEW, GM_NAME_SYMBOL, GM_NAME_VENUE, GM_NO_PRICE, GM_PARENT,
     GM_PARTIALLY_FILLED, GM_POST_ONLY, GM_REASON_ALGORITHM_DONE, GM_REASON_DUPLICATE_CLIENT_ID,
     GM_REASON_INVALID, GM_REASON_USER, GM_RECORD_BALANCE, GM_RECORD_DECISION, GM_RECORD_NAME, GM_RECORD_ORDER,
     GM_RECORD_REFUSAL, GM_RECORD_REPORT, GM_RECORD_REQUEST, GM_RECORD_SMALL, GM_REJECTED, GM_REQUEST_CLOSE_PARENT,
@@ -341,6 +341,9 @@ cdef class Core:
                 self.journal.rebuild_index()        # it named an order that has another client_order_id
                 return self._submit(o, None)
             if _terms(&first) == _terms(o):
+                if first.flags & GM_PARENT and self.get_order(known).status == "SUSPENDED":
+                    raise OrderStateError(f"order {known} has this client_order_id and is SUSPENDED: a restart ended its algorithm; "
+                                          "cancel it, then send what is left under another client_order_id")
                 return self._ticket(known)
         self._enter()
         gm_engine_refuse(&self.engine, o, GM_REASON_DUPLICATE_CLIENT_ID, 0, <uint64_t><int>FIELD_BITS["client_order_id"],
@@ -580,8 +583,10 @@ cdef class Core:
         self._after()
         return result
 
-    def order_rows(self, Py_ssize_t count):
+    def order_rows(self, count):
         """`count` rows of ORDER_DTYPE with every default set: market DAY orders without symbol, side and quantity."""
+        if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count <= 1 << 28:
+            raise ValueError(f"count is {count!r}, must be an int from 0 to {1 << 28}")
         rows = np.zeros(count, ORDER_DTYPE)
         rows["symbol"] = -1
         rows["venue"] = -1
@@ -596,11 +601,19 @@ cdef class Core:
     def cancel(self, int64_t order_id):
         """Asks the venue to cancel. UnknownOrder; OrderStateError when the order is closed or a parent."""
         self._check_open()
+        cdef gm_order_t* row
+        cdef bint refused = False
         self._enter()
         code = gm_engine_cancel(&self.engine, order_id, GM_REASON_USER)
+        row = gm_orders_find(self.engine.orders, order_id)
+        if code == 0 and row != NULL and row.status in (GM_NEW, GM_PARTIALLY_FILLED):
+            refused = True                  # its venue answered on the spot that it takes none
         self._leave()
         self._after()
         self._check_request(code, order_id)
+        if refused:
+            raise OrderStateError(f"order {order_id}: its venue did not take the cancel (not connected, or the order is not there); "
+                                  "it is open still")
 
     def close_parent(self, int64_t order_id, expired=False, int reason=GM_REASON_ALGORITHM_DONE):
         """Ends a parent whose children are all closed; what is left of it is released."""
@@ -1037,7 +1050,7 @@ cdef class Ticket:
         In simulated time, and in a temporary journal, it is forced on the spot. JournalError when the disk fails.
         """
         cdef int64_t position = self.core.journal.log.head
-        if self.core.journal.path is None or self.core.engine.clock.simulated:
+        if self.core.journal.path is None or self.core.engine.clock.simulated or self.core.journal.closed:
             self.core.journal.force()
         elif position > self.core.journal.log.forced:
             await self.core._durable(position)

@@ -59,6 +59,17 @@ def test_a_lost_tail(killed):
     assert verify(killed)["records"] >= 100
 
 
+def test_a_damaged_tail(killed):
+    tail = Path(plain.last_mark(killed)["tail"])
+    with tail.open("r+b") as file:
+        file.seek(60)
+        file.write(b"x")
+    with pytest.raises(JournalError):
+        Journal(killed)
+    assert repair(killed, apply=True).done
+    assert Journal(killed).records >= 100
+
+
 def test_a_disk_that_failed_to_force(killed):
     mark = read_mark(str(killed))
     write_mark(str(killed), mark, state=3, error=5, forced=50 * 128)
@@ -100,5 +111,6 @@ def test_the_commands(killed, capsys):
     Path(plain.last_mark(killed)["tail"]).unlink()
     told = CliRunner().invoke(app, ["journal", "repair", str(killed)])
     assert "--yes does it" in told.output
+    assert told.exit_code == 1
     told = CliRunner().invoke(app, ["journal", "repair", str(killed), "--yes"])
     assert "done: go on" in told.output

@@ -39,7 +39,7 @@ from grandmodel.execution._core.instruments import Instruments
 from grandmodel.execution._core.records import NO_PRICE
 from grandmodel.execution._core.remote import Kind, RemoteMarket
 from grandmodel.execution._core.scoring import Venues
-from grandmodel.execution._core.values import OrderRejected, OrderStatus, Reason, VenueError
+from grandmodel.execution._core.values import OrderRejected, OrderStateError, OrderStatus, Reason, VenueError
 from grandmodel.execution.config import ConfigError, load_config
 from grandmodel.execution.engine import make_core
 from grandmodel.execution.venues.process import (
@@ -613,7 +613,8 @@ def test_a_cancel_without_an_answer_makes_its_order_unknown(path, remote):
         cancel = script.read(Kind.CANCEL)
         assert (cancel.order_id, cancel.symbol, cancel.side, cancel.kind, cancel.quantity) == (first, 0, 1, 1, 100)
         script.sock.shutdown(socket.SHUT_RD)
-        core.cancel(second)
+        with pytest.raises(OrderStateError, match="did not take the cancel"):
+            core.cancel(second)
         assert reports(core, second)["exec_type"].tolist() == [NEW, CANCEL_REJECTED]
         assert reports(core, second)["reason"].tolist() == [0, Reason.DISCONNECTED]
         core.advance()

@@ -163,8 +163,9 @@ def repair_command(
 ) -> None:
     """Say what keeps a journal from being opened and, with --yes, mend it.
 
-    Mended are a disk that failed to force (the files are written anew and forced) and a tail that was lost (the log is
-    cut to what reached its files). A record that does not match its checksum is not: restore the file.
+    Mended are a disk that failed to force (the files are written anew and forced) and a tail that was lost or damaged
+    (the log is cut to what reached its files). A record that does not match its checksum is not: restore the file.
+    The exit status is 1 when something has to be decided, and was not.
     """
     from .journal_repair import repair
 
@@ -175,6 +176,7 @@ def repair_command(
         typer.echo(f"{'done' if found.done else 'to do'}: {action}")
     if found.needed and not found.done:
         typer.echo("nothing was changed; --yes does it")
+        raise typer.Exit(1)
 
 
 @app.command("export", short_help="Write the records as tables.", epilog=_EXPORT_EPILOG)

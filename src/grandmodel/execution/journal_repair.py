@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 
-from ._core.store import PAGE, Mark, Segment, Survey, is_live, read_mark, verify, walk_segment, write_mark
+from ._core.store import PAGE, Mark, Segment, Survey, boot_id, is_live, read_mark, verify, walk_segment, write_mark
 from ._core.values import JournalError
 
 __all__ = ["Repair", "repair"]
@@ -45,9 +45,9 @@ def repair(path: str | os.PathLike[str], *, apply: bool = False) -> Repair:
     if is_live(name):
         raise JournalError(f"{name}: an engine has this journal open; stop it first")
     mark = read_mark(name)
-    lost_tail = _lost_tail(mark)
+    lost_tail = _lost_tail(name, mark)
     if lost_tail:
-        found.findings.append(f"its tail {mark.tail} is gone: records acknowledged and not yet written are lost")
+        found.findings.append(f"{lost_tail}: records acknowledged and not yet written are lost")
         found.actions.append(f"go on from what its files hold (at the last mark {mark.position} bytes were written)")
     if mark.state == _DISTRUSTED:
         found.findings.append(f"forcing it to the disk failed: {os.strerror(mark.error)}")
@@ -71,10 +71,18 @@ def repair(path: str | os.PathLike[str], *, apply: bool = False) -> Repair:
     return found
 
 
-def _lost_tail(mark: Mark) -> bool:
-    from ._core.store import boot_id
-
-    return not mark.clean and mark.tail is not None and not os.path.exists(mark.tail) and mark.boot == boot_id()
+def _lost_tail(name: str, mark: Mark) -> str | None:
+    """What is wrong with the tail that the journal needs; None when it is whole, or not needed."""
+    if mark.clean or mark.tail is None or mark.boot != boot_id():
+        return None
+    if not os.path.exists(mark.tail):
+        return f"its tail {mark.tail} is gone"
+    try:
+        verify(name)
+    except JournalError as error:
+        if mark.tail in str(error):
+            return f"its tail is damaged ({error})"
+    return None
 
 
 def _distrusted(survey: Survey, mark: Mark) -> list[Segment]:

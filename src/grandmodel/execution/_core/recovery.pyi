@@ -3,6 +3,7 @@ from typing import Any, Final
 
 from grandmodel.execution._core.journal import Journal
 from grandmodel.execution._core.records import NAME_DTYPE as NAME_DTYPE
+from grandmodel.execution._core.store import SNAPSHOT_VERSION as SNAPSHOT_VERSION
 from grandmodel.execution._core.store import layout_hash as layout_hash
 from grandmodel.execution._core.submit import Core
 from grandmodel.execution._core.values import JournalError as JournalError

@@ -14,6 +14,7 @@ SEAL_BYTES: Final[int]
 SEAL_ROW: Final[int]
 TAIL_LIVE: Final[int]
 INDEX_SEALED: Final[int]
+SNAPSHOT_VERSION: Final[int]
 STATES: Final[tuple[str, ...]]
 
 class Mark:

@@ -198,7 +198,12 @@ class OrderManager(OrderGate):
         return engine.config if isinstance(engine, ExecutionEngine) else None
 
     def pump(self) -> int:
-        """Delivers what the event bus has not seen yet; how many events. A running loop does this by itself."""
+        """Takes in what venues have said, and delivers what the event bus has not seen yet; how many events.
+
+        A running loop does this by itself while somebody waits; without one, this is how time goes on.
+        """
+        if not self.core.closed:
+            self.core.advance()
         return 0 if self._reader is None else int(self._reader.pump())
 
     def close(self) -> None:

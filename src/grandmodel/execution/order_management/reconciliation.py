@@ -166,7 +166,9 @@ def _position_breaks(
     return breaks
 
 
-def reconcile(core: Core, market: RemoteMarket, venue: str, *, timeout: float = 5.0) -> list[Break]:
+def reconcile(
+    core: Core, market: RemoteMarket, venue: str, *, since: int = 0, timeout: float = 5.0
+) -> list[Break]:
     """Holds the engine against one venue. Open orders of ours that it does not have are canceled, and still listed.
 
     Orders may be submitted meanwhile: what the venue did after it answered is left out of the comparison.
@@ -174,6 +176,8 @@ def reconcile(core: Core, market: RemoteMarket, venue: str, *, timeout: float = 
     Parameters
     ----------
     market : the core's market, connected to `venue`
+    since : position in the log at which the process that serves the venue was first connected: what another process
+        reported before has execution ids of its own, and this one knows nothing of it
     timeout : seconds for the venue's answer
 
     Raises
@@ -183,11 +187,11 @@ def reconcile(core: Core, market: RemoteMarket, venue: str, *, timeout: float = 
     number = core.venues.number(venue)
     first_new = core.orders.next_id  # what is submitted from here on may not be there yet when the venue answers
     status = market.status(venue, core=core, timeout=timeout)
-    orders, fills = _our_view(core, number, status)
+    orders, fills = _our_view(core, number, status, since)
     late = orders["order_id"] >= first_new
     at_venue = np.isin(orders["order_id"], status.orders["order_id"])
     orders = orders[~late | at_venue]
-    moved = _moved(core, number, status)
+    moved = _moved(core, number, status, since)
     known = ~np.isin(status.orders["order_id"], moved)
     breaks = find_breaks(
         orders[~np.isin(orders["order_id"], moved)],
@@ -219,11 +223,13 @@ def _resolves(ours: Any, theirs: Any) -> bool:
     return unknown and alive and int(ours["filled_quantity"]) == int(theirs["filled_quantity"])
 
 
-def _our_view(core: Core, venue: int, status: VenueStatus) -> tuple[NDArray[np.void], NDArray[np.void]]:
+def _our_view(
+    core: Core, venue: int, status: VenueStatus, since: int
+) -> tuple[NDArray[np.void], NDArray[np.void]]:
     """Our orders at a venue, those from memory and, of what the venue names besides, from the log; and our fills."""
     held = core.orders_array()
     held = held[(held["venue"] == venue) & (held["flags"] & _PARENT == 0)]
-    reports = core.journal.rows(_REPORT_RECORD)
+    reports = core.journal.rows(_REPORT_RECORD, since)
     reports = reports[reports["venue"] == venue]
     let_go = np.setdiff1d(status.orders["order_id"], held["order_id"])
     if let_go.size:
@@ -245,11 +251,11 @@ def _as_ended(written: NDArray[np.void], reports: NDArray[np.void]) -> NDArray[n
     return rows
 
 
-def _moved(core: Core, venue: int, status: VenueStatus) -> NDArray[np.int64]:
+def _moved(core: Core, venue: int, status: VenueStatus, since: int) -> NDArray[np.int64]:
     """Orders of which the venue has reported since it gave its view."""
-    reports = core.journal.rows(_REPORT_RECORD)
-    since = (reports["venue"] == venue) & (reports["execution_id"] > status.counts["executions"])
-    ids: NDArray[np.int64] = np.unique(reports["order_id"][since])
+    reports = core.journal.rows(_REPORT_RECORD, since)
+    later = (reports["venue"] == venue) & (reports["execution_id"] > status.counts["executions"])
+    ids: NDArray[np.int64] = np.unique(reports["order_id"][later])
     return ids
 
 

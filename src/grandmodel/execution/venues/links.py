@@ -13,7 +13,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .._core.values import VenueError
+from .._core.values import JournalError, VenueError
 from ..order_management.reconciliation import Break, reconcile
 from .process import connections, market_of
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("grandmodel.execution")
 _REPORT_RECORD = 4
+_ANY = bytes(16)  # at login: whatever process serves the venue
 
 
 @dataclass
@@ -66,25 +67,32 @@ class Links:
 
     def _connect(self, name: str, timeout: float) -> None:
         known = self._known.get(name)
-        instance = None if known is None else bytes.fromhex(known["instance"])
-        last = 0 if known is None else self._last(name, known["position"])
-        position = self.core.journal.head
+        instance = _ANY if known is None else bytes.fromhex(known["instance"])
+        last = self._last(name, 0 if known is None else known["position"])
+        position = self.core.journal.head if last == 0 else 0
         try:
             welcome = self.market.connect(
                 name, self.paths[name], self._client, last, instance=instance, timeout=timeout
             )
+            other = welcome.executions < last  # it has not given the ids that we have: it is another process
         except VenueError:
-            if instance is None:
+            if instance is _ANY:
                 raise
-            # Another process than before serves the venue: it knows nothing of our orders, and counts from 1 again.
-            welcome = self.market.connect(name, self.paths[name], self._client, 0, timeout=timeout)
+            other = True
+        if other:
+            # It knows nothing of our orders, and counts from 1 again.
+            if self.market.connected(name):
+                self.market.disconnect(name)
+                self.core.advance()
+            position = self.core.journal.head
+            welcome = self.market.connect(name, self.paths[name], self._client, 0, instance=_ANY, timeout=timeout)
             _log.warning("venue %s was restarted: it does not know the orders that it had", name)
             known = None
         if known is None:
-            self._known[name] = {"instance": welcome.instance.hex(), "position": position}
+            known = self._known[name] = {"instance": welcome.instance.hex(), "position": position}
             self._write()
         self.core.advance()
-        found = reconcile(self.core, self.market, name, timeout=timeout)
+        found = reconcile(self.core, self.market, name, since=known["position"], timeout=timeout)
         self.breaks[name] = found
         for each in found:
             _log.warning("venue %s: %s", name, each)
@@ -103,8 +111,16 @@ class Links:
     def _read(self) -> dict[str, dict[str, Any]]:
         if self._file is None or not os.path.exists(self._file):
             return {}
-        with open(self._file, encoding="utf-8") as file:
-            known: dict[str, dict[str, Any]] = json.load(file)
+        try:
+            with open(self._file, encoding="utf-8") as file:
+                known: dict[str, dict[str, Any]] = json.load(file)
+            for name, entry in known.items():
+                if len(bytes.fromhex(entry["instance"])) != 16 or entry["position"] < 0:
+                    raise ValueError(name)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise JournalError(
+                f"{self._file}: is damaged; delete it, and the venues are taken for the processes that the log knows"
+            ) from None
         return known
 
     def _write(self) -> None:
