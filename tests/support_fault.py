@@ -120,10 +120,10 @@ class Nursery:
 
 
 def said(path):
-    """What a child has acknowledged, in order. Its last line is whole: one write each."""
+    """What a child has acknowledged, in order. A kill may have cut its last line: that one was not said."""
     if not os.path.exists(path):
         return []
-    return [json.loads(line) for line in Path(path).read_text().splitlines()]
+    return [json.loads(line) for line in Path(path).read_text().splitlines(keepends=True) if line.endswith("\n")]
 
 
 def words(lines, kind):
