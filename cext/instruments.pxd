@@ -16,6 +16,7 @@ cdef extern from "instruments.h" nogil:
         int64_t multiplier
         int32_t sector              # 0: unknown
         int32_t known
+        int32_t calendar
 
     ctypedef struct gm_instruments_t:
         gm_instrument_t* rows
@@ -40,3 +41,4 @@ cdef class Instruments:
     cdef gm_instruments_t table
     cdef readonly Names symbols
     cdef readonly Names sectors
+    cdef readonly Names calendars

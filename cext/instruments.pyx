@@ -59,6 +59,7 @@ cdef class Instruments:
         self.symbols = Names("symbol", 0, GM_MAX_SYMBOLS)
         self.sectors = Names("sector", 0, GM_MAX_SECTORS)
         self.sectors.number("unknown")
+        self.calendars = Names("calendar", 0, 16)
         if gm_instruments_init(&self.table) != 0:
             raise MemoryError("the instrument table could not be reserved")
 
@@ -66,7 +67,7 @@ cdef class Instruments:
         gm_instruments_free(&self.table)
 
     def add(self, str symbol, *, int64_t tick_e9, int64_t step_e9=1_000_000_000, reference_e9=None, int64_t round_lot=100,
-            int64_t multiplier=1, str sector="unknown"):
+            int64_t multiplier=1, str sector="unknown", str calendar="XNYS"):
         """Adds a symbol; its number. ValueError when a figure is not positive or the symbol is there already."""
         for name, value in (("tick_e9", tick_e9), ("step_e9", step_e9), ("round_lot", round_lot), ("multiplier", multiplier)):
             if value <= 0:
@@ -85,6 +86,7 @@ cdef class Instruments:
         row.round_lot = round_lot
         row.multiplier = multiplier
         row.sector = sector_number
+        row.calendar = self.calendars.number(calendar)
         row.known = 1
         self.table.count = number + 1
         return number

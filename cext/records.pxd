@@ -37,7 +37,19 @@ cdef extern from "records.h" nogil:
         GM_LIQUIDITY_NONE, GM_ADDED, GM_REMOVED, GM_HIDDEN_FILL, GM_MIDPOINT_FILL
 
     cdef enum gm_order_flags:
-        GM_POST_ONLY, GM_REDUCE_ONLY, GM_ALL_OR_NONE, GM_HIDDEN, GM_PARENT, GM_CHILD, GM_AWAITED
+        GM_POST_ONLY, GM_REDUCE_ONLY, GM_ALL_OR_NONE, GM_HIDDEN, GM_PARENT, GM_CHILD, GM_AWAITED, GM_HELD
+
+    cdef enum gm_trigger:
+        GM_TRIGGER_LAST, GM_TRIGGER_BID_ASK, GM_TRIGGER_MID
+
+    cdef enum gm_trail_unit:
+        GM_TRAIL_NONE, GM_TRAIL_AMOUNT, GM_TRAIL_BPS
+
+    cdef enum gm_contingency:
+        GM_CONTINGENCY_NONE, GM_OCO, GM_OTO, GM_BRACKET
+
+    cdef enum gm_worked:
+        GM_WORK_ICEBERG, GM_WORK_WHOLE
 
     cdef enum gm_reason:
         GM_REASON_NONE, GM_REASON_INVALID, GM_REASON_UNSUPPORTED, GM_REASON_DUPLICATE_CLIENT_ID,
@@ -46,7 +58,10 @@ cdef extern from "records.h" nogil:
         GM_REASON_VENUE_REJECTED, GM_REASON_NO_LIQUIDITY, GM_REASON_WOULD_CROSS, GM_REASON_UNFILLED_REMAINDER,
         GM_REASON_PRICE_OUT_OF_RANGE, GM_REASON_VENUE_CAPACITY, GM_REASON_SELF_MATCH, GM_REASON_END_OF_MARKET,
         GM_REASON_VENUE_RESTARTED, GM_REASON_NOT_AT_VENUE, GM_REASON_DISCONNECTED, GM_REASON_ENGINE_RESTARTED,
-        GM_REASON_CAPACITY, GM_REASON_JOURNAL, GM_REASON_USER, GM_REASON_ALGORITHM_DONE, GM_REASON_CLOSED
+        GM_REASON_CAPACITY, GM_REASON_JOURNAL, GM_REASON_USER, GM_REASON_ALGORITHM_DONE, GM_REASON_CLOSED,
+        GM_REASON_REDUCE_ONLY, GM_REASON_LIST_REFUSED, GM_REASON_KILLED, GM_REASON_REDUCING, GM_REASON_NO_ANSWER,
+        GM_REASON_DUPLICATE_EXECUTION, GM_REASON_OVERFILL, GM_REASON_LATE_FILL, GM_REASON_UNKNOWN_EXECUTION,
+        GM_REASON_TIME_EXPIRED, GM_REASON_CONTINGENCY, GM_REASON_TRIGGERED
 
     cdef enum gm_code:
         GM_OK, GM_ERR_MEMORY, GM_ERR_CAPACITY, GM_ERR_NOT_FOUND, GM_ERR_RANGE, GM_ERR_EMPTY, GM_ERR_IO,
@@ -54,17 +69,32 @@ cdef extern from "records.h" nogil:
 
     cdef enum gm_check:
         GM_CHECK_POSITION, GM_CHECK_ORDER_SIZE, GM_CHECK_NOTIONAL, GM_CHECK_ORDER_VALUE, GM_CHECK_DAILY_VALUE,
-        GM_CHECK_DAILY_COUNT, GM_CHECK_SECTOR, GM_CHECK_LEVERAGE, GM_CHECK_CONCENTRATION, GM_CHECK_PRICE
+        GM_CHECK_DAILY_COUNT, GM_CHECK_SECTOR, GM_CHECK_LEVERAGE, GM_CHECK_CONCENTRATION, GM_CHECK_PRICE,
+        GM_CHECK_GROSS, GM_CHECK_NET, GM_CHECK_COLLAR, GM_CHECK_VOLUME, GM_CHECK_DUPLICATE, GM_CHECK_RATE,
+        GM_CHECK_OPEN_ORDERS, GM_CHECK_RESTRICTED, GM_CHECK_LONG_ONLY, GM_CHECK_LOCATE, GM_CHECK_SELF_MATCH,
+        GM_CHECK_STALE, GM_CHECK_HALTED
 
     cdef enum gm_request_kind:
-        GM_REQUEST_CANCEL, GM_REQUEST_CLOSE_PARENT, GM_REQUEST_SUSPEND
+        GM_REQUEST_CANCEL, GM_REQUEST_CLOSE_PARENT, GM_REQUEST_SUSPEND, GM_REQUEST_REPLACE, GM_REQUEST_EXPIRE,
+        GM_REQUEST_AMEND, GM_REQUEST_TRIGGER, GM_REQUEST_TRAIL, GM_REQUEST_ACTIVATE, GM_REQUEST_REFUSED
+
+    cdef enum gm_scope:
+        GM_SCOPE_ENGINE, GM_SCOPE_ACCOUNT, GM_SCOPE_STRATEGY, GM_SCOPE_SYMBOL, GM_SCOPE_VENUE
+
+    cdef enum gm_latch_action:
+        GM_LATCH_KILL, GM_LATCH_REDUCE, GM_LATCH_RESET
+
+    enum: GM_LATCH_NAME
+    enum: GM_LATCH_REASON
+    enum: GM_DECISION_VENUES
 
     cdef enum gm_name_kind:
         GM_NAME_SYMBOL, GM_NAME_VENUE, GM_NAME_STRATEGY, GM_NAME_ALGORITHM, GM_NAME_TAG, GM_NAME_KIND_END
 
     cdef enum gm_record_kind:
         GM_RECORD_NAME, GM_RECORD_ORDER, GM_RECORD_DECISION, GM_RECORD_REPORT, GM_RECORD_REFUSAL,
-        GM_RECORD_REQUEST, GM_RECORD_BALANCE, GM_RECORD_KIND_END
+        GM_RECORD_REQUEST, GM_RECORD_BALANCE, GM_RECORD_TERMS, GM_RECORD_LATCH, GM_RECORD_LIMIT,
+        GM_RECORD_SESSION, GM_RECORD_KIND_END
 
     cdef enum gm_action:
         GM_ADD, GM_REDUCE, GM_DELETE, GM_EXECUTE, GM_EXECUTE_HIDDEN, GM_REPLACE, GM_HALT, GM_CLEAR, GM_TRADE,
@@ -74,7 +104,7 @@ cdef extern from "records.h" nogil:
         GM_HALTED, GM_QUOTING_RESUMED, GM_TRADING_RESUMED
 
     cdef enum gm_command_kind:
-        GM_COMMAND_SUBMIT, GM_COMMAND_CANCEL
+        GM_COMMAND_SUBMIT, GM_COMMAND_CANCEL, GM_COMMAND_REPLACE
 
     ctypedef struct gm_order_t:
         int64_t order_id
@@ -109,8 +139,49 @@ cdef extern from "records.h" nogil:
         uint8_t flags
         uint16_t reason
         char client_order_id[GM_CLIENT_ORDER_ID_LENGTH]
-        uint32_t reserved
-        int64_t reserved_tail
+        uint32_t terms
+        int64_t pending_price_e9
+
+    ctypedef struct gm_terms_t:
+        int64_t order_id
+        int64_t expire_ns
+        int64_t minimum_quantity
+        int64_t trail_offset
+        int64_t limit_offset_e9
+        int64_t list_id
+        int64_t next_child
+        uint32_t display_spread_e9
+        uint8_t trigger
+        uint8_t trail_unit
+        uint8_t contingency
+        uint8_t list_count
+        uint8_t worked
+        uint8_t waiting
+
+    ctypedef struct gm_latch_t:
+        int32_t scope
+        int32_t target
+        uint16_t action
+        uint16_t number
+        char name[GM_LATCH_NAME]
+        char reason[GM_LATCH_REASON]
+
+    ctypedef struct gm_limit_change_t:
+        uint64_t old_lo
+        int64_t old_hi
+        uint64_t new_lo
+        int64_t new_hi
+        uint8_t had
+        uint8_t has
+        uint8_t loosens
+        char name[72]
+        char who[32]
+        char why[80]
+
+    ctypedef struct gm_session_t:
+        int32_t calendar
+        int64_t close_ns
+        int64_t next_close_ns
 
     ctypedef struct gm_report_t:
         int64_t order_id
@@ -140,14 +211,14 @@ cdef extern from "records.h" nogil:
         int64_t expected_price_e9
         uint64_t config_hash
         uint64_t checks
-        int32_t bid_venue
-        int32_t ask_venue
-        int32_t venue
-        int32_t runner_up
         float score
         float runner_up_score
-        int32_t candidates
-        int32_t reserved[3]
+        int8_t bid_venue
+        int8_t ask_venue
+        int8_t venue
+        int8_t runner_up
+        uint8_t candidates
+        uint16_t scores[GM_DECISION_VENUES]
 
     ctypedef struct gm_refusal_t:
         int64_t order_id
@@ -178,7 +249,7 @@ cdef extern from "records.h" nogil:
         int32_t venue
         uint8_t status
         uint8_t reserved_bytes[7]
-        int64_t reserved[7]
+        int64_t stop_price_e9
 
     ctypedef struct gm_name_t:
         int32_t id

@@ -19,6 +19,10 @@ def _dtype(size_t size, fields):
 # One instance of each struct: offsets are differences of addresses in it.
 
 cdef gm_order_t _order
+cdef gm_terms_t _terms
+cdef gm_latch_t _latch
+cdef gm_limit_change_t _limit
+cdef gm_session_t _session
 cdef gm_report_t _report
 cdef gm_decision_t _decision
 cdef gm_refusal_t _refusal
@@ -64,6 +68,25 @@ ORDER_DTYPE = _dtype(sizeof(gm_order_t), [
     ("flags", "u1", <char*>&_order.flags - <char*>&_order),
     ("reason", "<u2", <char*>&_order.reason - <char*>&_order),
     ("client_order_id", f"S{sizeof(_order.client_order_id)}", <char*>_order.client_order_id - <char*>&_order),
+    ("terms", "<u4", <char*>&_order.terms - <char*>&_order),
+    ("pending_price_e9", "<i8", <char*>&_order.pending_price_e9 - <char*>&_order),
+])
+
+#: The rarer terms of an order (gm_terms_t).
+TERMS_DTYPE = _dtype(sizeof(gm_terms_t), [
+    ("order_id", "<i8", <char*>&_terms.order_id - <char*>&_terms),
+    ("expire_ns", "<i8", <char*>&_terms.expire_ns - <char*>&_terms),
+    ("minimum_quantity", "<i8", <char*>&_terms.minimum_quantity - <char*>&_terms),
+    ("trail_offset", "<i8", <char*>&_terms.trail_offset - <char*>&_terms),
+    ("limit_offset_e9", "<i8", <char*>&_terms.limit_offset_e9 - <char*>&_terms),
+    ("list_id", "<i8", <char*>&_terms.list_id - <char*>&_terms),
+    ("display_spread_e9", "<u4", <char*>&_terms.display_spread_e9 - <char*>&_terms),
+    ("trigger", "u1", <char*>&_terms.trigger - <char*>&_terms),
+    ("trail_unit", "u1", <char*>&_terms.trail_unit - <char*>&_terms),
+    ("contingency", "u1", <char*>&_terms.contingency - <char*>&_terms),
+    ("list_count", "u1", <char*>&_terms.list_count - <char*>&_terms),
+    ("worked", "u1", <char*>&_terms.worked - <char*>&_terms),
+    ("waiting", "u1", <char*>&_terms.waiting - <char*>&_terms),
 ])
 
 #: A venue's word on an order; a fill has exec_type TRADE (gm_report_t).
@@ -97,13 +120,14 @@ DECISION_DTYPE = _dtype(sizeof(gm_decision_t), [
     ("expected_price_e9", "<i8", <char*>&_decision.expected_price_e9 - <char*>&_decision),
     ("config_hash", "<u8", <char*>&_decision.config_hash - <char*>&_decision),
     ("checks", "<u8", <char*>&_decision.checks - <char*>&_decision),
-    ("bid_venue", "<i4", <char*>&_decision.bid_venue - <char*>&_decision),
-    ("ask_venue", "<i4", <char*>&_decision.ask_venue - <char*>&_decision),
-    ("venue", "<i4", <char*>&_decision.venue - <char*>&_decision),
-    ("runner_up", "<i4", <char*>&_decision.runner_up - <char*>&_decision),
     ("score", "<f4", <char*>&_decision.score - <char*>&_decision),
     ("runner_up_score", "<f4", <char*>&_decision.runner_up_score - <char*>&_decision),
-    ("candidates", "<i4", <char*>&_decision.candidates - <char*>&_decision),
+    ("bid_venue", "i1", <char*>&_decision.bid_venue - <char*>&_decision),
+    ("ask_venue", "i1", <char*>&_decision.ask_venue - <char*>&_decision),
+    ("venue", "i1", <char*>&_decision.venue - <char*>&_decision),
+    ("runner_up", "i1", <char*>&_decision.runner_up - <char*>&_decision),
+    ("candidates", "u1", <char*>&_decision.candidates - <char*>&_decision),
+    ("scores", f"({GM_DECISION_VENUES},)<u2", <char*>_decision.scores - <char*>&_decision),
 ])
 
 #: A refused order (gm_refusal_t).
@@ -137,6 +161,39 @@ REQUEST_DTYPE = _dtype(sizeof(gm_request_t), [
     ("reason", "<u2", <char*>&_request.reason - <char*>&_request),
     ("venue", "<i4", <char*>&_request.venue - <char*>&_request),
     ("status", "u1", <char*>&_request.status - <char*>&_request),
+    ("asked", "u1", <char*>_request.reserved_bytes - <char*>&_request),
+    ("stop_price_e9", "<i8", <char*>&_request.stop_price_e9 - <char*>&_request),
+])
+
+#: A latch set or reset (gm_latch_t).
+LATCH_DTYPE = _dtype(sizeof(gm_latch_t), [
+    ("scope", "<i4", <char*>&_latch.scope - <char*>&_latch),
+    ("target", "<i4", <char*>&_latch.target - <char*>&_latch),
+    ("action", "<u2", <char*>&_latch.action - <char*>&_latch),
+    ("number", "<u2", <char*>&_latch.number - <char*>&_latch),
+    ("name", f"S{sizeof(_latch.name)}", <char*>_latch.name - <char*>&_latch),
+    ("reason", f"S{sizeof(_latch.reason)}", <char*>_latch.reason - <char*>&_latch),
+])
+
+#: A limit that changed (gm_limit_change_t).
+LIMIT_DTYPE = _dtype(sizeof(gm_limit_change_t), [
+    ("old_lo", "<u8", <char*>&_limit.old_lo - <char*>&_limit),
+    ("old_hi", "<i8", <char*>&_limit.old_hi - <char*>&_limit),
+    ("new_lo", "<u8", <char*>&_limit.new_lo - <char*>&_limit),
+    ("new_hi", "<i8", <char*>&_limit.new_hi - <char*>&_limit),
+    ("had", "u1", <char*>&_limit.had - <char*>&_limit),
+    ("has", "u1", <char*>&_limit.has - <char*>&_limit),
+    ("loosens", "u1", <char*>&_limit.loosens - <char*>&_limit),
+    ("name", f"S{sizeof(_limit.name)}", <char*>_limit.name - <char*>&_limit),
+    ("who", f"S{sizeof(_limit.who)}", <char*>_limit.who - <char*>&_limit),
+    ("why", f"S{sizeof(_limit.why)}", <char*>_limit.why - <char*>&_limit),
+])
+
+#: The end of a trading day (gm_session_t).
+SESSION_DTYPE = _dtype(sizeof(gm_session_t), [
+    ("calendar", "<i4", <char*>&_session.calendar - <char*>&_session),
+    ("close_ns", "<i8", <char*>&_session.close_ns - <char*>&_session),
+    ("next_close_ns", "<i8", <char*>&_session.next_close_ns - <char*>&_session),
 ])
 
 #: A name and its number (gm_name_t).
@@ -231,4 +288,8 @@ RECORD_DTYPES = {
     int(GM_RECORD_REFUSAL): _record_dtype(REFUSAL_DTYPE, GM_RECORD_SMALL),
     int(GM_RECORD_REQUEST): _record_dtype(REQUEST_DTYPE, GM_RECORD_SMALL),
     int(GM_RECORD_BALANCE): _record_dtype(BALANCE_DTYPE, GM_RECORD_SMALL),
+    int(GM_RECORD_TERMS): _record_dtype(TERMS_DTYPE, GM_RECORD_SMALL),
+    int(GM_RECORD_LATCH): _record_dtype(LATCH_DTYPE, GM_RECORD_LARGE),
+    int(GM_RECORD_LIMIT): _record_dtype(LIMIT_DTYPE, GM_RECORD_LARGE),
+    int(GM_RECORD_SESSION): _record_dtype(SESSION_DTYPE, GM_RECORD_SMALL),
 }

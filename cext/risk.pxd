@@ -22,8 +22,8 @@ cdef extern from "risk.h" nogil:
         int64_t* position
 
     ctypedef struct gm_risk_detail_t:
-        double used[10]
-        double limit[10]
+        double used[23]
+        double limit[23]
 
     uint64_t gm_risk_check(const gm_limits_t* l, const gm_portfolio_t* p, uint64_t mask, int32_t account, int32_t symbol,
                            int8_t side, int64_t quantity, int64_t price_e9, gm_risk_detail_t* detail) noexcept

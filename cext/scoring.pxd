@@ -1,5 +1,5 @@
 # Venues as columns, their quotes, and the choice between them. Bodies in include/venues.h and include/scoring.h.
-from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t
+from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint64_t
 
 from grandmodel.execution._core.instruments cimport Instruments
 from grandmodel.execution._core.records cimport gm_i128, gm_quote_t
@@ -13,7 +13,7 @@ cdef extern from "scoring.h" nogil:
 
     cdef enum gm_venue_verdict:
         GM_VENUE_CHOSEN, GM_VENUE_COSTLIER, GM_VENUE_TIE_LOST, GM_VENUE_DISABLED, GM_VENUE_TOO_LARGE, GM_VENUE_TOO_SMALL,
-        GM_VENUE_NO_QUOTE, GM_VENUE_WORSE_PRICE, GM_VENUE_NOT_DISPLAYED
+        GM_VENUE_NO_QUOTE, GM_VENUE_WORSE_PRICE, GM_VENUE_NOT_DISPLAYED, GM_VENUE_UNSUPPORTED, GM_VENUE_BARRED
 
     ctypedef struct gm_capture_t:
         int32_t count
@@ -49,6 +49,8 @@ cdef extern from "scoring.h" nogil:
         gm_tape_t* tapes
         int64_t updates
         gm_capture_t* capture
+        uint64_t supports[64]
+        unsigned char barred[64]
 
     ctypedef struct gm_nbbo_t:
         int64_t bid_e9, ask_e9
@@ -80,7 +82,8 @@ cdef extern from "scoring.h" nogil:
                           int64_t ask_quantity, int64_t time_ns) noexcept
     void gm_venues_begin(gm_venues_t* v, int32_t symbols, int64_t time_ns) noexcept
     gm_route_t gm_score_venues(const gm_venues_t* v, const gm_nbbo_t* n, int32_t symbol, int8_t side, int64_t quantity,
-                               int64_t limit_e9, uint8_t flags, gm_score_t* detail) noexcept
+                               int64_t limit_e9, uint8_t flags, uint64_t needs, gm_score_t* detail) noexcept
+    uint64_t GM_NEED_IOC, GM_NEED_FOK, GM_NEED_POST_ONLY, GM_NEED_HIDDEN
 
 
 cdef class Venues:

@@ -5,7 +5,7 @@ from libc.stdint cimport INT64_MAX, int32_t, int64_t
 from grandmodel.execution._core.instruments cimport GM_MAX_SYMBOLS, Instruments
 from grandmodel.execution._core.portfolio cimport i128_to_int
 from grandmodel.execution._core.records cimport GM_NO_PRICE, GM_REASON_NONE, gm_quote_t
-from grandmodel.execution._core.values import Reason, Unknown
+from grandmodel.execution._core.values import ORDER_TYPE_CODES, Reason, Unknown
 
 VENUE_CLASSES = {"exchange": GM_EXCHANGE, "ecn": GM_ECN, "dark_pool": GM_DARK_POOL, "wholesaler": GM_WHOLESALER}
 _CLASS_NAMES = {code: name for name, code in VENUE_CLASSES.items()}
@@ -16,7 +16,27 @@ VERDICTS = {
     GM_VENUE_DISABLED: "disabled", GM_VENUE_TOO_LARGE: "order above its max_order_size",
     GM_VENUE_TOO_SMALL: "order below its min_size", GM_VENUE_NO_QUOTE: "no quote on that side",
     GM_VENUE_WORSE_PRICE: "its displayed price is worse than the best", GM_VENUE_NOT_DISPLAYED: "no displayed quote",
+    GM_VENUE_UNSUPPORTED: "does not take such an order", GM_VENUE_BARRED: "stopped by a kill switch",
 }
+
+#: What a venue may be said to take, and the bit of each (venues.h).
+CAPABILITIES = {
+    "order_types": {name: 1 << code for name, code in ORDER_TYPE_CODES.items()
+                    if name in ("market", "limit", "iceberg", "pegged_primary", "pegged_midpoint", "pegged_market")},
+    "times_in_force": {"IOC": <object>GM_NEED_IOC, "FOK": <object>GM_NEED_FOK},
+    "instructions": {"post_only": <object>GM_NEED_POST_ONLY, "hidden": <object>GM_NEED_HIDDEN},
+}
+cdef dict _USUAL = {"order_types": ("market", "limit", "iceberg"), "times_in_force": ("IOC", "FOK"), "instructions": ("post_only",)}
+
+
+def _supports(venue, order_types, times_in_force, instructions):
+    bits = 0
+    for key, given in (("order_types", order_types), ("times_in_force", times_in_force), ("instructions", instructions)):
+        for name in _USUAL[key] if given is None else given:
+            if name not in CAPABILITIES[key]:
+                raise ValueError(f"{key} of {venue!r} has {name!r}, must be of {', '.join(CAPABILITIES[key])}")
+            bits |= CAPABILITIES[key][name]
+    return bits
 
 
 def _price(int64_t price_e9):
@@ -113,8 +133,13 @@ cdef class Venues:
         return number
 
     def add(self, str name, *, str kind="exchange", int priority=0, int64_t take_fee_e9=0, int64_t make_fee_e9=0,
-            int64_t max_order_size=0, int64_t min_size=0, int64_t latency_ns=0, bint enabled=True):
-        """Adds a venue; its number. Fees in 1e-9 a unit, negative: a rebate. max_order_size 0: none."""
+            int64_t max_order_size=0, int64_t min_size=0, int64_t latency_ns=0, bint enabled=True, order_types=None,
+            times_in_force=None, instructions=None):
+        """Adds a venue; its number. Fees in 1e-9 a unit, negative: a rebate. max_order_size 0: none.
+
+        order_types, times_in_force, instructions: names of what it takes; None: market, limit, iceberg; IOC, FOK; post_only. What
+        rests until it is cancelled needs no time in force here.
+        """
         cdef int32_t v = self.table.count
         if kind not in VENUE_CLASSES:
             raise ValueError(f"kind of {name!r} is {kind!r}, must be one of {', '.join(VENUE_CLASSES)}")
@@ -128,6 +153,7 @@ cdef class Venues:
             if not -1_000_000_000 <= fee <= 1_000_000_000:
                 raise ValueError(f"a fee of {name!r} is {fee}, must be within one currency unit a share")
         self.table.kind[v] = VENUE_CLASSES[kind]
+        self.table.supports[v] = _supports(name, order_types, times_in_force, instructions)
         self.table.priority[v] = priority
         self.table.enabled[v] = enabled
         self.table.take_fee_e9[v] = take_fee_e9
@@ -202,7 +228,7 @@ cdef class Venues:
         for v in range(64):
             scores[v].cost_e9 = INT64_MAX
             scores[v].verdict = GM_VENUE_NO_QUOTE
-        route = gm_score_venues(&self.table, &n, s, side, quantity, GM_NO_PRICE if limit_e9 is None else limit_e9, flags, scores)
+        route = gm_score_venues(&self.table, &n, s, side, quantity, GM_NO_PRICE if limit_e9 is None else limit_e9, flags, 0, scores)
         return {
             "venue": self.names[route.venue] if route.venue >= 0 else None,
             "reason": None if route.reason == GM_REASON_NONE else Reason(route.reason),

@@ -8,7 +8,7 @@ from grandmodel.execution._core.journal cimport Journal, gm_journal_t
 from grandmodel.execution._core.latency cimport StageHistograms, gm_histogram_t
 from grandmodel.execution._core.orders cimport Order, OrderTable, gm_orders_t
 from grandmodel.execution._core.portfolio cimport Portfolio, gm_portfolio_t
-from grandmodel.execution._core.records cimport gm_decision_t, gm_order_t, gm_refusal_t, gm_report_t
+from grandmodel.execution._core.records cimport gm_decision_t, gm_latch_t, gm_order_t, gm_refusal_t, gm_report_t, gm_terms_t
 from grandmodel.execution._core.risk cimport Limits, gm_limits_t, gm_risk_detail_t
 from grandmodel.execution._core.scoring cimport Venues, gm_nbbo_t, gm_route_t, gm_venues_t
 from grandmodel.execution._core.synthetic cimport Market, gm_market_t
@@ -50,6 +50,13 @@ cdef extern from "engine.h" nogil:
         int64_t held_first, held_end
         int64_t duplicate_of
         int64_t last_execution[64]
+        int32_t still
+        int64_t deadline_ns
+        int64_t timeout_ns
+        int32_t calendar_count
+        gm_latch_t* latches
+        int32_t latched
+        int64_t last_record_ns
         uint64_t config_hash
         int32_t audit
         int32_t closed
@@ -60,12 +67,24 @@ cdef extern from "engine.h" nogil:
         int64_t news[4096]
         int32_t news_count
         int32_t news_lost
-        int64_t accepted, refused, fills, unknown_reports, late_fills, overfills
+        int64_t accepted, refused, fills, unknown_reports, late_fills, overfills, duplicate_executions
 
     int64_t gm_engine_now(gm_engine_t* e) noexcept
     int64_t gm_engine_advance(gm_engine_t* e, int64_t until_ns) noexcept
-    int64_t gm_engine_submit(gm_engine_t* e, gm_order_t* o) noexcept
-    int64_t gm_engine_submit_at(gm_engine_t* e, gm_order_t* o, int64_t now) noexcept
+    ctypedef struct gm_filter_t:
+        int32_t account, strategy, symbol, venue
+        int32_t side
+    enum: GM_LIST_MAX
+    int64_t gm_engine_submit(gm_engine_t* e, gm_order_t* o, gm_terms_t* terms) noexcept
+    int64_t gm_engine_submit_at(gm_engine_t* e, gm_order_t* o, gm_terms_t* terms, int64_t now) noexcept
+    int64_t gm_engine_submit_list(gm_engine_t* e, gm_order_t* orders, gm_terms_t* terms, int32_t count, int32_t* which) noexcept
+    int64_t gm_engine_replace(gm_engine_t* e, int64_t order_id, int64_t quantity, int64_t limit_e9, int64_t stop_e9) noexcept
+    int64_t gm_engine_cancel_all(gm_engine_t* e, const gm_filter_t* f, uint16_t reason, int64_t* ids, int64_t room, int64_t* refused,
+                                 int64_t now) noexcept
+    int gm_engine_set_latch(gm_engine_t* e, gm_latch_t* l, int64_t now) noexcept
+    void gm_engine_due(gm_engine_t* e, int64_t now) noexcept
+    void gm_engine_set_deadline(gm_engine_t* e, int64_t now) noexcept
+    void gm_engine_settle(gm_engine_t* e, int64_t now) noexcept
     int64_t gm_engine_refuse(gm_engine_t* e, gm_order_t* o, uint16_t reason, uint64_t checks, uint64_t fields, int64_t price_e9,
                              const gm_nbbo_t* n, int64_t now) noexcept
     int64_t gm_engine_cancel(gm_engine_t* e, int64_t order_id, uint16_t reason) noexcept
@@ -73,7 +92,7 @@ cdef extern from "engine.h" nogil:
     void gm_engine_release(gm_engine_t* e, int64_t forced) noexcept
     void gm_engine_report(void* e, const gm_report_t* r) noexcept
     void gm_engine_apply(gm_order_t* o, const gm_report_t* r) noexcept
-    void gm_order_book_fill(gm_order_t* o, const gm_report_t* r) noexcept
+    void gm_order_book(gm_order_t* o, const gm_report_t* r, int sign) noexcept
 
 
 cdef class Core:

@@ -14,25 +14,30 @@ from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memcpy, memset
 
 from grandmodel.execution._core.instruments cimport GM_MAX_PRICE_E9, GM_MAX_QUANTITY, Instruments, Names
+from grandmodel.execution._core.orders cimport gm_is_triggered
 from grandmodel.execution._core.portfolio cimport GM_MAX_ACCOUNTS
 from grandmodel.execution._core.records cimport (
-    GM_CLIENT_ORDER_ID_LENGTH, GM_DAY, GM_ICEBERG, GM_LIMIT, GM_MARKET, GM_NAME_LENGTH, GM_NAME_STRATEGY, GM_NAME_TAG,
-    GM_NO_PRICE, GM_POST_ONLY,
-    gm_order_t,
+    GM_ALL_OR_NONE, GM_CLIENT_ORDER_ID_LENGTH, GM_DAY, GM_FOK, GM_GTD, GM_HIDDEN, GM_ICEBERG, GM_IOC, GM_LIMIT, GM_MARKET, GM_NAME_LENGTH,
+    GM_NAME_STRATEGY, GM_NAME_TAG, GM_NO_PRICE, GM_PARENT, GM_POST_ONLY, GM_REDUCE_ONLY, GM_TRAIL_AMOUNT, GM_TRAIL_BPS, GM_TRAILING_STOP,
+    GM_TRAILING_STOP_LIMIT, GM_TRIGGER_BID_ASK, GM_TRIGGER_LAST, GM_TRIGGER_MID, GM_WORK_WHOLE,
+    gm_order_t, gm_terms_t,
 )
 from grandmodel.execution._core.values import ORDER_TYPE_CODES, SIDE_CODES, TIME_IN_FORCE_CODES, URGENCY_CODES
 
 #: The fields of an order, in the order of the bits of a refusal's failed_fields.
 FIELDS = (
     "symbol", "side", "quantity", "order_type", "limit_price", "stop_price", "time_in_force", "display_quantity", "urgency",
-    "strategy", "account", "tags", "client_order_id", "post_only", "order",
+    "strategy", "account", "tags", "client_order_id", "post_only", "order", "reduce_only", "all_or_none", "hidden", "min_quantity",
+    "expire_time", "trigger", "trailing_amount", "trailing_bps", "limit_offset", "display_spread",
 )
+cdef dict TRIGGER_TABLE = {"last": GM_TRIGGER_LAST, "bid_ask": GM_TRIGGER_BID_ASK, "mid": GM_TRIGGER_MID}
 
 cdef dict SIDE_TABLE = dict(SIDE_CODES)
 cdef dict TYPE_TABLE = dict(ORDER_TYPE_CODES)
 cdef dict TIF_TABLE = dict(TIME_IN_FORCE_CODES)
 cdef dict URGENCY_TABLE = dict(URGENCY_CODES)
 cdef double E9 = 1e9
+cdef dict _TYPE_NAMES = {code: name for name, code in ORDER_TYPE_CODES.items()}
 
 
 def _decimal(int64_t e9):
@@ -218,6 +223,26 @@ cdef dict _read_client_order_id(dict errors, object value, gm_order_t* o):
     return errors
 
 
+cdef object _read_time(object value, int64_t* out):
+    """A point in time: an aware datetime, or nanoseconds since the Unix epoch. None, or what is wrong."""
+    if isinstance(value, bool):
+        return f"is {_shown(value)}, must be an aware datetime or nanoseconds since the epoch"
+    if isinstance(value, int):
+        if not 0 < value < 1 << 62:
+            return f"is {_shown(value)}, must be nanoseconds since the epoch, from 1 to {1 << 62}"
+        out[0] = value
+        return None
+    from datetime import datetime, timedelta, timezone      # the caller has it loaded, if that is what this is
+
+    if not isinstance(value, datetime):
+        return f"is {_shown(value)}, must be an aware datetime or nanoseconds since the epoch"
+    if value.tzinfo is None:
+        return f"is {_shown(value)}, which has no time zone"
+    past = value - datetime(1970, 1, 1, tzinfo=timezone.utc)
+    out[0] = past // timedelta(microseconds=1) * 1000
+    return None if out[0] > 0 else f"is {_shown(value)}, must be after 1970"
+
+
 def _unknown_keys(errors, order):
     from difflib import get_close_matches
 
@@ -249,8 +274,9 @@ cdef class OrderReader:
             self.new_name(kind, number, text)
         return number
 
-    cdef dict read(self, object given, gm_order_t* o, bint only_check=False):
-        """Fills `o`; returns None, or {field: [messages]}. The names of a wrong order get no number."""
+    cdef dict read(self, object given, gm_order_t* o, gm_terms_t* terms, bint only_check=False):
+        """Fills `o`, and `terms` when it has rarer ones (o.terms is 1 then); None, or {field: [messages]}. The names of a wrong order get
+        no number."""
         cdef dict order, errors = None
         cdef PyObject* item
         cdef Py_ssize_t seen = 0
@@ -259,6 +285,7 @@ cdef class OrderReader:
         cdef str strategy = None, tags = None
 
         memset(o, 0, sizeof(gm_order_t))
+        o.pending_price_e9 = GM_NO_PRICE
         o.limit_price_e9 = GM_NO_PRICE
         o.stop_price_e9 = GM_NO_PRICE
         o.arrival_mid_e9 = GM_NO_PRICE
@@ -319,7 +346,7 @@ cdef class OrderReader:
             else:
                 o.order_type = code
                 if not gm_supports_type(o.order_type):
-                    errors = _note(errors, "order_type", f"is {_shown(value)}, which no venue here takes; market, limit and iceberg are there")
+                    errors = _note(errors, "order_type", f"is {_shown(value)}, which no venue here takes yet")
 
         item = _get(order, "limit_price")
         if item != NULL:
@@ -327,25 +354,30 @@ cdef class OrderReader:
             value = <object>item
             if value is None:
                 item = NULL
-            elif o.order_type == GM_MARKET:
-                errors = _note(errors, "limit_price", f"is {_shown(value)}, but a market order has none")
+            elif o.order_type and not gm_has_limit(o.order_type):
+                errors = _note(errors, "limit_price", f"is {_shown(value)}, but a {_TYPE_NAMES[o.order_type]} order has none")
             else:
                 wrong = read_price(value, tick_e9, &o.limit_price_e9)
                 if wrong is not None:
                     errors = _note(errors, "limit_price", wrong)
-        if item == NULL and (o.order_type == GM_LIMIT or o.order_type == GM_ICEBERG):
-            errors = _note(errors, "limit_price", "is missing: a limit order needs one")
+        if item == NULL and gm_has_limit(o.order_type):
+            errors = _note(errors, "limit_price", f"is missing: a {_TYPE_NAMES[o.order_type]} order needs one")
 
         item = _get(order, "stop_price")
         if item != NULL:
             seen += 1
             value = <object>item
-            if value is not None:
+            if value is None:
+                item = NULL
+            else:
                 wrong = read_price(value, tick_e9, &o.stop_price_e9)
                 if wrong is not None:
                     errors = _note(errors, "stop_price", wrong)
-                elif o.order_type and gm_supports_type(o.order_type):
-                    errors = _note(errors, "stop_price", f"is {_shown(value)}, but only stop orders have one")
+                elif o.order_type and gm_supports_type(o.order_type) and not gm_has_stop(o.order_type) \
+                        and o.order_type != GM_TRAILING_STOP and o.order_type != GM_TRAILING_STOP_LIMIT:
+                    errors = _note(errors, "stop_price", f"is {_shown(value)}, but a {_TYPE_NAMES[o.order_type]} order has none")
+        if item == NULL and gm_has_stop(o.order_type):
+            errors = _note(errors, "stop_price", f"is missing: a {_TYPE_NAMES[o.order_type]} order needs one")
 
         item = _get(order, "time_in_force")
         if item != NULL:
@@ -357,7 +389,7 @@ cdef class OrderReader:
             else:
                 o.time_in_force = code
                 if not gm_supports_time_in_force(o.time_in_force):
-                    errors = _note(errors, "time_in_force", f"is {_shown(value)}, which no venue here takes; DAY, GTC, IOC and FOK are there")
+                    errors = _note(errors, "time_in_force", f"is {_shown(value)}: auctions are not there yet; DAY, GTC, GTD, IOC and FOK are")
 
         item = _get(order, "display_quantity")
         if item != NULL:
@@ -418,12 +450,19 @@ cdef class OrderReader:
                 value = <object>item
                 if value is not True and value is not False:
                     errors = _note(errors, "post_only", f"is {_shown(value)}, must be True or False")
-                elif value is True and o.order_type == GM_MARKET:
-                    errors = _note(errors, "post_only", "is True, but a market order cannot be")
+                elif value is True and o.order_type and not gm_has_limit(o.order_type):
+                    errors = _note(errors, "post_only", f"is True, but a {_TYPE_NAMES[o.order_type]} order cannot be")
                 elif value is True:
                     o.flags |= GM_POST_ONLY
             if seen != len(order):
+                errors = self._read_rare(order, o, terms, errors, &seen)
+            if seen != len(order):
                 errors = _unknown_keys(errors, order)
+        if o.time_in_force == GM_GTD and not (o.terms and terms.expire_ns) and (errors is None or "expire_time" not in errors):
+            errors = _note(errors, "expire_time", "is missing: a GTD order needs one")
+        if (o.order_type == GM_TRAILING_STOP or o.order_type == GM_TRAILING_STOP_LIMIT) and not (o.terms and terms.trail_offset) \
+                and (errors is None or ("trailing_amount" not in errors and "trailing_bps" not in errors)):
+            errors = _note(errors, "trailing_amount", f"is missing: a {_TYPE_NAMES[o.order_type]} order needs trailing_amount or trailing_bps")
         if errors is not None:
             return errors
         if only_check:
@@ -434,15 +473,142 @@ cdef class OrderReader:
             o.tag = self._named(self.tags, GM_NAME_TAG, tags)
         return None
 
+    cdef dict _read_rare(self, dict order, gm_order_t* o, gm_terms_t* terms, dict errors, Py_ssize_t* seen):
+        """The keys that most orders do not have; `seen` counts those that were there."""
+        cdef PyObject* item
+        cdef int64_t tick_e9 = 1, step_e9 = 1_000_000_000, amount = 0
+        cdef bint trailing = o.order_type == GM_TRAILING_STOP or o.order_type == GM_TRAILING_STOP_LIMIT
+        cdef object wrong, value
+        memset(terms, 0, sizeof(gm_terms_t))
+        if o.symbol >= 0:
+            tick_e9 = self.instruments.table.rows[o.symbol].tick_e9
+            step_e9 = self.instruments.table.rows[o.symbol].step_e9
+        for name, flag in (("reduce_only", GM_REDUCE_ONLY), ("all_or_none", GM_ALL_OR_NONE), ("hidden", GM_HIDDEN)):
+            item = _get(order, name)
+            if item == NULL:
+                continue
+            seen[0] += 1
+            value = <object>item
+            if value is not True and value is not False:
+                errors = _note(errors, name, f"is {_shown(value)}, must be True or False")
+            elif value:
+                o.flags |= <unsigned char><int>flag
+        item = _get(order, "min_quantity")
+        if item != NULL:
+            seen[0] += 1
+            value = <object>item
+            if value is not None:
+                wrong = read_quantity(value, step_e9, &terms.minimum_quantity)
+                if wrong is not None:
+                    errors = _note(errors, "min_quantity", wrong)
+                elif terms.minimum_quantity > o.quantity > 0:
+                    errors = _note(errors, "min_quantity", f"is {_shown(value)}, must be at most the quantity")
+                else:
+                    o.terms = 1
+        if o.flags & GM_ALL_OR_NONE or terms.minimum_quantity > 0:
+            field = "all_or_none" if o.flags & GM_ALL_OR_NONE else "min_quantity"
+            if o.order_type and o.order_type != GM_LIMIT and o.order_type != GM_MARKET:
+                errors = _note(errors, field, f"does not go with a {_TYPE_NAMES[o.order_type]} order; market and limit orders can have it")
+            elif o.flags & GM_POST_ONLY:
+                errors = _note(errors, field, "does not go with post_only: such an order takes, or waits in the engine")
+            elif o.time_in_force == GM_IOC and o.flags & GM_ALL_OR_NONE:
+                o.time_in_force = GM_FOK                # at once and all of it: that is what FOK says
+            elif o.time_in_force == GM_FOK:
+                terms.minimum_quantity = 0              # all of it anyway
+            elif o.time_in_force == GM_IOC:
+                errors = _note(errors, field, "does not go with IOC; FOK takes all of it at once")
+            else:
+                o.terms = 1
+                o.flags |= GM_PARENT
+                terms.worked = GM_WORK_WHOLE
+        item = _get(order, "expire_time")
+        if item != NULL:
+            seen[0] += 1
+            value = <object>item
+            if value is not None:
+                wrong = _read_time(value, &terms.expire_ns)
+                if wrong is not None:
+                    errors = _note(errors, "expire_time", wrong)
+                elif o.time_in_force != GM_GTD:
+                    errors = _note(errors, "expire_time", f"is {_shown(value)}, but only a GTD order has one")
+                else:
+                    o.terms = 1
+        item = _get(order, "trigger")
+        if item != NULL:
+            seen[0] += 1
+            value = <object>item
+            if value is not None:
+                code = TRIGGER_TABLE.get(value) if isinstance(value, str) else None
+                if code is None:
+                    errors = _note(errors, "trigger", _choices(value, TRIGGER_TABLE))
+                elif o.order_type and not gm_is_triggered(o.order_type):
+                    errors = _note(errors, "trigger", f"is {_shown(value)}, but a {_TYPE_NAMES[o.order_type]} order waits for none")
+                else:
+                    terms.trigger = code
+                    o.terms = 1
+        for name, unit in (("trailing_amount", GM_TRAIL_AMOUNT), ("trailing_bps", GM_TRAIL_BPS)):
+            item = _get(order, name)
+            if item == NULL:
+                continue
+            seen[0] += 1
+            value = <object>item
+            if value is None:
+                continue
+            wrong = read_price(value, tick_e9 if unit == GM_TRAIL_AMOUNT else 10_000, &amount)
+            if wrong is not None:
+                errors = _note(errors, name, wrong)
+            elif o.order_type and not trailing:
+                errors = _note(errors, name, f"is {_shown(value)}, but only trailing stops have one")
+            elif terms.trail_unit:
+                errors = _note(errors, name, "is there together with trailing_amount; one of them is right")
+            elif unit == GM_TRAIL_BPS and amount >= 10_000 * 1_000_000_000:
+                errors = _note(errors, name, f"is {_shown(value)}, must be below 10000")
+            else:
+                terms.trail_unit = unit
+                terms.trail_offset = amount if unit == GM_TRAIL_AMOUNT else amount // 10_000      # bps to a fraction in 1e-9
+                o.terms = 1
+        item = _get(order, "limit_offset")
+        if item != NULL:
+            seen[0] += 1
+            value = <object>item
+            if value is not None:
+                if not isinstance(value, (bool, str)) and value == 0:
+                    wrong = None
+                else:
+                    wrong = read_price(value, tick_e9, &terms.limit_offset_e9)
+                if wrong is not None:
+                    errors = _note(errors, "limit_offset", wrong)
+                elif o.order_type and o.order_type != GM_TRAILING_STOP_LIMIT:
+                    errors = _note(errors, "limit_offset", f"is {_shown(value)}, but only a trailing_stop_limit order has one")
+                else:
+                    o.terms = 1
+        item = _get(order, "display_spread")
+        if item != NULL:
+            seen[0] += 1
+            value = <object>item
+            if value is not None:
+                if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)) or not 0 <= value < 1:
+                    errors = _note(errors, "display_spread", f"is {_shown(value)}, must be a number from 0 to below 1")
+                elif o.order_type and o.order_type != GM_ICEBERG:
+                    errors = _note(errors, "display_spread", f"is {_shown(value)}, but only an iceberg order has one")
+                elif value > 0:
+                    terms.display_spread_e9 = <unsigned int>int(value * 1_000_000_000)
+                    terms.worked = GM_WORK_ICEBERG
+                    o.flags |= GM_PARENT
+                    o.terms = 1
+        return errors
+
     def check(self, order):
         """{field: [messages]} of what is wrong with `order`, empty when nothing is; nothing is recorded."""
         cdef gm_order_t o
-        return self.read(order, &o, True) or {}
+        cdef gm_terms_t terms
+        return self.read(order, &o, &terms, True) or {}
 
     def terms(self, order):
         """An order's terms in the core's units, for what-ifs; the order must be right (`check`)."""
         cdef gm_order_t o
-        if self.read(order, &o, True):
+        cdef gm_terms_t terms
+        if self.read(order, &o, &terms, True):
             raise ValueError("the order is wrong; check() says how")
         return {
             "symbol": o.symbol, "side": o.side, "quantity": o.quantity, "flags": o.flags,

@@ -27,6 +27,11 @@ from grandmodel.execution._core.records cimport (
     GM_REASON_NO_LIQUIDITY, GM_REASON_NO_VENUE, GM_REASON_ORDER_CLOSED, GM_REASON_PARENT_EXCEEDED,
     GM_REASON_PRICE_OUT_OF_RANGE, GM_REASON_RISK, GM_REASON_SELF_MATCH, GM_REASON_UNFILLED_REMAINDER,
     GM_REASON_UNKNOWN_ORDER, GM_REASON_UNSUPPORTED, GM_REASON_USER, GM_REASON_VENUE_CAPACITY, GM_REASON_VENUE_REJECTED,
+    GM_CHECK_COLLAR, GM_CHECK_DUPLICATE, GM_CHECK_GROSS, GM_CHECK_HALTED, GM_CHECK_LOCATE, GM_CHECK_LONG_ONLY, GM_CHECK_NET,
+    GM_CHECK_OPEN_ORDERS, GM_CHECK_RATE, GM_CHECK_RESTRICTED, GM_CHECK_SELF_MATCH, GM_CHECK_STALE, GM_CHECK_VOLUME,
+    GM_REASON_CONTINGENCY, GM_REASON_DUPLICATE_EXECUTION, GM_REASON_KILLED, GM_REASON_LATE_FILL, GM_REASON_LIST_REFUSED,
+    GM_REASON_NO_ANSWER, GM_REASON_OVERFILL, GM_REASON_REDUCE_ONLY, GM_REASON_REDUCING, GM_REASON_TIME_EXPIRED,
+    GM_REASON_TRIGGERED, GM_REASON_UNKNOWN_EXECUTION,
     GM_REASON_WOULD_CROSS, GM_REJECTED, GM_REMOVED, GM_SELL, GM_STOP, GM_STOP_LIMIT, GM_SUSPENDED, GM_TRAILING_STOP,
     GM_TRAILING_STOP_LIMIT, GM_UNKNOWN_STATUS, GM_URGENCY_HIGH, GM_URGENCY_IMMEDIATE, GM_URGENCY_LOW, GM_URGENCY_MEDIUM,
     GM_URGENCY_NONE,
@@ -176,7 +181,11 @@ class Reason(IntEnum):
     UNKNOWN_ORDER = GM_REASON_UNKNOWN_ORDER
     ORDER_CLOSED = GM_REASON_ORDER_CLOSED
     ILLEGAL_TRANSITION = GM_REASON_ILLEGAL_TRANSITION
+    REDUCE_ONLY = GM_REASON_REDUCE_ONLY
+    LIST_REFUSED = GM_REASON_LIST_REFUSED
     RISK = GM_REASON_RISK
+    KILLED = GM_REASON_KILLED
+    REDUCING = GM_REASON_REDUCING
     NO_VENUE = GM_REASON_NO_VENUE
     VENUE_REJECTED = GM_REASON_VENUE_REJECTED
     NO_LIQUIDITY = GM_REASON_NO_LIQUIDITY
@@ -189,12 +198,20 @@ class Reason(IntEnum):
     VENUE_RESTARTED = GM_REASON_VENUE_RESTARTED
     NOT_AT_VENUE = GM_REASON_NOT_AT_VENUE
     DISCONNECTED = GM_REASON_DISCONNECTED
+    NO_ANSWER = GM_REASON_NO_ANSWER
+    DUPLICATE_EXECUTION = GM_REASON_DUPLICATE_EXECUTION
+    OVERFILL = GM_REASON_OVERFILL
+    LATE_FILL = GM_REASON_LATE_FILL
+    UNKNOWN_EXECUTION = GM_REASON_UNKNOWN_EXECUTION
     CAPACITY = GM_REASON_CAPACITY
     JOURNAL = GM_REASON_JOURNAL
     USER = GM_REASON_USER
     ALGORITHM_DONE = GM_REASON_ALGORITHM_DONE
     CLOSED = GM_REASON_CLOSED
     ENGINE_RESTARTED = GM_REASON_ENGINE_RESTARTED
+    TIME_EXPIRED = GM_REASON_TIME_EXPIRED
+    CONTINGENCY = GM_REASON_CONTINGENCY
+    TRIGGERED = GM_REASON_TRIGGERED
 
 
 #: What a reason means, in a sentence a trader can read.
@@ -226,6 +243,18 @@ REASON_TEXT = {
     Reason.ALGORITHM_DONE: "the algorithm's time is over",
     Reason.CLOSED: "the engine has been closed",
     Reason.ENGINE_RESTARTED: "the engine restarted, and the algorithm with it",
+    Reason.REDUCE_ONLY: "a reduce-only order would not only reduce the position",
+    Reason.LIST_REFUSED: "another order of its list was refused",
+    Reason.KILLED: "a kill switch stands; reset_kill() lifts it",
+    Reason.REDUCING: "trading is reduced to orders that do not raise the risk",
+    Reason.NO_ANSWER: "the venue did not answer in time",
+    Reason.DUPLICATE_EXECUTION: "the venue told this execution before; it is booked once",
+    Reason.OVERFILL: "the venue filled more than was open; it is booked",
+    Reason.LATE_FILL: "the fill came after the order had ended; it is booked",
+    Reason.UNKNOWN_EXECUTION: "the execution that it revises is not known",
+    Reason.TIME_EXPIRED: "its time in force is over",
+    Reason.CONTINGENCY: "another order of its list decided it",
+    Reason.TRIGGERED: "its trigger was met",
 }
 
 # Code tables: names to the numbers of records.h, and back.
@@ -267,6 +296,19 @@ CHECKS = (
     (GM_CHECK_LEVERAGE, "leverage", "leverage_limit", "fraction"),
     (GM_CHECK_CONCENTRATION, "concentration", "concentration_limit", "fraction"),
     (GM_CHECK_PRICE, "price", "price_available", "none"),
+    (GM_CHECK_GROSS, "gross_exposure", "leverage_limit", "money"),
+    (GM_CHECK_NET, "net_exposure", "leverage_limit", "money"),
+    (GM_CHECK_COLLAR, "price_collar", "price_collar", "bps"),
+    (GM_CHECK_VOLUME, "daily_volume", "order_size_limit", "fraction"),
+    (GM_CHECK_DUPLICATE, "duplicate", "duplicate_order", "seconds"),
+    (GM_CHECK_RATE, "message_rate", "message_rate", "messages"),
+    (GM_CHECK_OPEN_ORDERS, "open_orders", "open_orders", "orders"),
+    (GM_CHECK_RESTRICTED, "restricted", "restricted_list", "flag"),
+    (GM_CHECK_LONG_ONLY, "long_only", "short_sale", "steps"),
+    (GM_CHECK_LOCATE, "locate", "short_sale", "steps"),
+    (GM_CHECK_SELF_MATCH, "self_match", "self_match", "steps"),
+    (GM_CHECK_STALE, "stale_quote", "price_available", "seconds"),
+    (GM_CHECK_HALTED, "halted", "market_halted", "flag"),
 )
 
 #: The mission's six checks, in its order.

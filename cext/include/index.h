@@ -82,9 +82,10 @@ static inline void gm_index_take(gm_index_t* x, const gm_header_t* h, int64_t po
     gm_index_entry_t* e;
     if (h->order_id <= 0 || h->order_id >= x->capacity) return;
     e = &x->entries[h->order_id];
-    /* An order begins with its decision, or without one; a decision whose order was torn off leaves its id to another order. */
-    if (!e->first || h->kind == GM_RECORD_DECISION
-        || (h->kind == GM_RECORD_ORDER && e->first != position + 1 - GM_RECORD_SMALL)) e->first = position + 1;
+    /* An order begins with its terms, if it has rarer ones, its decision, if that is recorded, and itself, next to one another; what was
+     * torn off before its order leaves the id to another. */
+    if (!e->first || ((h->kind == GM_RECORD_TERMS || h->kind == GM_RECORD_DECISION || h->kind == GM_RECORD_ORDER)
+                      && (e->last != position + 1 - GM_RECORD_SMALL || e->last - e->first > GM_RECORD_SMALL))) e->first = position + 1;
     e->last = position + 1;
     if (h->kind == GM_RECORD_ORDER) {
         const gm_order_t* o = (const gm_order_t*)(h + 1);

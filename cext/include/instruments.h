@@ -19,6 +19,8 @@ typedef struct gm_instrument {
     int64_t multiplier;
     int32_t sector;            /* 0: unknown */
     int32_t known;
+    int32_t calendar;          /* whose session closes end its DAY orders */
+    int32_t reserved;
 } gm_instrument_t;
 
 typedef struct gm_instruments {

@@ -150,7 +150,7 @@ static inline int64_t gm_record_verify(const char* at, int64_t available, int64_
     memcpy(&h, at, sizeof h);
     if (h.commit != gm_commit_word(sequence)) return GM_ERR_CORRUPT;
     if (h.kind == 0 || h.kind >= GM_RECORD_KIND_END) return GM_ERR_CORRUPT;
-    if (h.size != (h.kind == GM_RECORD_ORDER ? GM_RECORD_LARGE : GM_RECORD_SMALL)) return GM_ERR_CORRUPT;
+    if (h.size != gm_record_size(h.kind)) return GM_ERR_CORRUPT;
     if (available < h.size) return GM_ERR_EMPTY;
     if (gm_crc32c((uint32_t)sequence * 0x9e3779b9u, at + offsetof(gm_header_t, kind),
                   h.size - offsetof(gm_header_t, kind)) != h.crc32c) return GM_ERR_CORRUPT;

@@ -16,6 +16,10 @@ struct gm_market {
     void (*cancel)(gm_market_t*, const gm_order_t* order, int64_t now_ns);
     /* An order that rested here before a restart, put back without a word; NULL: the venue has kept it. */
     void (*restore)(gm_market_t*, const gm_order_t* order, int64_t now_ns);
+    /* Another total quantity (order->working_quantity) and limit (order->pending_price_e9; GM_NO_PRICE: as it is). */
+    void (*replace)(gm_market_t*, const gm_order_t* order, int64_t now_ns);
+    /* Orders wait for this symbol's quotes (change +1), or one less does: it lives on in `advance` from now on. NULL: it does anyway. */
+    void (*follow)(gm_market_t*, int32_t symbol, int32_t change);
     /* Lives on to `until_ns`, or to the first event after which `stop` is set. The time it has reached. */
     int64_t (*advance)(gm_market_t*, int64_t until_ns);
     /* Brings one symbol's quotes up to `until_ns` where symbols live on their own; may do nothing. */
@@ -41,6 +45,22 @@ static inline void gm_market_say(gm_market_t* m, const gm_order_t* o, uint8_t ex
     r.side = o->side;
     r.exec_type = exec_type;
     r.reason = reason;
+    m->report(m->core, &r);
+}
+
+/* An order has another total quantity and limit now (GM_NO_PRICE: the limit it had). */
+static inline void gm_market_say_replaced(gm_market_t* m, const gm_order_t* o, int64_t quantity, int64_t price_e9, int64_t time_ns) {
+    gm_report_t r;
+    memset(&r, 0, sizeof r);
+    r.order_id = o->order_id;
+    r.execution_id = ++m->executions;
+    r.price_e9 = price_e9;
+    r.quantity = quantity;
+    r.venue_time_ns = time_ns;
+    r.venue = o->venue;
+    r.symbol = o->symbol;
+    r.side = o->side;
+    r.exec_type = GM_EXEC_REPLACED;
     m->report(m->core, &r);
 }
 

@@ -159,16 +159,35 @@ static inline __attribute__((always_inline)) gm_match_result_t gm_match_submit(
     return result;
 }
 
+/* Open quantity of a resting order, its reserve included. */
+static inline int64_t gm_match_open(const gm_matcher_t* m, int32_t slot) {
+    const gm_resting_t* r = &m->book.pool[slot];
+    return r->quantity + (r->display > 0 ? r->reserve : 0);
+}
+
 /* Cancels a resting order; its open quantity, or GM_ERR_NOT_FOUND. */
 static inline int64_t gm_match_cancel(gm_matcher_t* m, int64_t order_id) {
     int32_t slot = gm_book_find(&m->book, order_id);
     int64_t open;
     if (slot < 0) return GM_ERR_NOT_FOUND;
-    open = m->book.pool[slot].quantity + (m->book.pool[slot].display > 0 ? m->book.pool[slot].reserve : 0);
+    open = gm_match_open(m, slot);
     if (m->book.pool[slot].display > 0 && m->book.pool[slot].reserve > 0) m->icebergs--;
     gm_book_remove(&m->book, slot);
     m->changes++;
     return open;
+}
+
+/* Takes `less` off a resting order without touching its place: first of an iceberg's reserve, then of what it shows. It has more. */
+static inline void gm_match_shrink(gm_matcher_t* m, int32_t slot, int64_t less) {
+    gm_resting_t* r = &m->book.pool[slot];
+    if (r->display > 0 && r->reserve > 0) {
+        const int64_t hidden = r->reserve < less ? r->reserve : less;
+        r->reserve -= hidden;
+        less -= hidden;
+        if (r->reserve == 0) m->icebergs--;
+    }
+    if (less > 0) gm_book_reduce(&m->book, slot, less);
+    m->changes++;
 }
 
 #endif

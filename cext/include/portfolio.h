@@ -27,6 +27,8 @@ typedef struct gm_account {
     gm_i128 traded;            /* notional filled today */
     gm_i128 reserved;          /* open quantity at its reserve price */
     int64_t orders_today;
+    int64_t open_orders;
+    int64_t messages;          /* replaces ever asked for */
     int64_t unmarked;          /* symbols with quantity or open orders but no mark */
     int32_t used;
 } gm_account_t;
@@ -138,6 +140,17 @@ static inline void gm_portfolio_reserve(gm_portfolio_t* p, int32_t account, int3
     if (account >= p->account_count) p->account_count = account + 1;
     if (side > 0) x->open_buy += sign * quantity; else x->open_sell += sign * quantity;
     if (reserve_price_e9 != GM_NO_PRICE) p->accounts[account].reserved += gm_notional(sign * quantity, reserve_price_e9, scale);
+    gm_portfolio_refresh(p, account, symbol);
+}
+
+/* An order's reservation changes, in quantity and price. */
+static inline void gm_portfolio_rereserve(gm_portfolio_t* p, int32_t account, int32_t symbol, int8_t side, int64_t before, int64_t before_e9,
+                                          int64_t after, int64_t after_e9) {
+    gm_position_t* x = gm_position_of(p, account, symbol);
+    const int64_t scale = p->instruments->rows[symbol].multiplier;
+    if (side > 0) x->open_buy += after - before; else x->open_sell += after - before;
+    if (before_e9 != GM_NO_PRICE) p->accounts[account].reserved -= gm_notional(before, before_e9, scale);
+    if (after_e9 != GM_NO_PRICE) p->accounts[account].reserved += gm_notional(after, after_e9, scale);
     gm_portfolio_refresh(p, account, symbol);
 }
 

@@ -15,6 +15,8 @@ typedef unsigned __int128 gm_u128;
 #define GM_NO_PRICE INT64_MIN
 #define GM_CLIENT_ORDER_ID_LENGTH 36
 #define GM_NAME_LENGTH 72
+#define GM_LATCH_NAME 48
+#define GM_LATCH_REASON 160
 
 enum gm_side { GM_BUY = 1, GM_SELL = -1 };
 
@@ -38,7 +40,7 @@ enum gm_status {
 enum gm_exec_type {
     GM_EXEC_NEW = 1, GM_EXEC_TRADE, GM_EXEC_CANCELED, GM_EXEC_REPLACED, GM_EXEC_REJECTED, GM_EXEC_EXPIRED,
     GM_EXEC_CANCEL_REJECTED, GM_EXEC_TRADE_CANCEL, GM_EXEC_TRADE_CORRECT,
-    GM_EXEC_STATUS,   /* the engine's own word (FIX Order Status): sent, and nobody knows what became of it */
+    GM_EXEC_STATUS,   /* a state without an event of its own: PENDING_*, SUSPENDED, or the engine's own word UNKNOWN */
     GM_EXEC_TYPE_END
 };
 
@@ -49,7 +51,27 @@ enum gm_order_flags {
     GM_POST_ONLY = 1, GM_REDUCE_ONLY = 2, GM_ALL_OR_NONE = 4, GM_HIDDEN = 8,
     GM_PARENT = 16,   /* worked by an algorithm; never sent to a venue itself */
     GM_CHILD = 32,    /* draws on its parent's reservation */
-    GM_AWAITED = 64   /* a ticket of Python waits for news of it; never journalled */
+    GM_AWAITED = 64,  /* a ticket of Python waits for news of it; never journalled */
+    GM_HELD = 128     /* the engine holds it until its trigger: no venue knows of it */
+};
+
+/* What a held order waits for: a price at or through its stop_price (a stop), or at or better than it (if touched). */
+enum gm_trigger { GM_TRIGGER_LAST = 1, GM_TRIGGER_BID_ASK, GM_TRIGGER_MID, GM_TRIGGER_END };
+enum gm_trail_unit { GM_TRAIL_NONE = 0, GM_TRAIL_AMOUNT, GM_TRAIL_BPS };
+
+/* FIX ContingencyType. Orders of one list have consecutive ids from `list_id` on. */
+enum gm_contingency {
+    GM_CONTINGENCY_NONE = 0,
+    GM_OCO,           /* the first that fills or ends cancels the others */
+    GM_OTO,           /* the others wait until the first has filled */
+    GM_BRACKET,       /* OTO whose exits follow what the entry has filled, and one another */
+    GM_CONTINGENCY_END
+};
+
+/* What the engine itself does with an order that its venue cannot take as it is (bits of gm_terms_t.worked). */
+enum gm_worked {
+    GM_WORK_ICEBERG = 1,  /* a parent that shows one child at a time */
+    GM_WORK_WHOLE = 2     /* a parent that sends a fill-or-kill child once enough is displayed: all-or-none, minimum quantity */
 };
 
 /* Why an order was refused or ended: stable numbers in bands. 1xx the order itself, 2xx risk, 3xx routing,
@@ -58,15 +80,17 @@ enum gm_reason {
     GM_REASON_NONE = 0,
     GM_REASON_INVALID = 100, GM_REASON_UNSUPPORTED = 101, GM_REASON_DUPLICATE_CLIENT_ID = 102,
     GM_REASON_PARENT_EXCEEDED = 103, GM_REASON_UNKNOWN_ORDER = 104, GM_REASON_ORDER_CLOSED = 105,
-    GM_REASON_ILLEGAL_TRANSITION = 106,
-    GM_REASON_RISK = 200,
+    GM_REASON_ILLEGAL_TRANSITION = 106, GM_REASON_REDUCE_ONLY = 107, GM_REASON_LIST_REFUSED = 108,
+    GM_REASON_RISK = 200, GM_REASON_KILLED = 201, GM_REASON_REDUCING = 202,
     GM_REASON_NO_VENUE = 300,
     GM_REASON_VENUE_REJECTED = 400, GM_REASON_NO_LIQUIDITY = 401, GM_REASON_WOULD_CROSS = 402,
     GM_REASON_UNFILLED_REMAINDER = 403, GM_REASON_PRICE_OUT_OF_RANGE = 404, GM_REASON_VENUE_CAPACITY = 405,
     GM_REASON_SELF_MATCH = 406, GM_REASON_END_OF_MARKET = 407, GM_REASON_VENUE_RESTARTED = 408,
-    GM_REASON_NOT_AT_VENUE = 409, GM_REASON_DISCONNECTED = 410,
+    GM_REASON_NOT_AT_VENUE = 409, GM_REASON_DISCONNECTED = 410, GM_REASON_NO_ANSWER = 411, GM_REASON_DUPLICATE_EXECUTION = 412,
+    GM_REASON_OVERFILL = 413, GM_REASON_LATE_FILL = 414, GM_REASON_UNKNOWN_EXECUTION = 415,
     GM_REASON_CAPACITY = 500, GM_REASON_JOURNAL = 501, GM_REASON_USER = 502, GM_REASON_ALGORITHM_DONE = 503,
-    GM_REASON_CLOSED = 504, GM_REASON_ENGINE_RESTARTED = 505
+    GM_REASON_CLOSED = 504, GM_REASON_ENGINE_RESTARTED = 505, GM_REASON_TIME_EXPIRED = 506, GM_REASON_CONTINGENCY = 507,
+    GM_REASON_TRIGGERED = 508
 };
 
 /* Return codes of the core's functions: 0 or a negative number. Refusals of orders are gm_reason, not these. */
@@ -80,9 +104,14 @@ enum gm_code {
 enum gm_check {
     GM_CHECK_POSITION = 1, GM_CHECK_ORDER_SIZE = 2, GM_CHECK_NOTIONAL = 4, GM_CHECK_ORDER_VALUE = 8,
     GM_CHECK_DAILY_VALUE = 16, GM_CHECK_DAILY_COUNT = 32, GM_CHECK_SECTOR = 64, GM_CHECK_LEVERAGE = 128,
-    GM_CHECK_CONCENTRATION = 256, GM_CHECK_PRICE = 512   /* no usable price: every check that needs one fails closed */
+    GM_CHECK_CONCENTRATION = 256,
+    GM_CHECK_PRICE = 512,          /* no usable price: every check that needs one fails closed */
+    GM_CHECK_GROSS = 1 << 10, GM_CHECK_NET = 1 << 11, GM_CHECK_COLLAR = 1 << 12, GM_CHECK_VOLUME = 1 << 13,
+    GM_CHECK_DUPLICATE = 1 << 14, GM_CHECK_RATE = 1 << 15, GM_CHECK_OPEN_ORDERS = 1 << 16, GM_CHECK_RESTRICTED = 1 << 17,
+    GM_CHECK_LONG_ONLY = 1 << 18, GM_CHECK_LOCATE = 1 << 19, GM_CHECK_SELF_MATCH = 1 << 20, GM_CHECK_STALE = 1 << 21,
+    GM_CHECK_HALTED = 1 << 22
 };
-#define GM_CHECK_COUNT 10
+#define GM_CHECK_COUNT 23
 
 /* An order: its terms, its state, its stamps. 224 bytes, the payload of an ORDER record. */
 typedef struct gm_order {
@@ -92,7 +121,7 @@ typedef struct gm_order {
     int64_t quantity;
     int64_t filled_quantity;
     int64_t leaves_quantity;       /* open at the venue; 0 once closed */
-    int64_t working_quantity;      /* of a parent: leaves of its open children */
+    int64_t working_quantity;      /* of a parent: leaves of its open children; else what a pending replace asks for, 0: none */
     int64_t limit_price_e9;        /* GM_NO_PRICE: none */
     int64_t stop_price_e9;
     int64_t display_quantity;      /* 0: all of it */
@@ -124,12 +153,36 @@ typedef struct gm_order {
     uint16_t reason;
 
     char client_order_id[GM_CLIENT_ORDER_ID_LENGTH];
-    uint32_t reserved;
-    int64_t reserved_tail;
+    uint32_t terms;                /* has a row of terms: its place + 1 in memory, 1 in the log; 0: none */
+    int64_t pending_price_e9;      /* what a pending replace asks for */
 } gm_order_t;
 _Static_assert(sizeof(gm_order_t) == 224, "an ORDER record is 224 bytes behind its header");
 
-/* A venue's word on an order. 96 bytes, the payload of a REPORT record; a fill is one of exec_type TRADE. */
+/* Terms that most orders do not have. 96 bytes, the payload of a TERMS record, which stands before its order's. */
+typedef struct gm_terms {
+    int64_t order_id;
+    int64_t expire_ns;             /* of GTD; 0: none */
+    int64_t minimum_quantity;      /* 0: none */
+    int64_t trail_offset;          /* 1e-9 of the price, or basis points in 1e-9; see trail_unit */
+    int64_t limit_offset_e9;       /* of a trailing stop limit: its limit stands this far beyond the stop */
+    int64_t list_id;               /* the first order of its list; 0: none */
+    int64_t next_child;            /* in memory: the child now at a venue, of an order that the engine works; 0: none */
+    uint32_t display_spread_e9;    /* refresh sizes vary by up to this fraction (1e-9) of display_quantity */
+    uint8_t trigger;               /* gm_trigger */
+    uint8_t trail_unit;            /* gm_trail_unit */
+    uint8_t contingency;           /* gm_contingency */
+    uint8_t list_count;            /* orders in its list */
+    uint8_t worked;                /* gm_worked */
+    uint8_t waiting;               /* for its list's first order: not armed, nothing reserved */
+    uint8_t reserved_bytes[6];
+    int64_t reserved[3];
+} gm_terms_t;
+_Static_assert(sizeof(gm_terms_t) == 96, "a TERMS record is 96 bytes behind its header");
+
+/* A venue's word on an order. 96 bytes, the payload of a REPORT record; a fill is one of exec_type TRADE.
+ *
+ * A TRADE_CANCEL or TRADE_CORRECT names in `bid_e9` the execution it is about. A correction is recorded as a TRADE_CANCEL of what
+ * was booked (quantity, price and fee of then) and a TRADE_CORRECT with what is right. */
 typedef struct gm_report {
     int64_t order_id;
     int64_t execution_id;          /* the venue's; unique by venue */
@@ -153,6 +206,7 @@ typedef struct gm_report {
 _Static_assert(sizeof(gm_report_t) == 96, "a REPORT record is 96 bytes behind its header");
 
 /* What an order's decision saw and why it went where it went. 96 bytes, the payload of a DECISION record. */
+#define GM_DECISION_VENUES 13
 typedef struct gm_decision {
     int64_t order_id;
     int64_t feed_sequence;         /* the feed's news before the decision (venues.h) */
@@ -161,14 +215,15 @@ typedef struct gm_decision {
     int64_t expected_price_e9;     /* all-in, per unit, at the chosen venue */
     uint64_t config_hash;
     uint64_t checks;               /* gm_check bits that were configured */
-    int32_t bid_venue;
-    int32_t ask_venue;
-    int32_t venue;
-    int32_t runner_up;             /* second-best venue, -1: none */
     float score;                   /* expected cost against the mid, bps */
     float runner_up_score;
-    int32_t candidates;
-    int32_t reserved[3];
+    int8_t bid_venue;
+    int8_t ask_venue;
+    int8_t venue;
+    int8_t runner_up;              /* second-best venue, -1: none */
+    uint8_t candidates;            /* 0: the caller chose the venue */
+    uint8_t reserved;
+    uint16_t scores[GM_DECISION_VENUES];   /* of the first venues: gm_venue_verdict << 12 | cost in 0.01 bps + 2048, at most 4095 (scoring.h) */
 } gm_decision_t;
 _Static_assert(sizeof(gm_decision_t) == 96, "a DECISION record is 96 bytes behind its header");
 
@@ -195,20 +250,73 @@ typedef struct gm_refusal {
 } gm_refusal_t;
 _Static_assert(sizeof(gm_refusal_t) == 96, "a REFUSAL record is 96 bytes behind its header");
 
-/* A request on a live order: cancel, or the end of a parent. 96 bytes, the payload of a REQUEST record. */
+/* What was asked of a live order, or what the engine did with one it holds. 96 bytes, the payload of a REQUEST record. */
 typedef struct gm_request {
     int64_t order_id;
-    int64_t quantity;              /* open when it was made */
-    int64_t price_e9;
+    int64_t quantity;              /* open when it was made; of a replace, an activation, a new size: the new quantity */
+    int64_t price_e9;              /* of a replace: the new limit; of a trigger: the price that did it; of a trail: the new stop */
     uint16_t kind;                 /* gm_request_kind */
     uint16_t reason;
     int32_t venue;
     uint8_t status;                /* what the order becomes */
     uint8_t reserved_bytes[7];
-    int64_t reserved[7];
+    int64_t stop_price_e9;         /* of a replace: the new stop; GM_NO_PRICE: as it was */
+    int64_t reserved[6];
 } gm_request_t;
 _Static_assert(sizeof(gm_request_t) == 96, "a REQUEST record is 96 bytes behind its header");
-enum gm_request_kind { GM_REQUEST_CANCEL = 1, GM_REQUEST_CLOSE_PARENT, GM_REQUEST_SUSPEND };
+enum gm_request_kind {
+    GM_REQUEST_CANCEL = 1, GM_REQUEST_CLOSE_PARENT, GM_REQUEST_SUSPEND,
+    GM_REQUEST_REPLACE,            /* sent to the venue; the terms change when it answers */
+    GM_REQUEST_EXPIRE,             /* its time in force is over: a cancel whose answer makes it EXPIRED */
+    GM_REQUEST_AMEND,              /* a held order's or a parent's new quantity and prices, at once: no venue is asked */
+    GM_REQUEST_TRIGGER,            /* released to a venue */
+    GM_REQUEST_TRAIL,              /* its stop moved */
+    GM_REQUEST_ACTIVATE,           /* its list's first order has filled: it is armed with this quantity */
+    GM_REQUEST_REFUSED,            /* asked for and refused; nothing changed */
+    GM_REQUEST_KIND_END
+};
+
+/* A latch: while it stands, its scope takes no orders. 224 bytes, the payload of a LATCH record. */
+typedef struct gm_latch {
+    int32_t scope;                 /* gm_scope */
+    int32_t target;                /* account, or number of strategy, symbol, venue; 0 of the engine */
+    uint16_t action;               /* gm_latch_action */
+    uint16_t number;               /* its place among the latches */
+    int32_t reserved;
+    char name[GM_LATCH_NAME];      /* UTF-8, zero-padded */
+    char reason[GM_LATCH_REASON];
+} gm_latch_t;
+_Static_assert(sizeof(gm_latch_t) == 224, "a LATCH record is 224 bytes behind its header");
+enum gm_scope { GM_SCOPE_ENGINE = 1, GM_SCOPE_ACCOUNT, GM_SCOPE_STRATEGY, GM_SCOPE_SYMBOL, GM_SCOPE_VENUE, GM_SCOPE_END };
+enum gm_latch_action {
+    GM_LATCH_KILL = 1,             /* nothing but reduce-only orders; of a venue: nothing */
+    GM_LATCH_REDUCE,               /* only what does not raise the worst case of its symbol */
+    GM_LATCH_RESET
+};
+
+/* A limit that changed. 224 bytes, the payload of a LIMIT record. Values are in the limit's own integer unit. */
+typedef struct gm_limit_change {
+    uint64_t old_lo; int64_t old_hi;
+    uint64_t new_lo; int64_t new_hi;
+    uint8_t had, has;              /* 0: there was, or is, no limit */
+    uint8_t loosens;
+    uint8_t reserved[5];
+    char name[72];                 /* the configuration's path, such as position_limits.AAPL; UTF-8, zero-padded */
+    char who[32];
+    char why[80];
+} gm_limit_change_t;
+_Static_assert(sizeof(gm_limit_change_t) == 224, "a LIMIT record is 224 bytes behind its header");
+
+/* A trading day ended: DAY orders of its calendar expire; of calendar 0 the daily figures begin again. 96 bytes, the payload of a
+ * SESSION record. */
+typedef struct gm_session {
+    int32_t calendar;
+    int32_t reserved;
+    int64_t close_ns;
+    int64_t next_close_ns;         /* INT64_MAX: the table ends */
+    int64_t reserved_tail[9];
+} gm_session_t;
+_Static_assert(sizeof(gm_session_t) == 96, "a SESSION record is 96 bytes behind its header");
 
 /* A name that got a number. 96 bytes, the payload of a NAME record. */
 typedef struct gm_name {
@@ -249,8 +357,12 @@ typedef struct gm_header {
 _Static_assert(sizeof(gm_header_t) == 32, "a record header is 32 bytes");
 enum gm_record_kind {
     GM_RECORD_NAME = 1, GM_RECORD_ORDER, GM_RECORD_DECISION, GM_RECORD_REPORT, GM_RECORD_REFUSAL,
-    GM_RECORD_REQUEST, GM_RECORD_BALANCE, GM_RECORD_KIND_END
+    GM_RECORD_REQUEST, GM_RECORD_BALANCE, GM_RECORD_TERMS, GM_RECORD_LATCH, GM_RECORD_LIMIT, GM_RECORD_SESSION, GM_RECORD_KIND_END
 };
+/* Header and payload of a record of this kind. */
+static inline uint16_t gm_record_size(uint16_t kind) {
+    return kind == GM_RECORD_ORDER || kind == GM_RECORD_LATCH || kind == GM_RECORD_LIMIT ? 256 : 128;
+}
 #define GM_RECORD_MAGIC 0x474dULL
 #define GM_RECORD_SMALL 128
 #define GM_RECORD_LARGE 256
@@ -292,7 +404,7 @@ typedef struct gm_command {
     int32_t reserved;
 } gm_command_t;
 _Static_assert(sizeof(gm_command_t) == 48, "a matching command is 48 bytes");
-enum gm_command_kind { GM_COMMAND_SUBMIT = 1, GM_COMMAND_CANCEL };
+enum gm_command_kind { GM_COMMAND_SUBMIT = 1, GM_COMMAND_CANCEL, GM_COMMAND_REPLACE };
 
 /* Best bid and offer of one symbol at one venue. 64 bytes, one cache line. */
 typedef struct gm_quote {

@@ -44,14 +44,16 @@ static inline void gm_recover_balance(gm_engine_t* e, const gm_balance_t* b) {
 }
 
 static inline int gm_recover_order(gm_engine_t* e, const gm_order_t* o) {
+    const gm_terms_t* terms = o->terms ? &e->terms_read : NULL;
     gm_order_t* parent = NULL;
+    if (terms && terms->order_id != o->order_id) return GM_ERR_STATE;
     if (o->order_id < e->orders->next_id || o->symbol < 0 || o->symbol >= e->instruments->count || o->account < 0
         || o->account >= GM_MAX_ACCOUNTS) return GM_ERR_STATE;
-    if (!gm_orders_room(e->orders)) return GM_ERR_CAPACITY;
+    if (!gm_orders_room(e->orders) || (terms && !gm_terms_room(e->orders, 1))) return GM_ERR_CAPACITY;
     if (o->flags & GM_CHILD && (parent = gm_orders_find(e->orders, o->parent_id)) == NULL) return GM_ERR_STATE;
     e->orders->next_id = o->order_id + 1;
     if (o->arrival_mid_e9 != GM_NO_PRICE) gm_portfolio_mark(e->portfolio, o->symbol, o->arrival_mid_e9);
-    gm_engine_accept(e, o, parent);
+    gm_engine_accept(e, o, terms, parent);
     return GM_OK;
 }
 
@@ -71,7 +73,7 @@ static inline int gm_recover_report(gm_engine_t* e, const gm_report_t* r) {
 
 static inline int gm_recover_request(gm_engine_t* e, const gm_request_t* q, int64_t time_ns) {
     gm_order_t* o = gm_orders_find(e->orders, q->order_id);
-    if (!o) return GM_ERR_STATE;
+    if (!o) return q->kind == GM_REQUEST_REFUSED ? GM_OK : GM_ERR_STATE;
     gm_engine_obey(e, o, q, time_ns);
     return GM_OK;
 }
@@ -105,6 +107,9 @@ static inline int64_t gm_recover(gm_engine_t* e, const char* data, int64_t size,
         case GM_RECORD_ORDER: *code = gm_recover_order(e, (const gm_order_t*)(h + 1)); break;
         case GM_RECORD_REPORT: *code = gm_recover_report(e, (const gm_report_t*)(h + 1)); break;
         case GM_RECORD_REQUEST: *code = gm_recover_request(e, (const gm_request_t*)(h + 1), h->time_ns); break;
+        case GM_RECORD_TERMS: e->terms_read = *(const gm_terms_t*)(h + 1); break;
+        case GM_RECORD_LATCH: if (gm_engine_latch(e, (const gm_latch_t*)(h + 1)) == GM_ERR_CAPACITY) *code = GM_ERR_CAPACITY; break;
+        case GM_RECORD_SESSION: gm_engine_roll(e, (const gm_session_t*)(h + 1)); break;
         case GM_RECORD_BALANCE: gm_recover_balance(e, (const gm_balance_t*)(h + 1)); break;
         case GM_RECORD_DECISION: gm_recover_feed(e, ((const gm_decision_t*)(h + 1))->feed_sequence); break;
         case GM_RECORD_REFUSAL:
@@ -114,6 +119,7 @@ static inline int64_t gm_recover(gm_engine_t* e, const char* data, int64_t size,
         default: break;
         }
         if (*code != GM_OK) return at;
+        if (h->time_ns > e->last_record_ns) e->last_record_ns = h->time_ns;
         if (h->time_ns > e->clock->now_ns && !e->clock->simulated) e->clock->now_ns = h->time_ns;   /* time never runs backwards */
         at += used;
         ++*sequence;
@@ -123,33 +129,21 @@ static inline int64_t gm_recover(gm_engine_t* e, const char* data, int64_t size,
 
 /* ---- what was in flight when the engine stopped ---- */
 
-static inline void gm_recover_say(gm_engine_t* e, const gm_order_t* o, uint8_t exec_type, uint8_t status, uint16_t reason, int64_t now) {
-    gm_report_t r;
-    memset(&r, 0, sizeof r);
-    r.order_id = o->order_id;
-    r.price_e9 = GM_NO_PRICE;
-    r.quantity = exec_type == GM_EXEC_CANCELED ? o->leaves_quantity : 0;
-    r.venue_time_ns = now;
-    r.venue = o->venue;
-    r.symbol = o->symbol;
-    r.side = o->side;
-    r.exec_type = exec_type;
-    r.status = status;
-    r.reason = reason;
-    gm_engine_report(e, &r);
-}
-
 /* One live order after a restart. At a venue that died with the engine (`outlives` 0) what it had not answered is canceled and what rested
  * rests again; at one that lives on, what it had not answered is UNKNOWN until it answers. A parent is suspended: its algorithm is gone. */
-static inline void gm_recover_live(gm_engine_t* e, gm_order_t* o, int outlives) {
-    const int64_t now = gm_engine_now(e);
+static inline void gm_recover_live(gm_engine_t* e, gm_order_t* o, int outlives, int64_t now) {
     const int pending = o->status == GM_PENDING_NEW || o->status == GM_PENDING_CANCEL || o->status == GM_PENDING_REPLACE;
-    if (o->flags & GM_PARENT) {
-        if (o->status != GM_SUSPENDED) gm_engine_request(e, o, GM_REQUEST_SUSPEND, GM_REASON_ENGINE_RESTARTED, GM_SUSPENDED, now);
+    const gm_terms_t* terms = gm_terms_of(e->orders, o);
+    if ((o->flags & GM_HELD) || (terms && terms->worked)) {
+        gm_engine_todo(e, o->order_id);                     /* the engine's own: it goes on with them */
+        if ((o->flags & GM_HELD) && o->status == GM_PENDING_CANCEL && !(o->flags & GM_PARENT)) gm_engine_say(e, o, GM_EXEC_CANCELED, 0, o->reason, now);
+    } else if (o->flags & GM_PARENT) {
+        if (o->status == GM_PENDING_CANCEL) gm_engine_todo(e, o->order_id);
+        else if (o->status != GM_SUSPENDED) gm_engine_request(e, o, GM_REQUEST_SUSPEND, GM_REASON_ENGINE_RESTARTED, GM_SUSPENDED, now);
     } else if (outlives) {
-        if (pending) gm_recover_say(e, o, GM_EXEC_STATUS, GM_UNKNOWN_STATUS, GM_REASON_ENGINE_RESTARTED, now);
+        if (pending) gm_engine_say(e, o, GM_EXEC_STATUS, GM_UNKNOWN_STATUS, GM_REASON_ENGINE_RESTARTED, now);
     } else if (pending || o->status == GM_UNKNOWN_STATUS) {
-        gm_recover_say(e, o, GM_EXEC_CANCELED, 0, GM_REASON_VENUE_RESTARTED, now);
+        gm_engine_say(e, o, GM_EXEC_CANCELED, 0, GM_REASON_VENUE_RESTARTED, now);
     } else {
         gm_engine_send(e, o, GM_SEND_RESTORE, now);
     }
@@ -158,8 +152,9 @@ static inline void gm_recover_live(gm_engine_t* e, gm_order_t* o, int outlives) 
 /* ---- snapshots: the state, without what the log does not hold ---- */
 
 typedef struct gm_snapshot_head {
-    int64_t next_id, accepted, refused, fills, unknown_reports, late_fills, overfills, illegal;
-    int64_t live, closed, positions, accounts, marks;
+    int64_t next_id, accepted, refused, fills, unknown_reports, late_fills, overfills, duplicate_executions, illegal;
+    int64_t live, closed, terms, positions, accounts, marks, latches, latch_number, last_record_ns;
+    int64_t calendar_next_ns[GM_CALENDARS_MAX];     /* the first close not lived through; GM_NEVER: none */
     int64_t executions, updates;
     int64_t last_execution[GM_MAX_VENUES];
 } gm_snapshot_head_t;
@@ -170,7 +165,7 @@ typedef struct gm_snapshot_account {
     uint64_t cash_lo; int64_t cash_hi;
     uint64_t traded_lo; int64_t traded_hi;
     uint64_t reserved_lo; int64_t reserved_hi;
-    int64_t orders_today;
+    int64_t orders_today, open_orders, messages;
 } gm_snapshot_account_t;
 typedef struct gm_snapshot_mark { int64_t symbol, mark_e9; } gm_snapshot_mark_t;
 
@@ -184,7 +179,16 @@ static inline gm_snapshot_head_t gm_snapshot_count(const gm_engine_t* e) {
     h.unknown_reports = e->unknown_reports;
     h.late_fills = e->late_fills;
     h.overfills = e->overfills;
+    h.duplicate_executions = e->duplicate_executions;
     h.illegal = e->orders->illegal;
+    h.latches = e->latched;
+    h.latch_number = e->latch_number;
+    h.last_record_ns = e->last_record_ns;
+    for (int32_t c = 0; c < GM_CALENDARS_MAX; c++) {
+        const gm_calendar_t* x = &e->calendars[c];
+        h.calendar_next_ns[c] = c < e->calendar_count && x->next < x->count ? x->closes[x->next] : GM_NEVER;
+    }
+    for (int32_t i = 0; i < e->orders->used; i++) h.terms += e->orders->rows[i].order_id > 0 && e->orders->rows[i].terms;
     h.live = e->orders->live;
     h.closed = e->orders->closed_count - e->orders->let_go;
     h.accounts = e->portfolio->account_count;
@@ -201,26 +205,38 @@ static inline gm_snapshot_head_t gm_snapshot_count(const gm_engine_t* e) {
 }
 
 static inline int64_t gm_snapshot_size(const gm_snapshot_head_t* h) {
-    return (int64_t)sizeof *h + (h->live + h->closed) * (int64_t)sizeof(gm_order_t) + h->positions * (int64_t)sizeof(gm_snapshot_position_t)
+    return (int64_t)sizeof *h + (h->live + h->closed) * (int64_t)sizeof(gm_order_t) + h->terms * (int64_t)sizeof(gm_terms_t)
+        + h->latches * (int64_t)sizeof(gm_latch_t) + h->positions * (int64_t)sizeof(gm_snapshot_position_t)
         + h->accounts * (int64_t)sizeof(gm_snapshot_account_t) + h->marks * (int64_t)sizeof(gm_snapshot_mark_t);
 }
 
-/* Fills `out`, of gm_snapshot_size(h) bytes: head, live orders, closed ones (oldest first), positions, accounts, marks. */
+/* One order and the terms it has; where the next goes. */
+static inline char* gm_snapshot_order(const gm_orders_t* t, const gm_order_t* o, char* out) {
+    gm_order_t row = *o;
+    row.flags &= (uint8_t)~GM_AWAITED;
+    row.terms = o->terms != 0;
+    memcpy(out, &row, sizeof row);
+    out += sizeof row;
+    if (!o->terms) return out;
+    memcpy(out, gm_terms_of(t, o), sizeof(gm_terms_t));
+    return out + sizeof(gm_terms_t);
+}
+
+/* Fills `out`, of gm_snapshot_size(h) bytes: head, live orders and closed ones (oldest first) with their terms, latches, positions, accounts,
+ * marks. */
 static inline void gm_snapshot_fill(const gm_engine_t* e, const gm_snapshot_head_t* h, char* out) {
     const gm_orders_t* t = e->orders;
     memcpy(out, h, sizeof *h);
     out += sizeof *h;
     for (int32_t i = 0; i < t->used; i++) {
         if (t->rows[i].order_id <= 0 || gm_is_closed(t->rows[i].status)) continue;
-        memcpy(out, &t->rows[i], sizeof(gm_order_t));
-        ((gm_order_t*)out)->flags &= (uint8_t)~GM_AWAITED;
-        out += sizeof(gm_order_t);
+        out = gm_snapshot_order(t, &t->rows[i], out);
     }
     for (int64_t k = t->closed_count - h->closed; k < t->closed_count; k++) {
-        memcpy(out, &t->rows[t->closed[k % t->retained]], sizeof(gm_order_t));
-        ((gm_order_t*)out)->flags &= (uint8_t)~GM_AWAITED;
-        out += sizeof(gm_order_t);
+        out = gm_snapshot_order(t, &t->rows[t->closed[k % t->retained]], out);
     }
+    memcpy(out, e->latches, (size_t)h->latches * sizeof(gm_latch_t));
+    out += h->latches * (int64_t)sizeof(gm_latch_t);
     for (int32_t a = 0; a < e->portfolio->account_count; a++)
         for (int32_t s = 0; s < e->instruments->count; s++) {
             const gm_position_t* x = gm_position_of(e->portfolio, a, s);
@@ -232,7 +248,8 @@ static inline void gm_snapshot_fill(const gm_engine_t* e, const gm_snapshot_head
     for (int32_t a = 0; a < e->portfolio->account_count; a++) {
         const gm_account_t* x = &e->portfolio->accounts[a];
         const gm_snapshot_account_t row = {a, (uint64_t)x->cash, (int64_t)(x->cash >> 64), (uint64_t)x->traded, (int64_t)(x->traded >> 64),
-                                           (uint64_t)x->reserved, (int64_t)(x->reserved >> 64), x->orders_today};
+                                           (uint64_t)x->reserved, (int64_t)(x->reserved >> 64), x->orders_today, x->open_orders,
+                                           x->messages};
         memcpy(out, &row, sizeof row);
         out += sizeof row;
     }
@@ -250,7 +267,7 @@ static inline int gm_snapshot_load(gm_engine_t* e, const char* data, int64_t siz
     const char* at = data + sizeof h;
     if (size < (int64_t)sizeof h) return GM_ERR_STATE;
     memcpy(&h, data, sizeof h);
-    if (h.live < 0 || h.closed < 0 || h.positions < 0 || h.accounts < 0 || h.marks < 0 || h.live + h.closed > GM_ORDER_ROWS
+    if (h.live < 0 || h.closed < 0 || h.terms < 0 || h.terms > GM_TERMS_ROWS || h.latches < 0 || h.latches > GM_LATCHES_MAX || h.positions < 0 || h.accounts < 0 || h.marks < 0 || h.live + h.closed > GM_ORDER_ROWS
         || h.accounts > GM_MAX_ACCOUNTS || h.positions > (int64_t)GM_MAX_ACCOUNTS * GM_MAX_SYMBOLS || h.marks > GM_MAX_SYMBOLS
         || h.next_id < 1 || h.next_id >= GM_ORDER_IDS || gm_snapshot_size(&h) != size) return GM_ERR_STATE;
     e->orders->next_id = h.next_id;
@@ -260,27 +277,51 @@ static inline int gm_snapshot_load(gm_engine_t* e, const char* data, int64_t siz
     e->unknown_reports = h.unknown_reports;
     e->late_fills = h.late_fills;
     e->overfills = h.overfills;
+    e->duplicate_executions = h.duplicate_executions;
+    e->latch_number = (int32_t)h.latch_number;
+    e->last_record_ns = h.last_record_ns;
+    for (int32_t c = 0; c < e->calendar_count; c++) {
+        gm_calendar_t* x = &e->calendars[c];
+        while (x->next < x->count && x->closes[x->next] < h.calendar_next_ns[c]) x->next++;
+    }
     e->orders->illegal = h.illegal;
     e->market->executions = h.executions;
     e->venues->updates = h.updates;
     memcpy(e->last_execution, h.last_execution, sizeof h.last_execution);
-    for (int64_t k = 0; k < h.live + h.closed; k++, at += sizeof(gm_order_t)) {
+    for (int64_t k = 0; k < h.live + h.closed; k++) {
         gm_order_t o;
         gm_order_t* row;
+        gm_terms_t terms;
+        int32_t has_terms;
+        if (at + sizeof o > data + size) return GM_ERR_STATE;
         memcpy(&o, at, sizeof o);
+        at += sizeof o;
+        has_terms = o.terms != 0;
+        o.terms = 0;
         if (o.order_id <= 0 || o.order_id >= h.next_id || o.symbol < 0 || o.symbol >= e->instruments->count || o.status == 0
-            || o.status >= GM_STATUS_END || gm_orders_find(e->orders, o.order_id) != NULL) return GM_ERR_STATE;
-        if (k < h.live) {
-            if (gm_is_closed(o.status) || gm_orders_insert(e->orders, &o) == NULL) return GM_ERR_STATE;
-            continue;
+            || o.status >= GM_STATUS_END || o.account < 0 || o.account >= GM_MAX_ACCOUNTS || gm_orders_find(e->orders, o.order_id) != NULL) return GM_ERR_STATE;
+        if ((k < h.live) == gm_is_closed(o.status)) return GM_ERR_STATE;
+        if (has_terms) {
+            if (at + sizeof terms > data + size) return GM_ERR_STATE;
+            memcpy(&terms, at, sizeof terms);
+            at += sizeof terms;
+            if (terms.order_id != o.order_id || (o.terms = gm_terms_insert(e->orders, &terms)) == 0) return GM_ERR_STATE;
         }
-        if (!gm_is_closed(o.status)) return GM_ERR_STATE;
         {
             const uint8_t status = o.status;
-            o.status = GM_NEW;                      /* it closes once more, into the ring of the closed */
+            if (k >= h.live) o.status = GM_NEW;     /* it closes once more, into the ring of the closed */
             if ((row = gm_orders_insert(e->orders, &o)) == NULL) return GM_ERR_STATE;
-            gm_orders_set_status(e->orders, row, status);
+            if (k >= h.live) gm_orders_set_status(e->orders, row, status);
+            else if (o.flags & GM_HELD) gm_engine_follow(e, o.symbol, +1);
         }
+        if (has_terms && k < h.live && terms.expire_ns) gm_expiries_push(e->expiries, &e->expiry_count, terms.expire_ns, o.order_id);
+    }
+    for (int64_t k = 0; k < h.latches; k++, at += sizeof(gm_latch_t)) {
+        gm_latch_t l;
+        if (at + sizeof l > data + size) return GM_ERR_STATE;
+        memcpy(&l, at, sizeof l);
+        if (l.scope <= 0 || l.scope >= GM_SCOPE_END || (l.scope == GM_SCOPE_VENUE && (l.target < 0 || l.target >= GM_MAX_VENUES))) return GM_ERR_STATE;
+        gm_engine_latch(e, &l);
     }
     for (int64_t k = 0; k < h.positions; k++, at += sizeof(gm_snapshot_position_t)) {
         gm_snapshot_position_t row;
@@ -302,6 +343,8 @@ static inline int gm_snapshot_load(gm_engine_t* e, const char* data, int64_t siz
         x->traded = gm_joined(row.traded_lo, row.traded_hi);
         x->reserved = gm_joined(row.reserved_lo, row.reserved_hi);
         x->orders_today = row.orders_today;
+        x->open_orders = row.open_orders;
+        x->messages = row.messages;
     }
     e->portfolio->account_count = (int32_t)h.accounts;
     for (int64_t k = 0; k < h.marks; k++, at += sizeof(gm_snapshot_mark_t)) {
@@ -330,14 +373,19 @@ static inline uint64_t gm_hash_words(const void* data, int words, uint64_t seed)
     return h;
 }
 
-/* A sum, so that order does not matter: live orders, positions, cash, counters. Not marks: they are the market's. */
+/* A sum, so that order does not matter: live orders and their terms, latches, positions, cash, counters. Not marks: they are the market's. */
 static inline uint64_t gm_state_hash(const gm_engine_t* e) {
     uint64_t sum = 0;
-    const int64_t counters[7] = {e->orders->next_id, e->accepted, e->refused, e->fills, e->unknown_reports, e->late_fills, e->overfills};
+    const int64_t counters[8] = {e->orders->next_id, e->accepted, e->refused, e->fills, e->unknown_reports, e->late_fills, e->overfills,
+                                 e->duplicate_executions};
     for (int32_t i = 0; i < e->orders->used; i++) {
         gm_order_t o = e->orders->rows[i];
         if (o.order_id <= 0 || gm_is_closed(o.status)) continue;
         o.flags &= (uint8_t)~GM_AWAITED;
+        if (o.terms) {
+            sum += gm_hash_words(gm_terms_of(e->orders, &o), sizeof(gm_terms_t) / 8, 6);
+            o.terms = 1;
+        }
         sum += gm_hash_words(&o, sizeof o / 8, 1);
     }
     for (int32_t a = 0; a < e->portfolio->account_count; a++) {
@@ -352,12 +400,13 @@ static inline uint64_t gm_state_hash(const gm_engine_t* e) {
             if (x->quantity | x->open_buy | x->open_sell) sum += gm_hash_words(held, 5, 3);
         }
     }
+    for (int32_t i = 0; i < e->latched; i++) sum += gm_hash_words(&e->latches[i], sizeof(gm_latch_t) / 8, 7);
     for (int32_t v = 0; v < GM_MAX_VENUES; v++)
         if (e->last_execution[v]) {
             const int64_t last[2] = {v, e->last_execution[v]};
             sum += gm_hash_words(last, 2, 4);
         }
-    return sum + gm_hash_words(counters, 7, 5);
+    return sum + gm_hash_words(counters, 8, 5);
 }
 
 #endif

@@ -41,6 +41,7 @@ static inline void gm_recorded_init(gm_recorded_t* r, gm_venues_t* venues, int32
     r->market.venues = venues;
     r->market.submit = gm_recorded_send;
     r->market.cancel = gm_recorded_send;
+    r->market.replace = gm_recorded_send;
     r->market.advance = gm_recorded_advance;
     r->market.touch = gm_recorded_touch;
     r->market.next_ns = gm_recorded_next;
@@ -165,12 +166,13 @@ static inline int gm_reexecution_room(gm_engine_t* e) {
 static inline int gm_reexecute_one(gm_reexecution_t* x, gm_order_t* o, int64_t order_id, int64_t time_ns, const gm_header_t* before) {
     gm_engine_t* e = x->engine;
     const int was_refused = before->kind == GM_RECORD_REFUSAL;
+    gm_terms_t terms = e->terms_read, *given = o->terms ? &terms : NULL;
     const gm_header_t* after = (const gm_header_t*)(e->journal->ring + (e->journal->head & (e->journal->ring_bytes - 1)));
     const int64_t head = e->journal->head;
     gm_difference_t d;
     int64_t result;
     int same;
-    if (order_id < e->orders->next_id || order_id >= GM_ORDER_IDS - 1) return GM_ERR_STATE;
+    if (order_id < e->orders->next_id || order_id >= GM_ORDER_IDS - 1 || (given && given->order_id != order_id)) return GM_ERR_STATE;
     if (!gm_reexecution_room(e)) return GM_ERR_IO;
     e->orders->next_id = order_id;
     if (time_ns > e->clock->now_ns) e->clock->now_ns = time_ns;
@@ -186,7 +188,8 @@ static inline int gm_reexecute_one(gm_reexecution_t* x, gm_order_t* o, int64_t o
     d.limit_e9 = o->limit_price_e9;
     d.venue[0] = d.venue[1] = -1;
     d.expected_e9[0] = d.expected_e9[1] = GM_NO_PRICE;
-    result = gm_engine_submit_at(e, o, time_ns);
+    result = gm_engine_submit_at(e, o, given, time_ns);
+    if (result > 0 && given) after = (const gm_header_t*)((const char*)after + after->size);    /* behind the terms */
     if (result < 0 && head == e->journal->head) return GM_ERR_STATE;       /* a client_order_id twice: the log cannot hold that */
     if (was_refused) {
         const gm_refusal_t* r = (const gm_refusal_t*)(before + 1);
@@ -249,6 +252,7 @@ static inline int gm_append_recorded(gm_engine_t* e, const gm_header_t* h) {
 
 /* Does a refusal follow from quotes, limits and the engine's state alone? */
 static inline int gm_is_decided(const gm_refusal_t* r) {
+    if (r->flags & GM_HELD) return 0;                       /* its stop is not in the record */
     switch (r->reason) {
     case GM_REASON_RISK: case GM_REASON_NO_VENUE: case GM_REASON_UNKNOWN_ORDER: case GM_REASON_ORDER_CLOSED: case GM_REASON_PARENT_EXCEEDED:
         return r->order_id > 0 && r->symbol >= 0;
@@ -344,6 +348,14 @@ static inline int64_t gm_reexecute(gm_reexecution_t* x, const char* data, int64_
             break;
         }
         case GM_RECORD_ORDER: *code = GM_ERR_ORDER; break;
+        case GM_RECORD_TERMS: x->engine->terms_read = *(const gm_terms_t*)(h + 1); break;       /* written again with their order */
+        case GM_RECORD_LATCH:
+            if ((*code = gm_append_recorded(x->engine, h)) == GM_OK) gm_engine_latch(x->engine, (const gm_latch_t*)(h + 1));
+            break;
+        case GM_RECORD_SESSION:
+            if ((*code = gm_append_recorded(x->engine, h)) == GM_OK) gm_engine_roll(x->engine, (const gm_session_t*)(h + 1));
+            break;
+        case GM_RECORD_LIMIT: *code = gm_append_recorded(x->engine, h); break;
         case GM_RECORD_REFUSAL: *code = gm_reexecute_refusal(x, h); break;
         case GM_RECORD_REPORT: *code = gm_reexecute_report(x, h); break;
         case GM_RECORD_REQUEST: *code = gm_reexecute_request(x, h); break;

@@ -303,10 +303,10 @@ static inline int64_t gm_replay_available(const gm_replay_t* r, int opposite, in
     return sum;
 }
 
-static inline int64_t gm_replay_take(gm_replay_t* r, const gm_order_t* o, int64_t limit_tick, int64_t now_ns) {
+static inline int64_t gm_replay_take(gm_replay_t* r, const gm_order_t* o, int64_t quantity, int64_t limit_tick, int64_t now_ns) {
     gm_book_t* b = &r->book;
     const int opposite = o->side > 0 ? 1 : 0;
-    int64_t left = o->quantity;
+    int64_t left = quantity;
     for (int64_t i = b->best[opposite]; i >= 0 && left > 0; i = gm_book_next(b, opposite, i)) {
         if (gm_book_better(opposite, limit_tick, b->base + i)) break;
         for (int32_t slot = b->levels[opposite][i].head; slot != GM_NIL && left > 0; slot = b->pool[slot].next) {
@@ -323,49 +323,60 @@ static inline int64_t gm_replay_take(gm_replay_t* r, const gm_order_t* o, int64_
     return left;
 }
 
-static inline void gm_replay_submit(gm_market_t* market, const gm_order_t* o, int64_t now_ns) {
-    gm_replay_t* r = (gm_replay_t*)market->self;
-    const int opposite = o->side > 0 ? 1 : 0;
+static inline int64_t gm_replay_tick(const gm_replay_t* r, const gm_order_t* o) {
+    return o->limit_price_e9 == GM_NO_PRICE ? (o->side > 0 ? INT32_MAX : INT32_MIN) : o->limit_price_e9 / r->tick_e9;
+}
+
+/* Takes what `quantity` of an acknowledged order crosses; the rest rests or ends. */
+static inline void gm_replay_place(gm_replay_t* r, const gm_order_t* o, int64_t quantity, int64_t now_ns) {
+    gm_market_t* market = &r->market;
     const int is_market = o->limit_price_e9 == GM_NO_PRICE;
-    const int64_t tick = is_market ? (o->side > 0 ? INT32_MAX : INT32_MIN) : o->limit_price_e9 / r->tick_e9;
-    const int crosses = gm_replay_available(r, opposite, tick, 1) > 0;
-    int64_t left, shown;
+    const int64_t tick = gm_replay_tick(r, o);
+    const int64_t order_id = o->order_id, display = o->display_quantity;
+    const gm_order_t kept = *o;                             /* its row may be another order's once a report has ended it */
+    int64_t left = gm_replay_take(r, &kept, quantity, tick, now_ns), shown;
     int32_t slot;
-    uint16_t reason = GM_REASON_NONE;
-    if (o->symbol != r->symbol || o->venue != r->venue) reason = GM_REASON_NO_VENUE;
-    else if ((o->flags & GM_POST_ONLY) && crosses) reason = GM_REASON_WOULD_CROSS;
-    else if (r->own_count >= GM_REPLAY_OWN) reason = GM_REASON_VENUE_CAPACITY;
-    if (reason) {
-        gm_market_say(market, o, GM_EXEC_REJECTED, reason, o->quantity, now_ns);
-        return;
-    }
-    gm_market_say(market, o, GM_EXEC_NEW, GM_REASON_NONE, 0, now_ns);
-    if (o->time_in_force == GM_FOK && gm_replay_available(r, opposite, tick, o->quantity) < o->quantity) {
-        gm_market_say(market, o, GM_EXEC_CANCELED, GM_REASON_NO_LIQUIDITY, o->quantity, now_ns);
-        return;
-    }
-    left = crosses ? gm_replay_take(r, o, tick, now_ns) : o->quantity;
     if (left == 0) {
         gm_replay_quote(r, now_ns);
         return;
     }
-    if (is_market || o->time_in_force == GM_IOC) {
+    if (is_market || kept.time_in_force == GM_IOC || kept.time_in_force == GM_FOK) {
         gm_replay_quote(r, now_ns);
-        gm_market_say(market, o, GM_EXEC_CANCELED, left < o->quantity ? GM_REASON_UNFILLED_REMAINDER : GM_REASON_NO_LIQUIDITY, left, now_ns);
+        gm_market_say(market, &kept, GM_EXEC_CANCELED, left < quantity ? GM_REASON_UNFILLED_REMAINDER : GM_REASON_NO_LIQUIDITY, left, now_ns);
         return;
     }
-    shown = o->display_quantity > 0 && o->display_quantity < left ? o->display_quantity : left;
-    slot = gm_book_add(&r->book, gm_own_key(o->order_id), o->side, tick, shown, GM_REST_OVERLAY | GM_REST_OWN);
+    shown = display > 0 && display < left ? display : left;
+    slot = gm_book_add(&r->book, gm_own_key(order_id), kept.side, tick, shown, GM_REST_OVERLAY | GM_REST_OWN);
     if (slot < 0) {
-        gm_market_say(market, o, GM_EXEC_CANCELED, slot == GM_ERR_RANGE ? GM_REASON_PRICE_OUT_OF_RANGE : GM_REASON_VENUE_CAPACITY, left, now_ns);
+        gm_market_say(market, &kept, GM_EXEC_CANCELED, slot == GM_ERR_RANGE ? GM_REASON_PRICE_OUT_OF_RANGE : GM_REASON_VENUE_CAPACITY, left, now_ns);
         return;
     }
     if (shown < left) {
-        r->book.pool[slot].display = o->display_quantity;
+        r->book.pool[slot].display = display;
         r->book.pool[slot].reserve = left - shown;
     }
-    r->own[r->own_count++] = o->order_id;
+    r->own[r->own_count++] = order_id;
     gm_replay_quote(r, now_ns);
+}
+
+static inline void gm_replay_submit(gm_market_t* market, const gm_order_t* o, int64_t now_ns) {
+    gm_replay_t* r = (gm_replay_t*)market->self;
+    const int opposite = o->side > 0 ? 1 : 0;
+    const int64_t tick = gm_replay_tick(r, o);
+    uint16_t reason = GM_REASON_NONE;
+    if (o->symbol != r->symbol || o->venue != r->venue) reason = GM_REASON_NO_VENUE;
+    else if ((o->flags & GM_POST_ONLY) && gm_replay_available(r, opposite, tick, 1) > 0) reason = GM_REASON_WOULD_CROSS;
+    else if (r->own_count >= GM_REPLAY_OWN) reason = GM_REASON_VENUE_CAPACITY;
+    if (reason) {
+        gm_market_say(market, o, GM_EXEC_REJECTED, reason, o->leaves_quantity, now_ns);
+        return;
+    }
+    gm_market_say(market, o, GM_EXEC_NEW, GM_REASON_NONE, 0, now_ns);
+    if (o->time_in_force == GM_FOK && gm_replay_available(r, opposite, tick, o->leaves_quantity) < o->leaves_quantity) {
+        gm_market_say(market, o, GM_EXEC_CANCELED, GM_REASON_NO_LIQUIDITY, o->leaves_quantity, now_ns);
+        return;
+    }
+    gm_replay_place(r, o, o->leaves_quantity, now_ns);
 }
 
 static inline void gm_replay_cancel(gm_market_t* market, const gm_order_t* o, int64_t now_ns) {
@@ -380,6 +391,35 @@ static inline void gm_replay_cancel(gm_market_t* market, const gm_order_t* o, in
     gm_book_remove(&r->book, slot);
     gm_replay_forget_own(r, o->order_id);
     gm_market_say(market, o, GM_EXEC_CANCELED, GM_REASON_USER, open, now_ns);
+}
+
+/* As at any exchange: less at the same price keeps its place, anything else comes in again. */
+static inline void gm_replay_replace(gm_market_t* market, const gm_order_t* o, int64_t now_ns) {
+    gm_replay_t* r = (gm_replay_t*)market->self;
+    const int32_t slot = gm_book_find(&r->book, gm_own_key(o->order_id));
+    const int64_t left = o->working_quantity - o->filled_quantity, quantity = left > 0 ? o->working_quantity : o->filled_quantity;
+    const int64_t limit_e9 = o->pending_price_e9 == GM_NO_PRICE ? o->limit_price_e9 : o->pending_price_e9;
+    const int64_t open = slot < 0 ? 0 : r->book.pool[slot].quantity + (r->book.pool[slot].display > 0 ? r->book.pool[slot].reserve : 0);
+    uint16_t reason = GM_REASON_NONE;
+    if (slot < 0) reason = GM_REASON_UNKNOWN_ORDER;
+    else if ((o->flags & GM_POST_ONLY) && gm_replay_available(r, o->side > 0 ? 1 : 0, limit_e9 / r->tick_e9, 1) > 0) reason = GM_REASON_WOULD_CROSS;
+    if (reason) {
+        gm_market_say(market, o, GM_EXEC_CANCEL_REJECTED, reason, 0, now_ns);
+        return;
+    }
+    if (left > 0 && limit_e9 == o->limit_price_e9 && left <= open) {
+        gm_resting_t* x = &r->book.pool[slot];
+        int64_t less = open - left, hidden = x->display > 0 && x->reserve > 0 ? (x->reserve < less ? x->reserve : less) : 0;
+        x->reserve -= hidden;
+        less -= hidden;
+        if (less > 0) gm_book_reduce(&r->book, slot, less);
+        gm_market_say_replaced(market, o, quantity, GM_NO_PRICE, now_ns);
+        return;
+    }
+    gm_book_remove(&r->book, slot);
+    gm_replay_forget_own(r, o->order_id);
+    gm_market_say_replaced(market, o, quantity, o->pending_price_e9, now_ns);
+    if (left > 0) gm_replay_place(r, o, left, now_ns);       /* the row has its new limit by now */
 }
 
 /* Recorded quantity before an own order in its queue; -1: it does not rest. */
@@ -412,6 +452,7 @@ static inline int gm_replay_init(gm_replay_t* r, gm_venues_t* venues, int32_t sy
     r->market.venues = venues;
     r->market.submit = gm_replay_submit;
     r->market.cancel = gm_replay_cancel;
+    r->market.replace = gm_replay_replace;
     r->market.advance = gm_replay_advance;
     r->market.touch = gm_replay_touch;
     r->market.next_ns = gm_replay_next;

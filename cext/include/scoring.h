@@ -13,7 +13,7 @@
 
 enum gm_venue_verdict {
     GM_VENUE_CHOSEN = 0, GM_VENUE_COSTLIER, GM_VENUE_TIE_LOST, GM_VENUE_DISABLED, GM_VENUE_TOO_LARGE, GM_VENUE_TOO_SMALL,
-    GM_VENUE_NO_QUOTE, GM_VENUE_WORSE_PRICE, GM_VENUE_NOT_DISPLAYED
+    GM_VENUE_NO_QUOTE, GM_VENUE_WORSE_PRICE, GM_VENUE_NOT_DISPLAYED, GM_VENUE_UNSUPPORTED, GM_VENUE_BARRED
 };
 
 typedef struct gm_route {
@@ -40,7 +40,7 @@ static inline int gm_is_marketable(const gm_nbbo_t* n, int8_t side, int64_t limi
 }
 
 static inline gm_route_t gm_score_venues(const gm_venues_t* v, const gm_nbbo_t* n, int32_t symbol, int8_t side,
-                                         int64_t quantity, int64_t limit_e9, uint8_t flags, gm_score_t* detail) {
+                                         int64_t quantity, int64_t limit_e9, uint8_t flags, uint64_t needs, gm_score_t* detail) {
     const gm_quote_t* q = gm_quotes_of(v, symbol);
     const int64_t mid = gm_mid(n);
     const int64_t half_spread = mid == GM_NO_PRICE ? 0 : (n->ask_e9 - n->bid_e9) / 2;
@@ -50,7 +50,7 @@ static inline gm_route_t gm_score_venues(const gm_venues_t* v, const gm_nbbo_t* 
     if (takes)                       /* the best touch among venues that may take this order */
         for (int32_t i = 0; i < v->count; i++) {
             int64_t touch = side > 0 ? q[i].ask_e9 : q[i].bid_e9;
-            if (!v->enabled[i] || !gm_displays(v, i) || touch <= 0 || quantity < v->min_size[i]
+            if (!gm_venue_open(v, i) || !gm_displays(v, i) || !gm_venue_supports(v, i, needs) || touch <= 0 || quantity < v->min_size[i]
                 || (v->max_order_size[i] && quantity > v->max_order_size[i])) continue;
             if (best_touch == GM_NO_PRICE || (side > 0 ? touch < best_touch : touch > best_touch)) best_touch = touch;
         }
@@ -58,6 +58,8 @@ static inline gm_route_t gm_score_venues(const gm_venues_t* v, const gm_nbbo_t* 
         int64_t cost = INT64_MAX;
         int32_t verdict = GM_VENUE_COSTLIER;
         if (!v->enabled[i]) verdict = GM_VENUE_DISABLED;
+        else if (v->barred[i]) verdict = GM_VENUE_BARRED;
+        else if (!gm_venue_supports(v, i, needs)) verdict = GM_VENUE_UNSUPPORTED;
         else if (!gm_displays(v, i)) verdict = GM_VENUE_NOT_DISPLAYED;
         else if (v->max_order_size[i] && quantity > v->max_order_size[i]) verdict = GM_VENUE_TOO_LARGE;
         else if (quantity < v->min_size[i]) verdict = GM_VENUE_TOO_SMALL;
@@ -100,6 +102,39 @@ static inline gm_route_t gm_score_venues(const gm_venues_t* v, const gm_nbbo_t* 
         }
     }
     return r;
+}
+
+/* The route of an order: to the venue that it names, if that takes it, or to the one that scores best. `detail`: [venue], or NULL; left
+ * with verdicts alone where the order names its venue. */
+static inline gm_route_t gm_route_order(const gm_venues_t* v, const gm_nbbo_t* n, const gm_order_t* o, gm_score_t* detail) {
+    gm_route_t r = {o->venue, -1, 0, GM_REASON_NONE, 0, 0, 0, GM_NO_PRICE};
+    const uint64_t needs = gm_needs_of(o);
+    if (__builtin_expect(o->venue < 0, 1)) {
+        r = gm_score_venues(v, n, o->symbol, o->side, o->quantity, o->limit_price_e9, o->flags, needs, detail);
+        if (__builtin_expect(r.venue < 0, 0)) {             /* is it the kind of order, or the moment? */
+            int taken = 0;
+            for (int32_t i = 0; i < v->count; i++) taken |= gm_venue_supports(v, i, needs);
+            if (!taken) r.reason = GM_REASON_UNSUPPORTED;
+        }
+        return r;
+    }
+    for (int32_t i = 0; detail && i < v->count; i++) {
+        detail[i].cost_e9 = INT64_MAX;
+        detail[i].verdict = i == o->venue ? GM_VENUE_CHOSEN : GM_VENUE_COSTLIER;
+    }
+    if (o->venue >= v->count || !gm_venue_open(v, o->venue)) r.reason = GM_REASON_NO_VENUE;
+    else if (!gm_venue_supports(v, o->venue, needs)) r.reason = GM_REASON_UNSUPPORTED;
+    if (r.reason) r.venue = -1;
+    return r;
+}
+
+/* Verdicts and costs of the first venues for a DECISION record (records.h). A cost that is not known or beyond the range is at its end. */
+static inline void gm_pack_scores(const gm_score_t* scores, int32_t count, double per_unit, uint16_t* out) {
+    for (int32_t i = 0; i < count; i++) {
+        double x = scores[i].cost_e9 == INT64_MAX || per_unit == 0.0 ? 2047.0 : (double)scores[i].cost_e9 * per_unit;
+        x = x < -2048.0 ? -2048.0 : x > 2047.0 ? 2047.0 : x;
+        out[i] = (uint16_t)((unsigned)scores[i].verdict << 12 | (unsigned)((int)(x + (x < 0 ? -0.5 : 0.5)) + 2048));
+    }
 }
 
 #endif

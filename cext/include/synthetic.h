@@ -27,6 +27,7 @@ typedef struct gm_flow {
     double per_ns;              /* 1e-9 / 60 * speed * depth: rates of the paper to events a nanosecond */
     double cancel_per_ns;
     int32_t own;                /* own orders resting */
+    int32_t follows;            /* own orders that wait for its quotes */
     int32_t started;
     int32_t in_active;
 } gm_flow_t;
@@ -88,18 +89,24 @@ static inline void gm_synthetic_quote(gm_synthetic_t* s, int32_t symbol, int32_t
 
 /* ---- own orders resting, and the list of symbols they make active ---- */
 
-static inline void gm_synthetic_own(gm_synthetic_t* s, int32_t symbol, int change) {
+/* A symbol with own orders, or that orders wait for, lives in `advance`; the others when they are looked at. */
+static inline void gm_synthetic_keep(gm_synthetic_t* s, int32_t symbol) {
     gm_flow_t* f = &s->flows[symbol];
-    f->own += change;
-    if (f->own > 0 && !f->in_active) {
+    const int wanted = f->own + f->follows > 0;
+    if (wanted && !f->in_active) {
         s->active[s->active_count++] = symbol;
         f->in_active = 1;
-    } else if (f->own == 0 && f->in_active) {
+    } else if (!wanted && f->in_active) {
         int32_t i = 0;
         while (s->active[i] != symbol) i++;
         s->active[i] = s->active[--s->active_count];
         f->in_active = 0;
     }
+}
+
+static inline void gm_synthetic_own(gm_synthetic_t* s, int32_t symbol, int change) {
+    s->flows[symbol].own += change;
+    gm_synthetic_keep(s, symbol);
 }
 
 static inline void gm_synthetic_resting_fill(gm_synthetic_t* s, const gm_resting_t* r, int64_t price_e9, int64_t quantity) {
@@ -356,10 +363,10 @@ static inline void gm_synthetic_submit(gm_market_t* market, const gm_order_t* o,
     gm_synthetic_t* s = (gm_synthetic_t*)market->self;
     gm_match_result_t result;
     if (!gm_synthetic_carries(s, o->venue)) {
-        gm_market_say(market, o, GM_EXEC_REJECTED, GM_REASON_UNSUPPORTED, o->quantity, now_ns);
+        gm_market_say(market, o, GM_EXEC_REJECTED, GM_REASON_UNSUPPORTED, o->leaves_quantity, now_ns);
         return;
     }
-    result = gm_synthetic_place(s, o, o->quantity, 0, now_ns);
+    result = gm_synthetic_place(s, o, o->leaves_quantity, 0, now_ns);
     if (result.status == GM_REJECTED) {
         gm_market_say(market, o, GM_EXEC_REJECTED, result.reason, result.leaves, now_ns);
         return;
@@ -388,6 +395,48 @@ static inline void gm_synthetic_cancel(gm_market_t* market, const gm_order_t* o,
     gm_synthetic_own(s, o->symbol, -1);
     gm_synthetic_quote(s, o->symbol, o->venue, now_ns);
     gm_market_say(market, o, GM_EXEC_CANCELED, GM_REASON_USER, open, now_ns);
+}
+
+/* Less at the same price keeps its place; anything else leaves the book and comes in again, at the back or against what it meets. */
+static inline void gm_synthetic_replace(gm_market_t* market, const gm_order_t* o, int64_t now_ns) {
+    gm_synthetic_t* s = (gm_synthetic_t*)market->self;
+    gm_matcher_t* m = gm_synthetic_matcher(s, o->symbol, o->venue);
+    const int32_t slot = gm_book_find(&m->book, o->order_id);
+    const int64_t left = o->working_quantity - o->filled_quantity, quantity = left > 0 ? o->working_quantity : o->filled_quantity;
+    const int64_t limit_e9 = o->pending_price_e9 == GM_NO_PRICE ? o->limit_price_e9 : o->pending_price_e9;
+    gm_match_result_t result;
+    if (slot < 0) {
+        gm_market_say(market, o, GM_EXEC_CANCEL_REJECTED, GM_REASON_UNKNOWN_ORDER, 0, now_ns);
+        return;
+    }
+    if ((o->flags & GM_POST_ONLY) && gm_crosses(&m->book, o->side > 0 ? 1 : 0, limit_e9 / m->tick_e9)) {
+        gm_market_say(market, o, GM_EXEC_CANCEL_REJECTED, GM_REASON_WOULD_CROSS, 0, now_ns);
+        return;
+    }
+    if (left > 0 && limit_e9 == o->limit_price_e9 && left <= gm_match_open(m, slot)) {
+        if (left < gm_match_open(m, slot)) gm_match_shrink(m, slot, gm_match_open(m, slot) - left);
+        gm_synthetic_quote(s, o->symbol, o->venue, now_ns);
+        gm_market_say_replaced(market, o, quantity, GM_NO_PRICE, now_ns);
+        return;
+    }
+    gm_match_cancel(m, o->order_id);
+    gm_synthetic_own(s, o->symbol, -1);
+    gm_market_say_replaced(market, o, quantity, o->pending_price_e9, now_ns);
+    if (left <= 0) {
+        gm_synthetic_quote(s, o->symbol, o->venue, now_ns);
+        return;
+    }
+    result = gm_synthetic_place(s, o, left, 1, now_ns);      /* the row has its new limit by now */
+    if (result.status == GM_REJECTED || result.status == GM_CANCELED)
+        gm_market_say(market, o, GM_EXEC_CANCELED, result.reason, result.leaves, now_ns);
+}
+
+/* Orders wait for a symbol's quotes: it lives on with the others. */
+static inline void gm_synthetic_follow(gm_market_t* market, int32_t symbol, int32_t change) {
+    gm_synthetic_t* s = (gm_synthetic_t*)market->self;
+    gm_synthetic_touch(market, symbol, market->now_ns);
+    s->flows[symbol].follows += change;
+    gm_synthetic_keep(s, symbol);
 }
 
 static inline void gm_synthetic_free(gm_synthetic_t* s) {
@@ -431,6 +480,8 @@ static inline int gm_synthetic_init(gm_synthetic_t* s, gm_venues_t* venues, cons
     s->market.submit = gm_synthetic_submit;
     s->market.cancel = gm_synthetic_cancel;
     s->market.restore = gm_synthetic_restore;
+    s->market.replace = gm_synthetic_replace;
+    s->market.follow = gm_synthetic_follow;
     s->market.advance = gm_synthetic_advance;
     s->market.touch = gm_synthetic_touch;
     s->market.next_ns = gm_synthetic_next;

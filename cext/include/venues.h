@@ -47,7 +47,46 @@ typedef struct gm_venues {
     gm_tape_t* tapes;                       /* [symbol] */
     int64_t updates;                        /* the feed sequence: quotes that changed, prints, venues that came or went */
     gm_capture_t* capture;                  /* NULL: none */
+    uint64_t supports[GM_MAX_VENUES];       /* GM_NEED_*: what it takes */
+    uint8_t barred[GM_MAX_VENUES];          /* a latch stands (latches.h) */
+    int32_t* followed;                      /* [symbol] orders that wait for its quotes or prints */
+    uint8_t* is_moved;                      /* [symbol] */
+    int32_t* moved;                         /* followed symbols whose quotes or prints have moved */
+    int32_t moved_count;
+    int32_t* stop;                          /* the market's: it returns to the engine after the event */
 } gm_venues_t;
+
+/* What an order needs of a venue beyond resting until it is cancelled. */
+#define GM_NEED_TYPE(type) ((uint64_t)1 << (type))
+#define GM_NEED_IOC ((uint64_t)1 << 32)
+#define GM_NEED_FOK ((uint64_t)1 << 33)
+#define GM_NEED_AUCTION ((uint64_t)1 << 34)     /* OPG, CLS */
+#define GM_NEED_POST_ONLY ((uint64_t)1 << 35)
+#define GM_NEED_HIDDEN ((uint64_t)1 << 36)
+#define GM_NEED_USUAL (GM_NEED_TYPE(GM_MARKET) | GM_NEED_TYPE(GM_LIMIT) | GM_NEED_TYPE(GM_ICEBERG) | GM_NEED_IOC | GM_NEED_FOK | GM_NEED_POST_ONLY)
+
+static inline int gm_venue_open(const gm_venues_t* v, int32_t venue) { return v->enabled[venue] && !v->barred[venue]; }
+static inline int gm_venue_supports(const gm_venues_t* v, int32_t venue, uint64_t needs) { return (v->supports[venue] & needs) == needs; }
+static inline int gm_venue_takes(const gm_venues_t* v, int32_t venue, uint8_t type) { return gm_venue_supports(v, venue, GM_NEED_TYPE(type)); }
+
+/* What a venue must take for this order as it is sent. An iceberg's display is another matter: the engine can do it. */
+static inline uint64_t gm_needs_of(const gm_order_t* o) {
+    uint64_t needs = o->order_type >= GM_PEGGED_PRIMARY ? GM_NEED_TYPE(o->order_type) : GM_NEED_TYPE(o->limit_price_e9 == GM_NO_PRICE ? GM_MARKET : GM_LIMIT);
+    if (o->time_in_force == GM_IOC) needs |= GM_NEED_IOC;
+    else if (o->time_in_force == GM_FOK) needs |= GM_NEED_FOK;
+    else if (o->time_in_force == GM_OPG || o->time_in_force == GM_CLS) needs |= GM_NEED_AUCTION;
+    if (o->flags & GM_POST_ONLY) needs |= GM_NEED_POST_ONLY;
+    if (o->flags & GM_HIDDEN) needs |= GM_NEED_HIDDEN;
+    return needs;
+}
+
+/* A followed symbol has news: the market stops after this event, and the engine looks. */
+static inline void gm_venues_moved(gm_venues_t* v, int32_t symbol) {
+    if (v->is_moved[symbol]) return;
+    v->is_moved[symbol] = 1;
+    v->moved[v->moved_count++] = symbol;
+    if (v->stop) *v->stop = 1;
+}
 
 /* The consolidated best bid and offer of a symbol, over the venues that display. No price is 0 or less: an untouched
  * quote (zero) counts as nobody there. */
@@ -113,6 +152,7 @@ static inline void gm_quote_publish(gm_venues_t* v, int32_t symbol, int32_t venu
     q->ask_e9 = ask_e9;
     q->ask_quantity = ask_quantity;
     v->updates++;
+    if (__builtin_expect(v->followed[symbol] > 0, 0)) gm_venues_moved(v, symbol);
     if (__builtin_expect(v->capture != NULL, 0) && gm_capture_room(v->capture)) {
         if (bid) gm_capture_row(v->capture, GM_SET_LEVEL, symbol, venue, GM_BUY, 0, bid_e9, bid_quantity, v->updates, time_ns);
         if (ask) gm_capture_row(v->capture, GM_SET_LEVEL, symbol, venue, GM_SELL, 0, ask_e9, ask_quantity, v->updates, time_ns);
@@ -123,6 +163,7 @@ static inline void gm_print_publish(gm_venues_t* v, int32_t symbol, int32_t venu
                                     int64_t time_ns) {
     gm_tape_print(&v->tapes[symbol], price_e9, quantity, own);
     v->updates++;
+    if (__builtin_expect(v->followed[symbol] > 0, 0)) gm_venues_moved(v, symbol);
     if (__builtin_expect(v->capture != NULL, 0) && gm_capture_room(v->capture))
         gm_capture_row(v->capture, GM_TRADE, symbol, venue, 0, own != 0, price_e9, quantity, v->updates, time_ns);
 }
@@ -156,14 +197,23 @@ static inline int gm_venues_init(gm_venues_t* v, int32_t symbols) {
     v->symbols = symbols;
     v->quotes = (gm_quote_t*)gm_reserve((size_t)symbols * GM_MAX_VENUES * sizeof(gm_quote_t));
     v->tapes = (gm_tape_t*)gm_reserve((size_t)symbols * sizeof(gm_tape_t));
-    return v->quotes && v->tapes ? GM_OK : GM_ERR_MEMORY;
+    v->followed = (int32_t*)gm_reserve((size_t)symbols * sizeof(int32_t));
+    v->is_moved = (uint8_t*)gm_reserve((size_t)symbols);
+    v->moved = (int32_t*)gm_reserve((size_t)symbols * sizeof(int32_t));
+    return v->quotes && v->tapes && v->followed && v->is_moved && v->moved ? GM_OK : GM_ERR_MEMORY;
 }
 
 static inline void gm_venues_free(gm_venues_t* v) {
     gm_release(v->quotes, (size_t)v->symbols * GM_MAX_VENUES * sizeof(gm_quote_t));
     gm_release(v->tapes, (size_t)v->symbols * sizeof(gm_tape_t));
+    gm_release(v->followed, (size_t)v->symbols * sizeof(int32_t));
+    gm_release(v->is_moved, (size_t)v->symbols);
+    gm_release(v->moved, (size_t)v->symbols * sizeof(int32_t));
     v->quotes = NULL;
     v->tapes = NULL;
+    v->followed = NULL;
+    v->is_moved = NULL;
+    v->moved = NULL;
 }
 
 #endif

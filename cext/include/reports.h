@@ -1,0 +1,308 @@
+/* The way back: a venue's report is journalled, then it changes order, parent, position and cash. What a venue says is booked as
+ * it is: late, doubled, out of order, busted or too much, it is flagged, and nothing of it is dropped.
+ *
+ * The status after a report follows FIX 4.4, appendix D: a pending cancel or replace stands until the venue has answered it, also
+ * when fills come in between. */
+#ifndef GM_REPORTS_H
+#define GM_REPORTS_H
+
+#include "engine_state.h"
+
+/* The execution that a TRADE_CANCEL or TRADE_CORRECT is about. */
+static inline int64_t gm_reference_of(const gm_report_t* r) { return r->bid_e9; }
+
+static inline int gm_is_revision(const gm_report_t* r) { return r->exec_type == GM_EXEC_TRADE_CANCEL || r->exec_type == GM_EXEC_TRADE_CORRECT; }
+
+/* Is it in the log for what it says alone, and changes nothing? */
+static inline int gm_is_void(const gm_report_t* r) {
+    return r->reason == GM_REASON_DUPLICATE_EXECUTION || r->reason == GM_REASON_UNKNOWN_EXECUTION;
+}
+
+static inline uint8_t gm_live_status(const gm_order_t* o) {
+    return o->leaves_quantity == 0 ? GM_FILLED : o->filled_quantity ? GM_PARTIALLY_FILLED : GM_NEW;
+}
+
+/* The order's status after a report. */
+static inline uint8_t gm_report_status(const gm_order_t* o, const gm_report_t* r) {
+    const int closed = gm_is_closed(o->status);
+    if (gm_is_void(r)) return o->status;
+    switch (r->exec_type) {
+    case GM_EXEC_NEW:
+        if (closed) return o->status;
+        if (o->status == GM_PENDING_NEW) return GM_NEW;
+        return o->status == GM_UNKNOWN_STATUS || o->status == GM_SUSPENDED ? gm_live_status(o) : o->status;
+    case GM_EXEC_TRADE:
+        if (closed) return o->status;                                  /* late: booked, the order stays ended */
+        if (o->status == GM_PENDING_CANCEL || o->status == GM_PENDING_REPLACE) return o->status;
+        return r->quantity >= o->leaves_quantity ? GM_FILLED : GM_PARTIALLY_FILLED;
+    case GM_EXEC_CANCELED:
+    case GM_EXEC_EXPIRED:
+        if (closed) return o->status == GM_CANCELED || o->status == GM_EXPIRED ? o->status
+            : r->exec_type == GM_EXEC_CANCELED ? GM_CANCELED : GM_EXPIRED;
+        if (o->leaves_quantity == 0 && o->filled_quantity) return GM_FILLED;   /* there was nothing left to end */
+        return r->exec_type == GM_EXEC_EXPIRED || o->reason == GM_REASON_TIME_EXPIRED ? GM_EXPIRED : GM_CANCELED;
+    case GM_EXEC_REJECTED: return GM_REJECTED;
+    case GM_EXEC_REPLACED:
+        if (closed) return o->status;
+        if (o->status == GM_PENDING_CANCEL) return o->status;
+        return r->quantity <= o->filled_quantity ? GM_FILLED : o->filled_quantity ? GM_PARTIALLY_FILLED : GM_NEW;
+    case GM_EXEC_STATUS:
+        return gm_is_pending(r->status) || (closed && r->status != o->status) ? o->status : r->status;
+    case GM_EXEC_CANCEL_REJECTED:
+        if (o->status != GM_PENDING_CANCEL && o->status != GM_PENDING_REPLACE) return o->status;
+        if (gm_is_closed(r->status)) return o->leaves_quantity == 0 && o->filled_quantity ? GM_FILLED : r->status;
+        if (!o->acknowledged_ns) return GM_UNKNOWN_STATUS;             /* no word on the order itself yet */
+        return gm_live_status(o);
+    case GM_EXEC_TRADE_CANCEL:
+        if (closed || gm_is_pending(o->status)) return o->status;
+        return o->filled_quantity > r->quantity ? GM_PARTIALLY_FILLED : GM_NEW;
+    case GM_EXEC_TRADE_CORRECT:
+        if (closed || gm_is_pending(o->status)) return o->status;
+        return GM_PARTIALLY_FILLED;
+    default: return o->status;
+    }
+}
+
+/* May a report take an order to `status`? A closed order keeps its own. */
+static inline int gm_report_legal(const gm_order_t* o, uint8_t status) {
+    return gm_is_closed(o->status) ? status == o->status : gm_is_legal(o->status, status);
+}
+
+/* Books (sign +1) or takes back (-1) an execution in a row: quantity, notional, fees. */
+static inline void gm_order_book(gm_order_t* o, const gm_report_t* r, int sign) {
+    gm_u128 notional = ((gm_u128)(uint64_t)o->notional_hi << 64) | o->notional_lo;
+    notional += (gm_u128)((gm_i128)r->price_e9 * r->quantity * sign);
+    o->notional_lo = (uint64_t)notional;
+    o->notional_hi = (int64_t)(uint64_t)(notional >> 64);
+    o->fees_e9 += sign * r->fee_e9;
+    o->filled_quantity += sign * r->quantity;
+}
+
+/* What a recorded report does to its own order's row, but for the change of its status. */
+static inline void gm_order_take(gm_order_t* o, const gm_report_t* r) {
+    o->updated_ns = r->venue_time_ns;
+    if (!o->acknowledged_ns && r->exec_type != GM_EXEC_STATUS) o->acknowledged_ns = r->venue_time_ns;
+    switch (r->exec_type) {
+    case GM_EXEC_TRADE:
+        gm_order_book(o, r, +1);
+        o->leaves_quantity = o->leaves_quantity > r->quantity ? o->leaves_quantity - r->quantity : 0;
+        break;
+    case GM_EXEC_TRADE_CANCEL:
+    case GM_EXEC_TRADE_CORRECT:
+        gm_order_book(o, r, r->exec_type == GM_EXEC_TRADE_CORRECT ? +1 : -1);
+        if (!gm_is_closed(o->status)) o->leaves_quantity = r->leaves_quantity;
+        break;
+    case GM_EXEC_REPLACED:
+        if (gm_is_closed(o->status)) break;
+        o->quantity = r->quantity > o->filled_quantity ? r->quantity : o->filled_quantity;
+        o->leaves_quantity = o->quantity - o->filled_quantity;
+        if (r->price_e9 != GM_NO_PRICE) o->limit_price_e9 = r->price_e9;
+        break;
+    default: break;
+    }
+    if (o->status == GM_PENDING_REPLACE && r->status != GM_PENDING_REPLACE && !(o->flags & GM_PARENT)) {
+        o->working_quantity = 0;
+        o->pending_price_e9 = GM_NO_PRICE;
+        if (o->limit_price_e9 != GM_NO_PRICE) o->reserve_price_e9 = o->limit_price_e9;
+    }
+    if (gm_is_closed(r->status) && !gm_is_closed(o->status)) {
+        o->leaves_quantity = 0;
+        if (r->exec_type != GM_EXEC_TRADE && r->status != GM_FILLED
+            && !(o->reason == GM_REASON_TIME_EXPIRED && r->exec_type == GM_EXEC_CANCELED)) o->reason = r->reason;
+        if (r->status == GM_FILLED) o->reason = GM_REASON_NONE;
+    } else if (r->exec_type == GM_EXEC_CANCEL_REJECTED && !gm_is_closed(o->status)) {
+        o->reason = GM_REASON_NONE;             /* a time in force that a venue would not end (GM_REQUEST_EXPIRE) is asked about again */
+    }
+}
+
+/* The same for a row that is made again from the log. */
+static inline void gm_engine_apply(gm_order_t* o, const gm_report_t* r) {
+    if (gm_is_void(r) || !gm_report_legal(o, r->status)) return;
+    gm_order_take(o, r);
+    o->status = r->status;
+}
+
+/* Where a venue that outlives the engine has to go on after a restart, and one that does not continues its numbers. */
+static inline void gm_engine_heard(gm_engine_t* e, const gm_report_t* r) {
+    if (r->venue >= 0 && r->venue < GM_MAX_VENUES && r->execution_id > e->last_execution[r->venue])
+        e->last_execution[r->venue] = r->execution_id;
+}
+
+/* What a child's report does to its parent. */
+static inline void gm_parent_take(gm_engine_t* e, gm_order_t* parent, const gm_report_t* r, int64_t at_work_before, int64_t at_work) {
+    parent->working_quantity += at_work - at_work_before;
+    if (r->exec_type == GM_EXEC_TRADE || r->exec_type == GM_EXEC_TRADE_CORRECT) {
+        gm_order_book(parent, r, +1);
+        parent->leaves_quantity = parent->leaves_quantity > r->quantity ? parent->leaves_quantity - r->quantity : 0;
+    } else if (r->exec_type == GM_EXEC_TRADE_CANCEL) {
+        gm_order_book(parent, r, -1);
+        if (!gm_is_closed(parent->status)) parent->leaves_quantity += r->quantity;
+    } else {
+        return;
+    }
+    parent->updated_ns = r->venue_time_ns;
+    if (parent->filled_quantity > parent->quantity) gm_engine_todo(e, parent->order_id);        /* no venue may do that: working.h */
+    if (gm_is_closed(parent->status)) return;
+    if (parent->leaves_quantity == 0) gm_orders_set_status(e->orders, parent, GM_FILLED);
+    else if (parent->status != GM_SUSPENDED && parent->status != GM_PENDING_CANCEL)
+        gm_orders_set_status(e->orders, parent, parent->filled_quantity ? GM_PARTIALLY_FILLED : GM_NEW);
+}
+
+/* A recorded report moves order, parent, position and cash; its status and account were settled when it was recorded. */
+static inline void gm_engine_take(gm_engine_t* e, gm_order_t* o, const gm_report_t* r) {
+    gm_order_t *parent, *reserving;
+    const uint8_t status = r->status;
+    const int was_closed = gm_is_closed(o->status);
+    int64_t before, before_price, at_work;
+    int parent_was_closed = 0;
+    if (gm_is_void(r)) {
+        if (r->reason == GM_REASON_DUPLICATE_EXECUTION) e->duplicate_executions++; else e->unknown_reports++;
+        return;
+    }
+    if (!gm_report_legal(o, status)) {
+        e->orders->illegal++;                       /* in the log, not in the state */
+        return;
+    }
+    parent = o->flags & GM_CHILD ? gm_orders_find(e->orders, o->parent_id) : NULL;
+    reserving = parent ? parent : o;
+    before = gm_reserved_quantity(e->orders, reserving);
+    before_price = reserving->reserve_price_e9;
+    at_work = gm_open_as(e->orders, o, o->status);
+    if (r->exec_type == GM_EXEC_TRADE) {
+        if (was_closed) e->late_fills++;
+        else if (r->quantity > at_work) e->overfills++;
+        e->fills++;
+    }
+    gm_order_take(o, r);
+    if (parent) {
+        parent_was_closed = gm_is_closed(parent->status);
+        gm_parent_take(e, parent, r, at_work, gm_open_as(e->orders, o, was_closed ? o->status : status));
+        if (!parent_was_closed && gm_is_closed(parent->status)) gm_engine_ended(e, parent);
+    }
+    if (r->exec_type == GM_EXEC_TRADE || r->exec_type == GM_EXEC_TRADE_CORRECT)
+        gm_portfolio_fill(e->portfolio, o->account, o->symbol, o->side, r->quantity, r->price_e9, r->fee_e9);
+    else if (r->exec_type == GM_EXEC_TRADE_CANCEL)
+        gm_portfolio_fill(e->portfolio, o->account, o->symbol, o->side, -r->quantity, r->price_e9, -r->fee_e9);
+    if (parent && r->exec_type != GM_EXEC_NEW) gm_engine_news(e, parent);   /* before its row can be used again */
+    {
+        const int64_t after = gm_reserved_quantity_as(e->orders, reserving, reserving == o ? status : reserving->status);
+        if (after != before || reserving->reserve_price_e9 != before_price)
+            gm_portfolio_rereserve(e->portfolio, o->account, o->symbol, o->side, before, before_price, after, reserving->reserve_price_e9);
+    }
+    if (__builtin_expect(o->terms != 0, 0)) gm_engine_todo(e, o->order_id);
+    if (parent && (parent->terms || parent->status == GM_PENDING_CANCEL || (gm_is_closed(parent->status) && parent->working_quantity > 0)))
+        gm_engine_todo(e, parent->order_id);
+    if (gm_is_closed(status) && !was_closed) gm_engine_ended(e, o);
+    if (status != o->status) gm_orders_set_status(e->orders, o, status);
+    if (!gm_is_revision(r) && r->bid_e9 != GM_NO_PRICE && r->ask_e9 != GM_NO_PRICE)
+        gm_portfolio_mark(e->portfolio, o->symbol, r->bid_e9 + (r->ask_e9 - r->bid_e9) / 2);
+    if (r->exec_type != GM_EXEC_NEW) gm_engine_news(e, o);
+}
+
+/* Looks for what the log has of an execution of an order: GM_OK and the report as booked; GM_ERR_NOT_FOUND; or, of one that
+ * was taken back already, GM_ERR_STATE. Reads the journal's files where it must: for the rare report that repeats an id or revises one. */
+int gm_engine_find_execution(gm_engine_t* e, int64_t order_id, int32_t venue, int64_t execution_id, gm_report_t* found);
+
+static inline int gm_engine_record_report(gm_engine_t* e, gm_order_t* o, gm_report_t* r) {
+    r->status = gm_report_status(o, r);
+    r->account = (uint16_t)o->account;
+    r->filled_quantity = o->filled_quantity;
+    if (gm_is_void(r)) {
+        r->leaves_quantity = o->leaves_quantity;
+    } else if (r->exec_type == GM_EXEC_TRADE) {
+        r->filled_quantity += r->quantity;
+        r->leaves_quantity = gm_is_closed(r->status) || r->quantity > o->leaves_quantity ? 0 : o->leaves_quantity - r->quantity;
+    } else if (gm_is_revision(r)) {
+        r->filled_quantity += r->exec_type == GM_EXEC_TRADE_CORRECT ? r->quantity : -r->quantity;
+    } else if (r->exec_type == GM_EXEC_REPLACED && !gm_is_closed(r->status)) {
+        r->leaves_quantity = r->quantity > o->filled_quantity ? r->quantity - o->filled_quantity : 0;
+    } else {
+        r->leaves_quantity = gm_is_closed(r->status) || r->status == GM_SUSPENDED ? 0 : o->leaves_quantity;
+    }
+    if (gm_journal_append(e->journal, GM_RECORD_REPORT, GM_RECORD_SMALL, r->venue_time_ns, r->order_id, r) != GM_OK) return GM_ERR_CAPACITY;
+    gm_engine_take(e, o, r);
+    return GM_OK;
+}
+
+/* A bust or a correction: what was booked is taken back, and of a correction the right figures are booked. */
+static inline void gm_engine_revise(gm_engine_t* e, gm_order_t* o, gm_report_t* r) {
+    gm_report_t booked, back = *r;
+    const int found = gm_engine_find_execution(e, o->order_id, r->venue, gm_reference_of(r), &booked);
+    const int64_t said = r->leaves_quantity;                /* open at the venue now, as it says */
+    int64_t left;
+    if (found != GM_OK) {
+        r->reason = GM_REASON_UNKNOWN_EXECUTION;
+        gm_engine_record_report(e, o, r);
+        return;
+    }
+    back.exec_type = GM_EXEC_TRADE_CANCEL;
+    back.quantity = booked.quantity;
+    back.price_e9 = booked.price_e9;
+    back.fee_e9 = booked.fee_e9;
+    back.leaves_quantity = o->leaves_quantity;
+    if (r->exec_type == GM_EXEC_TRADE_CANCEL) {             /* busted shares are open again only if the venue says so */
+        left = o->quantity - (o->filled_quantity - booked.quantity);
+        if (!gm_is_closed(o->status) && said > o->leaves_quantity && said <= left) back.leaves_quantity = said;
+        gm_engine_record_report(e, o, &back);
+        return;
+    }
+    if (gm_engine_record_report(e, o, &back) != GM_OK) return;
+    o = gm_orders_find(e->orders, r->order_id);
+    if (!o) return;
+    left = o->quantity - o->filled_quantity - r->quantity;
+    r->leaves_quantity = o->leaves_quantity > left ? (left > 0 ? left : 0) : o->leaves_quantity;
+    gm_engine_record_report(e, o, r);
+}
+
+/* The engine's ear. A report that finds no room in the log has not happened. */
+static inline void gm_engine_report(void* context, const gm_report_t* given) {
+    gm_engine_t* e = (gm_engine_t*)context;
+    gm_report_t r = *given;
+    gm_order_t* o = gm_orders_find(e->orders, r.order_id);
+    const int again = r.execution_id > 0 && r.venue >= 0 && r.venue < GM_MAX_VENUES && r.execution_id <= e->last_execution[r.venue];
+    if (!gm_is_revision(&r)) {
+        gm_nbbo_t n = gm_consolidate(e->venues, r.symbol);
+        r.bid_e9 = n.bid_e9;
+        r.ask_e9 = n.ask_e9;
+    }
+    if (r.exec_type != GM_EXEC_STATUS && r.exec_type != GM_EXEC_CANCEL_REJECTED) r.status = 0;
+    gm_engine_heard(e, &r);
+    if (__builtin_expect(o == NULL, 0)) {
+        r.status = 0;
+        r.account = 0;
+        if (gm_journal_append(e->journal, GM_RECORD_REPORT, GM_RECORD_SMALL, r.venue_time_ns, r.order_id, &r) == GM_OK) e->unknown_reports++;
+        return;
+    }
+    if (__builtin_expect(again, 0)) {
+        gm_report_t before;
+        if (gm_engine_find_execution(e, r.order_id, r.venue, r.execution_id, &before) != GM_ERR_NOT_FOUND) r.reason = GM_REASON_DUPLICATE_EXECUTION;
+    }
+    if (__builtin_expect(gm_is_revision(&r), 0) && !gm_is_void(&r)) {
+        gm_engine_revise(e, o, &r);
+        return;
+    }
+    if (r.exec_type == GM_EXEC_TRADE && !gm_is_void(&r)) {
+        if (gm_is_closed(o->status)) r.reason = GM_REASON_LATE_FILL;
+        else if (r.quantity > gm_open_as(e->orders, o, o->status)) r.reason = GM_REASON_OVERFILL;
+    }
+    gm_engine_record_report(e, o, &r);
+}
+
+/* The engine's own word on an order that no venue has, or has answered for. */
+static inline void gm_engine_say(gm_engine_t* e, const gm_order_t* o, uint8_t exec_type, uint8_t status, uint16_t reason, int64_t now) {
+    gm_report_t r;
+    memset(&r, 0, sizeof r);
+    r.order_id = o->order_id;
+    r.price_e9 = GM_NO_PRICE;
+    r.quantity = exec_type == GM_EXEC_STATUS ? 0 : o->leaves_quantity;
+    r.venue_time_ns = now;
+    r.venue = o->venue;
+    r.symbol = o->symbol;
+    r.side = o->side;
+    r.exec_type = exec_type;
+    r.status = status;
+    r.reason = reason;
+    gm_engine_report(e, &r);
+}
+
+#endif
