@@ -857,10 +857,10 @@ def config_of(path, **more):
     return load_config({"routing": {"venues": venues}, **more})
 
 
-def test_a_connection_in_the_configuration(path, monkeypatch):
-    monkeypatch.setenv("HOME", "/home/someone")
+def test_a_connection_in_the_configuration(path, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
     assert connections(config_of(path)) == {"NYSE": str(path)}
-    assert connections(config_of("~/nyse.sock")) == {"NYSE": "/home/someone/nyse.sock"}
+    assert connections(config_of("~/nyse.sock")) == {"NYSE": str(tmp_path / "nyse.sock")}
     assert connections(load_config({})) == {}
     plain = load_config({"routing": {"venues": {"NYSE": {"taker_fee": 0}, "ARCA": {"taker_fee": 0.001}}}})
     assert config_of(path).config_hash() == plain.config_hash()
