@@ -2,8 +2,8 @@
  *
  * Journal before effect: an order's record is committed before gm_engine_send, the one place that hands anything to a
  * venue; a report's record is committed before the state it changes. What changes state (gm_engine_accept, _take, _obey) is
- * the same code at work and in recovery (recovery.h), which applies what was recorded and decides nothing again. Nothing here touches a Python object, allocates,
- * locks or calls the system (but the clock, and the journal's write-behind). */
+ * the same code at work and in recovery (recovery.h), which applies what was recorded and decides nothing again. Nothing here
+ * touches a Python object, allocates, locks or calls the system (but the clock, and the journal's write-behind). */
 #ifndef GM_ENGINE_H
 #define GM_ENGINE_H
 
@@ -132,12 +132,13 @@ static inline void gm_engine_release(gm_engine_t* e, int64_t forced) {
     }
 }
 
+/* A refusal is recorded under an id, as long as that leaves the ring's reserve alone: else who hammers while the disk is full
+ * would take the room of cancels and reports. One that is not recorded has id 0 and changes nothing. Minus the reason. */
 static inline int64_t gm_engine_refuse(gm_engine_t* e, gm_order_t* o, uint16_t reason, uint64_t checks, uint64_t fields,
                                        int64_t price_e9, const gm_nbbo_t* n, int64_t now) {
     gm_refusal_t* r = &e->refusal;
-    int64_t id = e->orders->next_id;
+    const int64_t id = e->orders->next_id < GM_ORDER_IDS - 1 ? e->orders->next_id : 0;
     memset(r, 0, sizeof *r);
-    if (id >= GM_ORDER_IDS - 1) id = 0; else e->orders->next_id++;
     r->order_id = id;
     r->quantity = o->quantity;
     r->price_e9 = price_e9;
@@ -156,8 +157,13 @@ static inline int64_t gm_engine_refuse(gm_engine_t* e, gm_order_t* o, uint16_t r
     r->time_in_force = o->time_in_force;
     r->flags = o->flags & (uint8_t)~GM_AWAITED;
     r->venue = (int16_t)o->venue;
+    if ((!gm_journal_has_room(e->journal) && !gm_journal_accepts(e->journal))
+        || gm_journal_append(e->journal, GM_RECORD_REFUSAL, GM_RECORD_SMALL, now, id, r) != GM_OK) {
+        r->order_id = 0;
+        return -(int64_t)reason;
+    }
+    if (id) e->orders->next_id++;
     if (n) gm_engine_mark(e, o->symbol, n);
-    gm_journal_append(e->journal, GM_RECORD_REFUSAL, GM_RECORD_SMALL, now, id, r);
     e->refused++;
     return -(int64_t)reason;
 }
@@ -202,9 +208,9 @@ static inline gm_order_t* gm_engine_accept(gm_engine_t* e, const gm_order_t* o, 
     return row;
 }
 
-/* Submits one order whose fields are valid, at `now` (to which the market has been brought): its id, or minus the gm_reason of its refusal (details in e->refusal).
- * `o` is completed in place. A client_order_id that is taken: GM_REASON_DUPLICATE_CLIENT_ID with e->duplicate_of set, nothing recorded
- * (whether it is the same order again is the caller's to see). */
+/* Submits one order whose fields are valid, at `now` (to which the market has been brought): its id, or minus the gm_reason of its
+ * refusal (details in e->refusal). `o` is completed in place. A client_order_id that is taken: GM_REASON_DUPLICATE_CLIENT_ID with
+ * e->duplicate_of set, nothing recorded (whether it is the same order again is the caller's to see). */
 static inline int64_t gm_engine_submit_at(gm_engine_t* e, gm_order_t* o, const int64_t now) {
     const int timed = (e->tick++ & 63) == 0;
     int64_t t0, t1 = 0;

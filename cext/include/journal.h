@@ -17,7 +17,7 @@
 #include "index.h"
 #include "store.h"
 
-#define GM_JOURNAL_RESERVE ((int64_t)1 << 20)   /* of the ring, for cancels and reports when orders are refused */
+#define GM_JOURNAL_RESERVE ((int64_t)1 << 20)   /* of the ring, for cancels and reports when nothing else is taken */
 #define GM_JOURNAL_NOTICES 16
 
 enum gm_durability { GM_PROCESS = 0, GM_GROUP = 1, GM_ALWAYS = 2 };
@@ -88,9 +88,12 @@ static inline int64_t gm_journal_waiting(const gm_journal_t* j) {
 /* Has another engine taken the journal over? */
 static inline int gm_journal_fenced(const gm_journal_t* j) { return __atomic_load_n(&j->tail->epoch, __ATOMIC_ACQUIRE) != j->epoch; }
 
+/* Is there room for one more without touching the reserve? */
+static inline int gm_journal_has_room(const gm_journal_t* j) { return gm_journal_waiting(j) < j->ring_bytes - GM_JOURNAL_RESERVE; }
+
 /* Is there room for a new order and all that may follow from it at once? */
 static inline int gm_journal_accepts(gm_journal_t* j) {
-    if (__builtin_expect(gm_journal_waiting(j) < j->ring_bytes - GM_JOURNAL_RESERVE
+    if (__builtin_expect(gm_journal_has_room(j)
                          && __atomic_load_n(&j->tail->epoch, __ATOMIC_RELAXED) == j->epoch
                          && __atomic_load_n(&j->state, __ATOMIC_RELAXED) == GM_JOURNAL_HEALTHY, 1)) return 1;
     return gm_journal_reconsider(j);

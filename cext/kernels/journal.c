@@ -206,8 +206,7 @@ int gm_journal_reconsider(gm_journal_t* j) {
     if (!owned(j)) return 0;
     if (j->state == GM_JOURNAL_FULL && j->started > 0) return 0;        /* the writer tries on */
     if (j->state > GM_JOURNAL_FULL) return 0;
-    return gm_journal_drain(j) == GM_OK && j->state == GM_JOURNAL_HEALTHY
-        && gm_journal_waiting(j) < j->ring_bytes - GM_JOURNAL_RESERVE;
+    return gm_journal_drain(j) == GM_OK && j->state == GM_JOURNAL_HEALTHY && gm_journal_has_room(j);
 }
 
 /* ---- marks, forces, seals ---- */
