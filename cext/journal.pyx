@@ -24,7 +24,7 @@ from posix.unistd cimport getpid
 
 from grandmodel.execution._core.clock cimport CLOCK_MONOTONIC, gm_machine_ns
 from grandmodel.execution._core.records cimport (
-    GM_NAME_LENGTH, GM_RECORD_NAME, GM_RECORD_ORDER, GM_RECORD_REFUSAL, GM_RECORD_SMALL, gm_header_t, gm_name_t,
+    GM_ERR_CORRUPT, GM_ERR_STATE, GM_NAME_LENGTH, GM_RECORD_NAME, GM_RECORD_SMALL, gm_name_t,
 )
 from grandmodel.execution._core.records import HEADER_DTYPE, RECORD_DTYPES
 from grandmodel.execution._core.store import STATES, layout_hash, verify
@@ -173,7 +173,8 @@ cdef class Journal:
             os.close(fd)
             raise MemoryError("the journal's table of files could not be made")
         s.segments[0].position = 0
-        s.segments[0].fd = s.fd = fd
+        s.segments[0].fd = -1
+        s.fd = fd
         s.segment_count = s.segment_room = s.numbered = 1
         s.segment_bytes = <int64_t>1 << 62
         s.allocate = 0
@@ -308,7 +309,7 @@ cdef class Journal:
         for other in os.listdir(tail_directory):        # of starts and stops that were killed before they got to this
             if other.startswith(family) and other != name:
                 os.unlink(os.path.join(tail_directory, other))
-        self._reindex()
+        self._reindex(False)
         if self.log.durability and gm_journal_prepare(&self.log) != 0:
             raise JournalError(f"{path}: cannot be written: {os.strerror(c_errno)}")
         gm_journal_start(&self.log)
@@ -328,48 +329,25 @@ cdef class Journal:
         finally:
             os.close(fd)
 
-    cdef int _reindex(self) except -1:
-        """Takes the records that the indexes do not have yet."""
-        cdef gm_index_t* x = &self.log.index
-        cdef const unsigned char[::1] view
-        cdef const gm_header_t* h
-        cdef int64_t position = x.head.position, used, end
-        if position > self.log.head or position < 0:
-            gm_index_close(x)
-            if gm_index_open(x, self.log.store.directory, self.log.store.layout, self.log.store.uuid, self.log.store.boot, 1) != 0:
-                raise JournalError(f"{self.path}: its index cannot be made: {os.strerror(c_errno)}")
-            position = 0
-        while position < self.log.head:
-            piece = self.read(position)
-            view = piece
-            used, end = 0, len(piece)
-            while used + <int64_t>sizeof(gm_header_t) <= end:
-                h = <const gm_header_t*>&view[used]
-                if h.size < sizeof(gm_header_t) or used + h.size > end:
-                    break
-                if h.kind == GM_RECORD_ORDER or h.kind == GM_RECORD_REFUSAL:
-                    if gm_index_room(x, h.order_id, 1) != 0:
-                        raise JournalError(f"{self.path}: its index cannot grow: {os.strerror(c_errno)}")
-                gm_index_take(x, h, position + used)
-                used += h.size
-            if used == 0:
-                break
-            position += used
-            x.head.position = position
-        return 0
+    cdef int _reindex(self, bint afresh) except -1:
+        """Takes the records that the indexes do not have yet; `afresh`: makes them again from the log."""
+        cdef int64_t position
+        cdef int code
+        with nogil:
+            code = gm_journal_reindex(&self.log, afresh, &position)
+        if code == 0:
+            return 0
+        if code == GM_ERR_STATE:
+            self._fail(code)
+        where = f"{self.path or 'temporary journal'}: its index cannot be made: "
+        if code == GM_ERR_CORRUPT:
+            raise JournalError(f"{where}what stands at byte {position} of the log is not what was written there")
+        raise JournalError(where + os.strerror(c_errno))
 
     def rebuild_index(self):
-        """Makes the indexes again from the log."""
-        cdef gm_index_t* x = &self.log.index
+        """Makes the indexes again from the log, while others use them. JournalError when that failed: the old ones stay."""
         self._mine()
-        pthread_mutex_lock(&self.log.file)
-        try:
-            gm_index_close(x)
-            if gm_index_open(x, self.log.store.directory, self.log.store.layout, self.log.store.uuid, self.log.store.boot, 1) != 0:
-                raise JournalError(f"{self.path}: its index cannot be made: {os.strerror(c_errno)}")
-        finally:
-            pthread_mutex_unlock(&self.log.file)
-        self._reindex()
+        self._reindex(True)
 
     def __dealloc__(self):
         if self.log.ring != NULL and getpid() == self.owner and not self.closed:
@@ -385,9 +363,10 @@ cdef class Journal:
         return 0
 
     cdef int _fail(self, int64_t code) except -1:
+        cdef int error = c_errno
         if code == 0:
             return 0
-        raise JournalError(f"{self.path or 'temporary journal'}: {self.trouble or 'cannot be written'}")
+        raise JournalError(f"{self.path or 'temporary journal'}: {self.trouble or f'cannot be written: {os.strerror(error)}'}")
 
     def close(self):
         """A stop in order: everything in the files, sealed, the tail removed. Twice is allowed.
@@ -592,7 +571,7 @@ cdef class Journal:
         with nogil:
             got = gm_journal_read(&self.log, position, at, want)
         if got < 0:
-            raise JournalError(f"{self.path or 'temporary journal'}: cannot be read")
+            raise JournalError(f"{self.path or 'temporary journal'}: cannot be read: {os.strerror(c_errno)}")
         return out if got == want else out[:got]
 
     def sha256(self):

@@ -102,7 +102,7 @@ cdef class Core:
     cdef readonly list listeners        # called without arguments after records were appended
     cdef public object on_wait          # called when somebody begins to wait, to keep time going
 
-    cdef Ticket _submit(self, gm_order_t* o, object given)
+    cdef Ticket _submit(self, gm_order_t* o, bint rebuilt=*)
     cdef int _enter(self) except -1
     cdef void _leave(self) noexcept
     cdef int _after(self) except -1
@@ -112,7 +112,7 @@ cdef class Core:
     cdef bint _from_log(self, int64_t order_id, gm_order_t* row) except *
     cdef Order _order(self, gm_order_t* row)
     cdef Ticket _ticket(self, int64_t order_id)
-    cdef object _same_again(self, gm_order_t* o, int64_t known)
+    cdef object _same_again(self, gm_order_t* o, int64_t known, bint rebuilt)
     cdef int _snapshot(self) except -1
     cdef int _begin_feed(self) except -1
 

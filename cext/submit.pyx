@@ -288,7 +288,8 @@ cdef class Core:
 
     # ---- orders in ----
 
-    cdef Ticket _submit(self, gm_order_t* o, object given):
+    cdef Ticket _submit(self, gm_order_t* o, bint rebuilt=False):
+        """`rebuilt`: the index of client_order_ids has just been made again for this order."""
         cdef int64_t order_id, duplicate_of = 0
         cdef Ticket ticket
         cdef gm_refusal_t refusal
@@ -313,13 +314,11 @@ cdef class Core:
             self._after()
         if order_id < 0:
             if order_id == -GM_REASON_DUPLICATE_CLIENT_ID:
-                return self._same_again(o, duplicate_of)
+                return self._same_again(o, duplicate_of, rebuilt)
             raise self._refused(o, &refusal, &detail, None)
         if self.journal.log.sequence >= self.snapshot_due:
             self._snapshot()
-        ticket = Ticket.__new__(Ticket)
-        ticket.core = self
-        ticket.order_id = order_id
+        ticket = self._ticket(order_id)
         if self.engine.held != NULL:
             ticket.position = self.journal.log.head
         return ticket
@@ -330,17 +329,21 @@ cdef class Core:
         ticket.order_id = order_id
         return ticket
 
-    cdef object _same_again(self, gm_order_t* o, int64_t known):
+    cdef object _same_again(self, gm_order_t* o, int64_t known, bint rebuilt):
         """A client_order_id that is taken: the ticket of the order that has it if every term is the same, else a refusal."""
         cdef gm_order_t first
         cdef gm_refusal_t refusal
         original = self._recorded(known)
+        client = (<char*>o.client_order_id)[:36].rstrip(b"\0").decode()
+        problem = f"is {client!r}, which order {known} has with other terms"
         if original is not None:
             memcpy(&first, <const char*>(<bytes>original), sizeof(first))
             if memcmp(first.client_order_id, o.client_order_id, GM_CLIENT_ORDER_ID_LENGTH) != 0:
-                self.journal.rebuild_index()        # it named an order that has another client_order_id
-                return self._submit(o, None)
-            if _terms(&first) == _terms(o):
+                if not rebuilt:
+                    self.journal.rebuild_index()    # it named an order that has another client_order_id
+                    return self._submit(o, True)
+                problem = f"is {client!r}, which cannot be told from that of order {known} (their 64-bit hashes are equal); choose another"
+            elif _terms(&first) == _terms(o):
                 if first.flags & GM_PARENT and self.get_order(known).status == "SUSPENDED":
                     raise OrderStateError(f"order {known} has this client_order_id and is SUSPENDED: a restart ended its algorithm; "
                                           "cancel it, then send what is left under another client_order_id")
@@ -351,8 +354,7 @@ cdef class Core:
         refusal = self.engine.refusal
         self._leave()
         self._after()
-        client = (<char*>o.client_order_id)[:36].rstrip(b"\0").decode()
-        raise self._refused(o, &refusal, NULL, {"client_order_id": [f"is {client!r}, which order {known} has with other terms"]})
+        raise self._refused(o, &refusal, NULL, {"client_order_id": [problem]})
 
     def _recorded(self, int64_t order_id):
         """The 224 bytes of an order as it was accepted, from the log; None when its record is not there."""
@@ -474,7 +476,7 @@ cdef class Core:
             self._refuse_fields(&o, {"post_only": ["is True, but a parent's placement is its algorithm's"]})
         o.flags |= GM_PARENT
         o.algorithm = self.reader._named(self.reader.algorithms, GM_NAME_ALGORITHM, algorithm)
-        return self._submit(&o, order)
+        return self._submit(&o)
 
     cdef int _refuse_fields(self, gm_order_t* o, dict errors) except -1:
         cdef uint64_t mask = 0
@@ -526,7 +528,7 @@ cdef class Core:
         tick_e9 = self.engine.instruments.rows[o.symbol].tick_e9
         if limit_price_e9 is not None and (limit_price_e9 <= 0 or limit_price_e9 % tick_e9):
             raise ValueError(f"limit_price_e9 is {limit_price_e9}, must be positive and on the tick of {tick_e9}")
-        return self._submit(&o, None)
+        return self._submit(&o)
 
     def submit_rows(self, rows):
         """Submits a batch without the GIL: a contiguous structured array of ORDER_DTYPE (see `order_rows`).
@@ -1132,7 +1134,7 @@ cdef class OrderGate:
             gm_histogram_record(core.engine.stages[GM_STAGE_VALIDATE], gm_machine_ns(CLOCK_MONOTONIC) - began)
         if errors is not None:
             core._refuse_fields(&o, errors)
-        return core._submit(&o, order)
+        return core._submit(&o)
 
     def submit_orders(self, orders):
         """A batch through the same path, without the GIL.
