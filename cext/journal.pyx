@@ -27,14 +27,14 @@ from grandmodel.execution._core.records cimport (
     GM_ERR_CORRUPT, GM_ERR_STATE, GM_NAME_LENGTH, GM_RECORD_NAME, GM_RECORD_SMALL, gm_name_t,
 )
 from grandmodel.execution._core.records import HEADER_DTYPE, RECORD_DTYPES
-from grandmodel.execution._core.store import STATES, layout_hash, verify
+from grandmodel.execution._core.store import STATES, layout_hash, release, verify
 from grandmodel.execution._core.values import EngineForked, JournalError
 
 gm_crc32c_setup()
 gm_sha256_setup()
 
 PAGE = GM_JOURNAL_PAGE
-__all__ = ["DURABILITIES", "Journal", "crc32c", "iterate", "layout_hash", "sha256", "verify"]
+__all__ = ["DURABILITIES", "Journal", "crc32c", "iterate", "layout_hash", "scan", "sha256", "verify"]
 #: What `durability` may be: never forced to the disk; forced soon; forced before a venue hears of an order.
 DURABILITIES = ("process", "group", "always")
 _TROUBLE = {
@@ -47,16 +47,6 @@ _TROUBLE = {
 }
 _CHUNK = 1 << 20
 _ALLOCATE = 1 << 22
-_locks = set()              # descriptors of held locks: a forked child closes them, or they would outlive the engine
-
-
-def _forget_locks():
-    for fd in _locks:
-        os.close(fd)
-    _locks.clear()
-
-
-os.register_at_fork(after_in_child=_forget_locks)
 
 
 def _close_all():
@@ -203,7 +193,6 @@ cdef class Journal:
         if not os.path.isdir(path):
             os.mkdir(path, 0o700)
         self.lock = files.lock(path)
-        _locks.add(self.lock)
         boot = files.boot_id()
         survey, position, sequence, records = None, 0, 0, b""
         if files.is_new(path):
@@ -354,8 +343,7 @@ cdef class Journal:
             gm_journal_close(&self.log)
         gm_journal_free(&self.log)
         if self.lock >= 0 and getpid() == self.owner:
-            _locks.discard(self.lock)
-            os.close(self.lock)
+            release(self.lock)
 
     cdef int _mine(self) except -1:
         if getpid() != self.owner:
@@ -379,8 +367,7 @@ cdef class Journal:
         with nogil:
             code = gm_journal_close(&self.log)
         if self.lock >= 0:
-            _locks.discard(self.lock)
-            os.close(self.lock)
+            release(self.lock)
             self.lock = -1
         self._fail(code)
 
@@ -588,15 +575,7 @@ cdef class Journal:
 
     def scan(self, int64_t position=0):
         """Iterates over the records from `position` on: (position, kind, structured scalar of the whole record)."""
-        while position < self.log.head:
-            piece = self.read(position)
-            used = 0
-            for offset, kind, record in iterate(piece):
-                yield position + offset, kind, record
-                used = offset + record.dtype.itemsize
-            if used == 0:
-                return
-            position += used
+        return scan(self.read, position)
 
     def rows(self, int kind, int64_t position=0, last=None):
         """The rows of one kind, in order, as a structured array (a copy), from the record at `position` to the one at `last` (None: all)."""
@@ -635,3 +614,15 @@ def iterate(data):
             return
         yield offset, kind, np.frombuffer(data, RECORD_DTYPES[kind], 1, offset)[0]
         offset += size
+
+
+def scan(read, position=0):
+    """Iterates over the records of a stream, of which `read(position)` gives a piece: (position, kind, structured scalar)."""
+    while True:
+        used = 0
+        for offset, kind, record in iterate(read(position)):
+            yield position + offset, kind, record
+            used = offset + record.dtype.itemsize
+        if used == 0:
+            return
+        position += used

@@ -79,7 +79,7 @@ def test_a_full_disk_passes_by_itself(shimmed, tmp_path, tails, durability, erro
 
 @pytest.mark.parametrize("then", ["space", "die"])
 def test_refusals_leave_the_reserve_alone(shimmed, tmp_path, tails, then):
-    """Who hammers while the disk is full is refused without a record, once the ring has only its reserve left for cancels."""
+    """Who hammers a full disk is refused without a record once only the ring's reserve is left: for cancels."""
     settings, lines = troubled(
         shimmed, tmp_path, tails, "group", "ENOSPC", ["pwrite", "allocate"], then=then, hammer=100_000
     )  # fmt: skip

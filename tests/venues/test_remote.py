@@ -55,17 +55,6 @@ NEW, TRADE, CANCELED, REJECTED, CANCEL_REJECTED = 1, 2, 3, 5, 7
 
 
 @pytest.fixture
-def path(tmp_path):
-    return tmp_path / "nyse.sock"
-
-
-@pytest.fixture
-def venue(path):
-    with Venue(path) as running:
-        yield running
-
-
-@pytest.fixture
 def remote():
     """make_remote_core; every market is closed at the end."""
     made = []
