@@ -16,4 +16,5 @@ cdef class Capture:
     cdef readonly str config            # JSON that makes the configuration again, or None
     cdef bytes uuid
     cdef int owner                      # process that writes; a forked child does not
+    cdef int _end(self) except -1
     cdef int begin(self, Venues venues, int64_t now_ns, uint64_t config_hash) except -1

@@ -18,7 +18,7 @@ from posix.unistd cimport getpid
 from grandmodel.execution._core.journal cimport Journal, gm_crc32c, gm_crc32c_setup
 from grandmodel.execution._core.records cimport GM_NAME_SYMBOL, GM_NAME_VENUE
 from grandmodel.execution._core.records import MESSAGE_DTYPE, NAME_DTYPE
-from grandmodel.execution._core.store import layout_hash
+from grandmodel.execution._core.store import hold, layout_hash, release
 from grandmodel.execution._core.values import MarketDataError
 
 gm_crc32c_setup()
@@ -32,16 +32,6 @@ _HEAD = struct.Struct("<8sIIQ16sqqqQiiqqI")
 _BLOCK = struct.Struct("<8sIIqqqqqq")
 _ROW = 64
 _TEMPORARY = bytes(16)
-_locks = set()              # descriptors of locked files: a forked child closes them, or they would outlive the engine
-
-
-def _forget_locks():
-    for fd in _locks:
-        os.close(fd)
-    _locks.clear()
-
-
-os.register_at_fork(after_in_child=_forget_locks)
 
 
 def _crc(data, seed=0):
@@ -87,7 +77,7 @@ cdef class Capture:
         except OSError as error:
             raise MarketDataError(f"{self.path}: cannot be opened: {error.strerror}") from None
         self.log.fd = fd
-        _locks.add(fd)
+        hold(fd)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -107,12 +97,16 @@ cdef class Capture:
             os.ftruncate(fd, known.end)
         self.log.offset = known.end
 
-    def __dealloc__(self):
-        if self.log.fd >= 0 and self.log.fd in _locks and getpid() == self.owner:
+    cdef int _end(self) except -1:
+        if self.log.fd >= 0 and getpid() == self.owner:
             gm_capture_flush(&self.log)
-            _locks.discard(self.log.fd)
-            os.close(self.log.fd)
+            release(self.log.fd)
         self.log.on = 0
+        self.log.fd = -1
+        return 0
+
+    def __dealloc__(self):
+        self._end()
 
     cdef int begin(self, Venues venues, int64_t now_ns, uint64_t config_hash) except -1:
         """A run begins: from here on the table's news come here. Called by the core, once its journal has been applied."""
@@ -148,12 +142,7 @@ cdef class Capture:
 
     def close(self):
         """Writes out the rest; nothing is captured any more. Closing twice is allowed."""
-        if self.log.fd in _locks and getpid() == self.owner:
-            gm_capture_flush(&self.log)
-            _locks.discard(self.log.fd)
-            os.close(self.log.fd)
-        self.log.on = 0
-        self.log.fd = -1
+        self._end()
 
     @property
     def rows(self):

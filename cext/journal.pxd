@@ -58,12 +58,7 @@ cdef extern from "index.h" nogil:
         gm_index_entry_t* entries
         int64_t capacity
     int gm_index_open(gm_index_t* x, int directory, uint64_t layout, const uint8_t* uuid, const uint8_t* boot, int fresh) noexcept
-    void gm_index_close(gm_index_t* x) noexcept
-    int gm_index_room(gm_index_t* x, int64_t highest_order, int64_t more_clients) noexcept
-    void gm_index_take(gm_index_t* x, const gm_header_t* h, int64_t position) noexcept
-    int64_t gm_index_find_client(const gm_index_t* x, uint64_t hash) noexcept
     uint64_t gm_index_check(const gm_index_entry_t* e) noexcept
-    uint64_t gm_client_hash(const char* client_order_id) noexcept
 
 cdef extern from "journal.h" nogil:
     enum: GM_JOURNAL_PAGE
@@ -101,11 +96,10 @@ cdef extern from "journal.h" nogil:
     int gm_journal_init(gm_journal_t* j, int64_t ring_bytes, int ring_fd, int populate) noexcept
     void gm_journal_free(gm_journal_t* j) noexcept
     int gm_journal_start(gm_journal_t* j) noexcept
-    void gm_journal_stop(gm_journal_t* j) noexcept
     int gm_journal_drain(gm_journal_t* j) noexcept
     int gm_journal_force(gm_journal_t* j) noexcept
-    int gm_journal_seal_now(gm_journal_t* j) noexcept
     int gm_journal_mark(gm_journal_t* j, int clean) noexcept
+    int gm_journal_reindex(gm_journal_t* j, int afresh, int64_t* position) noexcept
     int gm_journal_prepare(gm_journal_t* j) noexcept
     int gm_journal_close(gm_journal_t* j) noexcept
     void gm_journal_want(gm_journal_t* j, int64_t position) noexcept
@@ -113,7 +107,6 @@ cdef extern from "journal.h" nogil:
     int gm_journal_append(gm_journal_t* j, uint16_t kind, uint16_t size, int64_t time_ns, int64_t order_id,
                           const void* payload) noexcept
     int64_t gm_journal_read(gm_journal_t* j, int64_t position, char* out, int64_t size) noexcept
-    int64_t gm_journal_waiting(const gm_journal_t* j) noexcept
     int64_t gm_record_verify(const char* at, int64_t available, int64_t sequence) noexcept
 
 cdef extern from "sha256.h" nogil:
@@ -149,4 +142,4 @@ cdef class Journal:
     cdef int _taken(self, int code) except -1
     cdef int _fail(self, int64_t code) except -1
     cdef int _mine(self) except -1
-    cdef int _reindex(self) except -1
+    cdef int _reindex(self, bint afresh) except -1

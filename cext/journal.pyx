@@ -24,17 +24,17 @@ from posix.unistd cimport getpid
 
 from grandmodel.execution._core.clock cimport CLOCK_MONOTONIC, gm_machine_ns
 from grandmodel.execution._core.records cimport (
-    GM_NAME_LENGTH, GM_RECORD_NAME, GM_RECORD_ORDER, GM_RECORD_REFUSAL, GM_RECORD_SMALL, gm_header_t, gm_name_t,
+    GM_ERR_CORRUPT, GM_ERR_STATE, GM_NAME_LENGTH, GM_RECORD_NAME, GM_RECORD_SMALL, gm_name_t,
 )
 from grandmodel.execution._core.records import HEADER_DTYPE, RECORD_DTYPES
-from grandmodel.execution._core.store import STATES, layout_hash, verify
+from grandmodel.execution._core.store import STATES, layout_hash, release, verify
 from grandmodel.execution._core.values import EngineForked, JournalError
 
 gm_crc32c_setup()
 gm_sha256_setup()
 
 PAGE = GM_JOURNAL_PAGE
-__all__ = ["DURABILITIES", "Journal", "crc32c", "iterate", "layout_hash", "sha256", "verify"]
+__all__ = ["DURABILITIES", "Journal", "crc32c", "iterate", "layout_hash", "scan", "sha256", "verify"]
 #: What `durability` may be: never forced to the disk; forced soon; forced before a venue hears of an order.
 DURABILITIES = ("process", "group", "always")
 _TROUBLE = {
@@ -47,16 +47,6 @@ _TROUBLE = {
 }
 _CHUNK = 1 << 20
 _ALLOCATE = 1 << 22
-_locks = set()              # descriptors of held locks: a forked child closes them, or they would outlive the engine
-
-
-def _forget_locks():
-    for fd in _locks:
-        os.close(fd)
-    _locks.clear()
-
-
-os.register_at_fork(after_in_child=_forget_locks)
 
 
 def _close_all():
@@ -173,7 +163,8 @@ cdef class Journal:
             os.close(fd)
             raise MemoryError("the journal's table of files could not be made")
         s.segments[0].position = 0
-        s.segments[0].fd = s.fd = fd
+        s.segments[0].fd = -1
+        s.fd = fd
         s.segment_count = s.segment_room = s.numbered = 1
         s.segment_bytes = <int64_t>1 << 62
         s.allocate = 0
@@ -202,7 +193,6 @@ cdef class Journal:
         if not os.path.isdir(path):
             os.mkdir(path, 0o700)
         self.lock = files.lock(path)
-        _locks.add(self.lock)
         boot = files.boot_id()
         survey, position, sequence, records = None, 0, 0, b""
         if files.is_new(path):
@@ -308,7 +298,7 @@ cdef class Journal:
         for other in os.listdir(tail_directory):        # of starts and stops that were killed before they got to this
             if other.startswith(family) and other != name:
                 os.unlink(os.path.join(tail_directory, other))
-        self._reindex()
+        self._reindex(False)
         if self.log.durability and gm_journal_prepare(&self.log) != 0:
             raise JournalError(f"{path}: cannot be written: {os.strerror(c_errno)}")
         gm_journal_start(&self.log)
@@ -328,56 +318,32 @@ cdef class Journal:
         finally:
             os.close(fd)
 
-    cdef int _reindex(self) except -1:
-        """Takes the records that the indexes do not have yet."""
-        cdef gm_index_t* x = &self.log.index
-        cdef const unsigned char[::1] view
-        cdef const gm_header_t* h
-        cdef int64_t position = x.head.position, used, end
-        if position > self.log.head or position < 0:
-            gm_index_close(x)
-            if gm_index_open(x, self.log.store.directory, self.log.store.layout, self.log.store.uuid, self.log.store.boot, 1) != 0:
-                raise JournalError(f"{self.path}: its index cannot be made: {os.strerror(c_errno)}")
-            position = 0
-        while position < self.log.head:
-            piece = self.read(position)
-            view = piece
-            used, end = 0, len(piece)
-            while used + <int64_t>sizeof(gm_header_t) <= end:
-                h = <const gm_header_t*>&view[used]
-                if h.size < sizeof(gm_header_t) or used + h.size > end:
-                    break
-                if h.kind == GM_RECORD_ORDER or h.kind == GM_RECORD_REFUSAL:
-                    if gm_index_room(x, h.order_id, 1) != 0:
-                        raise JournalError(f"{self.path}: its index cannot grow: {os.strerror(c_errno)}")
-                gm_index_take(x, h, position + used)
-                used += h.size
-            if used == 0:
-                break
-            position += used
-            x.head.position = position
-        return 0
+    cdef int _reindex(self, bint afresh) except -1:
+        """Takes the records that the indexes do not have yet; `afresh`: makes them again from the log."""
+        cdef int64_t position
+        cdef int code
+        with nogil:
+            code = gm_journal_reindex(&self.log, afresh, &position)
+        if code == 0:
+            return 0
+        if code == GM_ERR_STATE:
+            self._fail(code)
+        where = f"{self.path or 'temporary journal'}: its index cannot be made: "
+        if code == GM_ERR_CORRUPT:
+            raise JournalError(f"{where}what stands at byte {position} of the log is not what was written there")
+        raise JournalError(where + os.strerror(c_errno))
 
     def rebuild_index(self):
-        """Makes the indexes again from the log."""
-        cdef gm_index_t* x = &self.log.index
+        """Makes the indexes again from the log, while others use them. JournalError when that failed: the old ones stay."""
         self._mine()
-        pthread_mutex_lock(&self.log.file)
-        try:
-            gm_index_close(x)
-            if gm_index_open(x, self.log.store.directory, self.log.store.layout, self.log.store.uuid, self.log.store.boot, 1) != 0:
-                raise JournalError(f"{self.path}: its index cannot be made: {os.strerror(c_errno)}")
-        finally:
-            pthread_mutex_unlock(&self.log.file)
-        self._reindex()
+        self._reindex(True)
 
     def __dealloc__(self):
         if self.log.ring != NULL and getpid() == self.owner and not self.closed:
             gm_journal_close(&self.log)
         gm_journal_free(&self.log)
         if self.lock >= 0 and getpid() == self.owner:
-            _locks.discard(self.lock)
-            os.close(self.lock)
+            release(self.lock)
 
     cdef int _mine(self) except -1:
         if getpid() != self.owner:
@@ -385,9 +351,10 @@ cdef class Journal:
         return 0
 
     cdef int _fail(self, int64_t code) except -1:
+        cdef int error = c_errno
         if code == 0:
             return 0
-        raise JournalError(f"{self.path or 'temporary journal'}: {self.trouble or 'cannot be written'}")
+        raise JournalError(f"{self.path or 'temporary journal'}: {self.trouble or f'cannot be written: {os.strerror(error)}'}")
 
     def close(self):
         """A stop in order: everything in the files, sealed, the tail removed. Twice is allowed.
@@ -400,8 +367,7 @@ cdef class Journal:
         with nogil:
             code = gm_journal_close(&self.log)
         if self.lock >= 0:
-            _locks.discard(self.lock)
-            os.close(self.lock)
+            release(self.lock)
             self.lock = -1
         self._fail(code)
 
@@ -592,7 +558,7 @@ cdef class Journal:
         with nogil:
             got = gm_journal_read(&self.log, position, at, want)
         if got < 0:
-            raise JournalError(f"{self.path or 'temporary journal'}: cannot be read")
+            raise JournalError(f"{self.path or 'temporary journal'}: cannot be read: {os.strerror(c_errno)}")
         return out if got == want else out[:got]
 
     def sha256(self):
@@ -609,15 +575,7 @@ cdef class Journal:
 
     def scan(self, int64_t position=0):
         """Iterates over the records from `position` on: (position, kind, structured scalar of the whole record)."""
-        while position < self.log.head:
-            piece = self.read(position)
-            used = 0
-            for offset, kind, record in iterate(piece):
-                yield position + offset, kind, record
-                used = offset + record.dtype.itemsize
-            if used == 0:
-                return
-            position += used
+        return scan(self.read, position)
 
     def rows(self, int kind, int64_t position=0, last=None):
         """The rows of one kind, in order, as a structured array (a copy), from the record at `position` to the one at `last` (None: all)."""
@@ -656,3 +614,15 @@ def iterate(data):
             return
         yield offset, kind, np.frombuffer(data, RECORD_DTYPES[kind], 1, offset)[0]
         offset += size
+
+
+def scan(read, position=0):
+    """Iterates over the records of a stream, of which `read(position)` gives a piece: (position, kind, structured scalar)."""
+    while True:
+        used = 0
+        for offset, kind, record in iterate(read(position)):
+            yield position + offset, kind, record
+            used = offset + record.dtype.itemsize
+        if used == 0:
+            return
+        position += used

@@ -10,7 +10,7 @@ import numpy as np
 NO_PRICE = GM_NO_PRICE
 
 
-def _dtype(size_t size, fields):
+def struct_dtype(size_t size, fields):
     """A structured dtype with C's own offsets; what no field covers is padding."""
     names, formats, offsets = zip(*fields)
     return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": size})
@@ -35,7 +35,7 @@ cdef gm_command_t _command
 cdef gm_quote_t _quote
 
 #: An order: its terms, state and stamps (gm_order_t).
-ORDER_DTYPE = _dtype(sizeof(gm_order_t), [
+ORDER_DTYPE = struct_dtype(sizeof(gm_order_t), [
     ("order_id", "<i8", <char*>&_order.order_id - <char*>&_order),
     ("parent_id", "<i8", <char*>&_order.parent_id - <char*>&_order),
     ("quantity", "<i8", <char*>&_order.quantity - <char*>&_order),
@@ -90,7 +90,7 @@ TERMS_DTYPE = _dtype(sizeof(gm_terms_t), [
 ])
 
 #: A venue's word on an order; a fill has exec_type TRADE (gm_report_t).
-REPORT_DTYPE = _dtype(sizeof(gm_report_t), [
+REPORT_DTYPE = struct_dtype(sizeof(gm_report_t), [
     ("order_id", "<i8", <char*>&_report.order_id - <char*>&_report),
     ("execution_id", "<i8", <char*>&_report.execution_id - <char*>&_report),
     ("price_e9", "<i8", <char*>&_report.price_e9 - <char*>&_report),
@@ -112,7 +112,7 @@ REPORT_DTYPE = _dtype(sizeof(gm_report_t), [
 ])
 
 #: What a routing decision saw (gm_decision_t).
-DECISION_DTYPE = _dtype(sizeof(gm_decision_t), [
+DECISION_DTYPE = struct_dtype(sizeof(gm_decision_t), [
     ("order_id", "<i8", <char*>&_decision.order_id - <char*>&_decision),
     ("feed_sequence", "<i8", <char*>&_decision.feed_sequence - <char*>&_decision),
     ("bid_e9", "<i8", <char*>&_decision.bid_e9 - <char*>&_decision),
@@ -131,7 +131,7 @@ DECISION_DTYPE = _dtype(sizeof(gm_decision_t), [
 ])
 
 #: A refused order (gm_refusal_t).
-REFUSAL_DTYPE = _dtype(sizeof(gm_refusal_t), [
+REFUSAL_DTYPE = struct_dtype(sizeof(gm_refusal_t), [
     ("order_id", "<i8", <char*>&_refusal.order_id - <char*>&_refusal),
     ("quantity", "<i8", <char*>&_refusal.quantity - <char*>&_refusal),
     ("price_e9", "<i8", <char*>&_refusal.price_e9 - <char*>&_refusal),
@@ -153,7 +153,7 @@ REFUSAL_DTYPE = _dtype(sizeof(gm_refusal_t), [
 ])
 
 #: A cancel, replace or close of a live order (gm_request_t).
-REQUEST_DTYPE = _dtype(sizeof(gm_request_t), [
+REQUEST_DTYPE = struct_dtype(sizeof(gm_request_t), [
     ("order_id", "<i8", <char*>&_request.order_id - <char*>&_request),
     ("quantity", "<i8", <char*>&_request.quantity - <char*>&_request),
     ("price_e9", "<i8", <char*>&_request.price_e9 - <char*>&_request),
@@ -197,7 +197,7 @@ SESSION_DTYPE = _dtype(sizeof(gm_session_t), [
 ])
 
 #: A name and its number (gm_name_t).
-NAME_DTYPE = _dtype(sizeof(gm_name_t), [
+NAME_DTYPE = struct_dtype(sizeof(gm_name_t), [
     ("id", "<i4", <char*>&_name.id - <char*>&_name),
     ("kind", "<u2", <char*>&_name.kind - <char*>&_name),
     ("length", "<u2", <char*>&_name.length - <char*>&_name),
@@ -207,7 +207,7 @@ NAME_DTYPE = _dtype(sizeof(gm_name_t), [
 ])
 
 #: What an account begins with (gm_balance_t).
-BALANCE_DTYPE = _dtype(sizeof(gm_balance_t), [
+BALANCE_DTYPE = struct_dtype(sizeof(gm_balance_t), [
     ("account", "<i4", <char*>&_balance.account - <char*>&_balance),
     ("symbol", "<i4", <char*>&_balance.symbol - <char*>&_balance),
     ("quantity", "<i8", <char*>&_balance.quantity - <char*>&_balance),
@@ -220,7 +220,7 @@ BALANCE_DTYPE = _dtype(sizeof(gm_balance_t), [
 ])
 
 #: The head of every journal record (gm_header_t).
-HEADER_DTYPE = _dtype(sizeof(gm_header_t), [
+HEADER_DTYPE = struct_dtype(sizeof(gm_header_t), [
     ("commit", "<u8", <char*>&_header.commit - <char*>&_header),
     ("crc32c", "<u4", <char*>&_header.crc32c - <char*>&_header),
     ("kind", "<u2", <char*>&_header.kind - <char*>&_header),
@@ -230,7 +230,7 @@ HEADER_DTYPE = _dtype(sizeof(gm_header_t), [
 ])
 
 #: A market data message (gm_message_t).
-MESSAGE_DTYPE = _dtype(sizeof(gm_message_t), [
+MESSAGE_DTYPE = struct_dtype(sizeof(gm_message_t), [
     ("time_ns", "<i8", <char*>&_message.time_ns - <char*>&_message),
     ("order_id", "<i8", <char*>&_message.order_id - <char*>&_message),
     ("price_e9", "<i8", <char*>&_message.price_e9 - <char*>&_message),
@@ -246,7 +246,7 @@ MESSAGE_DTYPE = _dtype(sizeof(gm_message_t), [
 ])
 
 #: A command to a matching engine (gm_command_t).
-COMMAND_DTYPE = _dtype(sizeof(gm_command_t), [
+COMMAND_DTYPE = struct_dtype(sizeof(gm_command_t), [
     ("order_id", "<i8", <char*>&_command.order_id - <char*>&_command),
     ("price_e9", "<i8", <char*>&_command.price_e9 - <char*>&_command),
     ("quantity", "<i8", <char*>&_command.quantity - <char*>&_command),
@@ -259,7 +259,7 @@ COMMAND_DTYPE = _dtype(sizeof(gm_command_t), [
 ])
 
 #: Best bid and offer of a symbol at a venue (gm_quote_t).
-QUOTE_DTYPE = _dtype(sizeof(gm_quote_t), [
+QUOTE_DTYPE = struct_dtype(sizeof(gm_quote_t), [
     ("bid_e9", "<i8", <char*>&_quote.bid_e9 - <char*>&_quote),
     ("ask_e9", "<i8", <char*>&_quote.ask_e9 - <char*>&_quote),
     ("bid_quantity", "<i8", <char*>&_quote.bid_quantity - <char*>&_quote),

@@ -17,7 +17,7 @@ from grandmodel.execution._core.records cimport (
     GM_ERR_CAPACITY, GM_ERR_CORRUPT, GM_ERR_NOT_FOUND, GM_ERR_STATE, GM_NAME_ALGORITHM, GM_NAME_STRATEGY, GM_NAME_SYMBOL,
     GM_NAME_TAG, GM_NAME_VENUE, GM_OK, gm_name_t, gm_order_t,
 )
-from grandmodel.execution._core.submit cimport Core, gm_engine_t
+from grandmodel.execution._core.submit cimport Core, gm_engine_now, gm_engine_settle, gm_engine_t
 from grandmodel.execution._core.records import NAME_DTYPE
 from grandmodel.execution._core.store import SNAPSHOT_VERSION, layout_hash
 from grandmodel.execution._core.values import JournalError
@@ -26,7 +26,7 @@ cdef extern from "recovery.h" nogil:
     ctypedef struct gm_snapshot_head_t:
         int64_t live
     int64_t gm_recover(gm_engine_t* e, const char* data, int64_t size, int64_t* sequence, int* code) noexcept
-    void gm_recover_live(gm_engine_t* e, gm_order_t* o, int outlives) noexcept
+    void gm_recover_live(gm_engine_t* e, gm_order_t* o, int outlives, int64_t now) noexcept
     gm_snapshot_head_t gm_snapshot_count(const gm_engine_t* e) noexcept
     int64_t gm_snapshot_size(const gm_snapshot_head_t* h) noexcept
     void gm_snapshot_fill(const gm_engine_t* e, const gm_snapshot_head_t* h, char* out) noexcept
@@ -203,7 +203,9 @@ def restore(Core core not None, outlives=()):
     cdef gm_order_t* row
     cdef int32_t i
     cdef bint lives_on
+    cdef int64_t now
     core._enter()
+    now = gm_engine_now(&core.engine)
     ids = sorted([core.engine.orders.rows[i].order_id for i in range(core.engine.orders.used)
                   if core.engine.orders.rows[i].order_id > 0 and not gm_is_closed(core.engine.orders.rows[i].status)])
     core._leave()
@@ -212,8 +214,11 @@ def restore(Core core not None, outlives=()):
         row = gm_orders_find(core.engine.orders, order_id)
         if row != NULL and not gm_is_closed(row.status):
             lives_on = row.venue in outlives
-            gm_recover_live(&core.engine, row, lives_on)
+            gm_recover_live(&core.engine, row, lives_on, now)
         core._leave()
+    core._enter()
+    gm_engine_settle(&core.engine, now)
+    core._leave()
 
 
 # ---- snapshots ----

@@ -22,7 +22,7 @@ from grandmodel.execution._core.records cimport GM_NAME_SYMBOL, gm_order_t, gm_r
 from grandmodel.execution._core.scoring cimport Venues
 from grandmodel.execution._core.submit cimport gm_engine_t
 from grandmodel.execution._core.synthetic cimport Market
-from grandmodel.execution._core.records import NAME_DTYPE, ORDER_DTYPE, QUOTE_DTYPE, REPORT_DTYPE
+from grandmodel.execution._core.records import NAME_DTYPE, ORDER_DTYPE, QUOTE_DTYPE, REPORT_DTYPE, struct_dtype
 from grandmodel.execution._core.values import VenueError
 
 WIRE_VERSION = GM_WIRE_VERSION
@@ -84,12 +84,6 @@ FAULTS = {
 }
 
 
-def _dtype(size_t size, fields):
-    """A structured dtype with C's own offsets; what no field covers is padding."""
-    names, formats, offsets = zip(*fields)
-    return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": size})
-
-
 # One instance of each struct: offsets are differences of addresses in it.
 cdef gm_wire_head_t _head
 cdef gm_wire_login_t _login
@@ -103,14 +97,14 @@ cdef gm_wire_status_end_t _end
 cdef gm_wire_counters_t _counters
 cdef gm_request_t _cancel
 
-HEAD_DTYPE = _dtype(sizeof(gm_wire_head_t), [
+HEAD_DTYPE = struct_dtype(sizeof(gm_wire_head_t), [
     ("size", "<u4", <char*>&_head.size - <char*>&_head),
     ("kind", "<u2", <char*>&_head.kind - <char*>&_head),
     ("version", "<u2", <char*>&_head.version - <char*>&_head),
     ("number", "<u8", <char*>&_head.number - <char*>&_head),
 ])
 
-LOGIN_DTYPE = _dtype(sizeof(gm_wire_login_t), [
+LOGIN_DTYPE = struct_dtype(sizeof(gm_wire_login_t), [
     ("client", "V16", <char*>_login.client - <char*>&_login),
     ("instance", "V16", <char*>_login.instance - <char*>&_login),
     ("layout", "<u8", <char*>&_login.layout - <char*>&_login),
@@ -119,15 +113,15 @@ LOGIN_DTYPE = _dtype(sizeof(gm_wire_login_t), [
     ("symbols", "<i4", <char*>&_login.symbols - <char*>&_login),
 ])
 
-REQUEST_DTYPE = _dtype(sizeof(gm_wire_request_t), [("request", "<i8", <char*>&_ask.request - <char*>&_ask)])
+REQUEST_DTYPE = struct_dtype(sizeof(gm_wire_request_t), [("request", "<i8", <char*>&_ask.request - <char*>&_ask)])
 
-CONTROL_DTYPE = _dtype(sizeof(gm_wire_control_t), [
+CONTROL_DTYPE = struct_dtype(sizeof(gm_wire_control_t), [
     ("action", "<i8", <char*>&_control.action - <char*>&_control),
     ("value", "<i8", <char*>&_control.value - <char*>&_control),
 ])
 
 #: A gm_request_t with the order's symbol and side where wire.h says.
-CANCEL_DTYPE = _dtype(sizeof(gm_request_t), [
+CANCEL_DTYPE = struct_dtype(sizeof(gm_request_t), [
     ("order_id", "<i8", <char*>&_cancel.order_id - <char*>&_cancel),
     ("quantity", "<i8", <char*>&_cancel.quantity - <char*>&_cancel),
     ("price_e9", "<i8", <char*>&_cancel.price_e9 - <char*>&_cancel),
@@ -139,7 +133,7 @@ CANCEL_DTYPE = _dtype(sizeof(gm_request_t), [
     ("symbol", "<i8", <char*>_cancel.reserved - <char*>&_cancel),
 ])
 
-WELCOME_DTYPE = _dtype(sizeof(gm_wire_welcome_t), [
+WELCOME_DTYPE = struct_dtype(sizeof(gm_wire_welcome_t), [
     ("venue", f"S{GM_WIRE_NAME_LENGTH}", <char*>_welcome.venue - <char*>&_welcome),
     ("instance", "V16", <char*>_welcome.instance - <char*>&_welcome),
     ("executions", "<i8", <char*>&_welcome.executions - <char*>&_welcome),
@@ -147,7 +141,7 @@ WELCOME_DTYPE = _dtype(sizeof(gm_wire_welcome_t), [
     ("orders", "<i8", <char*>&_welcome.orders - <char*>&_welcome),
 ])
 
-REFUSED_DTYPE = _dtype(sizeof(gm_wire_refused_t), [
+REFUSED_DTYPE = struct_dtype(sizeof(gm_wire_refused_t), [
     ("code", "<u2", <char*>&_refused.code - <char*>&_refused),
     ("length", "<u2", <char*>&_refused.length - <char*>&_refused),
     ("text", f"S{GM_WIRE_TEXT_LENGTH}", <char*>_refused.text - <char*>&_refused),
@@ -156,19 +150,19 @@ REFUSED_DTYPE = _dtype(sizeof(gm_wire_refused_t), [
 cdef Py_ssize_t _quote_at = <char*>&_quote.quote - <char*>&_quote
 
 #: The symbol, and the fields of QUOTE_DTYPE.
-WIRE_QUOTE_DTYPE = _dtype(sizeof(gm_wire_quote_t), [
+WIRE_QUOTE_DTYPE = struct_dtype(sizeof(gm_wire_quote_t), [
     ("symbol", "<i4", <char*>&_quote.symbol - <char*>&_quote),
     *((name, QUOTE_DTYPE[name], _quote_at + QUOTE_DTYPE.fields[name][1]) for name in QUOTE_DTYPE.names),
 ])
 
-POSITION_DTYPE = _dtype(sizeof(gm_wire_position_t), [
+POSITION_DTYPE = struct_dtype(sizeof(gm_wire_position_t), [
     ("symbol", "<i4", <char*>&_position.symbol - <char*>&_position),
     ("bought", "<i8", <char*>&_position.bought - <char*>&_position),
     ("sold", "<i8", <char*>&_position.sold - <char*>&_position),
     ("executions", "<i8", <char*>&_position.executions - <char*>&_position),
 ])
 
-STATUS_END_DTYPE = _dtype(sizeof(gm_wire_status_end_t), [
+STATUS_END_DTYPE = struct_dtype(sizeof(gm_wire_status_end_t), [
     ("request", "<i8", <char*>&_end.request - <char*>&_end),
     ("orders", "<i8", <char*>&_end.orders - <char*>&_end),
     ("trades", "<i8", <char*>&_end.trades - <char*>&_end),
@@ -179,7 +173,7 @@ STATUS_END_DTYPE = _dtype(sizeof(gm_wire_status_end_t), [
     ("duplicates", "<i8", <char*>&_end.duplicates - <char*>&_end),
 ])
 
-COUNTERS_DTYPE = _dtype(sizeof(gm_wire_counters_t), [
+COUNTERS_DTYPE = struct_dtype(sizeof(gm_wire_counters_t), [
     ("connections", "<i8", <char*>&_counters.connections - <char*>&_counters),
     ("logins", "<i8", <char*>&_counters.logins - <char*>&_counters),
     ("clients", "<i8", <char*>&_counters.clients - <char*>&_counters),

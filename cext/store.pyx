@@ -577,8 +577,31 @@ def make_tail(directory, name, uuid, boot, ring_bytes, epoch):
     return path, fd
 
 
+_held = set()               # descriptors of locked files: a forked child closes them, or the locks would outlive the engine
+
+
+def _let_go():
+    for fd in _held:
+        os.close(fd)
+    _held.clear()
+
+
+os.register_at_fork(after_in_child=_let_go)
+
+
+def hold(fd):
+    """Notes a descriptor with a lock (flock) that is this process's alone: a forked child closes it."""
+    _held.add(fd)
+
+
+def release(fd):
+    """Closes a descriptor given to `hold`, and its lock with it. Of the process that gave it: a child may have the number for another."""
+    _held.remove(fd)
+    os.close(fd)
+
+
 def lock(path):
-    """Takes the journal's lock; its descriptor. JournalError when another engine has it."""
+    """Takes the journal's lock; its descriptor, held. JournalError when another engine has it."""
     name = os.path.join(path, "lock")
     fd = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -593,6 +616,7 @@ def lock(path):
         raise JournalError(f"{path}: another engine has this journal open (process {holder or 'unknown'})") from None
     os.ftruncate(fd, 0)
     os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+    hold(fd)
     return fd
 
 

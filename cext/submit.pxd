@@ -8,7 +8,7 @@ from grandmodel.execution._core.journal cimport Journal, gm_journal_t
 from grandmodel.execution._core.latency cimport StageHistograms, gm_histogram_t
 from grandmodel.execution._core.orders cimport Order, OrderTable, gm_orders_t
 from grandmodel.execution._core.portfolio cimport Portfolio, gm_portfolio_t
-from grandmodel.execution._core.records cimport gm_decision_t, gm_latch_t, gm_order_t, gm_refusal_t, gm_report_t, gm_terms_t
+from grandmodel.execution._core.records cimport gm_decision_t, gm_latch_t, gm_order_t, gm_refusal_t, gm_report_t, gm_request_t, gm_terms_t
 from grandmodel.execution._core.risk cimport Limits, gm_limits_t, gm_risk_detail_t
 from grandmodel.execution._core.scoring cimport Venues, gm_nbbo_t, gm_route_t, gm_venues_t
 from grandmodel.execution._core.synthetic cimport Market, gm_market_t
@@ -92,6 +92,9 @@ cdef extern from "engine.h" nogil:
     void gm_engine_release(gm_engine_t* e, int64_t forced) noexcept
     void gm_engine_report(void* e, const gm_report_t* r) noexcept
     void gm_engine_apply(gm_order_t* o, const gm_report_t* r) noexcept
+    bint gm_is_void(const gm_report_t* r) noexcept
+    void gm_order_obey(gm_order_t* o, const gm_request_t* q, int64_t time_ns) noexcept
+    int gm_engine_set_calendar(gm_engine_t* e, int32_t calendar, const int64_t* closes, int64_t count, int64_t since_ns) noexcept
     void gm_order_book(gm_order_t* o, const gm_report_t* r, int sign) noexcept
 
 
@@ -121,7 +124,7 @@ cdef class Core:
     cdef readonly list listeners        # called without arguments after records were appended
     cdef public object on_wait          # called when somebody begins to wait, to keep time going
 
-    cdef Ticket _submit(self, gm_order_t* o, object given)
+    cdef Ticket _submit(self, gm_order_t* o, gm_terms_t* terms, bint rebuilt=*)
     cdef int _enter(self) except -1
     cdef void _leave(self) noexcept
     cdef int _after(self) except -1
@@ -131,7 +134,7 @@ cdef class Core:
     cdef bint _from_log(self, int64_t order_id, gm_order_t* row) except *
     cdef Order _order(self, gm_order_t* row)
     cdef Ticket _ticket(self, int64_t order_id)
-    cdef object _same_again(self, gm_order_t* o, int64_t known)
+    cdef object _same_again(self, gm_order_t* o, gm_terms_t* terms, int64_t known, bint rebuilt)
     cdef int _snapshot(self) except -1
     cdef int _begin_feed(self) except -1
 

@@ -15,10 +15,11 @@ from grandmodel.execution._core.journal cimport (
     Journal, gm_crc32c_setup, gm_journal_append, gm_journal_t, gm_journal_want, name_row,
 )
 from grandmodel.execution._core.latency cimport GM_STAGE_COUNT, GM_STAGE_VALIDATE, StageHistograms, gm_histogram_record
-from grandmodel.execution._core.orders cimport GM_ORDER_IDS, Order, OrderTable, gm_is_closed, gm_orders_find, gm_orders_let_go, gm_orders_oldest
+from grandmodel.execution._core.orders cimport GM_ORDER_IDS, Order, OrderTable, gm_is_closed, gm_is_triggered, gm_orders_find, gm_orders_let_go, gm_orders_oldest
 from grandmodel.execution._core.portfolio cimport GM_MAX_ACCOUNTS, Portfolio
 from grandmodel.execution._core.records cimport (
-    GM_AWAITED, GM_CANCELED, GM_CHILD, GM_CLIENT_ORDER_ID_LENGTH, GM_EXEC_TRADE, GM_EXEC_TYPE_END, GM_EXPIRED,
+    GM_AWAITED, GM_CANCELED, GM_CHILD, GM_ERR_CAPACITY, GM_ERR_NOT_FOUND, GM_EXEC_TRADE_CANCEL, GM_EXEC_TRADE_CORRECT, GM_HELD,
+    GM_LATCH_NAME, GM_LATCH_REASON, GM_LATCH_RESET, GM_OCO, GM_REASON_RISK, GM_RECORD_TERMS, GM_REDUCE_ONLY, gm_latch_t, gm_terms_t, GM_CLIENT_ORDER_ID_LENGTH, GM_EXEC_TRADE, GM_EXEC_TYPE_END, GM_EXPIRED,
     GM_FILLED, GM_LIMIT, GM_MARKET, GM_NAME_ALGORITHM, GM_NEW, GM_NAME_SYMBOL, GM_NAME_VENUE, GM_NO_PRICE, GM_PARENT,
     GM_PARTIALLY_FILLED, GM_POST_ONLY, GM_REASON_ALGORITHM_DONE, GM_REASON_DUPLICATE_CLIENT_ID,
     GM_REASON_INVALID, GM_REASON_USER, GM_RECORD_BALANCE, GM_RECORD_DECISION, GM_RECORD_NAME, GM_RECORD_ORDER,
@@ -120,6 +121,7 @@ cdef class Core:
         gm_engine_attach(self.link, &journal.log)
         if journal.recovered:
             self.engine.closed = 1          # until recovery.recover has given it its state
+            self.engine.still = 1
         elif introduce:
             self._introduce()
             self._begin_feed()
@@ -183,6 +185,7 @@ cdef class Core:
         self._introduce()
         if self.journal.recovered:          # a new one has begun already
             self._begin_feed()
+        self.engine.still = 0
         restore(self, outlives)
         self.engine.closed = 0
 
@@ -288,15 +291,18 @@ cdef class Core:
 
     # ---- orders in ----
 
-    cdef Ticket _submit(self, gm_order_t* o, object given):
+    cdef Ticket _submit(self, gm_order_t* o, gm_terms_t* terms, bint rebuilt=False):
+        """`rebuilt`: the index of client_order_ids has just been made again for this order."""
         cdef int64_t order_id, duplicate_of = 0
         cdef Ticket ticket
         cdef gm_refusal_t refusal
         cdef gm_risk_detail_t detail
+        if not o.terms:
+            terms = NULL
         if gm_gate_forked(&self.gate):
             raise EngineForked("this engine belongs to the process that made it; make one of your own after the fork")
         if gm_gate_try(&self.gate):
-            order_id = gm_engine_submit(&self.engine, o)
+            order_id = gm_engine_submit(&self.engine, o, terms)
             if order_id < 0:
                 duplicate_of = self.engine.duplicate_of
                 _keep_refusal(&self.engine, o, &refusal, &detail)
@@ -304,7 +310,7 @@ cdef class Core:
         else:
             with nogil:
                 gm_gate_wait(&self.gate)
-                order_id = gm_engine_submit(&self.engine, o)
+                order_id = gm_engine_submit(&self.engine, o, terms)
                 if order_id < 0:
                     duplicate_of = self.engine.duplicate_of
                     _keep_refusal(&self.engine, o, &refusal, &detail)
@@ -313,13 +319,11 @@ cdef class Core:
             self._after()
         if order_id < 0:
             if order_id == -GM_REASON_DUPLICATE_CLIENT_ID:
-                return self._same_again(o, duplicate_of)
+                return self._same_again(o, terms, duplicate_of, rebuilt)
             raise self._refused(o, &refusal, &detail, None)
         if self.journal.log.sequence >= self.snapshot_due:
             self._snapshot()
-        ticket = Ticket.__new__(Ticket)
-        ticket.core = self
-        ticket.order_id = order_id
+        ticket = self._ticket(order_id)
         if self.engine.held != NULL:
             ticket.position = self.journal.log.head
         return ticket
@@ -330,17 +334,22 @@ cdef class Core:
         ticket.order_id = order_id
         return ticket
 
-    cdef object _same_again(self, gm_order_t* o, int64_t known):
+    cdef object _same_again(self, gm_order_t* o, gm_terms_t* terms, int64_t known, bint rebuilt):
         """A client_order_id that is taken: the ticket of the order that has it if every term is the same, else a refusal."""
         cdef gm_order_t first
+        cdef gm_terms_t first_terms
         cdef gm_refusal_t refusal
-        original = self._recorded(known)
+        original, original_terms = self._recorded(known)
+        client = (<char*>o.client_order_id)[:36].rstrip(b"\0").decode()
+        problem = f"is {client!r}, which order {known} has with other terms"
         if original is not None:
             memcpy(&first, <const char*>(<bytes>original), sizeof(first))
             if memcmp(first.client_order_id, o.client_order_id, GM_CLIENT_ORDER_ID_LENGTH) != 0:
-                self.journal.rebuild_index()        # it named an order that has another client_order_id
-                return self._submit(o, None)
-            if _terms(&first) == _terms(o):
+                if not rebuilt:
+                    self.journal.rebuild_index()    # it named an order that has another client_order_id
+                    return self._submit(o, terms, True)
+                problem = f"is {client!r}, which cannot be told from that of order {known} (their 64-bit hashes are equal); choose another"
+            elif _terms(&first, original_terms) == _terms(o, None if terms == NULL else <bytes>(<char*>terms)[:sizeof(gm_terms_t)]):
                 if first.flags & GM_PARENT and self.get_order(known).status == "SUSPENDED":
                     raise OrderStateError(f"order {known} has this client_order_id and is SUSPENDED: a restart ended its algorithm; "
                                           "cancel it, then send what is left under another client_order_id")
@@ -351,23 +360,25 @@ cdef class Core:
         refusal = self.engine.refusal
         self._leave()
         self._after()
-        client = (<char*>o.client_order_id)[:36].rstrip(b"\0").decode()
-        raise self._refused(o, &refusal, NULL, {"client_order_id": [f"is {client!r}, which order {known} has with other terms"]})
+        raise self._refused(o, &refusal, NULL, {"client_order_id": [problem]})
 
     def _recorded(self, int64_t order_id):
-        """The 224 bytes of an order as it was accepted, from the log; None when its record is not there."""
+        """An order as it was accepted, from the log: its 224 bytes, and the 96 of its terms or None; (None, None) when it is not there."""
         cdef gm_header_t header
         place = self.journal.find(order_id)
-        if place is None:
-            return None
-        piece = self.journal.read(place[0], 256)
-        if len(piece) < 256:
-            return None
-        memcpy(&header, <const char*>(<bytes>piece), sizeof(header))
-        if header.kind == GM_RECORD_DECISION and header.order_id == order_id:       # a decision precedes its order
-            piece = self.journal.read(place[0] + 128, 256)
-            memcpy(&header, <const char*>(<bytes>piece), sizeof(header))
-        return piece[32:256] if header.kind == GM_RECORD_ORDER and header.order_id == order_id else None
+        terms = None
+        if place is not None:
+            piece, at = self.journal.read(place[0], 640), 0
+            while at + 32 <= len(piece):            # terms and decision precede their order
+                memcpy(&header, <const char*>(<bytes>piece) + <int>at, sizeof(header))
+                if header.order_id != order_id or at + header.size > len(piece):
+                    break
+                if header.kind == GM_RECORD_TERMS:
+                    terms = piece[at + 32:at + 128]
+                if header.kind == GM_RECORD_ORDER:
+                    return piece[at + 32:at + 256], terms
+                at += header.size
+        return None, None
 
     cdef int _snapshot(self) except -1:
         """A snapshot is due; that it cannot be written takes nothing from the order that met it."""
@@ -466,15 +477,18 @@ cdef class Core:
     def submit_parent(self, order, str algorithm):
         """Accepts a parent order for `algorithm`: checked and reserved once, never sent to a venue itself. A ticket."""
         cdef gm_order_t o
+        cdef gm_terms_t terms
         self._check_open()
-        errors = self.reader.read(order, &o)
+        errors = self.reader.read(order, &o, &terms)
         if errors is not None:
             self._refuse_fields(&o, errors)
+        if gm_is_triggered(o.order_type) or (o.terms and terms.worked):
+            self._refuse_fields(&o, {"order_type": ["waits in the engine, which an algorithm's parent cannot: submit it by itself"]})
         if o.flags & GM_POST_ONLY:
             self._refuse_fields(&o, {"post_only": ["is True, but a parent's placement is its algorithm's"]})
         o.flags |= GM_PARENT
         o.algorithm = self.reader._named(self.reader.algorithms, GM_NAME_ALGORITHM, algorithm)
-        return self._submit(&o, order)
+        return self._submit(&o, &terms)
 
     cdef int _refuse_fields(self, gm_order_t* o, dict errors) except -1:
         cdef uint64_t mask = 0
@@ -521,12 +535,14 @@ cdef class Core:
         o.limit_price_e9 = GM_NO_PRICE if limit_price_e9 is None else limit_price_e9
         o.order_type = GM_MARKET if limit_price_e9 is None else GM_LIMIT
         o.time_in_force = code
-        o.flags = GM_CHILD | (GM_POST_ONLY if post_only else 0)
+        o.flags = GM_CHILD | (GM_POST_ONLY if post_only else 0) | (o.flags & GM_REDUCE_ONLY)
+        o.terms = 0
+        o.stop_price_e9 = GM_NO_PRICE
         o.venue = -1 if venue is None else self.venues.number(venue)
         tick_e9 = self.engine.instruments.rows[o.symbol].tick_e9
         if limit_price_e9 is not None and (limit_price_e9 <= 0 or limit_price_e9 % tick_e9):
             raise ValueError(f"limit_price_e9 is {limit_price_e9}, must be positive and on the tick of {tick_e9}")
-        return self._submit(&o, None)
+        return self._submit(&o, NULL)
 
     def submit_rows(self, rows):
         """Submits a batch without the GIL: a contiguous structured array of ORDER_DTYPE (see `order_rows`).
@@ -572,13 +588,12 @@ cdef class Core:
                 if o.tag < 0 or o.tag > tags:
                     wrong |= 1 << GM_FIELD_TAGS
                 memset(o.client_order_id, 0, GM_CLIENT_ORDER_ID_LENGTH)
-                o.reserved = 0
-                o.reserved_tail = 0
+                o.terms = 0
                 if wrong:
                     out[i] = gm_engine_refuse(&self.engine, o, GM_REASON_INVALID, 0, wrong, o.limit_price_e9, NULL,
                                               now)
                 else:
-                    out[i] = gm_engine_submit_at(&self.engine, o, now)
+                    out[i] = gm_engine_submit_at(&self.engine, o, NULL, now)
             gm_gate_leave(&self.gate)
         self._after()
         return result
@@ -592,14 +607,14 @@ cdef class Core:
         rows["venue"] = -1
         rows["order_type"] = GM_MARKET
         rows["time_in_force"] = TIME_IN_FORCE_CODES["DAY"]
-        for name in ("limit_price_e9", "stop_price_e9", "arrival_mid_e9", "reserve_price_e9"):
+        for name in ("limit_price_e9", "stop_price_e9", "pending_price_e9", "arrival_mid_e9", "reserve_price_e9"):
             rows[name] = GM_NO_PRICE
         return rows
 
     # ---- requests ----
 
     def cancel(self, int64_t order_id):
-        """Asks the venue to cancel. UnknownOrder; OrderStateError when the order is closed or a parent."""
+        """Asks for the order's end; of a parent its children's first. UnknownOrder; OrderStateError when it is closed already."""
         self._check_open()
         cdef gm_order_t* row
         cdef bint refused = False
@@ -609,11 +624,154 @@ cdef class Core:
         if code == 0 and row != NULL and row.status in (GM_NEW, GM_PARTIALLY_FILLED):
             refused = True                  # its venue answered on the spot that it takes none
         self._leave()
-        self._after()
-        self._check_request(code, order_id)
+        if self.engine.news_count or self.engine.news_lost or self.listeners:
+            self._after()
+        if code < 0:
+            self._check_request(code, order_id)
         if refused:
             raise OrderStateError(f"order {order_id}: its venue did not take the cancel (not connected, or the order is not there); "
                                   "it is open still")
+
+    def replace(self, int64_t order_id, int64_t quantity=0, int64_t limit_price_e9=GM_NO_PRICE, int64_t stop_price_e9=GM_NO_PRICE):
+        """Asks for another total quantity (0: as it is), limit and stop price. UnknownOrder, OrderStateError, RiskLimitBreached."""
+        self._check_open()
+        cdef gm_order_t* row
+        cdef gm_order_t kept
+        cdef gm_refusal_t refusal
+        cdef gm_risk_detail_t detail
+        cdef bint refused = False
+        self._enter()
+        code = gm_engine_replace(&self.engine, order_id, quantity, limit_price_e9, stop_price_e9)
+        row = gm_orders_find(self.engine.orders, order_id)
+        if row != NULL:
+            kept = row[0]
+            if code == 0 and row.reason != 0 and row.status in (GM_NEW, GM_PARTIALLY_FILLED):
+                refused = True
+        if code == -GM_REASON_RISK:
+            kept.quantity = quantity if quantity > 0 else kept.quantity
+            self.engine.refusal.reason = GM_REASON_RISK
+            self.engine.refusal.order_id = order_id
+            _keep_refusal(&self.engine, &kept, &refusal, &detail)
+        self._leave()
+        if self.engine.news_count or self.engine.news_lost or self.listeners:
+            self._after()
+        if code == -GM_REASON_RISK:
+            raise self._refused(&kept, &refusal, &detail, None)
+        if code < 0:
+            self._check_request(code, order_id)
+        if refused:
+            raise OrderStateError(f"order {order_id}: its venue did not take the replace ({REASON_TEXT[Reason(kept.reason)]}); it stands as it was")
+
+    def cancel_all(self, int account=-1, int strategy=-1, int symbol=-1, int venue=-1, int side=0, int reason=GM_REASON_USER):
+        """Asks for the end of every live order that matches; -1 (side 0) matches all.
+
+        Returns
+        -------
+        (ids, refused) : (n,) int64, the orders asked about; how many requests could not be made (their orders stand)
+        """
+        cdef gm_filter_t f
+        cdef int64_t refused = 0, n, room
+        cdef int64_t[::1] view
+        self._check_open()
+        f.account, f.strategy, f.symbol, f.venue, f.side = account, strategy, symbol, venue, side
+        ids = np.empty(self.orders.table.live + 64, np.int64)
+        view = ids
+        room = view.shape[0]
+        self._enter()
+        with nogil:
+            n = gm_engine_cancel_all(&self.engine, &f, reason, &view[0], room, &refused, gm_engine_now(&self.engine))
+            gm_gate_leave(&self.gate)
+        self._after()
+        return ids[:min(n, room)], refused
+
+    def set_latch(self, int scope, int target, int action, bytes name not None, bytes reason not None):
+        """Sets or resets a latch (gm_scope, gm_latch_action); name and reason are UTF-8. KeyError: none of that name stands."""
+        cdef gm_latch_t latch
+        cdef int code
+        if not 0 < len(name) < GM_LATCH_NAME or len(reason) >= GM_LATCH_REASON:
+            raise ValueError(f"name is {len(name)} bytes and reason {len(reason)}, must be 1 to {GM_LATCH_NAME - 1} and at most {GM_LATCH_REASON - 1}")
+        self._check_open()
+        memset(&latch, 0, sizeof(latch))
+        latch.scope = scope
+        latch.target = target
+        latch.action = action
+        memcpy(latch.name, <const char*>name, len(name))
+        memcpy(latch.reason, <const char*>reason, len(reason))
+        self._enter()
+        code = gm_engine_set_latch(&self.engine, &latch, gm_engine_now(&self.engine))
+        self._leave()
+        self._after()
+        if code == GM_ERR_NOT_FOUND:
+            raise KeyError(f"no kill switch named {name.decode()!r} stands")
+        if code == GM_ERR_CAPACITY:
+            raise OrderStateError("256 kill switches stand already; reset some, or stop the whole engine")
+        if code != 0:
+            raise JournalError(f"{self.journal.path}: the journal did not take the record" + ("" if action == GM_LATCH_RESET else "; it stands nevertheless"))
+
+    def latches(self):
+        """The latches that stand: [{scope, target, action, name, reason}], numbers as in gm_latch_t."""
+        self._enter()
+        found = [(self.engine.latches[i].scope, self.engine.latches[i].target, self.engine.latches[i].action,
+                  <bytes>self.engine.latches[i].name, <bytes>self.engine.latches[i].reason) for i in range(self.engine.latched)]
+        self._leave()
+        return [{"scope": scope, "target": target, "action": action, "name": name.decode("utf-8", "replace"),
+                 "reason": reason.decode("utf-8", "replace")} for scope, target, action, name, reason in found]
+
+    def submit_list(self, orders, int contingency):
+        """Several orders as one (gm_contingency): all accepted, or none. Their tickets."""
+        cdef gm_order_t rows[16]
+        cdef gm_terms_t terms[16]
+        cdef gm_refusal_t refusal
+        cdef gm_risk_detail_t detail
+        cdef int32_t k, which = 0, count = <int32_t>len(orders)
+        cdef int64_t code
+        self._check_open()
+        if not 2 <= count <= GM_LIST_MAX:
+            raise ValueError(f"orders is {count} long, must be 2 to {GM_LIST_MAX}")
+        for k in range(count):
+            memset(&terms[k], 0, sizeof(gm_terms_t))
+            errors = self.reader.read(orders[k], &rows[k], &terms[k])
+            if errors is None and (rows[k].flags & GM_PARENT):
+                errors = {"order": ["is worked by the engine (display_spread, all_or_none, min_quantity), which an order of a list cannot be"]}
+            if errors is not None:
+                self._refuse_fields(&rows[k], {f"orders[{k}].{field}": messages for field, messages in errors.items()})
+            if not rows[k].terms:
+                memset(&terms[k], 0, sizeof(gm_terms_t))
+            rows[k].terms = 1
+            terms[k].contingency = contingency
+            terms[k].waiting = contingency != GM_OCO and k > 0
+        self._enter()
+        code = gm_engine_submit_list(&self.engine, rows, terms, count, &which)
+        if code < 0:
+            _keep_refusal(&self.engine, &rows[which], &refusal, &detail)
+        self._leave()
+        self._after()
+        if code < 0:
+            error = self._refused(&rows[which], &refusal, &detail, None)
+            raise type(error)(f"orders[{which}]: {error}", error.reason, error.order_id, error.errors, error.failed_checks)
+        return [self._ticket(rows[k].order_id) for k in range(count)]
+
+    # ---- days ----
+
+    def set_calendar(self, str name, closes_ns):
+        """Gives the calendar of that name its session closes: (n,) int64 ns, ascending. DAY orders of its instruments expire at each; at those
+        of the first calendar the daily figures begin again. Those before the log's last record have been lived through."""
+        cdef const int64_t[::1] closes = np.ascontiguousarray(closes_ns, dtype=np.int64)
+        cdef int number = self.instruments.calendars.number(name)
+        cdef int64_t since = max(self.engine.last_record_ns, 0) or gm_now(self.engine.clock)
+        if np.any(np.diff(closes_ns) <= 0):
+            raise ValueError(f"the closes of {name} do not ascend")
+        self._enter()
+        code = gm_engine_set_calendar(&self.engine, number, &closes[0] if closes.shape[0] else NULL, closes.shape[0], since)
+        self._leave()
+        if code != 0:
+            raise MemoryError(f"the calendar {name} could not be kept")
+
+    def set_timeout(self, int64_t timeout_ns):
+        """How long a venue may take to answer before an order is UNKNOWN; 0: for ever."""
+        self._enter()
+        self.engine.timeout_ns = timeout_ns
+        self._leave()
 
     def close_parent(self, int64_t order_id, expired=False, int reason=GM_REASON_ALGORITHM_DONE):
         """Ends a parent whose children are all closed; what is left of it is released."""
@@ -652,7 +810,7 @@ cdef class Core:
         """Time of the market's next event that can concern an own order, or None."""
         cdef int64_t t
         self._enter()
-        t = self.engine.market.next_ns(self.engine.market)
+        t = min(self.engine.market.next_ns(self.engine.market), self.engine.deadline_ns)
         self._leave()
         return None if t == 0x7FFFFFFFFFFFFFFF else t
 
@@ -727,8 +885,10 @@ cdef class Core:
                     memcpy(&report, &view[offset + 32], sizeof(report))
                     if header.order_id == order_id:
                         gm_engine_apply(row, &report)
-                    elif report.exec_type == GM_EXEC_TRADE:
-                        gm_order_book_fill(row, &report)
+                    elif report.exec_type in (GM_EXEC_TRADE, GM_EXEC_TRADE_CORRECT, GM_EXEC_TRADE_CANCEL) and not gm_is_void(&report):
+                        sign = -1 if report.exec_type == GM_EXEC_TRADE_CANCEL else 1
+                        gm_order_book(row, &report, sign)
+                        row.leaves_quantity = max(0, row.leaves_quantity - sign * report.quantity)
                         if not gm_is_closed(row.status):
                             row.status = GM_FILLED if row.leaves_quantity == 0 else GM_PARTIALLY_FILLED
                         row.updated_ns = report.venue_time_ns
@@ -738,11 +898,8 @@ cdef class Core:
                     return True
                 elif found and header.kind == GM_RECORD_REQUEST and header.order_id == order_id:
                     memcpy(&request, &view[offset + 32], sizeof(request))
-                    row.updated_ns = header.time_ns
+                    gm_order_obey(row, &request, header.time_ns)
                     row.status = request.status
-                    if request.kind == GM_REQUEST_CLOSE_PARENT:
-                        row.leaves_quantity = 0
-                        row.reason = request.reason
                 offset += header.size
             if offset == 0:
                 break
@@ -896,7 +1053,7 @@ cdef class Core:
         return {
             "accepted": e.accepted, "refused": e.refused, "fills": e.fills, "open": self.orders.live,
             "illegal_transitions": self.orders.illegal_transitions, "unknown_reports": e.unknown_reports,
-            "late_fills": e.late_fills, "overfills": e.overfills, "journal_records": self.journal.records,
+            "late_fills": e.late_fills, "overfills": e.overfills, "duplicate_executions": e.duplicate_executions, "journal_records": self.journal.records,
             "journal_lost": self.journal.log.lost, "market_messages": self.market.messages,
         }
 
@@ -936,10 +1093,15 @@ cdef class Core:
         return bool(self.engine.closed)
 
 
-cdef bytes _terms(gm_order_t* o):
+cdef bytes _terms(gm_order_t* o, bytes raw):
     """What makes two submissions of one client_order_id the same: every field that the caller gave."""
-    return repr((o.symbol, o.side, o.quantity, o.order_type, o.limit_price_e9, o.stop_price_e9, o.time_in_force,
-                 o.display_quantity, o.urgency, o.strategy, o.account, o.tag, o.flags, o.algorithm)).encode()
+    cdef gm_terms_t t
+    memset(&t, 0, sizeof(t))
+    if raw is not None:
+        memcpy(&t, <const char*>raw, sizeof(t))
+    return repr((o.symbol, o.side, o.quantity, o.order_type, o.limit_price_e9, None if t.trail_offset else o.stop_price_e9, o.time_in_force,
+                 o.display_quantity, o.urgency, o.strategy, o.account, o.tag, o.flags & ~(GM_HELD | GM_PARENT | GM_AWAITED), o.algorithm,
+                 t.expire_ns, t.minimum_quantity, t.trail_offset, t.trail_unit, t.limit_offset_e9, t.display_spread_e9, t.trigger)).encode()
 
 
 cdef void _keep_refusal(gm_engine_t* e, gm_order_t* o, gm_refusal_t* refusal, gm_risk_detail_t* detail) noexcept nogil:
@@ -1117,6 +1279,7 @@ cdef class OrderGate:
         OrderRejected         no venue, no capacity: `.reason`
         """
         cdef gm_order_t o
+        cdef gm_terms_t terms
         cdef Core core = self.bound
         cdef dict errors
         cdef int64_t began
@@ -1125,14 +1288,14 @@ cdef class OrderGate:
         if core.engine.closed:
             core._check_open()
         if core.engine.tick & 63:
-            errors = core.reader.read(order, &o)
+            errors = core.reader.read(order, &o, &terms)
         else:
             began = gm_machine_ns(CLOCK_MONOTONIC)
-            errors = core.reader.read(order, &o)
+            errors = core.reader.read(order, &o, &terms)
             gm_histogram_record(core.engine.stages[GM_STAGE_VALIDATE], gm_machine_ns(CLOCK_MONOTONIC) - began)
         if errors is not None:
             core._refuse_fields(&o, errors)
-        return core._submit(&o, order)
+        return core._submit(&o, &terms)
 
     def submit_orders(self, orders):
         """A batch through the same path, without the GIL.

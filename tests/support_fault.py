@@ -32,6 +32,7 @@ from grandmodel.execution.venues.paper import paper_market
 LONG = os.environ.get("GRANDMODEL_LONG") == "1"
 HERE = Path(__file__).parent / "fault"
 RING = 1 << 22
+RESERVE = 1 << 20  # of the ring, for cancels and reports
 KILLED = -signal.SIGKILL
 linux_only = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="tmpfs, LD_PRELOAD and /proc are Linux's")
 

@@ -169,14 +169,13 @@ static inline void gm_engine_release(gm_engine_t* e, int64_t forced) {
     }
 }
 
-/* A refusal is recorded while the ring has room beyond what cancels may need; otherwise it has no id and is not counted. */
+/* A refusal is recorded under an id, as long as that leaves the ring's reserve alone: else who hammers while the disk is full
+ * would take the room of cancels and reports. One that is not recorded has id 0 and changes nothing. Minus the reason. */
 static inline int64_t gm_engine_refuse(gm_engine_t* e, gm_order_t* o, uint16_t reason, uint64_t checks, uint64_t fields,
                                        int64_t price_e9, const gm_nbbo_t* n, int64_t now) {
     gm_refusal_t* r = &e->refusal;
-    int64_t id = e->orders->next_id;
-    const int recorded = gm_journal_waiting(e->journal) < e->journal->ring_bytes - GM_JOURNAL_RESERVE;
+    const int64_t id = e->orders->next_id < GM_ORDER_IDS - 1 ? e->orders->next_id : 0;
     memset(r, 0, sizeof *r);
-    if (id >= GM_ORDER_IDS - 1 || !recorded) id = 0;
     r->order_id = id;
     r->quantity = o->quantity;
     r->price_e9 = price_e9;
@@ -195,12 +194,13 @@ static inline int64_t gm_engine_refuse(gm_engine_t* e, gm_order_t* o, uint16_t r
     r->time_in_force = o->time_in_force;
     r->flags = o->flags & (uint8_t)~GM_AWAITED;
     r->venue = (int16_t)o->venue;
-    if (!recorded || gm_journal_append(e->journal, GM_RECORD_REFUSAL, GM_RECORD_SMALL, now, id, r) != GM_OK) {
+    if ((!gm_journal_has_room(e->journal) && !gm_journal_accepts(e->journal))
+        || gm_journal_append(e->journal, GM_RECORD_REFUSAL, GM_RECORD_SMALL, now, id, r) != GM_OK) {
         r->order_id = 0;
         return -(int64_t)reason;
     }
-    if (n) gm_engine_mark(e, o->symbol, n);
     if (id) e->orders->next_id++;
+    if (n) gm_engine_mark(e, o->symbol, n);
     e->refused++;
     return -(int64_t)reason;
 }

@@ -37,7 +37,7 @@ typedef struct gm_clients_file {    /* an open-addressing table; replaced by a l
     gm_client_t* slots;
     int64_t capacity;               /* a power of two */
     int fd;
-    struct gm_clients_file* older;  /* kept mapped for readers that may still be in it */
+    struct gm_clients_file* older;  /* what it replaced: kept mapped for readers that may still be in it */
 } gm_clients_file_t;
 
 typedef struct gm_index {
@@ -53,6 +53,8 @@ typedef struct gm_index {
 /* Bodies in kernels/index.c. GM_OK, or GM_ERR_IO / GM_ERR_MEMORY with errno set. */
 int gm_index_open(gm_index_t* x, int directory, uint64_t layout, const uint8_t uuid[16], const uint8_t boot[16], int fresh);
 void gm_index_close(gm_index_t* x);
+void gm_index_replace(gm_index_t* x, gm_index_t* fresh);    /* `fresh` takes the place of `x`, which others may be searching */
+void gm_index_discard(gm_index_t* x);       /* closes a fresh one that was not finished; its files go */
 void gm_index_seal(gm_index_t* x);          /* at a stop in order: each file's checksum into its head */
 int gm_index_room(gm_index_t* x, int64_t highest_order, int64_t more_clients);  /* makes room before entries are set */
 void gm_index_client(gm_index_t* x, uint64_t hash, int64_t order_id);

@@ -17,7 +17,7 @@
 #include "index.h"
 #include "store.h"
 
-#define GM_JOURNAL_RESERVE ((int64_t)1 << 20)   /* of the ring, for cancels and reports when orders are refused */
+#define GM_JOURNAL_RESERVE ((int64_t)1 << 20)   /* of the ring, for cancels and reports when nothing else is taken */
 #define GM_JOURNAL_NOTICES 16
 
 enum gm_durability { GM_PROCESS = 0, GM_GROUP = 1, GM_ALWAYS = 2 };
@@ -52,7 +52,7 @@ typedef struct gm_journal {
 
     gm_store_t store;           /* the files; changes under `file` */
     gm_index_t index;
-    pthread_mutex_t file;       /* held by whoever writes to the files; never while forcing */
+    pthread_mutex_t file;       /* held by whoever writes to the files; not while forcing, but a segment that falls far behind */
     pthread_mutex_t forcing;    /* held by whoever forces; taken before `file` */
     pthread_t writer;
     int32_t started, stop;
@@ -70,16 +70,17 @@ void gm_journal_free(gm_journal_t* j);      /* without a last word: what waits s
 int gm_journal_start(gm_journal_t* j);      /* the writer thread */
 void gm_journal_stop(gm_journal_t* j);      /* joins it */
 int gm_journal_drain(gm_journal_t* j);      /* writes what the ring holds: GM_OK, or GM_ERR_IO with the errno kept */
-int gm_journal_force(gm_journal_t* j);      /* what was drained is on the disk, and marked: GM_OK or GM_ERR_IO */
-int gm_journal_seal(gm_journal_t* j, int64_t limit);    /* takes up to `limit` drained bytes into the seal */
+int gm_journal_force(gm_journal_t* j);      /* what was drained is on the disk, and marked: GM_OK or GM_ERR_IO with errno */
+int gm_journal_seal(gm_journal_t* j, int64_t limit);    /* takes about `limit` drained bytes into the seal */
 int gm_journal_seal_now(gm_journal_t* j);   /* a seal up to what is drained */
 int gm_journal_mark(gm_journal_t* j, int clean);
 int gm_journal_close(gm_journal_t* j);
+int gm_journal_reindex(gm_journal_t* j, int afresh, int64_t* position);     /* GM_ERR_CORRUPT: no whole record at *position */
 int gm_journal_prepare(gm_journal_t* j);    /* a segment with its zeros on the disk, before anybody waits for one */
 void gm_journal_ring(gm_journal_t* j);      /* wakes the writer, whatever it waits for */
 void gm_journal_wake(gm_journal_t* j);      /* as the ring fills; starts the writer the first time */
 int gm_journal_reconsider(gm_journal_t* j);
-int64_t gm_journal_read(gm_journal_t* j, int64_t position, char* out, int64_t size);    /* bytes copied, or GM_ERR_IO */
+int64_t gm_journal_read(gm_journal_t* j, int64_t position, char* out, int64_t size);    /* bytes copied, or GM_ERR_IO with errno */
 
 static inline int64_t gm_journal_waiting(const gm_journal_t* j) {
     return j->head - __atomic_load_n(&j->tail->drained, __ATOMIC_ACQUIRE);
@@ -88,9 +89,12 @@ static inline int64_t gm_journal_waiting(const gm_journal_t* j) {
 /* Has another engine taken the journal over? */
 static inline int gm_journal_fenced(const gm_journal_t* j) { return __atomic_load_n(&j->tail->epoch, __ATOMIC_ACQUIRE) != j->epoch; }
 
+/* Is there room for one more without touching the reserve? */
+static inline int gm_journal_has_room(const gm_journal_t* j) { return gm_journal_waiting(j) < j->ring_bytes - GM_JOURNAL_RESERVE; }
+
 /* Is there room for a new order and all that may follow from it at once? */
 static inline int gm_journal_accepts(gm_journal_t* j) {
-    if (__builtin_expect(gm_journal_waiting(j) < j->ring_bytes - GM_JOURNAL_RESERVE
+    if (__builtin_expect(gm_journal_has_room(j)
                          && __atomic_load_n(&j->tail->epoch, __ATOMIC_RELAXED) == j->epoch
                          && __atomic_load_n(&j->state, __ATOMIC_RELAXED) == GM_JOURNAL_HEALTHY, 1)) return 1;
     return gm_journal_reconsider(j);

@@ -29,18 +29,21 @@ static inline gm_balance_t gm_balance_of(const gm_engine_t* e, int32_t account, 
 }
 
 /* Sets what an account begins with. */
-static inline void gm_recover_balance(gm_engine_t* e, const gm_balance_t* b) {
-    gm_account_t* a = &e->portfolio->accounts[b->account];
+static inline int gm_recover_balance(gm_engine_t* e, const gm_balance_t* b) {
+    gm_account_t* a;
+    if (b->account < 0 || b->account >= GM_MAX_ACCOUNTS || b->symbol >= e->instruments->count) return GM_ERR_STATE;
+    a = &e->portfolio->accounts[b->account];
     if (b->account >= e->portfolio->account_count) e->portfolio->account_count = b->account + 1;
     if (b->symbol < 0) {
         a->cash = gm_joined(b->cash_lo, b->cash_hi);
         a->traded = gm_joined(b->traded_lo, b->traded_hi);
         a->orders_today = b->orders_today;
-        return;
+        return GM_OK;
     }
     if (b->mark_e9 != GM_NO_PRICE) gm_portfolio_mark(e->portfolio, b->symbol, b->mark_e9);
     gm_position_of(e->portfolio, b->account, b->symbol)->quantity = b->quantity;
     gm_portfolio_refresh(e->portfolio, b->account, b->symbol);
+    return GM_OK;
 }
 
 static inline int gm_recover_order(gm_engine_t* e, const gm_order_t* o) {
@@ -110,7 +113,7 @@ static inline int64_t gm_recover(gm_engine_t* e, const char* data, int64_t size,
         case GM_RECORD_TERMS: e->terms_read = *(const gm_terms_t*)(h + 1); break;
         case GM_RECORD_LATCH: if (gm_engine_latch(e, (const gm_latch_t*)(h + 1)) == GM_ERR_CAPACITY) *code = GM_ERR_CAPACITY; break;
         case GM_RECORD_SESSION: gm_engine_roll(e, (const gm_session_t*)(h + 1)); break;
-        case GM_RECORD_BALANCE: gm_recover_balance(e, (const gm_balance_t*)(h + 1)); break;
+        case GM_RECORD_BALANCE: *code = gm_recover_balance(e, (const gm_balance_t*)(h + 1)); break;
         case GM_RECORD_DECISION: gm_recover_feed(e, ((const gm_decision_t*)(h + 1))->feed_sequence); break;
         case GM_RECORD_REFUSAL:
             gm_recover_refusal(e, (const gm_refusal_t*)(h + 1));

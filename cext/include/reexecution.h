@@ -290,33 +290,23 @@ static inline int gm_reexecute_refusal(gm_reexecution_t* x, const gm_header_t* h
 }
 
 static inline int gm_reexecute_report(gm_reexecution_t* x, const gm_header_t* h) {
-    gm_report_t r;
-    gm_engine_t* e = x->engine;
-    gm_order_t* o;
+    const gm_report_t* r = (const gm_report_t*)(h + 1);
     int code;
-    memcpy(&r, h + 1, sizeof r);
-    o = gm_orders_find(e->orders, r.order_id);
-    if (r.status != 0 && !o) {
+    if (r->status != 0 && !gm_orders_find(x->engine->orders, r->order_id)) {
         x->left_out++;
         return GM_OK;
     }
-    if ((code = gm_append_recorded(e, h)) != GM_OK) return code;
-    gm_engine_heard(e, &r);
-    if (r.execution_id > e->market->executions) e->market->executions = r.execution_id;
-    if (r.status == 0) e->unknown_reports++; else gm_engine_take(e, o, &r);
-    return GM_OK;
+    return (code = gm_append_recorded(x->engine, h)) == GM_OK ? gm_recover_report(x->engine, r) : code;
 }
 
 static inline int gm_reexecute_request(gm_reexecution_t* x, const gm_header_t* h) {
     const gm_request_t* q = (const gm_request_t*)(h + 1);
-    gm_order_t* o = gm_orders_find(x->engine->orders, q->order_id);
     int code;
-    if (!o) {
+    if (!gm_orders_find(x->engine->orders, q->order_id)) {
         x->left_out++;
         return GM_OK;
     }
-    if ((code = gm_append_recorded(x->engine, h)) == GM_OK) gm_engine_obey(x->engine, o, q, h->time_ns);
-    return code;
+    return (code = gm_append_recorded(x->engine, h)) == GM_OK ? gm_recover_request(x->engine, q, h->time_ns) : code;
 }
 
 /* Lives through the whole records at `data`, of which the first has number *sequence + 1. Bytes lived through; *code says why it stopped
@@ -359,12 +349,9 @@ static inline int64_t gm_reexecute(gm_reexecution_t* x, const char* data, int64_
         case GM_RECORD_REFUSAL: *code = gm_reexecute_refusal(x, h); break;
         case GM_RECORD_REPORT: *code = gm_reexecute_report(x, h); break;
         case GM_RECORD_REQUEST: *code = gm_reexecute_request(x, h); break;
-        case GM_RECORD_BALANCE: {
-            const gm_balance_t* b = (const gm_balance_t*)(h + 1);
-            if (b->account < 0 || b->account >= GM_MAX_ACCOUNTS || b->symbol >= x->engine->instruments->count) { *code = GM_ERR_STATE; break; }
-            if ((*code = gm_append_recorded(x->engine, h)) == GM_OK) gm_recover_balance(x->engine, b);
+        case GM_RECORD_BALANCE:
+            if ((*code = gm_recover_balance(x->engine, (const gm_balance_t*)(h + 1))) == GM_OK) *code = gm_append_recorded(x->engine, h);
             break;
-        }
         default: *code = GM_ERR_STATE; break;
         }
         if (*code != GM_OK) return at;

@@ -276,14 +276,19 @@ static inline uint16_t gm_door_cancel(gm_door_t* d, const gm_order_t* o) {
     return GM_REASON_NONE;
 }
 
+/* Has the inner market do it; both count the same executions. */
+static inline void gm_remote_inside(gm_remote_t* r, void (*act)(gm_market_t*, const gm_order_t*, int64_t), const gm_order_t* o, int64_t now_ns) {
+    if (r->market.executions > r->inner->executions) r->inner->executions = r->market.executions;
+    act(r->inner, o, now_ns);
+    r->market.executions = r->inner->executions;
+}
+
 static inline void gm_remote_submit(gm_market_t* market, const gm_order_t* o, int64_t now_ns) {
     gm_remote_t* r = (gm_remote_t*)market->self;
     gm_door_t* d = gm_remote_door(r, o->venue);
     uint16_t reason = GM_REASON_UNSUPPORTED;
     if (d == NULL && r->inner != NULL) {
-        if (market->executions > r->inner->executions) r->inner->executions = market->executions;
-        r->inner->submit(r->inner, o, now_ns);
-        market->executions = r->inner->executions;
+        gm_remote_inside(r, r->inner->submit, o, now_ns);
         return;
     }
     if (d != NULL) {
@@ -301,9 +306,7 @@ static inline void gm_remote_submit(gm_market_t* market, const gm_order_t* o, in
 static inline void gm_remote_restore(gm_market_t* market, const gm_order_t* o, int64_t now_ns) {
     gm_remote_t* r = (gm_remote_t*)market->self;
     if (gm_remote_door(r, o->venue) != NULL || r->inner == NULL || r->inner->restore == NULL) return;
-    if (market->executions > r->inner->executions) r->inner->executions = market->executions;
-    r->inner->restore(r->inner, o, now_ns);
-    market->executions = r->inner->executions;
+    gm_remote_inside(r, r->inner->restore, o, now_ns);
 }
 
 static inline void gm_remote_cancel(gm_market_t* market, const gm_order_t* o, int64_t now_ns) {
@@ -311,9 +314,7 @@ static inline void gm_remote_cancel(gm_market_t* market, const gm_order_t* o, in
     gm_door_t* d = gm_remote_door(r, o->venue);
     uint16_t reason = GM_REASON_UNKNOWN_ORDER;
     if (d == NULL && r->inner != NULL) {
-        if (market->executions > r->inner->executions) r->inner->executions = market->executions;
-        r->inner->cancel(r->inner, o, now_ns);
-        market->executions = r->inner->executions;
+        gm_remote_inside(r, r->inner->cancel, o, now_ns);
         return;
     }
     if (d != NULL) {

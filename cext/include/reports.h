@@ -111,7 +111,7 @@ static inline void gm_order_take(gm_order_t* o, const gm_report_t* r) {
             && !(o->reason == GM_REASON_TIME_EXPIRED && r->exec_type == GM_EXEC_CANCELED)) o->reason = r->reason;
         if (r->status == GM_FILLED) o->reason = GM_REASON_NONE;
     } else if (r->exec_type == GM_EXEC_CANCEL_REJECTED && !gm_is_closed(o->status)) {
-        o->reason = GM_REASON_NONE;             /* a time in force that a venue would not end (GM_REQUEST_EXPIRE) is asked about again */
+        o->reason = r->reason;                  /* why it stands as it was */
     }
 }
 

@@ -9,14 +9,9 @@
 #include "submission.h"
 #include "reports.h"
 
-/* A recorded request does what it says. */
-static inline void gm_engine_obey(gm_engine_t* e, gm_order_t* o, const gm_request_t* q, int64_t time_ns) {
-    const int64_t before = gm_reserved_quantity(e->orders, o), before_price = o->reserve_price_e9, at_work = gm_open_as(e->orders, o, o->status);
-    gm_terms_t* terms = gm_terms_of(e->orders, o);
-    if (q->kind == GM_REQUEST_REFUSED) {
-        e->orders->illegal += q->reason == GM_REASON_ILLEGAL_TRANSITION;
-        return;
-    }
+/* What a recorded request does to its order's row, but for the change of its status. */
+static inline void gm_order_obey(gm_order_t* o, const gm_request_t* q, int64_t time_ns) {
+    if (q->kind == GM_REQUEST_REFUSED) return;
     o->updated_ns = time_ns;
     switch (q->kind) {
     case GM_REQUEST_CLOSE_PARENT:
@@ -29,8 +24,8 @@ static inline void gm_engine_obey(gm_engine_t* e, gm_order_t* o, const gm_reques
     case GM_REQUEST_REPLACE:
         o->working_quantity = q->quantity;
         o->pending_price_e9 = q->price_e9;
+        o->reason = GM_REASON_NONE;
         if (q->price_e9 != GM_NO_PRICE && q->price_e9 > o->reserve_price_e9) o->reserve_price_e9 = q->price_e9;
-        e->portfolio->accounts[o->account].messages++;
         break;
     case GM_REQUEST_AMEND:
     case GM_REQUEST_ACTIVATE:
@@ -40,15 +35,12 @@ static inline void gm_engine_obey(gm_engine_t* e, gm_order_t* o, const gm_reques
         if (q->stop_price_e9 != GM_NO_PRICE) o->stop_price_e9 = q->stop_price_e9;
         if (o->limit_price_e9 != GM_NO_PRICE) o->reserve_price_e9 = o->limit_price_e9;
         else if ((o->flags & GM_HELD) && o->stop_price_e9 != GM_NO_PRICE) o->reserve_price_e9 = o->stop_price_e9;
-        if (q->kind == GM_REQUEST_ACTIVATE && terms) terms->waiting = 0;
         break;
     case GM_REQUEST_TRIGGER:
         if (q->stop_price_e9 != GM_NO_PRICE) o->limit_price_e9 = q->stop_price_e9;  /* a trailing limit is fixed now */
         o->venue = q->venue;
         o->sent_ns = time_ns;
         o->acknowledged_ns = 0;
-        gm_orders_let_out(e->orders, o);
-        gm_engine_follow(e, o->symbol, -1);
         break;
     case GM_REQUEST_TRAIL:
         o->stop_price_e9 = q->price_e9;
@@ -56,18 +48,34 @@ static inline void gm_engine_obey(gm_engine_t* e, gm_order_t* o, const gm_reques
         break;
     default: break;
     }
-    if (o->terms) gm_engine_todo(e, o->order_id);
-    {
-        const int closes = gm_is_closed(q->status) && !gm_is_closed(o->status);
-        const int64_t after = gm_reserved_quantity_as(e->orders, o, q->status);
-        if (after != before || o->reserve_price_e9 != before_price)
-            gm_portfolio_rereserve(e->portfolio, o->account, o->symbol, o->side, before, before_price, after, o->reserve_price_e9);
-        if (o->flags & GM_CHILD) {
-            gm_order_t* parent = gm_orders_find(e->orders, o->parent_id);
-            if (parent) parent->working_quantity += gm_open_as(e->orders, o, q->status) - at_work;
-        }
-        if (closes) gm_engine_ended(e, o);
+}
+
+/* A recorded request does what it says. */
+static inline void gm_engine_obey(gm_engine_t* e, gm_order_t* o, const gm_request_t* q, int64_t time_ns) {
+    const int64_t before = gm_reserved_quantity(e->orders, o), before_price = o->reserve_price_e9, at_work = gm_open_as(e->orders, o, o->status);
+    const int closes = gm_is_closed(q->status) && !gm_is_closed(o->status);
+    gm_terms_t* terms = gm_terms_of(e->orders, o);
+    int64_t after;
+    if (q->kind == GM_REQUEST_REFUSED) {
+        e->orders->illegal += q->reason == GM_REASON_ILLEGAL_TRANSITION;
+        return;
     }
+    gm_order_obey(o, q, time_ns);
+    if (q->kind == GM_REQUEST_REPLACE) e->portfolio->accounts[o->account].messages++;
+    if (q->kind == GM_REQUEST_ACTIVATE && terms) terms->waiting = 0;
+    if (q->kind == GM_REQUEST_TRIGGER) {
+        gm_orders_let_out(e->orders, o);
+        gm_engine_follow(e, o->symbol, -1);
+    }
+    if (terms) gm_engine_todo(e, o->order_id);
+    after = gm_reserved_quantity_as(e->orders, o, q->status);
+    if (after != before || o->reserve_price_e9 != before_price)
+        gm_portfolio_rereserve(e->portfolio, o->account, o->symbol, o->side, before, before_price, after, o->reserve_price_e9);
+    if (o->flags & GM_CHILD) {
+        gm_order_t* parent = gm_orders_find(e->orders, o->parent_id);
+        if (parent) parent->working_quantity += gm_open_as(e->orders, o, q->status) - at_work;
+    }
+    if (closes) gm_engine_ended(e, o);
     if (q->status != o->status) gm_orders_set_status(e->orders, o, q->status);
 }
 
@@ -101,7 +109,7 @@ static inline int64_t gm_engine_deny(gm_engine_t* e, gm_order_t* o, uint16_t kin
     q.reason = reason;
     q.venue = o->venue;
     q.reserved_bytes[0] = (uint8_t)kind;
-    if (gm_journal_waiting(e->journal) < e->journal->ring_bytes - GM_JOURNAL_RESERVE / 2) gm_engine_request_with(e, o, &q, now);
+    if (gm_journal_has_room(e->journal)) gm_engine_request_with(e, o, &q, now);
     return -(int64_t)reason;
 }
 

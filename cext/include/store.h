@@ -79,7 +79,7 @@ _Static_assert(sizeof(gm_seal_t) == 128, "a seal is a row");
 
 typedef struct gm_segment {
     int64_t position;               /* of its first byte in the stream */
-    int fd;                         /* -1: opened when it is read */
+    int fd;                         /* of one that is full and not on the disk yet: who had it open hears of a write-back that failed; else -1 */
 } gm_segment_t;
 
 typedef struct gm_store {
@@ -88,6 +88,8 @@ typedef struct gm_store {
     int directory_changed;          /* a file was made: its name has to be forced too */
     gm_segment_t* segments;         /* [segment_count], in order */
     int64_t segment_count, segment_room;
+    int32_t full;                   /* segments whose `fd` is open */
+    int in_force;                   /* the descriptor that is being forced at this moment; -1: none of these */
     int64_t numbered;               /* the last segment's number */
     int64_t segment_bytes;          /* of records in a segment, about */
     int64_t allocated;              /* of the segment that is written: bytes of records that exist as zeros or more */

@@ -6,6 +6,7 @@
 #ifndef GM_WORKING_H
 #define GM_WORKING_H
 
+#include <stdlib.h>
 #include "requests.h"
 
 /* ---- triggers ---- */
@@ -531,6 +532,25 @@ static inline void gm_engine_close_session(gm_engine_t* e, int32_t calendar, int
         }
     }
     e->settling--;
+}
+
+/* Gives a calendar its closes; those up to `since_ns` have been lived through. GM_OK or GM_ERR_MEMORY. */
+static inline int gm_engine_set_calendar(gm_engine_t* e, int32_t calendar, const int64_t* closes, int64_t count, int64_t since_ns) {
+    gm_calendar_t* c;
+    int64_t* kept;
+    if (calendar < 0 || calendar >= GM_CALENDARS_MAX) return GM_ERR_RANGE;
+    c = &e->calendars[calendar];
+    kept = (int64_t*)malloc((size_t)(count ? count : 1) * sizeof *kept);
+    if (!kept) return GM_ERR_MEMORY;
+    if (count) memcpy(kept, closes, (size_t)count * sizeof *kept);
+    free(c->closes);
+    c->closes = kept;
+    c->count = count;
+    c->next = 0;
+    while (c->next < count && kept[c->next] <= since_ns) c->next++;
+    if (calendar >= e->calendar_count) e->calendar_count = calendar + 1;
+    gm_engine_set_deadline(e, since_ns);
+    return GM_OK;
 }
 
 /* A venue has not answered in time. */

@@ -15,12 +15,14 @@
 static int64_t orders_bytes(int64_t capacity) { return GM_INDEX_HEAD + capacity * (int64_t)sizeof(gm_index_entry_t); }
 static int64_t clients_bytes(int64_t capacity) { return GM_INDEX_HEAD + capacity * (int64_t)sizeof(gm_client_t); }
 
-/* A file of its own, of zeros, whose blocks exist: a store into the mapping can never meet a full disk. */
+/* A new file: whoever has one of this name mapped keeps what he has. */
 static int make_file(int directory, const char* name) {
     if (directory < 0) return memfd_create("gm-index", MFD_CLOEXEC);
-    return openat(directory, name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (unlinkat(directory, name, 0) != 0 && errno != ENOENT) return -1;
+    return openat(directory, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 }
 
+/* Zeros whose blocks exist: a store into the mapping can never meet a full disk. */
 static int extend(int fd, int64_t bytes) {
     int code = posix_fallocate(fd, 0, bytes);
     if (code != 0) { errno = code; return GM_ERR_IO; }
@@ -170,6 +172,29 @@ void gm_index_close(gm_index_t* x) {
     }
     memset(x, 0, sizeof *x);
     x->fd = -1;
+}
+
+void gm_index_replace(gm_index_t* x, gm_index_t* fresh) {
+    gm_clients_file_t* first = fresh->clients;
+    while (first->older) first = first->older;
+    first->older = x->clients;
+    munmap(x->head, (size_t)orders_bytes(x->capacity));
+    close(x->fd);
+    x->fd = fresh->fd;
+    x->head = fresh->head;
+    x->entries = fresh->entries;
+    x->capacity = fresh->capacity;
+    __atomic_store_n(&x->clients, fresh->clients, __ATOMIC_RELEASE);
+}
+
+void gm_index_discard(gm_index_t* x) {
+    const int kept = errno;
+    if (x->directory >= 0) {
+        unlinkat(x->directory, "orders.index", 0);
+        unlinkat(x->directory, "clients.index", 0);
+    }
+    gm_index_close(x);
+    errno = kept;
 }
 
 static int grow_clients(gm_index_t* x) {

@@ -17,8 +17,9 @@
 #define DRAIN_PIECE ((int64_t)1 << 20)  /* written at once */
 #define ALLOCATE_PIECE ((int64_t)1 << 18)
 #define PREPARE_BYTES ((int64_t)1 << 26)     /* zeroed and forced at the start */
-#define SEAL_PIECE ((int64_t)1 << 18)
-#define SEAL_STEP ((int64_t)1 << 17)
+#define SEAL_STEP ((int64_t)1 << 15)     /* sealed at once, from the stack */
+#define INDEX_PIECE ((int64_t)1 << 16)
+#define FULL_SEGMENTS 8
 
 static int64_t monotonic_ns(void) {
     struct timespec t;
@@ -55,7 +56,7 @@ static int write_all(int fd, const void* data, int64_t size, int64_t at) {
 
 /* ---- segments ---- */
 
-static int add_segment(gm_store_t* s, int64_t position, int fd) {
+static int add_segment(gm_store_t* s, int64_t position) {
     if (s->segment_count == s->segment_room) {
         int64_t room = s->segment_room ? 2 * s->segment_room : 16;
         gm_segment_t* more = (gm_segment_t*)realloc(s->segments, (size_t)room * sizeof *more);
@@ -64,7 +65,7 @@ static int add_segment(gm_store_t* s, int64_t position, int fd) {
         s->segment_room = room;
     }
     s->segments[s->segment_count].position = position;
-    s->segments[s->segment_count++].fd = fd;
+    s->segments[s->segment_count++].fd = -1;
     return GM_OK;
 }
 
@@ -92,7 +93,7 @@ static int begin_segment(gm_journal_t* j, int64_t position) {
     h->sequence = s->drained_sequence + 1;
     h->epoch = j->epoch;
     h->crc32c = gm_crc32c(0, page + 16, sizeof page - 16);
-    if (write_all(fd, page, sizeof page, 0) != GM_OK || add_segment(s, position, fd) != GM_OK) {
+    if (write_all(fd, page, sizeof page, 0) != GM_OK || add_segment(s, position) != GM_OK) {
         int kept = errno;
         unlinkat(s->directory, name, 0);
         close(fd);
@@ -109,10 +110,37 @@ static int begin_segment(gm_journal_t* j, int64_t position) {
 /* The segment that is written is full: it is cut to what it holds, and the next write begins another. */
 static int end_segment(gm_journal_t* j) {
     gm_store_t* s = &j->store;
-    int64_t used = j->tail->drained - s->segments[s->segment_count - 1].position;
+    gm_segment_t* last = &s->segments[s->segment_count - 1];
+    int64_t used = j->tail->drained - last->position;
     if (s->allocated > used && ftruncate(s->fd, (off_t)(GM_JOURNAL_PAGE + used)) != 0) return GM_ERR_IO;
+    if (j->durability && (s->full < FULL_SEGMENTS || s->fd == s->in_force)) {
+        last->fd = s->fd;           /* closed by who forces it */
+        s->full++;
+    } else {                        /* so far behind, or with segments so small, that one waits here */
+        if (j->durability && fdatasync(s->fd) != 0) return fail(j, GM_JOURNAL_DISTRUSTED, errno);
+        close(s->fd);
+    }
     s->fd = -1;
     return GM_OK;
+}
+
+/* Which segment holds `position` (the last one: or will); -1: none. */
+static int64_t segment_of(const gm_store_t* s, int64_t position) {
+    int64_t low = 0, high = s->segment_count - 1;
+    if (high < 0 || position < s->segments[0].position) return -1;
+    while (low < high) {
+        int64_t middle = (low + high + 1) / 2;
+        if (s->segments[middle].position <= position) low = middle; else high = middle - 1;
+    }
+    return low;             /* of those that begin there the last: the ones before it are empty */
+}
+
+/* A descriptor of a segment, to be closed by who asked; -1 with errno. Under `file`. */
+static int open_segment(const gm_store_t* s, int64_t at) {
+    char name[32];
+    if (at == s->segment_count - 1 && s->fd >= 0) return fcntl(s->fd, F_DUPFD_CLOEXEC, 0);
+    snprintf(name, sizeof name, "%08lld.segment", (long long)(s->numbered - (s->segment_count - 1 - at)));
+    return openat(s->directory, name, O_RDONLY | O_CLOEXEC);
 }
 
 /* Zeros ahead of the records, so that forcing them changes no metadata of the file. */
@@ -206,8 +234,7 @@ int gm_journal_reconsider(gm_journal_t* j) {
     if (!owned(j)) return 0;
     if (j->state == GM_JOURNAL_FULL && j->started > 0) return 0;        /* the writer tries on */
     if (j->state > GM_JOURNAL_FULL) return 0;
-    return gm_journal_drain(j) == GM_OK && j->state == GM_JOURNAL_HEALTHY
-        && gm_journal_waiting(j) < j->ring_bytes - GM_JOURNAL_RESERVE;
+    return gm_journal_drain(j) == GM_OK && j->state == GM_JOURNAL_HEALTHY && gm_journal_has_room(j);
 }
 
 /* ---- marks, forces, seals ---- */
@@ -237,21 +264,42 @@ int gm_journal_mark(gm_journal_t* j, int clean) {
     }
 }
 
-static int segment_at(gm_journal_t* j, int64_t position, int64_t* base, int64_t* end);
-
-/* Every file that holds something between what is on the disk and `target`. */
-static int force_files(gm_journal_t* j, int64_t target) {
-    int64_t at = j->forced;
-    int directory;
-    while (at < target) {
-        int64_t base = 0, end = 0;
-        int fd;
-        pthread_mutex_lock(&j->file);
-        fd = segment_at(j, at, &base, &end);
-        pthread_mutex_unlock(&j->file);
-        if (fd < 0 || fdatasync(fd) != 0) return GM_ERR_IO;
-        at = end;
+/* Forces the segment that holds `position`; where it ends. GM_ERR_CAPACITY: there was no descriptor to do it with. */
+static int64_t force_segment(gm_journal_t* j, int64_t position) {
+    gm_store_t* s = &j->store;
+    int64_t at, end;
+    int fd, full, opened, code, kept;
+    pthread_mutex_lock(&j->file);
+    at = segment_of(s, position);
+    full = s->segments[at].fd;          /* there is one: `position` is drained */
+    /* Of a durable journal these stay open while this lasts; others are closed when they are full. */
+    fd = !j->durability ? -1 : full >= 0 ? full : at == s->segment_count - 1 ? s->fd : -1;
+    opened = fd < 0;
+    if (opened) fd = open_segment(s, at);
+    else s->in_force = fd;
+    end = at + 1 < s->segment_count ? s->segments[at + 1].position : INT64_MAX;
+    pthread_mutex_unlock(&j->file);
+    if (fd < 0) return errno == EMFILE || errno == ENFILE || errno == ENOMEM ? GM_ERR_CAPACITY : GM_ERR_IO;
+    code = fdatasync(fd);
+    kept = errno;
+    pthread_mutex_lock(&j->file);
+    s->in_force = -1;
+    if (full >= 0 && code == 0) {
+        s->segments[at].fd = -1;
+        s->full--;
     }
+    pthread_mutex_unlock(&j->file);
+    if (opened || (full >= 0 && code == 0)) close(fd);
+    errno = kept;
+    return code == 0 ? end : GM_ERR_IO;
+}
+
+/* Every file that holds something between what is on the disk and `target`; from the last byte there on, to let go of its file. */
+static int force_files(gm_journal_t* j, int64_t target) {
+    int64_t at = j->forced > 0 ? j->forced - 1 : 0;
+    int directory;
+    while (at < target)
+        if ((at = force_segment(j, at)) < 0) return (int)at;
     pthread_mutex_lock(&j->file);
     directory = j->store.directory_changed;
     j->store.directory_changed = 0;
@@ -267,7 +315,10 @@ static int force(gm_journal_t* j) {
     if (!owned(j) || j->state > GM_JOURNAL_FULL) {
         code = GM_ERR_IO;
     } else if (target > j->forced) {
-        if (force_files(j, target) != GM_OK) {
+        code = force_files(j, target);
+        if (code == GM_ERR_CAPACITY) {          /* nothing was asked of the disk: it may be later */
+            code = GM_ERR_IO;
+        } else if (code != GM_OK) {
             code = fail(j, GM_JOURNAL_DISTRUSTED, errno);
         } else if (!owned(j)) {                 /* what was held for this may not reach a venue */
             code = GM_ERR_IO;
@@ -281,8 +332,9 @@ static int force(gm_journal_t* j) {
 }
 
 int gm_journal_force(gm_journal_t* j) {
-    int code = force(j);
+    int code = force(j), kept = errno;
     gm_journal_mark(j, 0);
+    errno = kept;
     return code;
 }
 
@@ -305,21 +357,15 @@ static int write_seal(gm_journal_t* j, int clean) {
     return GM_OK;
 }
 
-/* Takes drained records into the running SHA-256, whole records only, and writes a seal where one is due. */
+/* Takes drained records into the running SHA-256, up to `limit` bytes of them and whole ones only, and writes a seal where one is due. */
 int gm_journal_seal(gm_journal_t* j, int64_t limit) {
     gm_store_t* s = &j->store;
-    char* piece;
-    int64_t got, end;
+    _Alignas(64) char piece[SEAL_STEP];
+    const int64_t end = __atomic_load_n(&j->tail->drained, __ATOMIC_ACQUIRE);
     if (s->seals < 0) return GM_OK;
-    pthread_mutex_lock(&j->file);
-    end = j->tail->drained;
-    pthread_mutex_unlock(&j->file);
-    if (s->sealed >= end) return GM_OK;
     if (limit > end - s->sealed) limit = end - s->sealed;
-    piece = (char*)malloc(SEAL_PIECE);
-    if (piece == NULL) return GM_ERR_MEMORY;
     while (limit >= GM_RECORD_SMALL) {
-        int64_t size = limit < SEAL_PIECE ? limit : SEAL_PIECE, at = 0;
+        int64_t size = limit < SEAL_STEP ? limit : SEAL_STEP, got, at = 0;
         if (s->last_seal + GM_SEAL_BYTES - s->sealed < size) size = s->last_seal + GM_SEAL_BYTES - s->sealed;
         if (size < GM_RECORD_LARGE) size = GM_RECORD_LARGE;     /* the record that crosses the line belongs to this seal */
         if (size > end - s->sealed) size = end - s->sealed;
@@ -330,23 +376,18 @@ int gm_journal_seal(gm_journal_t* j, int64_t limit) {
             s->sealed_sequence = (int64_t)(h->commit & 0xffffffffffffULL);
             at += h->size;
         }
-        if (at <= 0) break;
+        if (at == 0) return GM_ERR_IO;
         gm_sha256_blocks(s->sha, piece, (size_t)at / 64);
         s->sealed += at;
         limit -= at;
-        if (s->sealed - s->last_seal >= GM_SEAL_BYTES && write_seal(j, 0) != GM_OK) break;
+        if (s->sealed - s->last_seal >= GM_SEAL_BYTES && write_seal(j, 0) != GM_OK) return GM_ERR_IO;
     }
-    free(piece);
     return GM_OK;
 }
 
 int gm_journal_seal_now(gm_journal_t* j) {
     if (j->store.seals < 0) return GM_OK;
-    while (j->store.sealed < j->tail->drained) {
-        int64_t before = j->store.sealed;
-        if (gm_journal_seal(j, INT64_MAX) != GM_OK || j->store.sealed == before) return GM_ERR_IO;
-    }
-    return write_seal(j, 1);
+    return gm_journal_seal(j, INT64_MAX) == GM_OK ? write_seal(j, 1) : GM_ERR_IO;
 }
 
 /* ---- the writer ---- */
@@ -397,10 +438,9 @@ static void* writer(void* given) {
         while (spin && j->durability == GM_ALWAYS && __atomic_load_n(&j->bell, __ATOMIC_SEQ_CST) == bell && monotonic_ns() < spin)
             for (int k = 0; k < 16; k++) __asm__ __volatile__("" ::: "memory");
         if (__atomic_load_n(&j->bell, __ATOMIC_SEQ_CST) != bell) continue;      /* records first, seals when there is time */
-        if (j->state != GM_JOURNAL_FENCED && j->store.seals >= 0 && j->store.sealed + SEAL_STEP < j->tail->drained) {
-            gm_journal_seal(j, SEAL_STEP);      /* a tenth of a millisecond: who rings meanwhile does not wait long */
-            continue;
-        }
+        /* A few hundredths of a millisecond: who rings meanwhile does not wait long. */
+        if (j->state != GM_JOURNAL_FENCED && j->store.seals >= 0 && j->store.sealed + SEAL_STEP < j->tail->drained
+            && gm_journal_seal(j, SEAL_STEP) == GM_OK) continue;
         if (j->state != GM_JOURNAL_FENCED && j->store.allocate && j->store.fd >= 0) {
             gm_store_t* s = &j->store;
             pthread_mutex_lock(&j->file);
@@ -456,6 +496,7 @@ int gm_journal_init(gm_journal_t* j, int64_t ring_bytes, int fd, int populate) {
     j->ring_bytes = ring_bytes;
     j->process = getpid();
     j->file = j->forcing = unlocked;
+    j->store.in_force = -1;
     for (int i = 0; i < GM_JOURNAL_NOTICES; i++) j->notices[i] = -1;
     tail = mmap(NULL, GM_JOURNAL_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (tail == MAP_FAILED) return GM_ERR_MEMORY;
@@ -486,6 +527,7 @@ void gm_journal_free(gm_journal_t* j) {
     gm_index_close(&j->index);
     for (int64_t i = 0; i < s->segment_count; i++)
         if (s->segments[i].fd >= 0) close(s->segments[i].fd);
+    if (s->fd >= 0) close(s->fd);
     free(s->segments);
     if (s->control >= 0) close(s->control);
     if (s->seals >= 0) close(s->seals);
@@ -529,25 +571,28 @@ int gm_journal_close(gm_journal_t* j) {
     return GM_OK;
 }
 
-/* The descriptor of the segment that holds `position`, and how far it reaches; under `file`. */
-static int segment_at(gm_journal_t* j, int64_t position, int64_t* base, int64_t* end) {
+/* Up to `size` bytes from `position` on, which is drained, out of one segment: bytes copied, or GM_ERR_IO with errno.
+ * `locked`: the caller has `file`. */
+static int64_t read_segment(gm_journal_t* j, int64_t position, char* out, int64_t size, int locked) {
     gm_store_t* s = &j->store;
-    int64_t low = 0, high = s->segment_count - 1;
-    if (high < 0 || position < s->segments[0].position) return -1;
-    while (low < high) {
-        int64_t middle = (low + high + 1) / 2;
-        if (s->segments[middle].position <= position) low = middle; else high = middle - 1;
+    int64_t at, base = 0;
+    ssize_t got;
+    int fd = -1, kept;
+    if (!locked) pthread_mutex_lock(&j->file);
+    errno = EIO;
+    at = segment_of(s, position);
+    if (at >= 0) {
+        base = s->segments[at].position;
+        if (at + 1 < s->segment_count && size > s->segments[at + 1].position - position) size = s->segments[at + 1].position - position;
+        fd = open_segment(s, at);
     }
-    while (low + 1 < s->segment_count && s->segments[low + 1].position == s->segments[low].position) low++;    /* an empty one */
-    *base = s->segments[low].position;
-    *end = low + 1 < s->segment_count ? s->segments[low + 1].position : INT64_MAX;
-    if (s->segments[low].fd < 0) {
-        char name[32];
-        int64_t number = s->numbered - (s->segment_count - 1 - low);
-        snprintf(name, sizeof name, "%08lld.segment", (long long)number);
-        s->segments[low].fd = openat(s->directory, name, O_RDONLY | O_CLOEXEC);
-    }
-    return s->segments[low].fd;
+    if (!locked) pthread_mutex_unlock(&j->file);
+    if (fd < 0) return GM_ERR_IO;
+    do got = pread(fd, out, (size_t)size, (off_t)(GM_JOURNAL_PAGE + position - base)); while (got < 0 && errno == EINTR);
+    kept = got < 0 ? errno : EIO;
+    close(fd);
+    errno = kept;
+    return got > 0 ? got : GM_ERR_IO;
 }
 
 int64_t gm_journal_read(gm_journal_t* j, int64_t position, char* out, int64_t size) {
@@ -563,18 +608,52 @@ int64_t gm_journal_read(gm_journal_t* j, int64_t position, char* out, int64_t si
         drained = __atomic_load_n(&j->tail->drained, __ATOMIC_ACQUIRE);
     }
     while (done < size && position + done < drained) {
-        int64_t base = 0, end = 0, want = size - done < drained - position - done ? size - done : drained - position - done;
-        ssize_t got;
-        int fd;
-        pthread_mutex_lock(&j->file);
-        fd = segment_at(j, position + done, &base, &end);
-        pthread_mutex_unlock(&j->file);
-        if (fd < 0) return GM_ERR_IO;
-        if (want > end - position - done) want = end - position - done;
-        got = pread(fd, out + done, (size_t)want, (off_t)(GM_JOURNAL_PAGE + position + done - base));
-        if (got < 0 && errno == EINTR) continue;
-        if (got <= 0) return GM_ERR_IO;
+        int64_t want = size - done < drained - position - done ? size - done : drained - position - done;
+        int64_t got = read_segment(j, position + done, out + done, want, 0);
+        if (got < 0) return got;
         done += got;
     }
     return done;
+}
+
+/* Takes the drained records that an index does not have yet; GM_ERR_CORRUPT: what stands there is not what was written. Under `file`. */
+static int take_records(gm_journal_t* j, gm_index_t* x) {
+    const int64_t drained = j->tail->drained;
+    _Alignas(64) char piece[INDEX_PIECE];
+    while (x->head->position != drained) {
+        const int64_t position = x->head->position, rest = drained - position;
+        int64_t got, used, at = 0;
+        if (position < 0 || rest < 0) return GM_ERR_CORRUPT;
+        got = read_segment(j, position, piece, rest < INDEX_PIECE ? rest : INDEX_PIECE, 1);
+        if (got < 0) return GM_ERR_IO;
+        while ((used = gm_record_verify(piece + at, got - at, x->head->sequence + 1)) > 0) {
+            const gm_header_t* h = (const gm_header_t*)(piece + at);
+            if ((h->kind == GM_RECORD_ORDER || h->kind == GM_RECORD_REFUSAL) && gm_index_room(x, h->order_id, 1) != GM_OK) return GM_ERR_IO;
+            gm_index_take(x, h, position + at);
+            at += used;
+            x->head->position = position + at;
+            x->head->sequence++;
+        }
+        if (at == 0) return GM_ERR_CORRUPT;
+    }
+    return GM_OK;
+}
+
+/* Brings the index up to what is drained, or (`afresh`, or when it does not fit the log) makes it again from the whole log and
+ * puts it in the old one's place. When that fails the old one stays, and *position says how far the log could be taken. */
+int gm_journal_reindex(gm_journal_t* j, int afresh, int64_t* position) {
+    gm_store_t* s = &j->store;
+    gm_index_t fresh;
+    int code;
+    *position = 0;
+    if (!owned(j)) return GM_ERR_STATE;     /* the files are another's */
+    pthread_mutex_lock(&j->file);
+    code = afresh ? GM_ERR_CORRUPT : take_records(j, &j->index);
+    if (code == GM_ERR_CORRUPT && (code = gm_index_open(&fresh, s->directory, s->layout, s->uuid, s->boot, 1)) == GM_OK) {
+        code = take_records(j, &fresh);
+        *position = fresh.head->position;
+        if (code == GM_OK) gm_index_replace(&j->index, &fresh); else gm_index_discard(&fresh);
+    }
+    pthread_mutex_unlock(&j->file);
+    return code;
 }

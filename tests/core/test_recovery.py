@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -24,12 +25,14 @@ from support import (
 )  # fmt: skip
 
 from grandmodel.execution._core.clock import NativeClock
-from grandmodel.execution._core.journal import verify
+from grandmodel.execution._core.journal import Journal, verify
 from grandmodel.execution._core.orders import Order
+from grandmodel.execution._core.records import BALANCE_DTYPE
 from grandmodel.execution._core.recovery import known_names, snapshot, snapshots, state_hash
 from grandmodel.execution._core.values import JournalError, OrderRejected, OrderStatus, Reason
 
 START_NS = 1_735_828_200_000_000_000
+BALANCE = 7
 
 
 def live_through(core, gate, choose, steps):
@@ -433,3 +436,17 @@ def test_snapshots_come_by_themselves(tmp_path):
     assert len(found) == 2
     assert found[-1][0] > 200
     assert isinstance(core.get_order(1), Order)
+
+
+@pytest.mark.parametrize(("account", "symbol"), [(-1, -1), (10**6, -1), (0, 3), (0, 10**6)])
+def test_a_balance_of_nobody_is_refused(tmp_path, account, symbol):
+    """Its checksum is right; the tables of this engine have no such row."""
+    core, _ = make_core(path=tmp_path / "log")
+    core.close()
+    journal = Journal(tmp_path / "log")
+    row = np.zeros(1, BALANCE_DTYPE)
+    row["account"], row["symbol"] = account, symbol
+    journal.append(BALANCE, row, START_NS, 0)
+    journal.close()
+    with pytest.raises(JournalError, match="does not fit what came before it"):
+        make_core(path=tmp_path / "log")

@@ -5,6 +5,10 @@ import os
 import random
 import shutil
 import signal
+import subprocess
+import sys
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from reference import journal as plain
+from support import make_core, resting
 
 from grandmodel.execution._core.journal import Journal, verify
 from grandmodel.execution._core.records import ORDER_DTYPE, REPORT_DTYPE
@@ -481,6 +486,133 @@ def test_verify_looks_at_the_indexes_too(copy):
             assert f"{name}: is not what it was" in refused(copy)
         (copy / name).write_bytes(whole)
     assert verify(copy)["records"] == 60
+
+
+def test_indexes_are_made_again_while_orders_are_submitted(tmp_path):
+    """Lookups take no lock: the old table must stay where it is while somebody may be in it."""
+    core, gate = make_core(path=tmp_path / "log", ring_bytes=1 << 22, segment_bytes=1 << 16)
+    stop = threading.Event()
+    rebuilt = []
+
+    def rebuild():
+        while not stop.is_set():
+            core.journal.rebuild_index()
+            rebuilt.append(core.journal.find(1))
+            stop.wait(0.001)
+
+    worker = threading.Thread(target=rebuild)
+    worker.start()
+    try:
+        ids = []
+        until = time.monotonic() + 1.5
+        while time.monotonic() < until:
+            for number in range(len(ids), len(ids) + 100):
+                ids.append(gate.submit_order(resting(client_order_id=f"c{number}")).order_id)
+            assert core.journal.find(ids[-1]) is not None
+            for number in range(0, len(ids), 50):
+                assert gate.submit_order(resting(client_order_id=f"c{number}")).order_id == ids[number]
+    finally:
+        stop.set()
+        worker.join()
+    assert len(rebuilt) > 10
+    assert len(ids) == len(set(ids)) > 2048  # the table of ids has grown meanwhile
+    core.close()
+    assert verify(tmp_path / "log")["records"] == core.journal.records
+    again, gate = make_core(path=tmp_path / "log", ring_bytes=1 << 22, segment_bytes=1 << 16)
+    assert [gate.submit_order(resting(client_order_id=f"c{n}")).order_id for n in range(0, len(ids), 7)] == ids[::7]
+    again.close()
+
+
+def test_an_index_that_cannot_be_made_names_the_place(tmp_path):
+    path = tmp_path / "log"
+    journal = Journal(path, segment_bytes=1 << 16)
+    for first in range(0, 1500, 100):
+        journal.append_many(REPORT, rows(100, first), 5)
+        journal.flush()
+    damaged = path / "00000001.segment"
+    data = bytearray(damaged.read_bytes())
+    data[PAGE + 300 * 128 + 40] ^= 1
+    damaged.write_bytes(data)
+    said = rf"what stands at byte {300 * 128} of the log is not what was written there"
+    places = [journal.find(number) for number in range(1, 1500, 10)]
+    with pytest.raises(JournalError, match=said):
+        journal.rebuild_index()
+    assert [journal.find(number) for number in range(1, 1500, 10)] == places
+    journal.append(REPORT, rows(1, 1), 6, 1)
+    assert journal.find(1) == (1500 * 128, 1500 * 128)
+    journal.close()
+    assert not (path / "orders.index").exists()
+    with pytest.raises(JournalError, match=said):
+        Journal(path)
+    data[PAGE + 300 * 128 + 40] ^= 1
+    damaged.write_bytes(data)
+    assert Journal(path).find(1) == (1500 * 128, 1500 * 128)
+
+
+FEW_DESCRIPTORS = """
+import os, resource, sys
+import numpy as np
+from grandmodel.execution._core.journal import Journal, verify
+from grandmodel.execution._core.records import REPORT_DTYPE
+from grandmodel.execution._core.values import JournalError
+
+path, durability = sys.argv[1:]
+resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
+rows = np.zeros(508, REPORT_DTYPE)  # of a segment; 300 segments
+journal = Journal(path, ring_bytes=1 << 22, segment_bytes=1 << 16, durability=durability)
+for number in range(300):
+    rows["order_id"] = number
+    assert journal.append_many(4, rows, number) == 508
+    if number % 50 == 49:
+        journal.flush()
+journal.force()
+assert journal.state == "healthy", journal.trouble
+assert journal.forced == journal.head == 300 * 508 * 128
+assert len(os.listdir("/proc/self/fd")) < 20, os.listdir("/proc/self/fd")
+assert (journal.rows(4)["order_id"] == np.repeat(np.arange(300), 508)).all()
+journal.rebuild_index()
+
+taken = []
+while True:  # somebody else takes all there are
+    try:
+        taken.append(os.dup(0))
+    except OSError:
+        break
+journal.append_many(4, rows[:5], 1)
+journal.flush()
+try:
+    journal.force()
+    forced = True
+except JournalError as error:
+    forced = False
+    assert "Too many open files" in str(error), error
+assert forced == (durability != "process")
+try:
+    journal.read(0, 128)
+except JournalError as error:
+    assert "Too many open files" in str(error), error
+else:
+    raise AssertionError("read without a descriptor")
+assert journal.state == "healthy", journal.trouble
+for fd in taken:
+    os.close(fd)
+journal.force()
+journal.close()
+told = verify(path)
+assert (told["records"], told["clean"]) == (300 * 508 + 5, True), told
+print(told["segments"])
+"""
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="descriptors are counted in /proc")
+@pytest.mark.parametrize("durability", ["process", "group"])
+def test_a_long_log_needs_few_descriptors(tmp_path, durability):
+    done = subprocess.run(
+        [sys.executable, "-c", FEW_DESCRIPTORS, str(tmp_path / "log"), durability],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 250
 
 
 # ---- the plain reader

@@ -315,6 +315,20 @@ def test_checking_beside_a_submission_leaves_its_names_alone():
     assert "never" not in core.reader.strategies
 
 
+def test_client_order_ids_whose_hashes_are_equal(tmp_path):
+    """The second pair of eight characters makes up for the first in gm_client_hash: found by trying 237085 of them."""
+    one, other = "order-00000000aa", "00237084x/gckU:Z"
+    core, gate = make_core(path=tmp_path / "log")
+    first = gate.submit_order(resting(client_order_id=one))
+    for _ in range(2):
+        with pytest.raises(OrderValidationError, match=f"is '{other}', which cannot be told .* order 1 .*; choose"):
+            gate.submit_order(resting(client_order_id=other))
+    assert gate.submit_order(resting(client_order_id=one)).order_id == first.order_id
+    assert gate.submit_order(resting(client_order_id=other[:-1])).order_id == 4
+    assert len(core.open_orders()) == 2
+    core.close()
+
+
 # ---- cancels and late answers
 
 

@@ -6,10 +6,10 @@ import subprocess
 import sys
 
 import pytest
-from support_fault import HERE, KILLED, LONG, check_recovery, config, linux_only, said, wait_until, words
+from support_fault import HERE, KILLED, LONG, RESERVE, RING, check_recovery, config, linux_only, said, wait_until, words
 
 from grandmodel.execution._core.store import verify
-from grandmodel.execution._core.values import JournalError
+from grandmodel.execution._core.values import JournalError, Reason
 from grandmodel.execution.order_management.order_manager import OrderManager
 
 pytestmark = linux_only
@@ -74,6 +74,26 @@ def test_a_full_disk_passes_by_itself(shimmed, tmp_path, tails, durability, erro
     assert "refused" in late(lines)
     assert words(lines, "again") == [["healthy"]]
     assert lines[-1] == ["closed"]
+    check_recovery(tmp_path / "j", tails, settings, lines, tmp_path)
+
+
+@pytest.mark.parametrize("then", ["space", "die"])
+def test_refusals_leave_the_reserve_alone(shimmed, tmp_path, tails, then):
+    """Who hammers a full disk is refused without a record once only the ring's reserve is left: for cancels."""
+    settings, lines = troubled(
+        shimmed, tmp_path, tails, "group", "ENOSPC", ["pwrite", "allocate"], then=then, hammer=100_000
+    )  # fmt: skip
+    ((codes, counted, recorded, lost),) = words(lines, "hammered")
+    assert codes == [-int(Reason.JOURNAL), -int(Reason.INVALID)]
+    assert RESERVE // 128 < counted < RING // 128  # of the ring in all: 32768 records, 100000 would not fit
+    assert (recorded - counted, lost) == (len(words(lines, "refused")) + 1, 0)
+    ((room, state),) = words(lines, "room")
+    assert RESERVE - 256 <= room <= RESERVE
+    assert state == "full"
+    assert len(words(lines, "cancel")) >= 5
+    if then == "space":
+        assert words(lines, "again") == [["healthy"]]
+        assert lines[-1] == ["closed"]
     check_recovery(tmp_path / "j", tails, settings, lines, tmp_path)
 
 

@@ -183,14 +183,45 @@ def trouble(task, acks, shim):
     except OrderRejected as error:
         acks.say("late", str(error))
     acks.say("read", core.get_order(1).order_id, len(core.open_orders()), len(core.journal.rows(2)))
+    if task.get("hammer"):
+        _hammer(core, acks, task["hammer"])
     if task.get("then") == "die":
         os.kill(os.getpid(), signal.SIGKILL)
     if task.get("then") == "space":
         shim.disarm()
-        while not core.health()["accepting"] and time.monotonic() < until:
-            time.sleep(0.01)
-        acks.say("again", core.health()["journal"])
-        asyncio.run(_work(om, acks, rng, task["name"], 20, wild=False, first=first, durable=0.5))
+        _go_on(om, acks, rng, task["name"], first, until, durable=0.5)
+    _close(om, acks)
+
+
+def _hammer(core, acks, count):
+    """Refusals without an end: of orders that are sound, and of others whose fields are wrong."""
+    rows = core.order_rows(count)
+    rows["side"] = 1
+    rows["quantity"] = 1
+    rows["symbol"][: count // 2] = 0
+    before = core.statistics()["refused"]
+    codes = core.submit_rows(rows)
+    counted = core.statistics()["refused"] - before
+    acks.say("hammered", sorted({int(code) for code in codes}), counted, len(core.journal.rows(5)), core.journal.lost)
+    room = core.journal.ring_bytes - (core.journal.head - core.journal.drained)
+    acks.say("room", room, core.health()["journal"])
+    with contextlib.suppress(OrderRejected):
+        core.submit_parent({"symbol": "AAPL", "side": "buy", "quantity": 5, "order_type": "market"}, "TWAP")
+    for number in [order.order_id for order in core.open_orders()][:5]:
+        core.cancel(number)
+        acks.say("cancel", number)
+
+
+def _go_on(om, acks, rng, name, first, until, *, durable):
+    """Waits until orders are taken again, says in which state that is, and works on."""
+    while not om.core.health()["accepting"] and time.monotonic() < until:
+        time.sleep(0.01)
+    acks.say("again", om.core.health()["journal"])
+    if om.core.health()["accepting"]:
+        asyncio.run(_work(om, acks, rng, name, 20, wild=False, first=first, durable=durable))
+
+
+def _close(om, acks):
     try:
         om.close()
         acks.say("closed")
@@ -221,17 +252,8 @@ def fill(task, acks, shim):
         os.unlink(name)
     if "file_size" in task:
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-    until = time.monotonic() + 2
-    while not core.health()["accepting"] and time.monotonic() < until:
-        time.sleep(0.01)
-    acks.say("again", core.health()["journal"])
-    if core.health()["accepting"]:
-        asyncio.run(_work(om, acks, rng, task["name"], 20, wild=False, first=first, durable=0.2))
-    try:
-        om.close()
-        acks.say("closed")
-    except JournalError as error:
-        acks.say("not closed", str(error))
+    _go_on(om, acks, rng, task["name"], first, time.monotonic() + 2, durable=0.2)
+    _close(om, acks)
 
 
 def wait(task, acks, shim):
@@ -264,11 +286,7 @@ def wait(task, acks, shim):
         acks.say("late cancel", str(error))
     acks.say("health", core.health())
     time.sleep(task.get("linger", 0.0))
-    try:
-        om.close()
-        acks.say("closed")
-    except JournalError as error:
-        acks.say("not closed", str(error))
+    _close(om, acks)
 
 
 JOBS = {"stream": stream, "life": life, "trouble": trouble, "fill": fill, "wait": wait}

@@ -55,17 +55,6 @@ NEW, TRADE, CANCELED, REJECTED, CANCEL_REJECTED = 1, 2, 3, 5, 7
 
 
 @pytest.fixture
-def path(tmp_path):
-    return tmp_path / "nyse.sock"
-
-
-@pytest.fixture
-def venue(path):
-    with Venue(path) as running:
-        yield running
-
-
-@pytest.fixture
 def remote():
     """make_remote_core; every market is closed at the end."""
     made = []
@@ -857,10 +846,10 @@ def config_of(path, **more):
     return load_config({"routing": {"venues": venues}, **more})
 
 
-def test_a_connection_in_the_configuration(path, monkeypatch):
-    monkeypatch.setenv("HOME", "/home/someone")
+def test_a_connection_in_the_configuration(path, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
     assert connections(config_of(path)) == {"NYSE": str(path)}
-    assert connections(config_of("~/nyse.sock")) == {"NYSE": "/home/someone/nyse.sock"}
+    assert connections(config_of("~/nyse.sock")) == {"NYSE": str(tmp_path / "nyse.sock")}
     assert connections(load_config({})) == {}
     plain = load_config({"routing": {"venues": {"NYSE": {"taker_fee": 0}, "ARCA": {"taker_fee": 0.001}}}})
     assert config_of(path).config_hash() == plain.config_hash()

@@ -23,17 +23,6 @@ from grandmodel.execution.venues.wire import CODECS, frame
 NEW, TRADE, CANCELED, REJECTED, CANCEL_REJECTED = 1, 2, 3, 5, 7
 
 
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "nyse.sock"
-
-
-@pytest.fixture
-def venue(path):
-    with Venue(path) as running:
-        yield running
-
-
 def alive(path):
     """The venue still answers."""
     with Client(path) as client:

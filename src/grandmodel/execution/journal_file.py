@@ -11,7 +11,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Any
 
-from ._core.journal import iterate
+from ._core.journal import scan
 from ._core.store import PAGE, Segment, Survey, is_live, read_tail, tail_records, walk_segment
 from ._core.values import JournalError
 
@@ -95,15 +95,7 @@ class JournalFile:
 
     def scan(self, position: int = 0) -> Iterator[tuple[int, int, Any]]:
         """Iterates over the records from `position` on: (position, kind, structured scalar of the whole record)."""
-        while True:
-            piece = self.read(position)
-            used = 0
-            for offset, kind, record in iterate(piece):
-                yield position + offset, kind, record
-                used = offset + record.dtype.itemsize
-            if used == 0:
-                return
-            position += used
+        return scan(self.read, position)
 
 
 def open_journal(path: str | os.PathLike[str]) -> JournalFile:

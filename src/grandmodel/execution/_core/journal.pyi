@@ -1,5 +1,5 @@
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final, Self
 
 import numpy as np
@@ -13,7 +13,7 @@ from grandmodel.execution._core.store import layout_hash as layout_hash
 from grandmodel.execution._core.store import verify as verify
 from grandmodel.execution._core.values import JournalError as JournalError
 
-__all__ = ["DURABILITIES", "Journal", "crc32c", "iterate", "layout_hash", "sha256", "verify"]
+__all__ = ["DURABILITIES", "Journal", "crc32c", "iterate", "layout_hash", "scan", "sha256", "verify"]
 
 PAGE: Final[int]
 DURABILITIES: Final[tuple[str, ...]]
@@ -21,6 +21,7 @@ DURABILITIES: Final[tuple[str, ...]]
 def crc32c(data: Buffer, portable: bool = False) -> int: ...
 def sha256(data: Buffer, portable: bool = False) -> bytes: ...
 def iterate(data: bytes) -> Iterator[tuple[int, int, np.void]]: ...
+def scan(read: Callable[[int], bytes], position: int = 0) -> Iterator[tuple[int, int, np.void]]: ...
 
 @disjoint_base
 class Journal:

@@ -1,4 +1,5 @@
-from typing import Final
+from collections.abc import Iterable
+from typing import Any, Final
 
 import numpy as np
 
@@ -15,3 +16,5 @@ MESSAGE_DTYPE: Final[np.dtype[np.void]]
 COMMAND_DTYPE: Final[np.dtype[np.void]]
 QUOTE_DTYPE: Final[np.dtype[np.void]]
 RECORD_DTYPES: Final[dict[int, np.dtype[np.void]]]
+
+def struct_dtype(size: int, fields: Iterable[tuple[str, Any, int]]) -> np.dtype[np.void]: ...

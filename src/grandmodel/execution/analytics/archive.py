@@ -203,16 +203,12 @@ def _stage(
     return records, position, digest.hexdigest()
 
 
-def _table(kind: int) -> str:
-    return TABLES.get(kind, f"records_{kind}")
-
-
 def _insert(connection: DuckDBPyConnection, kind: int, table: dict[str, Column], name: str) -> None:
     """Appends a chunk of one kind to its table, which the first chunk makes."""
     select, arrays, parameters = _select(table, name)
     connection.register("chunk", arrays)
     try:
-        staged = _table(kind)
+        staged = TABLES[kind]
         there = connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = ?", [staged]).fetchone()
         begin = f"INSERT INTO {staged}" if there else f"CREATE TABLE {staged} AS"
         connection.execute(f"{begin} {select}", parameters)
@@ -308,13 +304,13 @@ def open_archive(directory: str | os.PathLike[str]) -> DuckDBPyConnection:
     connection: DuckDBPyConnection = _duckdb().connect(":memory:")
     try:
         connection.execute("SET enable_progress_bar = false")
-        known = {_table(kind) for kind in RECORD_DTYPES}
+        known = {TABLES[kind] for kind in RECORD_DTYPES}
         for table in sorted(known | {path.parent.name for path in folder.glob("*/*.parquet")}):
             if any(folder.glob(f"{table}/*.parquet")):
                 files = f"read_parquet({_quoted(Path(_literal(folder)) / table / '*.parquet')}, union_by_name = true)"
                 connection.execute(f'CREATE VIEW "{table}" AS SELECT * FROM {files}')
         for kind, dtype in RECORD_DTYPES.items():
-            if not any(folder.glob(f"{_table(kind)}/*.parquet")):
+            if not any(folder.glob(f"{TABLES[kind]}/*.parquet")):
                 _insert(connection, kind, columns(kind, np.zeros(0, dtype), JournalNames()), "")
         connection.execute("CREATE VIEW fills AS SELECT * FROM reports WHERE exec_type = 'TRADE'")
     except BaseException:

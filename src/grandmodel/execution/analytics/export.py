@@ -46,7 +46,7 @@ def export_text(
             for record in by_kind.get(NAME, ()):
                 names.learn(record["row"])
             for kind, records in by_kind.items():
-                table = TABLES.get(kind, f"records_{kind}")
+                table = TABLES[kind]
                 data = {name: column.to_list() for name, column in columns(kind, records, names).items()}
                 data["day"] = [date.fromordinal(_EPOCH + day).isoformat() for day in data["day"]]
                 if table not in files:

@@ -185,11 +185,11 @@ class Exchange:
     def duplicates(self) -> int:
         return sum(client.duplicates for client in self.clients.values())
 
-    def submit(self, client: Client, symbol: str, terms: Any) -> bool:
-        """Takes in an order. False when (client, order_id) is known: it is counted and nothing else happens."""
+    def submit(self, client: Client, symbol: str, terms: Any) -> None:
+        """Takes in an order. When (client, order_id) is known, it is counted and nothing else happens."""
         if terms.order_id in client.orders:
             client.duplicates += 1
-            return False
+            return
         self.orders += 1
         book = self.books[symbol]
         order = VenueOrder(client, symbol, self._next_key(), terms, leaves=max(0, terms.quantity))
@@ -197,9 +197,8 @@ class Exchange:
         reason = _refusal(book, terms)
         if reason:
             self._end(order, EXEC_REJECTED, reason)
-            return True
-        self._match(book, order)
-        return True
+        else:
+            self._match(book, order)
 
     def cancel(self, client: Client, symbol: str, request: Any) -> None:
         """Takes in a cancel: CANCELED, or CANCEL_REJECTED when the order is unknown or has ended."""
