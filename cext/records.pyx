@@ -73,7 +73,7 @@ ORDER_DTYPE = struct_dtype(sizeof(gm_order_t), [
 ])
 
 #: The rarer terms of an order (gm_terms_t).
-TERMS_DTYPE = _dtype(sizeof(gm_terms_t), [
+TERMS_DTYPE = struct_dtype(sizeof(gm_terms_t), [
     ("order_id", "<i8", <char*>&_terms.order_id - <char*>&_terms),
     ("expire_ns", "<i8", <char*>&_terms.expire_ns - <char*>&_terms),
     ("minimum_quantity", "<i8", <char*>&_terms.minimum_quantity - <char*>&_terms),
@@ -166,7 +166,7 @@ REQUEST_DTYPE = struct_dtype(sizeof(gm_request_t), [
 ])
 
 #: A latch set or reset (gm_latch_t).
-LATCH_DTYPE = _dtype(sizeof(gm_latch_t), [
+LATCH_DTYPE = struct_dtype(sizeof(gm_latch_t), [
     ("scope", "<i4", <char*>&_latch.scope - <char*>&_latch),
     ("target", "<i4", <char*>&_latch.target - <char*>&_latch),
     ("action", "<u2", <char*>&_latch.action - <char*>&_latch),
@@ -176,7 +176,7 @@ LATCH_DTYPE = _dtype(sizeof(gm_latch_t), [
 ])
 
 #: A limit that changed (gm_limit_change_t).
-LIMIT_DTYPE = _dtype(sizeof(gm_limit_change_t), [
+LIMIT_DTYPE = struct_dtype(sizeof(gm_limit_change_t), [
     ("old_lo", "<u8", <char*>&_limit.old_lo - <char*>&_limit),
     ("old_hi", "<i8", <char*>&_limit.old_hi - <char*>&_limit),
     ("new_lo", "<u8", <char*>&_limit.new_lo - <char*>&_limit),
@@ -190,7 +190,7 @@ LIMIT_DTYPE = _dtype(sizeof(gm_limit_change_t), [
 ])
 
 #: The end of a trading day (gm_session_t).
-SESSION_DTYPE = _dtype(sizeof(gm_session_t), [
+SESSION_DTYPE = struct_dtype(sizeof(gm_session_t), [
     ("calendar", "<i4", <char*>&_session.calendar - <char*>&_session),
     ("close_ns", "<i8", <char*>&_session.close_ns - <char*>&_session),
     ("next_close_ns", "<i8", <char*>&_session.next_close_ns - <char*>&_session),

@@ -129,6 +129,7 @@ cdef class Reexecutor:
         self._out = np.zeros(_ROOM, DIFFERENCE_DTYPE)
         raw = self._out.view(np.uint8)
         self.state.engine = &core.engine
+        core.engine.still = 1               # what the engine did by itself is in the log too
         self.state.market = &self.market.recorded
         self.state.out = <gm_difference_t*>&raw[0]
         self.state.room = _ROOM
@@ -216,6 +217,7 @@ def recovered_hash(Core core not None, journal):
     cdef int64_t used = 0, sequence = 0, end = journal.head, position = 0
     cdef int code = GM_OK
     cdef uint64_t value
+    core.engine.still = 1
     piece = b""
     while position < end:
         more = journal.read(position + len(piece), _CHUNK)
