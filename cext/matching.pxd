@@ -30,6 +30,8 @@ cdef extern from "matching.h" nogil:
     uint16_t gm_match_refusal(const gm_matcher_t* m, const gm_command_t* c) noexcept
     gm_match_result_t gm_match_submit(gm_matcher_t* m, const gm_command_t* c, uint8_t rest_flags, gm_fill_sink sink,
                                       void* context) noexcept
+    int64_t gm_match_open(const gm_matcher_t* m, int32_t slot) noexcept
+    void gm_match_shrink(gm_matcher_t* m, int32_t slot, int64_t less) noexcept
     int64_t gm_match_cancel(gm_matcher_t* m, int64_t order_id) noexcept
 
 

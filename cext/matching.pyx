@@ -17,6 +17,7 @@ from libc.string cimport memcpy, memset
 
 from grandmodel.execution._core.arguments cimport int_argument, record_bytes, value_text
 from grandmodel.execution._core.book cimport (
+    gm_book_find,
     book_arguments, gm_book_check, gm_book_free, gm_book_state_hash, gm_resting_t, tick_argument, to_e9, view_of,
 )
 from grandmodel.execution._core.records cimport (
@@ -208,6 +209,18 @@ cdef class MatchingEngine:
         if open_quantity < 0:
             raise UnknownOrder(f"no resting order has the id {number}")
         return open_quantity
+
+    def shrink(self, order_id, less):
+        """Takes `less` steps off a resting order, which keeps its place; it must have more. UnknownOrder if there is none."""
+        cdef int64_t number = int_argument(order_id, "order_id", INT64_MIN, INT64_MAX)
+        cdef int64_t steps = int_argument(less, "less", 1, INT64_MAX)
+        cdef gm_matcher_t* m = self._get()
+        cdef int32_t slot = gm_book_find(&m.book, number)
+        if slot < 0:
+            raise UnknownOrder(f"no resting order has the id {number}")
+        if steps >= gm_match_open(m, slot):
+            raise ValueError(f"less is {less}, must be below the open quantity, {gm_match_open(m, slot)}")
+        gm_match_shrink(m, slot, steps)
 
     def run(self, commands):
         """Runs a batch of commands in order, without the GIL.

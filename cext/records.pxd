@@ -250,6 +250,7 @@ cdef extern from "records.h" nogil:
         uint8_t status
         uint8_t reserved_bytes[7]
         int64_t stop_price_e9
+        int64_t reserved[6]
 
     ctypedef struct gm_name_t:
         int32_t id

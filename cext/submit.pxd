@@ -25,7 +25,7 @@ cdef extern from "gate.h" nogil:
     void gm_gate_leave(gm_gate_t* g) noexcept
     void gm_gate_wait(gm_gate_t* g) noexcept
 
-cdef extern from "engine.h" nogil:
+cdef extern from "durable.h" nogil:
     enum: GM_NEWS_MAX
 
     enum: GM_HELD_MAX

@@ -29,6 +29,7 @@ struct gm_market {
     int64_t executions;                                     /* execution ids given out */
     int64_t messages;                                       /* market events lived through */
     int32_t stop;
+    int32_t* inner_stop;                                    /* of a market inside this one, where the quotes move; NULL: none */
 };
 
 static inline void gm_market_say(gm_market_t* m, const gm_order_t* o, uint8_t exec_type, uint16_t reason,

@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include "gate.h"
 #include "market.h"
+#include "orders.h"
 #include "wire.h"
 
 #define GM_DOOR_BUFFER ((size_t)1 << 18)
@@ -154,7 +155,7 @@ static inline void gm_door_answered(gm_door_t* d, const gm_report_t* r) {
     if (w == NULL) return;
     w->waits &= (uint8_t)~GM_WAITS_ORDER;
     if (r->exec_type == GM_EXEC_CANCELED || r->exec_type == GM_EXEC_CANCEL_REJECTED || r->exec_type == GM_EXEC_REJECTED
-        || r->exec_type == GM_EXEC_EXPIRED) w->waits = 0;
+        || r->exec_type == GM_EXEC_EXPIRED || r->exec_type == GM_EXEC_REPLACED) w->waits = 0;
     if (w->waits == 0) gm_door_forget(d, w);
 }
 
@@ -236,7 +237,13 @@ static inline uint16_t gm_door_order(gm_door_t* d, const gm_order_t* o) {
     if (o->symbol < 0 || o->symbol >= d->symbols) return GM_REASON_UNSUPPORTED;
     w = gm_door_expect(d, o);
     if (w == NULL) return GM_REASON_DISCONNECTED;
-    row.flags &= (uint8_t)~GM_AWAITED;
+    /* What the engine does itself (its trigger, its end, its list, reduce-only) is not the venue's affair. */
+    if (gm_is_triggered(row.order_type)) row.order_type = row.limit_price_e9 == GM_NO_PRICE ? GM_MARKET : GM_LIMIT;
+    if (row.time_in_force == GM_GTD) row.time_in_force = GM_GTC;
+    row.flags &= GM_POST_ONLY | GM_HIDDEN;
+    row.quantity = row.leaves_quantity;
+    row.terms = 0;
+    row.stop_price_e9 = GM_NO_PRICE;
     if (!gm_door_put(d, GM_WIRE_ORDER, &row, &w->order_at)) {
         gm_door_forget(d, w);
         return GM_REASON_DISCONNECTED;
@@ -250,24 +257,27 @@ static inline uint16_t gm_door_order(gm_door_t* d, const gm_order_t* o) {
     return GM_REASON_NONE;
 }
 
-static inline uint16_t gm_door_cancel(gm_door_t* d, const gm_order_t* o) {
+/* A cancel, or (GM_WIRE_REPLACE) another quantity and limit. */
+static inline uint16_t gm_door_request(gm_door_t* d, const gm_order_t* o, uint16_t frame) {
+    const int replaces = frame == GM_WIRE_REPLACE;
     gm_request_t q;
     gm_unanswered_t* w;
     if (d->state != GM_DOOR_OPEN || o->symbol < 0 || o->symbol >= d->symbols) return GM_REASON_DISCONNECTED;
     memset(&q, 0, sizeof q);
     q.order_id = o->order_id;
-    q.quantity = o->leaves_quantity;
-    q.price_e9 = GM_NO_PRICE;
-    q.kind = GM_REQUEST_CANCEL;
+    q.quantity = replaces ? o->working_quantity : o->leaves_quantity;
+    q.price_e9 = replaces ? o->pending_price_e9 : GM_NO_PRICE;
+    q.stop_price_e9 = GM_NO_PRICE;
+    q.kind = replaces ? GM_REQUEST_REPLACE : GM_REQUEST_CANCEL;
     q.reason = GM_REASON_USER;
     q.venue = o->venue;
-    q.status = GM_PENDING_CANCEL;
+    q.status = replaces ? GM_PENDING_REPLACE : GM_PENDING_CANCEL;
     q.reserved_bytes[0] = (uint8_t)o->side;
     q.reserved[0] = o->symbol;
     w = gm_door_find(d, o->order_id);
     if (w == NULL) w = gm_door_expect(d, o);
     if (w == NULL) return GM_REASON_DISCONNECTED;
-    if (!gm_door_put(d, GM_WIRE_CANCEL, &q, &w->cancel_at) || (d->state != GM_DOOR_OPEN && w->cancel_at >= d->sent)) {
+    if (!gm_door_put(d, frame, &q, &w->cancel_at) || (d->state != GM_DOOR_OPEN && w->cancel_at >= d->sent)) {
         if (w->waits == 0) gm_door_forget(d, w);
         return GM_REASON_DISCONNECTED;
     }
@@ -309,22 +319,30 @@ static inline void gm_remote_restore(gm_market_t* market, const gm_order_t* o, i
     gm_remote_inside(r, r->inner->restore, o, now_ns);
 }
 
-static inline void gm_remote_cancel(gm_market_t* market, const gm_order_t* o, int64_t now_ns) {
+static inline void gm_remote_request(gm_market_t* market, const gm_order_t* o, uint16_t frame, int64_t now_ns) {
     gm_remote_t* r = (gm_remote_t*)market->self;
     gm_door_t* d = gm_remote_door(r, o->venue);
     uint16_t reason = GM_REASON_UNKNOWN_ORDER;
     if (d == NULL && r->inner != NULL) {
-        gm_remote_inside(r, r->inner->cancel, o, now_ns);
+        gm_remote_inside(r, frame == GM_WIRE_REPLACE ? r->inner->replace : r->inner->cancel, o, now_ns);
         return;
     }
     if (d != NULL) {
         gm_gate_wait(&r->gate);
-        reason = gm_door_cancel(d, o);
+        reason = gm_door_request(d, o, frame);
         if (d->state != GM_DOOR_OPEN) market->venues->enabled[d->venue] = 0;
         gm_gate_leave(&r->gate);
     }
     if (reason != GM_REASON_NONE)
-        gm_remote_say(r, o->order_id, o->venue, o->symbol, o->side, GM_EXEC_CANCEL_REJECTED, o->status, reason, 0, now_ns);
+        gm_remote_say(r, o->order_id, o->venue, o->symbol, o->side, GM_EXEC_CANCEL_REJECTED, 0, reason, 0, now_ns);
+}
+
+static inline void gm_remote_cancel(gm_market_t* market, const gm_order_t* o, int64_t now_ns) { gm_remote_request(market, o, GM_WIRE_CANCEL, now_ns); }
+static inline void gm_remote_replace(gm_market_t* market, const gm_order_t* o, int64_t now_ns) { gm_remote_request(market, o, GM_WIRE_REPLACE, now_ns); }
+
+static inline void gm_remote_follow(gm_market_t* market, int32_t symbol, int32_t change) {
+    gm_remote_t* r = (gm_remote_t*)market->self;
+    if (r->inner != NULL && r->inner->follow != NULL) r->inner->follow(r->inner, symbol, change);
 }
 
 /* ---- bytes in ---- */
@@ -332,9 +350,10 @@ static inline void gm_remote_cancel(gm_market_t* market, const gm_order_t* o, in
 static inline int gm_report_sound(const gm_door_t* d, const gm_report_t* r) {
     if (r->symbol < 0 || r->symbol >= d->symbols || (r->side != GM_BUY && r->side != GM_SELL)) return 0;
     if (r->order_id <= 0 || r->execution_id <= 0 || r->quantity < 0 || r->venue_time_ns <= 0) return 0;
-    if (r->exec_type == GM_EXEC_TRADE) return r->price_e9 > 0 && r->quantity > 0 && r->liquidity <= GM_MIDPOINT_FILL;
+    if (r->exec_type == GM_EXEC_REPLACED) return r->quantity > 0 && (r->price_e9 == GM_NO_PRICE || r->price_e9 > 0);
+    if (r->exec_type == GM_EXEC_TRADE || r->exec_type == GM_EXEC_TRADE_CORRECT) return r->price_e9 > 0 && r->quantity > 0 && r->liquidity <= GM_MIDPOINT_FILL;
     return r->exec_type == GM_EXEC_NEW || r->exec_type == GM_EXEC_CANCELED || r->exec_type == GM_EXEC_REJECTED
-        || r->exec_type == GM_EXEC_EXPIRED || r->exec_type == GM_EXEC_CANCEL_REJECTED;
+        || r->exec_type == GM_EXEC_EXPIRED || r->exec_type == GM_EXEC_CANCEL_REJECTED || r->exec_type == GM_EXEC_TRADE_CANCEL;
 }
 
 static inline void gm_door_report(gm_remote_t* r, gm_door_t* d, gm_report_t* row) {
@@ -513,9 +532,8 @@ static inline void gm_door_end(gm_remote_t* r, gm_door_t* d, int64_t now_ns) {
 /* The inner market's reports pass on; that the engine wants it to stop does too. */
 static inline void gm_remote_inner_report(void* context, const gm_report_t* report) {
     gm_remote_t* r = (gm_remote_t*)context;
-    r->market.stop = 0;
     r->market.report(r->market.core, report);
-    r->inner->stop = r->market.stop;
+    r->inner->stop |= r->market.stop;
 }
 
 /* Doors open and close in Python's threads; the feed is told of it by the core's owner, before the next decision. */
@@ -613,10 +631,13 @@ static inline void gm_remote_init(gm_remote_t* r, gm_venues_t* venues, gm_market
     r->market.submit = gm_remote_submit;
     r->market.restore = gm_remote_restore;
     r->market.cancel = gm_remote_cancel;
+    r->market.replace = gm_remote_replace;
+    r->market.follow = gm_remote_follow;
     r->market.advance = gm_remote_advance;
     r->market.touch = gm_remote_touch;
     r->market.next_ns = gm_remote_next;
     r->market.now_ns = inner != NULL ? inner->now_ns : start_ns;
+    r->market.inner_stop = inner != NULL ? &inner->stop : NULL;
 }
 
 /* A socket that is logged in becomes the door's. Only when the last one's end has been told (GM_DOOR_CLOSED). */

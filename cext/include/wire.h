@@ -28,7 +28,7 @@ _Static_assert(sizeof(gm_wire_head_t) == 16, "a frame's head is 16 bytes");
 enum gm_wire_kind {
     /* to the venue */
     GM_WIRE_LOGIN = 1, GM_WIRE_SYMBOL, GM_WIRE_ORDER, GM_WIRE_CANCEL, GM_WIRE_STATUS_REQUEST, GM_WIRE_LOGOUT,
-    GM_WIRE_CONTROL,
+    GM_WIRE_CONTROL, GM_WIRE_REPLACE,
     /* from it */
     GM_WIRE_WELCOME = 33, GM_WIRE_REFUSED, GM_WIRE_REPORT, GM_WIRE_QUOTE, GM_WIRE_ORDER_STATUS, GM_WIRE_EXECUTION,
     GM_WIRE_POSITION, GM_WIRE_STATUS_END, GM_WIRE_COUNTERS,
@@ -37,7 +37,8 @@ enum gm_wire_kind {
 
 /* SYMBOL is a gm_name_t: id, text, value (tick, 1e-9), value2 (quantity step, 1e-9). ORDER is the gm_order_t as it was
  * journalled. CANCEL is a gm_request_t of kind GM_REQUEST_CANCEL with the order's symbol in reserved[0] and its side in
- * reserved_bytes[0]: the refusal of a cancel of an unknown order names them. LOGOUT has no row. */
+ * reserved_bytes[0]: the refusal of a cancel of an unknown order names them. REPLACE is the same of kind GM_REQUEST_REPLACE, with the new total
+ * quantity and limit (GM_NO_PRICE: as it is). LOGOUT has no row. */
 
 typedef struct gm_wire_login {
     uint8_t client[16];            /* who: orders are known by (client, order_id) */
@@ -149,7 +150,8 @@ static inline int32_t gm_wire_row_size(uint16_t kind) {
     case GM_WIRE_LOGIN: return sizeof(gm_wire_login_t);
     case GM_WIRE_SYMBOL: return sizeof(gm_name_t);
     case GM_WIRE_ORDER: case GM_WIRE_ORDER_STATUS: return sizeof(gm_order_t);
-    case GM_WIRE_CANCEL: return sizeof(gm_request_t);
+    case GM_WIRE_CANCEL:
+    case GM_WIRE_REPLACE: return sizeof(gm_request_t);
     case GM_WIRE_STATUS_REQUEST: return sizeof(gm_wire_request_t);
     case GM_WIRE_LOGOUT: return 0;
     case GM_WIRE_CONTROL: return sizeof(gm_wire_control_t);

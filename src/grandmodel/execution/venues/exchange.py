@@ -19,7 +19,7 @@ from .._core.remote import Kind, Refusal
 from .._core.values import ORDER_TYPES, STATUSES, TIMES_IN_FORCE, OrderStatus, OrderType, Reason
 from .wire import CODECS, ProtocolError
 
-EXEC_NEW, EXEC_TRADE, EXEC_CANCELED, EXEC_REJECTED, EXEC_CANCEL_REJECTED = 1, 2, 3, 5, 7
+EXEC_NEW, EXEC_TRADE, EXEC_CANCELED, EXEC_REPLACED, EXEC_REJECTED, EXEC_CANCEL_REJECTED = 1, 2, 3, 4, 5, 7
 ADDED, REMOVED = 1, 2
 POST_ONLY, REDUCE_ONLY, ALL_OR_NONE, HIDDEN = 1, 2, 4, 8
 _STATUS_CODES = {status: code for code, status in STATUSES.items()}
@@ -84,6 +84,11 @@ class Book:
         self._depth, self._size = depth, size
         self._house: dict[int, tuple[int, int, int]] = {}  # key -> (side, tick, steps left)
         self._shown: dict[tuple[int, int], int] = {}  # (side, tick) -> steps of the house
+
+    def crosses(self, side: int, price_e9: int) -> bool:
+        """Would an order at that price trade at once?"""
+        bid, ask = self.engine.book.best_bid_e9, self.engine.book.best_ask_e9
+        return (ask is not None and price_e9 >= ask) if side > 0 else (bid is not None and price_e9 <= bid)
 
     def house_traded(self, key: int, quantity: int) -> bool:
         """Notes that a resting order traded, if it is the house's; False when it is a client's."""
@@ -157,7 +162,7 @@ class Exchange:
         self.name = name
         self.instance = uuid.uuid4().bytes
         self.executions = 0
-        self.orders = self.cancels = self.trades = 0
+        self.orders = self.cancels = self.replaces = self.trades = 0
         self.clients: dict[bytes, Client] = {}
         self.books: dict[str, Book] = {}
         self.on_report = on_report
@@ -217,6 +222,50 @@ class Exchange:
         self._end(order, EXEC_CANCELED, Reason.USER)
         self._changed(book)
 
+    def replace(self, client: Client, symbol: str, request: Any) -> None:
+        """Another total quantity and limit: REPLACED, or CANCEL_REJECTED. Less at the same price keeps its place in the queue; anything else
+        comes in again, and may trade. A quantity at or below what has traded ends the order."""
+        self.replaces += 1
+        order = client.orders.get(request.order_id)
+        reason = Reason.UNKNOWN_ORDER if order is None else Reason.ORDER_CLOSED if order.status.is_closed else 0
+        price_e9 = NO_PRICE
+        if order is not None and not reason:
+            book = self.books[order.symbol]
+            price_e9 = order.terms.limit_price_e9 if request.price_e9 == NO_PRICE else request.price_e9
+            if price_e9 <= 0 or price_e9 % book.tick_e9:
+                reason = Reason.PRICE_OUT_OF_RANGE
+            elif request.quantity <= 0:
+                reason = Reason.INVALID
+            elif order.terms.flags & POST_ONLY and book.crosses(order.terms.side, price_e9):
+                reason = Reason.WOULD_CROSS
+        if order is None or reason:
+            self._report(
+                client, symbol if order is None else order.symbol, order, request.order_id,
+                request.side if order is None else order.terms.side, EXEC_CANCEL_REJECTED, reason=reason,
+            )  # fmt: skip
+            return
+        total = max(request.quantity, order.filled)
+        less = order.leaves - (total - order.filled)
+        stays = price_e9 == order.terms.limit_price_e9 and 0 <= less < order.leaves
+        if stays:
+            if less:
+                book.engine.shrink(order.key, less)
+        else:
+            book.engine.cancel(order.key)
+            book.orders.pop(order.key, None)
+        order.terms = order.terms._replace(limit_price_e9=price_e9, quantity=total)
+        order.leaves = total - order.filled
+        order.updated_ns = self._now()
+        if not order.leaves:
+            order.status = OrderStatus.FILLED
+        self._report(
+            client, order.symbol, order, request.order_id, order.terms.side, EXEC_REPLACED,
+            price_e9=price_e9, quantity=total,
+        )  # fmt: skip
+        if order.leaves and not stays:
+            self._enter(book, order)
+        self._changed(book)
+
     # ---- inside
 
     def _next_key(self) -> int:
@@ -225,22 +274,38 @@ class Exchange:
 
     def _match(self, book: Book, order: VenueOrder) -> None:
         terms = order.terms
-        price = None if terms.limit_price_e9 == NO_PRICE else Decimal(terms.limit_price_e9) / _NANO
-        result = book.engine.submit(
-            order.key,
-            terms.side,
-            terms.quantity,
-            price,
-            TIMES_IN_FORCE[terms.time_in_force].value,
-            post_only=bool(terms.flags & POST_ONLY),
-            display_quantity=terms.display_quantity or None,
-        )
+        result = self._place(book, order)
         if result.status is OrderStatus.REJECTED:
             self._end(order, EXEC_REJECTED, result.reason)
             return
         order.status = OrderStatus.NEW
         order.acknowledged_ns = order.updated_ns = self._now()
         self._report(order.client, order.symbol, order, terms.order_id, terms.side, EXEC_NEW)
+        self._traded(book, order, result)
+        self._changed(book)
+
+    def _enter(self, book: Book, order: VenueOrder) -> None:
+        """A replaced order comes in again."""
+        result = self._place(book, order)
+        if result.status is OrderStatus.REJECTED:
+            self._end(order, EXEC_CANCELED, result.reason)
+        else:
+            self._traded(book, order, result)
+
+    def _place(self, book: Book, order: VenueOrder) -> Any:
+        terms = order.terms
+        price = None if terms.limit_price_e9 == NO_PRICE else Decimal(terms.limit_price_e9) / _NANO
+        return book.engine.submit(
+            order.key,
+            terms.side,
+            order.leaves,
+            price,
+            TIMES_IN_FORCE[terms.time_in_force].value,
+            post_only=bool(terms.flags & POST_ONLY),
+            display_quantity=terms.display_quantity or None,
+        )
+
+    def _traded(self, book: Book, order: VenueOrder, result: Any) -> None:
         for key, price_e9, quantity in result.fills:
             self._fill(book, key, price_e9, quantity)
             self._trade(order, price_e9, quantity, REMOVED)
@@ -248,7 +313,6 @@ class Exchange:
             self._end(order, EXEC_CANCELED, result.reason)
         elif not order.status.is_closed:
             book.orders[order.key] = order
-        self._changed(book)
 
     def _fill(self, book: Book, key: int, price_e9: int, quantity: int) -> None:
         """The resting side of a trade."""

@@ -235,8 +235,8 @@ class VenueServer:
             raise ProtocolError(Refusal.BAD_ORDER_OF_FRAMES, text)
         elif kind is Kind.ORDER:
             self._order(connection, connection.client, row)
-        elif kind is Kind.CANCEL:
-            self._cancel(connection, connection.client, row)
+        elif kind in (Kind.CANCEL, Kind.REPLACE):
+            self._request(connection, connection.client, row, kind)
         elif kind is Kind.STATUS_REQUEST:
             self._status(connection, connection.client, row.request)
         else:
@@ -350,16 +350,17 @@ class VenueServer:
             self._drop(connection)
         self._quote(book)
 
-    def _cancel(self, connection: Connection, client: Client, row: Any) -> None:
-        book = self._book(connection, "CANCEL", row.symbol)
-        if row.order_id <= 0 or row.kind != 1:
-            text = f"order_id and kind of CANCEL are {row.order_id} and {row.kind}, must be positive and 1"
+    def _request(self, connection: Connection, client: Client, row: Any, kind: Kind) -> None:
+        book = self._book(connection, kind.name, row.symbol)
+        expected = 1 if kind is Kind.CANCEL else 4  # gm_request_kind
+        if row.order_id <= 0 or row.kind != expected:
+            text = f"order_id and kind of {kind.name} are {row.order_id} and {row.kind}, must be positive and {expected}"
             raise ProtocolError(Refusal.BAD_FRAME, text)
         order = client.orders.get(row.order_id)
         if order is not None and order.symbol != book.symbol:
-            text = f"symbol of CANCEL is {book.symbol}, order {row.order_id} is in {order.symbol}"
+            text = f"symbol of {kind.name} is {book.symbol}, order {row.order_id} is in {order.symbol}"
             raise ProtocolError(Refusal.BAD_SYMBOL, text)
-        self.exchange.cancel(client, book.symbol, row)
+        (self.exchange.cancel if kind is Kind.CANCEL else self.exchange.replace)(client, book.symbol, row)
         self._quote(book)
 
     def _status(self, connection: Connection, client: Client, request: int) -> None:
