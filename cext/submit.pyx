@@ -26,7 +26,7 @@ from grandmodel.execution._core.records cimport (
     GM_RECORD_REFUSAL, GM_RECORD_REPORT, GM_RECORD_REQUEST, GM_RECORD_SMALL, GM_REJECTED, GM_REQUEST_CLOSE_PARENT,
     gm_balance_t, gm_header_t, gm_name_t, gm_order_t, gm_refusal_t, gm_report_t, gm_request_t,
 )
-from grandmodel.execution._core.risk cimport GM_ALL_CHECKS, Limits, gm_risk_check, gm_risk_detail_t
+from grandmodel.execution._core.risk cimport Limits, gm_risk_detail_t
 from grandmodel.execution._core.scoring cimport Venues, gm_venues_begin
 from grandmodel.execution._core.synthetic cimport Market
 from grandmodel.execution._core.validation cimport (
@@ -469,6 +469,8 @@ cdef class Core:
                 if failed & <uint64_t>bit:
                     if unit == "none":
                         parts.append("no price or mark to check it with")
+                    elif unit == "flag":
+                        parts.append(f"{group}: {name}")
                     else:
                         parts.append(f"{group}: {name} {_figure(detail.used[index], unit)} above {_figure(detail.limit[index], unit)}")
             return RiskLimitBreached(f"{what} refused: {'; '.join(parts)}", reason, order_id, None, check_names(failed))
@@ -1109,7 +1111,7 @@ cdef void _keep_refusal(gm_engine_t* e, gm_order_t* o, gm_refusal_t* refusal, gm
     refusal[0] = e.refusal
     memset(detail, 0, sizeof(detail[0]))
     if refusal.failed_checks:
-        gm_risk_check(e.limits, e.portfolio, GM_ALL_CHECKS, o.account, o.symbol, o.side, o.quantity, refusal.price_e9, detail)
+        gm_engine_explain(e, o, refusal.price_e9, detail)
 
 
 cdef void _row_of_refusal(gm_order_t* row, gm_refusal_t* refusal, int64_t time_ns) noexcept:
@@ -1152,6 +1154,8 @@ def _figure(double value, unit):
         return f"{value:,.2f}"
     if unit == "fraction":
         return f"{value:.2%}"
+    if unit == "seconds" or unit == "bps":
+        return f"{value:,.6g} {unit}"
     return f"{value:,.0f}"
 
 

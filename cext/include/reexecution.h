@@ -64,6 +64,7 @@ static inline int gm_recorded_row(gm_recorded_t* r, const gm_message_t* m) {
                 q->bid_quantity = q->ask_quantity = 0;
             }
         memcpy(v->enabled, r->configured, sizeof v->enabled);
+        memset(v->halted, 0, (size_t)r->symbols);
         break;
     case GM_SET_LEVEL:
         if (m->side > 0) {
@@ -81,7 +82,9 @@ static inline int gm_recorded_row(gm_recorded_t* r, const gm_message_t* m) {
         q->volume += m->quantity;
         break;
     case GM_HALT:
-        v->enabled[m->venue] = m->flags == GM_HALTED ? 0 : r->configured[m->venue];
+        if (m->symbol >= r->symbols) return GM_ERR_LINE;
+        if (m->symbol >= 0) v->halted[m->symbol] = m->flags == GM_HALTED;
+        else v->enabled[m->venue] = m->flags == GM_HALTED ? 0 : r->configured[m->venue];
         break;
     default: return GM_ERR_LINE;
     }
@@ -253,6 +256,7 @@ static inline int gm_append_recorded(gm_engine_t* e, const gm_header_t* h) {
 /* Does a refusal follow from quotes, limits and the engine's state alone? */
 static inline int gm_is_decided(const gm_refusal_t* r) {
     if (r->flags & GM_HELD) return 0;                       /* its stop is not in the record */
+    if (r->failed_checks & GM_MOMENT_CHECKS) return 0;      /* the capture has no quote that was said again, nor the route */
     switch (r->reason) {
     case GM_REASON_RISK: case GM_REASON_NO_VENUE: case GM_REASON_UNKNOWN_ORDER: case GM_REASON_ORDER_CLOSED: case GM_REASON_PARENT_EXCEEDED:
         return r->order_id > 0 && r->symbol >= 0;
