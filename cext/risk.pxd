@@ -62,5 +62,8 @@ cdef class Limits:
     cdef gm_limits_t table
     cdef readonly Instruments instruments
     cdef dict _settings
+    cdef public dict values             # by path of the configuration, in each limit's own unit; see risk/limits.py
+    cdef public dict recorded           # the last that the log has of them
+    cdef object retired                 # the limits before the last change
 
     cdef uint64_t _order(self, gm_risk_order_t* o, portfolio, symbol, side, quantity, price_e9, account, quote, now_ns, halted) except? 0

@@ -93,6 +93,8 @@ cdef class Limits:
     def __cinit__(self, Instruments instruments not None):
         self.instruments = instruments
         memset(&self.table, 0, sizeof(self.table))
+        self.values = {}
+        self.recorded = {}
         self.set()
 
     def __dealloc__(self):

@@ -314,7 +314,7 @@ static inline int gm_reexecute_request(gm_reexecution_t* x, const gm_header_t* h
 }
 
 /* Lives through the whole records at `data`, of which the first has number *sequence + 1. Bytes lived through; *code says why it stopped
- * there: GM_OK (more is needed), GM_ERR_FORMAT (a NAME, which is Python's; gm_append_recorded comes after), GM_ERR_EMPTY (the rows of the
+ * there: GM_OK (more is needed), GM_ERR_FORMAT (a NAME or LIMIT, which is Python's; gm_append_recorded comes after), GM_ERR_EMPTY (the rows of the
  * capture end before what this record saw), GM_ERR_NOT_FOUND (what it saw lies in a gap between two runs), GM_ERR_CAPACITY (`out` is full),
  * GM_ERR_ORDER (an order without its decision), GM_ERR_LINE (the capture's row at `position` does not fit), GM_ERR_CORRUPT, GM_ERR_STATE
  * (the record does not fit), GM_ERR_IO. */
@@ -328,7 +328,7 @@ static inline int64_t gm_reexecute(gm_reexecution_t* x, const char* data, int64_
         if (used <= 0) { *code = GM_ERR_CORRUPT; break; }
         if (x->found == x->room) { *code = GM_ERR_CAPACITY; break; }
         switch (h->kind) {
-        case GM_RECORD_NAME: *code = GM_ERR_FORMAT; return at;
+        case GM_RECORD_NAME: case GM_RECORD_LIMIT: *code = GM_ERR_FORMAT; return at;
         case GM_RECORD_DECISION: {
             const gm_header_t* order = (const gm_header_t*)(data + at + used);
             int64_t more = gm_record_verify(data + at + used, size - at - used, *sequence + 2);
@@ -349,7 +349,6 @@ static inline int64_t gm_reexecute(gm_reexecution_t* x, const char* data, int64_
         case GM_RECORD_SESSION:
             if ((*code = gm_append_recorded(x->engine, h)) == GM_OK) gm_engine_roll(x->engine, (const gm_session_t*)(h + 1));
             break;
-        case GM_RECORD_LIMIT: *code = gm_append_recorded(x->engine, h); break;
         case GM_RECORD_REFUSAL: *code = gm_reexecute_refusal(x, h); break;
         case GM_RECORD_REPORT: *code = gm_reexecute_report(x, h); break;
         case GM_RECORD_REQUEST: *code = gm_reexecute_request(x, h); break;

@@ -119,6 +119,30 @@ def read_limit_key(value: Any) -> str:
     return units.read_text(_SYMBOL, "a symbol in capital letters, or 'default'")(value)
 
 
+def read_symbols(value: Any) -> tuple[str, ...]:
+    """A list of symbols, in alphabetical order."""
+    expected = "a list of different symbols in capital letters"
+    if not isinstance(value, list | tuple):
+        raise RefusedError(expected)
+    try:
+        symbols = [units.read_text(_SYMBOL, expected)(each) for each in value]
+    except RefusedError:
+        raise RefusedError(expected) from None
+    if len(set(symbols)) != len(symbols):
+        raise RefusedError(expected)
+    return tuple(sorted(symbols))
+
+
+def read_long_only(value: Any) -> bool | tuple[str, ...]:
+    """True (all symbols), false, or a list of symbols."""
+    if isinstance(value, bool):
+        return value
+    try:
+        return read_symbols(value)
+    except RefusedError:
+        raise RefusedError("true, false, or a list of different symbols in capital letters") from None
+
+
 def read_instruments(value: Any) -> dict[str, dict[str, Any]]:
     if value is None:
         return {}

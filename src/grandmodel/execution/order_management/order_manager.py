@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .._core.scoring import Quote
     from .._core.submit import Core
     from ..config import ExecutionConfig
+    from ..risk.limits import LimitChange, LimitWatcher
     from .memory import MemoryReport
     from .memory_optimized import MemoryOptimizedOrderManager as MemoryOptimizedOrderManager
     from .storage import CircularBuffer
@@ -66,6 +67,7 @@ class OrderManager(OrderGate):
     """
 
     memory_threshold: float | None = None  # MB; see optimize_memory_usage
+    limit_watcher: LimitWatcher | None = None  # of the configuration's file, if that is watched
 
     def __init__(self, config: Any = None, event_bus: Any = None, *, engine: Any = None) -> None:
         self._engine = engine
@@ -151,8 +153,31 @@ class OrderManager(OrderGate):
             self.core.close_parent(number)
 
     def health(self) -> dict[str, Any]:
-        """Whether orders are taken and, if not, why; how far the journal is written and forced to the disk."""
-        return self.core.health()
+        """Whether orders are taken and, if not, why; how far the journal is written and forced to the disk.
+
+        `limits`: what watches the file of the limits has to say (None: nobody watches).
+        """
+        watched = None if self.limit_watcher is None else self.limit_watcher.state
+        return {**self.core.health(), "limits": watched}
+
+    def reload_limits(
+        self, limits: Any, *, who: str, why: str, allow_loosening: bool = False
+    ) -> tuple[LimitChange, ...]:
+        """Puts other limits in force, all at once between two orders, each change recorded with who and why.
+
+        Parameters
+        ----------
+        limits : path of a configuration, a mapping of one or of its `risk_controls` alone, or an ExecutionConfig
+        allow_loosening : without it nothing may become looser
+
+        Raises
+        ------
+        OSError, ConfigError  it cannot be read, or is wrong: the old limits stay
+        LimitsLoosened        names each limit that would be looser: the old ones stay
+        """
+        from ..risk.limits import reload_limits
+
+        return reload_limits(self.core, limits, who=who, why=why, allow_loosening=allow_loosening)
 
     def force(self) -> None:
         """Has everything acknowledged so far on the disk when it returns. JournalError when the disk fails."""
@@ -208,6 +233,8 @@ class OrderManager(OrderGate):
 
     def close(self) -> None:
         """Takes no more orders, delivers what the bus has not seen, writes the journal out. Twice is allowed."""
+        if self.limit_watcher is not None:
+            self.limit_watcher.close()
         self.pump()
         self.core.close()
         self.pump()
