@@ -18,6 +18,7 @@ from grandmodel.execution._core.values import CHECKS, EngineClosed, RiskLimitBre
 from grandmodel.execution.config import ConfigError, load_config
 from grandmodel.execution.engine import ExecutionEngine, make_limits
 from grandmodel.execution.order_management.order_manager import OrderManager
+from grandmodel.execution.simulation.reexecution import reexecute
 from grandmodel.execution.risk.limits import (
     LimitsLoosened,
     LimitWatcher,
@@ -409,3 +410,37 @@ def test_settings_leave_out_what_is_not_traded(caplog):
     assert (found["restricted"], found["positions"], found["long_only"]) == ([], {}, ["AAPL"])
     assert caplog.text.count("no such instrument") == 2
     assert isinstance(found, Mapping)
+
+
+def test_a_day_with_reloads_is_decided_again_bit_for_bit(tmp_path):
+    risk = {
+        "order_limits": {"max_order_size": 500, "duplicate_window_ms": 20, "max_messages": 30, "message_window_ms": 10, "max_open_orders": 60},
+        "price_collar": {"max_bps": 500}, "max_quote_age_ms": 10**6, "halts": True, "self_match": "cancel_oldest", "restricted": ["JPM"],
+        "exposure_limits": {"max_gross": 10**6, "max_net": 5 * 10**5},
+    }  # fmt: skip
+    paths = {"path": str(tmp_path / "log"), "capture": str(tmp_path / "market")}
+    om = OrderManager({"journal": paths, "risk_controls": risk, "seed": 1})
+    random = np.random.default_rng(3)
+
+    def some(count):
+        refused = 0
+        for _ in range(count):
+            price = round(float(random.normal(150, 4)), 2)
+            given = {"symbol": ("AAPL", "JPM")[int(random.random() < 0.05)], "side": ("buy", "sell")[random.integers(2)],
+                     "quantity": int(random.integers(1, 6)) * 100, "order_type": "limit", "limit_price": price}  # fmt: skip
+            try:
+                om.submit_order(given)
+            except RiskLimitBreached:
+                refused += 1
+        return refused
+
+    some(150)
+    om.reload_limits({**risk, "order_limits": {**risk["order_limits"], "max_order_size": 200}}, who="anna", why="less")
+    assert some(100) > 40
+    om.reload_limits(risk, who="anna", why="as before", allow_loosening=True)
+    some(100)
+    om.close()
+    result = reexecute(paths["path"], paths["capture"])
+    assert result.differences == []
+    assert result.same
+    assert result.orders > 20

@@ -155,6 +155,12 @@ def read_instruments(value: Any) -> dict[str, dict[str, Any]]:
     return {symbol: dict(value[symbol]) for symbol in sorted(value)}
 
 
+def _listed(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+# In JSON a tuple is a list, which the tuple's own schema would not know again.
+LISTED = PlainSerializer(_listed, when_used="json")
 Flag = Annotated[bool, checked(units.read_flag), schema("boolean")]
 Money = Annotated[Decimal, checked(units.read_money(0, units.MONEY_MAX)), _EXACT, schema("number", "string")]
 Fee = Annotated[Decimal, checked(units.read_money(-1, 1, "a fee per share")), _EXACT, schema("number", "string")]

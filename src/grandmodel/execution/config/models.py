@@ -21,6 +21,7 @@ from ..instruments import InstrumentCatalog
 from .fields import (
     ECN_NAMES,
     HOUR_NS,
+    LISTED,
     ORDER_TYPES,
     Count,
     Fee,
@@ -328,8 +329,8 @@ class RiskControls(Section):
     price_collar: PriceCollar | None = None
     max_quote_age_ms: Annotated[float, *lasting("ms", 1, 365 * 24 * HOUR_NS)] | None = None
     halts: Flag = False
-    restricted: Annotated[tuple[str, ...], checked(read_symbols), schema("array", items={"type": "string"})] = ()
-    long_only: Annotated[bool | tuple[str, ...], checked(read_long_only), schema("boolean", "array")] = False
+    restricted: Annotated[tuple[str, ...], checked(read_symbols), LISTED, schema("array", items={"type": "string"})] = ()
+    long_only: Annotated[bool | tuple[str, ...], checked(read_long_only), LISTED, schema("boolean", "array")] = False
     locates: (
         Annotated[
             dict[Annotated[str, checked(read_limit_key), schema("string")], Quantity], AfterValidator(in_order)
