@@ -53,6 +53,8 @@ cdef extern from "risk.h" nogil:
         double limit[23]
 
     uint64_t gm_risk_check(const gm_limits_t* l, const gm_portfolio_t* p, uint64_t mask, const gm_risk_order_t* o) noexcept
+    uint64_t gm_risk_of(const gm_limits_t* l, const gm_portfolio_t* p, uint64_t mask, const gm_risk_order_t* o,
+                        gm_risk_detail_t* detail) noexcept
     uint64_t gm_risk_explain(const gm_limits_t* l, const gm_portfolio_t* p, uint64_t mask, const gm_risk_order_t* o,
                              gm_risk_detail_t* detail) noexcept
     int64_t gm_risk_largest(const gm_limits_t* l, const gm_portfolio_t* p, uint64_t mask, const gm_risk_order_t* o) noexcept

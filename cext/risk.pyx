@@ -385,7 +385,7 @@ cdef class Limits:
                 if quoted:
                     o.bid_e9, o.ask_e9, o.last_e9, o.quote_ns = quotes[o.symbol, 0], quotes[o.symbol, 1], quotes[o.symbol, 2], quotes[o.symbol, 3]
                     o.halted = quotes[o.symbol, 4] != 0
-                failed[i] = gm_risk_check(&self.table, p, mask, &o)
+                failed[i] = gm_risk_of(&self.table, p, mask, &o, NULL)
                 passed += failed[i] == 0
         return passed
 

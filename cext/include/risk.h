@@ -148,8 +148,8 @@ static inline uint64_t gm_risk_collar(const gm_limits_t* l, const gm_portfolio_t
     return above ? GM_CHECK_COLLAR : 0;
 }
 
-static inline __attribute__((always_inline)) uint64_t gm_risk_conduct(const gm_limits_t* l, const gm_portfolio_t* p, const uint64_t on,
-                                                                      const gm_risk_order_t* o, gm_risk_detail_t* detail) {
+static inline __attribute__((always_inline)) uint64_t gm_risk_conduct_of(const gm_limits_t* l, const gm_portfolio_t* p, const uint64_t on,
+                                                                         const gm_risk_order_t* o, gm_risk_detail_t* detail) {
     const gm_account_t* a = &p->accounts[o->account];
     uint64_t failed = 0;
     if (on & (GM_CHECK_RESTRICTED | GM_SHORT_CHECKS)) {
@@ -200,6 +200,12 @@ static inline __attribute__((always_inline)) uint64_t gm_risk_conduct(const gm_l
         gm_risk_note(detail, GM_CHECK_DUPLICATE, again ? 1.0 : 0.0, 0.0);
     }
     return failed;
+}
+
+/* A function of its own: who has none of these checks keeps the registers for the others. */
+static __attribute__((noinline, unused)) uint64_t gm_risk_conduct(const gm_limits_t* l, const gm_portfolio_t* p, const uint64_t on,
+                                                                  const gm_risk_order_t* o) {
+    return gm_risk_conduct_of(l, p, on, o, NULL);
 }
 
 /* ---- what becomes of the portfolio ---- */
@@ -295,7 +301,7 @@ static inline __attribute__((always_inline)) uint64_t gm_risk_of(const gm_limits
         }
     }
     if (on & GM_EXPOSURE_CHECKS) failed |= gm_risk_exposure(l, p, on, o, after, detail);
-    if (on & GM_CONDUCT_CHECKS) failed |= gm_risk_conduct(l, p, on, o, detail);
+    if (on & GM_CONDUCT_CHECKS) failed |= detail ? gm_risk_conduct_of(l, p, on, o, detail) : gm_risk_conduct(l, p, on, o);
     return failed;
 }
 
