@@ -1,7 +1,8 @@
 /* What accounts have sent of late: the times of their messages, and the terms of their orders.
  *
- * Noted by what makes an order part of the state (gm_engine_accept, gm_engine_obey), so an order that is refused leaves nothing here, and
- * what recovery applies is noted again: after a restart from a snapshot both begin with the records behind it. Times are the engine's.
+ * Noted, while the check that asks is on, by what makes an order part of the state (gm_engine_accept, gm_engine_obey): so an order that is
+ * refused leaves nothing here, and what recovery applies is noted again. After a restart from a snapshot both begin with the records behind
+ * it, and empty where a check is turned on. Times are the engine's.
  *
  *   messages   a ring of times for each account, exact up to GM_RATE_MAX messages a window
  *   orders     a table of GM_RECENT_SETS sets of GM_RECENT_WAYS orders. A set that is full forgets its oldest, so a repetition can be missed only

@@ -63,7 +63,7 @@ static inline void gm_engine_obey(gm_engine_t* e, gm_order_t* o, const gm_reques
     gm_order_obey(o, q, time_ns);
     if (q->kind == GM_REQUEST_REPLACE) {
         e->portfolio->accounts[o->account].messages++;
-        gm_activity_message(&e->portfolio->activity, o->account, time_ns);
+        if (e->limits->configured & GM_CHECK_RATE) gm_activity_message(&e->portfolio->activity, o->account, time_ns);
         gm_portfolio_rests(e->portfolio, o->account, o->symbol, o->side, q->price_e9);
     }
     if (q->kind == GM_REQUEST_ACTIVATE && terms) terms->waiting = 0;

@@ -99,9 +99,12 @@ _COUNTS: Final = frozenset(
 # ---- from a configuration to values, and from values to what the core takes
 
 
-def limit_values(config: ExecutionConfig) -> dict[str, int]:
-    """Every limit that a configuration has: {path: integer in the limit's own unit}. What is off is not there."""
-    return dict(_values(config)) if config.order_management.enable_pre_trade_risk else {}
+def limit_values(config: ExecutionConfig, *, regardless: bool = False) -> dict[str, int]:
+    """Every limit that a configuration has: {path: integer in the limit's own unit}. What is off is not there.
+
+    Without `enable_pre_trade_risk` an engine has none; `regardless` gives them all the same.
+    """
+    return dict(_values(config)) if regardless or config.order_management.enable_pre_trade_risk else {}
 
 
 def _values(config: ExecutionConfig) -> Iterator[tuple[str, int]]:
