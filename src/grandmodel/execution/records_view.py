@@ -31,7 +31,7 @@ SEQUENCE_MASK = 0xFFFFFFFFFFFF  # of a header's commit word
 
 
 class EventType(StrEnum):
-    """What an event tells. All but the last two are records of the journal."""
+    """What an event tells. All but the last three are records of the journal."""
 
     NAME_DEFINED = "NAME_DEFINED"
     ORDER_SUBMITTED = "ORDER_SUBMITTED"
@@ -50,19 +50,29 @@ class EventType(StrEnum):
     PARENT_CLOSED = "PARENT_CLOSED"
     ORDER_UNKNOWN = "ORDER_UNKNOWN"
     BALANCE_OPENED = "BALANCE_OPENED"
+    TERMS_RECORDED = "TERMS_RECORDED"
+    TRADING_STOPPED = "TRADING_STOPPED"
+    TRADING_RESUMED = "TRADING_RESUMED"
+    LIMIT_CHANGED = "LIMIT_CHANGED"
+    LIMITS_REFUSED = "LIMITS_REFUSED"
+    SESSION_CLOSED = "SESSION_CLOSED"
+    COMPLIANCE_FINDING = "COMPLIANCE_FINDING"
     EXECUTION_FEEDBACK = "EXECUTION_FEEDBACK"
     RISK_ALERT = "RISK_ALERT"
 
 
 # Kinds of records (cext/include/records.h) and the tables from their codes to events.
-NAME, ORDER, DECISION, REPORT, REFUSAL, REQUEST, BALANCE = 1, 2, 3, 4, 5, 6, 7
+NAME, ORDER, DECISION, REPORT, REFUSAL, REQUEST, BALANCE, TERMS, LATCH, LIMIT, SESSION = range(1, 12)
 _BY_KIND = {
     NAME: EventType.NAME_DEFINED,
     ORDER: EventType.ORDER_SUBMITTED,
     DECISION: EventType.ORDER_ROUTED,
     REFUSAL: EventType.ORDER_REFUSED,
     BALANCE: EventType.BALANCE_OPENED,
+    TERMS: EventType.TERMS_RECORDED,
+    SESSION: EventType.SESSION_CLOSED,
 }
+_RESET = 3  # gm_latch_action
 _BY_EXEC_TYPE = {
     1: EventType.ORDER_ACKNOWLEDGED,
     2: EventType.ORDER_FILLED,
@@ -87,6 +97,10 @@ def type_of(kind: int, row: Any) -> EventType:
         return _BY_EXEC_TYPE[int(row["exec_type"])]
     if kind == REQUEST:
         return _BY_REQUEST[int(row["kind"])]
+    if kind == LATCH:
+        return EventType.TRADING_RESUMED if int(row["action"]) == _RESET else EventType.TRADING_STOPPED
+    if kind == LIMIT:
+        return EventType.LIMITS_REFUSED if row["refused"] else EventType.LIMIT_CHANGED
     return _BY_KIND[kind]
 
 
@@ -289,6 +303,22 @@ class RecordView:
         _priced(payload, "mark", row["mark_e9"], "none known")
         return payload
 
+    def terms(self, row: Any) -> dict[str, Any]:
+        return {name: int(row[name]) for name in row.dtype.names}
+
+    def latch(self, row: Any) -> dict[str, Any]:
+        texts = {name: bytes(row[name]).decode("utf-8", "replace") for name in ("name", "reason")}
+        return {**{name: int(row[name]) for name in ("scope", "target", "action")}, **texts}
+
+    def limit(self, row: Any) -> dict[str, Any]:
+        """Values are integers in the limit's own unit (risk/limits.py); None: there was, or is, no limit."""
+        old, new = ((int(row[f"{name}_hi"]) << 64) + int(row[f"{name}_lo"]) for name in ("old", "new"))
+        texts = {name: bytes(row[name]).decode("utf-8", "replace") for name in ("name", "who", "why")}
+        return {**texts, "old": old if row["had"] else None, "new": new if row["has"] else None, "loosens": bool(row["loosens"])}
+
+    def session(self, row: Any) -> dict[str, Any]:
+        return {name: int(row[name]) for name in ("calendar", "close_ns", "next_close_ns")}
+
 
 _PAYLOADS: dict[int, Callable[[RecordView, Any], dict[str, Any]]] = {
     NAME: RecordView.name,
@@ -298,4 +328,8 @@ _PAYLOADS: dict[int, Callable[[RecordView, Any], dict[str, Any]]] = {
     REFUSAL: RecordView.refusal,
     REQUEST: RecordView.request,
     BALANCE: RecordView.balance,
+    TERMS: RecordView.terms,
+    LATCH: RecordView.latch,
+    LIMIT: RecordView.limit,
+    SESSION: RecordView.session,
 }

@@ -360,8 +360,8 @@ class Compliance(Section):
 
     ``max_order_to_trade`` messages (orders, replaces, cancels) a fill, once there were ``min_messages``;
     ``max_self_matches`` attempts to trade with oneself; ``max_cancels`` cancels asked for within ``cancel_window_ms``;
-    ``max_repeats`` fills of one strategy in the same symbol, side and quantity within ``repeat_window_seconds``, after
-    which it is stopped until a person re-enables it.
+    ``max_repeats`` orders of one strategy in the same symbol and side that were executed within
+    ``repeat_window_seconds``, above which it is stopped until a person re-enables it.
     """
 
     window_seconds: Annotated[float, *lasting("s", 10**9, 24 * HOUR_NS)] = 3600.0
@@ -372,6 +372,12 @@ class Compliance(Section):
     cancel_window_ms: Annotated[float, *lasting("ms", 10**6, HOUR_NS)] = 1000.0
     max_repeats: Annotated[int, *integer(1, 65536)] | None = None
     repeat_window_seconds: Annotated[float, *lasting("s", 10**6, 24 * HOUR_NS)] = 60.0
+
+    @property
+    def is_on(self) -> bool:
+        """True when any threshold is configured."""
+        limits = (self.max_order_to_trade, self.max_self_matches, self.max_cancels, self.max_repeats)
+        return any(limit is not None for limit in limits)
 
 
 class Performance(Section):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .._core.submit import Core
     from ..config import ExecutionConfig
     from ..risk.limits import LimitChange, LimitWatcher
+    from .compliance import ComplianceMonitor
     from .memory import MemoryReport
     from .memory_optimized import MemoryOptimizedOrderManager as MemoryOptimizedOrderManager
     from .storage import CircularBuffer
@@ -68,6 +69,7 @@ class OrderManager(OrderGate):
 
     memory_threshold: float | None = None  # MB; see optimize_memory_usage
     limit_watcher: LimitWatcher | None = None  # of the configuration's file, if that is watched
+    compliance: ComplianceMonitor | None = None  # if the configuration has thresholds for it
 
     def __init__(self, config: Any = None, event_bus: Any = None, *, engine: Any = None) -> None:
         self._engine = engine
@@ -92,7 +94,17 @@ class OrderManager(OrderGate):
                 self._reader = self._bus
             else:
                 self._reader = BusBridge(core, self._bus)
+        if self._engine is None:
+            self.watch_conduct(core, self._config)
         return core
+
+    def watch_conduct(self, core: Core, config: ExecutionConfig) -> None:
+        """Has the engine's conduct read against the configuration's thresholds, if there are any."""
+        if config.compliance.is_on:
+            from .compliance import ComplianceMonitor
+
+            publish = None if self._bus is None else self._bus.publish
+            self.compliance = ComplianceMonitor(core, config.compliance, publish)
 
     def validate_order(self, order: Any) -> ValidationResult:
         """Checks an order's fields without submitting it; nothing is recorded."""
@@ -229,6 +241,8 @@ class OrderManager(OrderGate):
         """
         if not self.core.closed:
             self.core.advance()
+        if self.compliance is not None:
+            self.compliance.look()
         return 0 if self._reader is None else int(self._reader.pump())
 
     def close(self) -> None:
@@ -236,6 +250,8 @@ class OrderManager(OrderGate):
         if self.limit_watcher is not None:
             self.limit_watcher.close()
         self.pump()
+        if self.compliance is not None:
+            self.compliance.close()
         self.core.close()
         self.pump()
 
