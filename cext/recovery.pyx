@@ -368,7 +368,8 @@ def _read_snapshot(path, Journal journal):
         return raw, "is of another format"
     if uuid != journal.uuid:
         return raw, "is of another journal"
-    if len(raw) < 128 + size + 96 * count or (len(raw) - 128 - size - 96 * count) % LIMIT_DTYPE.itemsize or _crc(raw[16:_HEAD.size] + raw[128:]) != check or any(raw[_HEAD.size:128]):
+    limits = len(raw) - 128 - size - 96 * count         # bytes of them
+    if limits < 0 or limits % LIMIT_DTYPE.itemsize or _crc(raw[16:_HEAD.size] + raw[128:]) != check or any(raw[_HEAD.size:128]):
         return raw, "does not match its checksum"
     if position > journal.head or sequence > journal.records:
         return raw, "is of records that the log does not have"

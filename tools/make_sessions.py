@@ -56,9 +56,7 @@ def build() -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--check", action="store_true", help="compare the table with the oracle, write nothing"
-    )
+    parser.add_argument("--check", action="store_true", help="compare the table with the oracle, write nothing")
     text = build()
     if parser.parse_args().check:
         if TABLE.read_text(encoding="utf-8") == text:

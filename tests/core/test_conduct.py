@@ -54,7 +54,7 @@ def test_the_rate_counts_orders_that_were_accepted_and_replaces_and_slides_with_
 
 
 def test_a_parents_children_are_its_messages():
-    core, gate, _ = core_with(max_messages=2)
+    core, _gate, _ = core_with(max_messages=2)
     parent = core.submit_parent(order(quantity=100), "vwap")
     assert core.portfolio.account()["messages"] == 0
     for _ in range(2):
@@ -83,7 +83,7 @@ def test_a_repetition_is_one_of_an_order_that_was_accepted():
 
 
 def test_stops_at_other_prices_are_no_repetition():
-    core, gate, _ = core_with(duplicate_ns=E9)
+    _core, gate, _ = core_with(duplicate_ns=E9)
     stop = order(quantity=5, side="sell", order_type="stop", stop_price=100.0)
     gate.submit_order(stop)
     gate.submit_order({**stop, "stop_price": 99.0})
@@ -102,12 +102,12 @@ def test_open_orders_come_and_go():
 
 def test_orders_of_a_list_count_one_another():
     for limits in ({"max_messages": 1}, {"max_open_orders": 1}, {"daily_orders": 1}):
-        core, gate, _ = core_with(**limits)
+        core, _gate, _ = core_with(**limits)
         legs = [small(), small(side="sell", limit_price=190.0)]
         with pytest.raises(RiskLimitBreached, match=r"orders\[1\]"):
             core.submit_list(legs, 1)
         assert core.open_orders() == []
-        core.limits.set(**{name: 2 for name in limits})
+        core.limits.set(**dict.fromkeys(limits, 2))
         assert len(core.submit_list(legs, 1)) == 2
 
 
@@ -120,12 +120,18 @@ def test_the_collar_and_the_touch():
     limit = round(quote.mid * 1.005 - 0.02, 2)
     gate.submit_order(order(quantity=1, order_type="limit", limit_price=limit))
     refused(gate, order(quantity=1, order_type="limit", limit_price=round(quote.mid * 1.005 + 0.03, 2)), "price_collar")
-    refused(gate, order(quantity=1, side="sell", order_type="limit", limit_price=round(quote.mid * 0.995 - 0.03, 2)), "price_collar")
+    refused(
+        gate,
+        order(quantity=1, side="sell", order_type="limit", limit_price=round(quote.mid * 0.995 - 0.03, 2)),
+        "price_collar",
+    )
     gate.submit_order(small(limit_price=1.0))
     live = gate.submit_order(small())
     with pytest.raises(RiskLimitBreached, match="price_collar"):
         core.replace(int(live), 1, round(quote.mid * 1.2) * E9)
-    gate.submit_order(order(quantity=1, side="buy", order_type="stop", stop_price=400.0))  # looked at when it is let out
+    gate.submit_order(
+        order(quantity=1, side="buy", order_type="stop", stop_price=400.0)
+    )  # looked at when it is let out
 
 
 def test_quotes_that_are_old_or_not_there():
@@ -173,7 +179,7 @@ def test_a_stop_waits_for_the_end_of_a_halt():
 
 
 def test_short_sales_and_bars():
-    core, gate, _ = core_with(restricted=["JPM"], long_only=["MSFT"], located={"AAPL": 10, "MSFT": 99})
+    _core, gate, _ = core_with(restricted=["JPM"], long_only=["MSFT"], located={"AAPL": 10, "MSFT": 99})
     refused(gate, small(symbol="JPM", limit_price=140.0), "restricted")
     refused(gate, small(symbol="MSFT", side="sell", limit_price=400.0), "long_only")
     gate.submit_order(resting(quantity=10, side="sell", limit_price=190.0))
@@ -197,7 +203,9 @@ def test_gross_and_net_exposure_of_the_engine():
 
 
 def sell(**changes):
-    return order(**{"side": "sell", "order_type": "limit", "limit_price": 160.0, "quantity": 100, "venue": None, **changes})
+    return order(
+        **{"side": "sell", "order_type": "limit", "limit_price": 160.0, "quantity": 100, "venue": None, **changes}
+    )
 
 
 def both_at_one_venue(mode, **limits):
@@ -222,7 +230,7 @@ def crossing(**changes):
 
 
 def test_off_it_is_off():
-    core, gate, rest = both_at_one_venue(None)
+    core, gate, _rest = both_at_one_venue(None)
     gate.submit_order(crossing())
     assert core.limits.configured == []
 
@@ -236,7 +244,7 @@ def test_off_it_is_off():
     ],
 )  # fmt: skip
 def test_what_would_trade_with_an_own_order_is_refused(given, crosses):
-    core, gate, rest = both_at_one_venue("cancel_newest")
+    _core, gate, rest = both_at_one_venue("cancel_newest")
     if crosses:
         error = refused(gate, crossing(**given), "self_match")
         assert error.failed_checks == ["self_match"]
@@ -250,13 +258,13 @@ def test_a_bound_that_was_left_behind_is_looked_at_and_corrected():
     core, gate, rest = both_at_one_venue("cancel_newest")
     core.cancel(int(rest))
     gate.submit_order(crossing(quantity=1))  # nobody is there any more
-    again = gate.submit_order(sell(limit_price=161.0))
+    gate.submit_order(sell(limit_price=161.0))
     gate.submit_order(crossing(quantity=2))
     refused(gate, crossing(limit_price=161.0), "self_match")
 
 
 def test_a_sell_meets_an_own_buy():
-    core, gate, rest = both_at_one_venue("cancel_newest")
+    _core, gate, _rest = both_at_one_venue("cancel_newest")
     low = gate.submit_order(resting(quantity=10))
     refused(gate, sell(limit_price=140.0), "self_match")
     refused(gate, sell(limit_price=130.0), "self_match")
@@ -278,14 +286,14 @@ def test_the_resting_one_goes():
 
 
 def test_both_go():
-    core, gate, rest = both_at_one_venue("cancel_both")
+    _core, gate, rest = both_at_one_venue("cancel_both")
     refused(gate, crossing(), "self_match")
     assert state(rest)[0] == "CANCELED"
     gate.submit_order(crossing())
 
 
 def test_both_lose_the_smaller_quantity():
-    core, gate, rest = both_at_one_venue("decrement")
+    _core, gate, rest = both_at_one_venue("decrement")
     refused(gate, crossing(quantity=30), "self_match")  # nothing is left of it
     assert state(rest) == ("NEW", 70, 70)
     better = gate.submit_order(sell(limit_price=158.0, quantity=20))
@@ -317,7 +325,9 @@ def test_children_and_stops_meet_own_orders_too():
     parent = core.submit_parent(order(quantity=100), "vwap")
     with pytest.raises(RiskLimitBreached, match="self_match"):
         core.submit_child(parent.order_id, 10, 160 * E9)
-    stop = gate.submit_order(order(quantity=1, order_type="stop_limit", stop_price=140.0, limit_price=165.0, trigger="bid_ask"))
+    stop = gate.submit_order(
+        order(quantity=1, order_type="stop_limit", stop_price=140.0, limit_price=165.0, trigger="bid_ask")
+    )
     assert stop.status == "NEW"  # its trigger is met, but it waits: let out it could trade with the sell at 160
     core.advance(START_NS + 1)
     assert (stop.status, stop.order.venue) == ("NEW", None)
@@ -328,7 +338,7 @@ def test_children_and_stops_meet_own_orders_too():
 
 
 def test_own_orders_at_another_venue_do_not_meet():
-    core, gate = make_core(limits={"self_match": "cancel_newest"}, events_per_second=0.001)
+    core, _gate = make_core(limits={"self_match": "cancel_newest"}, events_per_second=0.001)
     parent = core.submit_parent(order(quantity=100, side="sell"), "vwap")
     core.submit_child(parent.order_id, 10, 200 * E9, venue="IEX")
     other = core.submit_parent(order(quantity=100), "vwap")
@@ -340,7 +350,8 @@ def test_own_orders_at_another_venue_do_not_meet():
 def test_a_restart_knows_its_own_orders(tmp_path):
     def begin():
         return make_core(
-            limits={"self_match": "cancel_newest", "max_messages": 3, "rate_ns": 3600 * E9, "duplicate_ns": 3600 * E9}, path=str(tmp_path / "log"),
+            limits={"self_match": "cancel_newest", "max_messages": 3, "rate_ns": 3600 * E9,
+                "duplicate_ns": 3600 * E9}, path=str(tmp_path / "log"),
             events_per_second=0.001, disabled=("NASDAQ", "ARCA", "BATS", "IEX", "EDGX"),
         )  # fmt: skip
 
@@ -358,10 +369,12 @@ def test_a_restart_knows_its_own_orders(tmp_path):
 
 
 def test_no_trade_with_oneself_whatever_comes():
-    """Random orders, replaces and cancels of two accounts at two venues: no own orders of one account ever cross at a venue."""
+    """Random orders, replaces and cancels of two accounts at two venues: an account never crosses itself at a venue."""
     random = np.random.default_rng(5)
     for mode in ("cancel_newest", "cancel_oldest", "cancel_both", "decrement"):
-        core, gate = make_core(limits={"self_match": mode}, events_per_second=0.001, disabled=("ARCA", "BATS", "IEX", "EDGX"))
+        core, _gate = make_core(
+            limits={"self_match": mode}, events_per_second=0.001, disabled=("ARCA", "BATS", "IEX", "EDGX")
+        )
         parents = {
             (account, side): int(core.submit_parent(order(quantity=10**6, side=side, account=account), "vwap"))
             for account in (0, 1) for side in ("buy", "sell")
@@ -376,7 +389,12 @@ def test_no_trade_with_oneself_whatever_comes():
                 elif live and random.random() < 0.1:
                     core.cancel(live[random.integers(len(live))])
                 else:
-                    ticket = core.submit_child(parents[account, side], int(random.integers(1, 50)), price, venue=("NYSE", "NASDAQ")[random.integers(2)])
+                    ticket = core.submit_child(
+                        parents[account, side],
+                        int(random.integers(1, 50)),
+                        price,
+                        venue=("NYSE", "NASDAQ")[random.integers(2)],
+                    )
                     live.append(int(ticket))
             except RiskLimitBreached:
                 attempts += 1

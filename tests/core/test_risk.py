@@ -171,7 +171,8 @@ def test_gross_and_net_exposure_in_money():
     # Selling brings the short sum from 10 to 0: the long one is the larger, and stays.
     assert check(book, {"max_net_e9": 0}, side=-1)[0] == set()
     assert check(book, {"max_net_e9": 0}, side=-1, quantity=26)[0] == {"net_exposure"}
-    assert check(held(positions={"D": -3}), {"max_net_e9": 3999 * E9}, symbol="D", side=-1, quantity=1)[0] == {"net_exposure"}
+    assert check(held(positions={"D": -3}), {"max_net_e9": 3999 * E9}, symbol="D", side=-1,
+        quantity=1)[0] == {"net_exposure"}
 
 
 QUOTE = (99 * E9, 101 * E9, 100 * E9, 0)  # of cents: mid 100
@@ -204,7 +205,8 @@ def test_what_the_collar_is_measured_from():
         assert check(held(quotes={"A": missing}), {"collar_bps": 1e6})[0] == {"price"}
     assert check(held(quotes={"A": (E9, E9, None, 0)}), {"collar_bps": 1e6, "collar_reference": "last"})[0] == {"price"}
     assert check(held(marks_e9={}), {"collar_bps": 1e6, "collar_reference": "mark"})[0] == {"price"}
-    assert check(held(positions={"A": 10}, quotes={"A": QUOTE}), {"collar_bps": 0}, side=-1, price_e9=E9)[0] == {"price_collar"}
+    assert check(held(positions={"A": 10}, quotes={"A": QUOTE}), {"collar_bps": 0}, side=-1,
+        price_e9=E9)[0] == {"price_collar"}
 
 
 def test_a_share_of_the_daily_volume():
@@ -237,7 +239,8 @@ def test_the_table_of_repetitions_forgets_the_oldest_of_a_full_set_and_says_so()
     book = held(sent=[("A", 1, size, 100 * E9, size) for size in range(1, 30_001)], now_ns=30_001)
     portfolio, table = native(book, {"duplicate_ns": 10**6})
     portfolio.note("A", 1, 1, 100 * E9, time_ns=30_001, window_ns=10**6)
-    missed = [size for size in range(30_001 - 8_000, 30_001) if not table.check(portfolio, "A", 1, size, 100 * E9, **moment(book, "A"))[0]]
+    missed = [size for size in range(30_001 - 8_000, 30_001) if not table.check(portfolio, "A", 1, size, 100 * E9,
+        **moment(book, "A"))[0]]
     assert len(missed) < 8_000 * 0.15  # 4,096 sets of four: of the last 8,000 a few lie in sets that had more
     assert not [size for size in range(29_900, 30_001) if size in missed]
     for size in range(40_000, 80_000):
@@ -289,9 +292,11 @@ def test_short_sales(position, opened, quantity, short):
         assert check(book, {name: enough}, side=-1, quantity=quantity)[0] == set()
         if short:
             assert check(book, {name: short_of_it}, side=-1, quantity=quantity)[0] == {"locate"}
-    assert check(book, {"long_only": True, "default_located": 0}, quantity=quantity)[0] == set()  # who buys sells nothing short
+    assert check(book, {"long_only": True, "default_located": 0},
+        quantity=quantity)[0] == set()  # who buys sells nothing short
     assert check(book, {"located": {}}, side=-1, quantity=quantity)[0] == ({"locate"} if short else set())
-    assert check(book, {"located": {"A": 0}, "default_located": 99}, side=-1, quantity=quantity)[0] == ({"locate"} if short else set())
+    assert check(book, {"located": {"A": 0}, "default_located": 99}, side=-1,
+        quantity=quantity)[0] == ({"locate"} if short else set())
 
 
 def test_the_age_of_a_quote_and_halts():
@@ -306,7 +311,8 @@ def test_the_age_of_a_quote_and_halts():
 
 
 def test_what_is_not_given_is_not_evaluated():
-    limits = {"collar_bps": 1, "max_age_ns": 1, "max_messages": 0, "duplicate_ns": 10**9, "halts": True, "self_match": "cancel_both"}
+    limits = {"collar_bps": 1, "max_age_ns": 1, "max_messages": 0, "duplicate_ns": 10**9, "halts": True,
+        "self_match": "cancel_both"}
     portfolio, table = native(held(), limits)
     mask, figures = table.check(portfolio, "A", 1, 10, 500 * E9)
     assert mask == 0
@@ -340,15 +346,22 @@ def test_figures_beyond_128_bits_fail_closed():
         {"daily_value_e9": 1 << 96}, {"sectors": {"tech": -0.1}}, {"default_sector": float("nan")},
         {"max_leverage": float("inf")}, {"max_concentration": True}, {"daily_orders": None, "max_leverage": 1e7},
         {"max_gross_e9": -1}, {"max_gross_e9": 1 << 96}, {"max_net_e9": 0.5}, {"max_net_e9": float("nan")},
-        {"collar_bps": -1}, {"collar_bps": float("nan")}, {"collar_bps": float("inf")}, {"collar_bps": True}, {"collar_bps": "5"},
-        {"collar_bps": 1e7}, {"collar_ticks": 1.0}, {"collar_ticks": -1}, {"collar_ticks": 1 << 63}, {"collar_bps": 1, "collar_ticks": 1},
-        {"collar_reference": "open"}, {"collar_reference": None}, {"max_volume": -0.1}, {"max_volume": float("nan")}, {"max_volume": True},
-        {"duplicate_ns": -1}, {"duplicate_ns": 1.5}, {"duplicate_ns": 1 << 63}, {"max_messages": -1}, {"max_messages": 65_537},
+        {"collar_bps": -1}, {"collar_bps": float("nan")}, {"collar_bps": float("inf")}, {"collar_bps": True},
+        {"collar_bps": "5"},
+        {"collar_bps": 1e7}, {"collar_ticks": 1.0}, {"collar_ticks": -1}, {"collar_ticks": 1 << 63}, {"collar_bps": 1,
+        "collar_ticks": 1},
+        {"collar_reference": "open"}, {"collar_reference": None}, {"max_volume": -0.1}, {"max_volume": float("nan")},
+        {"max_volume": True},
+        {"duplicate_ns": -1}, {"duplicate_ns": 1.5}, {"duplicate_ns": 1 << 63}, {"max_messages": -1},
+        {"max_messages": 65_537},
         {"max_messages": True}, {"rate_ns": 0}, {"rate_ns": None}, {"rate_ns": -5}, {"rate_ns": 86_400_000_000_001},
         {"max_open_orders": -1}, {"max_open_orders": 2**63}, {"max_open_orders": float("nan")}, {"restricted": "A"},
-        {"restricted": ["X"]}, {"restricted": True}, {"restricted": 5}, {"long_only": "A"}, {"long_only": ["X"]}, {"long_only": 1},
-        {"located": {"X": 1}}, {"located": {"A": -1}}, {"located": {"A": True}}, {"located": {"A": 2**63}}, {"default_located": 0.5},
-        {"max_age_ns": -1}, {"max_age_ns": 2**63}, {"max_age_ns": 0.1}, {"halts": 1}, {"halts": None}, {"self_match": "cancel"},
+        {"restricted": ["X"]}, {"restricted": True}, {"restricted": 5}, {"long_only": "A"}, {"long_only": ["X"]},
+        {"long_only": 1},
+        {"located": {"X": 1}}, {"located": {"A": -1}}, {"located": {"A": True}}, {"located": {"A": 2**63}},
+        {"default_located": 0.5},
+        {"max_age_ns": -1}, {"max_age_ns": 2**63}, {"max_age_ns": 0.1}, {"halts": 1}, {"halts": None},
+        {"self_match": "cancel"},
         {"self_match": 1}, {"self_match": True},
     ],
 )  # fmt: skip
@@ -398,15 +411,19 @@ some_limits = st.fixed_dictionaries(
         "default_sector": st.integers(0, 30).map(lambda x: x / 8),
         "max_leverage": st.integers(0, 40).map(lambda x: x / 8),
         "max_concentration": st.integers(0, 30).map(lambda x: x / 8),
-        "max_gross_e9": st.integers(0, 60_000).map(lambda x: x * E9), "max_net_e9": st.integers(0, 40_000).map(lambda x: x * E9),
-        "collar_reference": st.sampled_from(["mid", "last", "mark"]), "max_volume": st.integers(0, 8).map(lambda x: x / 8),
+        "max_gross_e9": st.integers(0, 60_000).map(lambda x: x * E9), "max_net_e9": st.integers(0,
+        40_000).map(lambda x: x * E9),
+        "collar_reference": st.sampled_from(["mid", "last", "mark"]), "max_volume": st.integers(0,
+        8).map(lambda x: x / 8),
         "duplicate_ns": st.integers(0, 30), "max_messages": st.integers(0, 6), "max_open_orders": st.integers(0, 8),
-        "restricted": st.lists(symbols, max_size=2), "long_only": st.one_of(st.just(True), st.lists(symbols, max_size=2)),
+        "restricted": st.lists(symbols, max_size=2), "long_only": st.one_of(st.just(True),
+        st.lists(symbols, max_size=2)),
         "located": st.dictionaries(symbols, st.integers(0, 100)), "default_located": st.integers(0, 100),
         "max_age_ns": st.integers(0, 40), "halts": st.booleans(),
     },
 ).flatmap(lambda some: st.one_of(
-    st.just(some), st.integers(0, 4000).map(lambda x: {**some, "collar_bps": x}), st.integers(0, 2000).map(lambda x: {**some, "collar_ticks": x}),
+    st.just(some), st.integers(0, 4000).map(lambda x: {**some, "collar_bps": x}), st.integers(0,
+        2000).map(lambda x: {**some, "collar_ticks": x}),
 )).map(lambda some: {**some, "rate_ns": 20})  # fmt: skip
 books = st.builds(
     Book, symbols=st.just(SYMBOLS), cash_e9=st.integers(-20_000, 80_000).map(lambda x: x * E9),
@@ -419,7 +436,8 @@ books = st.builds(
     orders=st.integers(0, 6), now_ns=st.just(50), tick_e9=st.just(E9 // 10), halted=st.frozensets(symbols, max_size=1),
     quotes=st.dictionaries(symbols, st.tuples(prices, prices, prices, st.one_of(st.none(), st.integers(0, 50)))),
     adv=st.dictionaries(symbols, st.integers(50, 400)),
-    sent=st.lists(st.tuples(symbols, st.sampled_from([1, -1]), st.integers(1, 3), prices, st.integers(0, 50)), max_size=6).map(
+    sent=st.lists(st.tuples(symbols, st.sampled_from([1, -1]), st.integers(1, 3), prices, st.integers(0, 50)),
+        max_size=6).map(
         lambda rows: sorted(rows, key=lambda row: row[4])),
 )  # fmt: skip
 sides = st.sampled_from([1, -1])
@@ -456,7 +474,8 @@ def test_a_batch_of_checks_is_one_by_one(book, limits, orders):
     portfolio, table = native(book, limits)
     order_of = sorted(SYMBOLS)
     out = np.zeros(len(orders), np.uint64)
-    quotes = np.array([[NO_PRICE if x is None else x for x in book.quotes.get(s, (None,) * 4)] + [s in book.halted] for s in SYMBOLS], np.int64)
+    quotes = np.array([[NO_PRICE if x is None else x for x in book.quotes.get(s, (None,
+        ) * 4)] + [s in book.halted] for s in SYMBOLS], np.int64)
     passed = table.check_many(
         portfolio,
         np.array([order_of.index(each[0]) for each in orders], np.int32),
@@ -497,13 +516,18 @@ def test_a_batch_of_checks_refuses_what_is_none():
 
 KINDS = {
     "position": ("limit", "sign", "side", "open", "raise"), "order_size": ("limit",), "notional": ("limit", "term"),
-    "order_value": ("limit", "term"), "daily_value": ("limit", "side", "open", "term"), "daily_count": ("limit", "term"),
-    "sector": ("limit", "sign", "side", "open", "raise", "term"), "leverage": ("limit", "sign", "side", "open", "raise", "term"),
+    "order_value": ("limit", "term"), "daily_value": ("limit", "side", "open", "term"), "daily_count": ("limit",
+    "term"),
+    "sector": ("limit", "sign", "side", "open", "raise", "term"), "leverage": ("limit", "sign", "side", "open",
+    "raise", "term"),
     "concentration": ("limit", "sign", "side", "open", "raise", "term"),
     "gross_exposure": ("limit", "sign", "side", "open", "raise", "term"),
-    "net_exposure": ("limit", "sign", "side", "open", "raise", "term"), "price_collar": ("limit", "sign", "side", "term"),
-    "daily_volume": ("limit", "term"), "duplicate": ("limit", "sign", "side", "open", "term"), "message_rate": ("limit", "side", "term"),
-    "open_orders": ("limit", "open", "term"), "restricted": ("term",), "long_only": ("limit", "sign", "side", "open", "raise"),
+    "net_exposure": ("limit", "sign", "side", "open", "raise", "term"), "price_collar": ("limit", "sign", "side",
+    "term"),
+    "daily_volume": ("limit", "term"), "duplicate": ("limit", "sign", "side", "open", "term"),
+    "message_rate": ("limit", "side", "term"),
+    "open_orders": ("limit", "open", "term"), "restricted": ("term",), "long_only": ("limit", "sign", "side", "open",
+    "raise"),
     "locate": ("limit", "sign", "side", "open", "raise"), "stale_quote": ("limit",), "halted": ("term",),
 }  # fmt: skip
 
@@ -515,36 +539,48 @@ def random_case(check, random):
     worth = sum(positions[s] * marks[s] * SYMBOLS[s][1] for s in SYMBOLS)
     now = 1000
     book = held(
-        positions=positions, marks_e9=marks, cash_e9=10**5 * E9 - worth, traded_e9=random.randrange(3) * 500 * E9, orders=random.randrange(4),
-        open_orders=[(random.choice("ABCD"), random.choice((1, -1)), random.randrange(1, 30), random.choice((None, 90 * E9, 100 * E9)))
+        positions=positions, marks_e9=marks, cash_e9=10**5 * E9 - worth, traded_e9=random.randrange(3) * 500 * E9,
+            orders=random.randrange(4),
+        open_orders=[(random.choice("ABCD"), random.choice((1, -1)), random.randrange(1, 30),
+            random.choice((None, 90 * E9, 100 * E9)))
                      for _ in range(random.randrange(6))],
         quotes={s: (marks[s] - E9, marks[s] + 2 * E9, marks[s] + 3 * E9, now - random.randrange(5)) for s in SYMBOLS},
-        adv={s: 100 for s in "ABC"}, halted=frozenset("A"), now_ns=now, tick_e9=E9 // 2,
-        sent=sorted(((random.choice("AB"), random.choice((1, -1)), random.choice((5, 10)), random.choice((None, 100 * E9)),
+        adv=dict.fromkeys("ABC", 100), halted=frozenset("A"), now_ns=now, tick_e9=E9 // 2,
+        sent=sorted(((random.choice("AB"), random.choice((1, -1)), random.choice((5, 10)),
+            random.choice((None, 100 * E9)),
                       now - random.randrange(1, 7)) for _ in range(random.randrange(6))), key=lambda row: row[4]),
     )  # fmt: skip
-    order = (random.choice("ABCD"), random.choice((1, -1)), random.choice((1, 5, 10, 60)), random.choice((None, 95 * E9, 100 * E9)))
+    order = (random.choice("ABCD"), random.choice((1, -1)), random.choice((1, 5, 10, 60)),
+        random.choice((None, 95 * E9, 100 * E9)))
     if check == "duplicate":  # one that is nearly another
         order = (random.choice("AB"), random.choice((1, -1)), random.choice((5, 10)), random.choice((None, 100 * E9)))
     at = random.choice((-1, 0, 0, 1))
     settings = {
         "position": lambda x: {"default_position": x + at}, "order_size": lambda x: {"max_order_size": x + at},
-        "notional": lambda x: {"max_notional_e9": x * E9 + at}, "order_value": lambda x: {"max_order_value_e9": x * E9 + at},
+        "notional": lambda x: {"max_notional_e9": x * E9 + at},
+        "order_value": lambda x: {"max_order_value_e9": x * E9 + at},
         "daily_value": lambda x: {"daily_value_e9": x * E9 + at}, "daily_count": lambda x: {"daily_orders": x + at},
         "sector": lambda x: {"default_sector": x + at * 1e-9}, "leverage": lambda x: {"max_leverage": x + at * 1e-9},
-        "concentration": lambda x: {"max_concentration": x + at * 1e-9}, "gross_exposure": lambda x: {"max_gross_e9": x * E9 + at},
+        "concentration": lambda x: {"max_concentration": x + at * 1e-9},
+        "gross_exposure": lambda x: {"max_gross_e9": x * E9 + at},
         "net_exposure": lambda x: {"max_net_e9": x * E9 + at},
-        "price_collar": lambda x: {"collar_ticks": random.choice((0, 2, 4, 5, 6, 10)), "collar_reference": random.choice(("mid", "last", "mark"))},
-        "daily_volume": lambda x: {"max_volume": order[2] / 100 + at * 1e-9}, "duplicate": lambda x: {"duplicate_ns": random.randrange(7)},
+        "price_collar": lambda x: {"collar_ticks": random.choice((0, 2, 4, 5, 6, 10)),
+        "collar_reference": random.choice(("mid", "last", "mark"))},
+        "daily_volume": lambda x: {"max_volume": order[2] / 100 + at * 1e-9},
+        "duplicate": lambda x: {"duplicate_ns": random.randrange(7)},
         "message_rate": lambda x: {"max_messages": random.randrange(5), "rate_ns": random.randrange(1, 7)},
         "open_orders": lambda x: {"max_open_orders": x + at}, "restricted": lambda x: {"restricted": ["B", "C"]},
         "long_only": lambda x: {"long_only": ["A", "B"]}, "locate": lambda x: {"default_located": x + at},
         "stale_quote": lambda x: {"max_age_ns": random.randrange(5)}, "halted": lambda x: {"halts": True},
     }[check]  # fmt: skip
-    wide = {"position": {"default_position": 10**9}, "sector": {"default_sector": 1e6}, "leverage": {"max_leverage": 1e6},
-            "concentration": {"max_concentration": 1e6}, "gross_exposure": {"max_gross_e9": 1 << 90}, "net_exposure": {"max_net_e9": 1 << 90},
-            "order_size": {"max_order_size": 10**9}, "notional": {"max_notional_e9": 1 << 90}, "order_value": {"max_order_value_e9": 1 << 90},
-            "daily_value": {"daily_value_e9": 1 << 90}, "daily_count": {"daily_orders": 10**9}, "open_orders": {"max_open_orders": 10**9},
+    wide = {"position": {"default_position": 10**9}, "sector": {"default_sector": 1e6},
+        "leverage": {"max_leverage": 1e6},
+            "concentration": {"max_concentration": 1e6}, "gross_exposure": {"max_gross_e9": 1 << 90},
+            "net_exposure": {"max_net_e9": 1 << 90},
+            "order_size": {"max_order_size": 10**9}, "notional": {"max_notional_e9": 1 << 90},
+            "order_value": {"max_order_value_e9": 1 << 90},
+            "daily_value": {"daily_value_e9": 1 << 90}, "daily_count": {"daily_orders": 10**9},
+            "open_orders": {"max_open_orders": 10**9},
             "locate": {"default_located": 10**9}}.get(check)  # fmt: skip
     figure = 0.0
     if wide is not None:
@@ -560,7 +596,8 @@ def random_case(check, random):
 
 
 def test_every_check_has_its_planted_errors():
-    assert set(KINDS) == {name for _, name, _, _ in CHECKS} - {"price", "self_match"}  # the price goes with the others; tests/core/test_self_match.py
+    assert set(KINDS) == {name for _, name, _, _ in CHECKS} - {"price",
+        "self_match"}  # the price goes with the others; tests/core/test_self_match.py
 
 
 @pytest.mark.parametrize("check_name", KINDS)

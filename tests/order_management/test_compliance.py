@@ -1,4 +1,4 @@
-"""Conduct read from the log: each figure by hand, what is said once, and a strategy that stays stopped until somebody re-enables it."""
+"""Conduct read from the log: each figure by hand, what is said once, a strategy that stays stopped until re-enabled."""
 
 import asyncio
 
@@ -57,13 +57,13 @@ def test_the_ratio_of_messages_to_trades():
     assert [event.event_type for event in said] == [EventType.COMPLIANCE_FINDING] * 2
     assert said[0].payload["kind"] == "order_to_trade"
     assert said[0].payload["figure"] == 6.0
-    assert list(monitor.findings)[0] == found
+    assert next(iter(monitor.findings)) == found
     assert str(found) == "order_to_trade of account 0: 6 above 4 within 10 s"
 
 
 @pytest.mark.parametrize("mode", ["cancel_newest", "cancel_oldest", "cancel_both", "decrement"])
 def test_attempts_to_trade_with_oneself(mode):
-    core, gate, clock, monitor, _ = watched({"self_match": mode}, max_self_matches=1)
+    _core, gate, clock, monitor, _ = watched({"self_match": mode}, max_self_matches=1)
     for attempt in range(3):
         clock.advance_to(START_NS + attempt * E9)
         for limit in (190.0, 191.0):
@@ -116,7 +116,12 @@ def test_a_strategy_that_repeats_itself_is_stopped_until_somebody_re_enables_it(
     assert monitor.look() == []
     executed(core, gate)
     (found,) = monitor.look()
-    assert (found.kind, found.strategy, found.symbol, found.side) == (FindingKind.REPEATED_EXECUTION, "momentum", "AAPL", "buy")
+    assert (found.kind, found.strategy, found.symbol, found.side) == (
+        FindingKind.REPEATED_EXECUTION,
+        "momentum",
+        "AAPL",
+        "buy",
+    )
     assert (found.figure, found.limit, found.latch) == (4.0, 3.0, "repeats 1 momentum")
     assert core.latches()[0]["reason"] == "4 orders executed in AAPL within 10 s, 3 may be"
     for given in ({}, {"symbol": "MSFT"}, {"side": "sell"}):
@@ -212,9 +217,12 @@ def test_gates_of_a_bare_core_have_no_monitor():
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("max_order_to_trade", 0), ("max_order_to_trade", -1), ("max_order_to_trade", float("nan")), ("max_order_to_trade", True),
-        ("max_order_to_trade", "5"), ("min_messages", 0), ("min_messages", 1.5), ("max_self_matches", -1), ("max_self_matches", 2**63),
-        ("max_cancels", -1), ("max_cancels", 1.5), ("max_cancels", 65537), ("cancel_window_ms", 0), ("cancel_window_ms", float("inf")),
+        ("max_order_to_trade", 0), ("max_order_to_trade", -1), ("max_order_to_trade", float("nan")),
+        ("max_order_to_trade", True),
+        ("max_order_to_trade", "5"), ("min_messages", 0), ("min_messages", 1.5), ("max_self_matches", -1),
+        ("max_self_matches", 2**63),
+        ("max_cancels", -1), ("max_cancels", 1.5), ("max_cancels", 65537), ("cancel_window_ms", 0),
+        ("cancel_window_ms", float("inf")),
         ("max_repeats", 0), ("max_repeats", True), ("repeat_window_seconds", -1), ("repeat_window_seconds", "2d"),
         ("window_seconds", 0), ("window_seconds", float("nan")), ("max_cancel", 1),
     ],

@@ -194,12 +194,14 @@ class _Rules:
 
     def conduct(self):
         limits, book = self.limits, self.book
-        if self.symbol in (limits.get("restricted") or ()) or (self.planted("restricted", "term") and limits.get("restricted")):
+        if self.symbol in (limits.get("restricted") or ()) or (
+            self.planted("restricted", "term") and limits.get("restricted")
+        ):
             self.out.add("restricted")
         if limits.get("halts") and (self.symbol in book.halted) != self.planted("halted", "term"):
             self.out.add("halted")
         if (age := limits.get("max_age_ns")) is not None:
-            *prices, time = book.quotes.get(self.symbol, (None,) * 4)
+            *_prices, time = book.quotes.get(self.symbol, (None,) * 4)
             if time is None:
                 self.out.add("stale_quote")
             else:
@@ -215,7 +217,9 @@ class _Rules:
             self.over("open_orders", counted + (not self.planted("open_orders", "term")), limit)
         if (limit := limits.get("max_messages")) is not None:
             since = book.now_ns - limits.get("rate_ns", 10**9)
-            inside = sum(1 for *_, time in book.sent if time > since or (self.planted("message_rate", "side") and time == since))
+            inside = sum(
+                1 for *_, time in book.sent if time > since or (self.planted("message_rate", "side") and time == since)
+            )
             self.over("message_rate", inside + (not self.planted("message_rate", "term")), limit)
         if (window := limits.get("duplicate_ns")) is not None:
             since = book.now_ns - window

@@ -1,4 +1,4 @@
-"""Limits that change: values of every limit, which way they move, what is recorded, what is refused, and a file that is watched."""
+"""Limits that change: their values, which way they move, what is recorded, what is refused, a file that is watched."""
 
 import threading
 import time
@@ -18,7 +18,6 @@ from grandmodel.execution._core.values import CHECKS, EngineClosed, RiskLimitBre
 from grandmodel.execution.config import ConfigError, load_config
 from grandmodel.execution.engine import ExecutionEngine, make_limits
 from grandmodel.execution.order_management.order_manager import OrderManager
-from grandmodel.execution.simulation.reexecution import reexecute
 from grandmodel.execution.risk.limits import (
     LimitsLoosened,
     LimitWatcher,
@@ -27,6 +26,7 @@ from grandmodel.execution.risk.limits import (
     limit_values,
     read_change,
 )
+from grandmodel.execution.simulation.reexecution import reexecute
 
 E9 = 10**9
 EVERY = {
@@ -42,7 +42,8 @@ EVERY = {
             "max_gross": 10**6, "max_net": 5 * 10**5,
         },
         "price_collar": {"reference": "last", "max_bps": 150}, "max_quote_age_ms": 750, "halts": True,
-        "restricted": ["JPM"], "long_only": ["MSFT"], "locates": {"AAPL": 300, "default": 0}, "self_match": "cancel_both",
+        "restricted": ["JPM"], "long_only": ["MSFT"], "locates": {"AAPL": 300, "default": 0},
+        "self_match": "cancel_both",
     },
 }  # fmt: skip
 
@@ -76,14 +77,16 @@ def limits_of(om):
 def test_every_limit_has_a_value_in_its_own_unit():
     assert values(EVERY) == {
         "order_management.max_order_value": 10**7 * E9, "order_management.daily_order_limit": 500,
-        "position_limits.default": 5000 * E9, "position_limits.AAPL": 700 * E9, "order_limits.max_order_size": 1000 * E9,
+        "position_limits.default": 5000 * E9, "position_limits.AAPL": 700 * E9,
+        "order_limits.max_order_size": 1000 * E9,
         "order_limits.max_notional": 50_000_250_000_000, "order_limits.daily_notional": 10**16,
         "order_limits.max_volume_share": 50_000_000, "order_limits.duplicate_window_ms": 500_000_000,
         "order_limits.max_messages": 100, "order_limits.message_window_ms": 2 * E9, "order_limits.max_open_orders": 50,
         "exposure_limits.sectors.technology": 400_000_000, "exposure_limits.default_sector_limit": 300_000_000,
         "exposure_limits.max_leverage": 2 * E9, "exposure_limits.max_concentration": 250_000_000,
         "exposure_limits.max_gross": 10**15, "exposure_limits.max_net": 5 * 10**14, "price_collar.reference": 2,
-        "price_collar.max_bps": 150 * E9, "max_quote_age_ms": 750_000_000, "halts": 1, "restricted.JPM": 1, "long_only.MSFT": 1,
+        "price_collar.max_bps": 150 * E9, "max_quote_age_ms": 750_000_000, "halts": 1, "restricted.JPM": 1,
+        "long_only.MSFT": 1,
         "locates": 1, "locates.AAPL": 300 * E9, "locates.default": 0, "self_match": 3,
     }  # fmt: skip
     assert values({}) == {}
@@ -111,17 +114,24 @@ def test_the_values_are_what_the_core_gets():
 @pytest.mark.parametrize(
     ("path", "value"),
     [
-        ("order_limits.max_volume_share", -0.1), ("order_limits.max_volume_share", float("nan")), ("order_limits.duplicate_window_ms", 0),
-        ("order_limits.duplicate_window_ms", "2d"), ("order_limits.max_messages", -1), ("order_limits.max_messages", 65537),
+        ("order_limits.max_volume_share", -0.1), ("order_limits.max_volume_share", float("nan")),
+        ("order_limits.duplicate_window_ms", 0),
+        ("order_limits.duplicate_window_ms", "2d"), ("order_limits.max_messages", -1), ("order_limits.max_messages",
+        65537),
         ("order_limits.max_messages", 1.0), ("order_limits.max_messages", True), ("order_limits.message_window_ms", 0),
-        ("order_limits.max_open_orders", -1), ("order_limits.max_open_orders", 2**63), ("exposure_limits.max_gross", -1),
-        ("exposure_limits.max_gross", float("inf")), ("exposure_limits.max_net", "many"), ("exposure_limits.max_net", 2**63),
+        ("order_limits.max_open_orders", -1), ("order_limits.max_open_orders", 2**63), ("exposure_limits.max_gross",
+        -1),
+        ("exposure_limits.max_gross", float("inf")), ("exposure_limits.max_net", "many"), ("exposure_limits.max_net",
+        2**63),
         ("price_collar", {}), ("price_collar", {"max_bps": 5, "max_ticks": 5}), ("price_collar.max_bps", -1),
-        ("price_collar.max_bps", float("nan")), ("price_collar.max_ticks", 1.5), ("price_collar", {"max_bps": 1, "reference": "open"}),
+        ("price_collar.max_bps", float("nan")), ("price_collar.max_ticks", 1.5), ("price_collar",
+        {"max_bps": 1, "reference": "open"}),
         ("max_quote_age_ms", 0), ("max_quote_age_ms", -5), ("max_quote_age_ms", True), ("halts", 1), ("halts", "yes"),
-        ("restricted", "AAPL"), ("restricted", ["aapl"]), ("restricted", ["A", "A"]), ("restricted", [1]), ("long_only", "AAPL"),
+        ("restricted", "AAPL"), ("restricted", ["aapl"]), ("restricted", ["A", "A"]), ("restricted", [1]),
+        ("long_only", "AAPL"),
         ("long_only", 1), ("long_only", ["AAPL", 5]), ("locates", {"AAPL": -1}), ("locates", {"AAPL": float("nan")}),
-        ("locates", {"aapl": 1}), ("locates", 5), ("self_match", "cancel"), ("self_match", True), ("watch", 1), ("watch_interval_ms", 1),
+        ("locates", {"aapl": 1}), ("locates", 5), ("self_match", "cancel"), ("self_match", True), ("watch", 1),
+        ("watch_interval_ms", 1),
     ],
 )  # fmt: skip
 def test_bad_limits_are_named(path, value):
@@ -137,21 +147,30 @@ def test_bad_limits_are_named(path, value):
     ("path", "tighter", "looser"),
     [
         ("order_management.max_order_value", 10**6, 10**8), ("order_management.daily_order_limit", 499, 501),
-        ("risk_controls.position_limits.AAPL", 699, 701), ("risk_controls.position_limits.AAPL", 0, None),  # the default is larger
+        ("risk_controls.position_limits.AAPL", 699, 701), ("risk_controls.position_limits.AAPL", 0,
+        None),  # the default is larger
         ("risk_controls.position_limits.MSFT", 4999, 5001), ("risk_controls.position_limits.default", 4999, None),
         ("risk_controls.order_limits.max_order_size", 999, 1001), ("risk_controls.order_limits.max_notional", 1, None),
-        ("risk_controls.order_limits.daily_notional", 1, None), ("risk_controls.order_limits.max_volume_share", 0.04, 0.06),
-        ("risk_controls.order_limits.duplicate_window_ms", 501, 499), ("risk_controls.order_limits.duplicate_window_ms", 600, None),
-        ("risk_controls.order_limits.max_messages", 99, 101), ("risk_controls.order_limits.message_window_ms", 2001, 1999),
-        ("risk_controls.order_limits.max_open_orders", 49, None), ("risk_controls.exposure_limits.sectors.technology", 0.39, 0.41),
-        ("risk_controls.exposure_limits.sectors.energy", 0.29, 0.31), ("risk_controls.exposure_limits.default_sector_limit", 0.2, None),
-        ("risk_controls.exposure_limits.max_leverage", 1, 3), ("risk_controls.exposure_limits.max_concentration", 0.2, None),
+        ("risk_controls.order_limits.daily_notional", 1, None), ("risk_controls.order_limits.max_volume_share", 0.04,
+        0.06),
+        ("risk_controls.order_limits.duplicate_window_ms", 501, 499),
+        ("risk_controls.order_limits.duplicate_window_ms", 600, None),
+        ("risk_controls.order_limits.max_messages", 99, 101), ("risk_controls.order_limits.message_window_ms", 2001,
+        1999),
+        ("risk_controls.order_limits.max_open_orders", 49, None), ("risk_controls.exposure_limits.sectors.technology",
+        0.39, 0.41),
+        ("risk_controls.exposure_limits.sectors.energy", 0.29, 0.31),
+        ("risk_controls.exposure_limits.default_sector_limit", 0.2, None),
+        ("risk_controls.exposure_limits.max_leverage", 1, 3), ("risk_controls.exposure_limits.max_concentration", 0.2,
+        None),
         ("risk_controls.exposure_limits.max_gross", 1, None), ("risk_controls.exposure_limits.max_net", 1, 10**6),
         ("risk_controls.price_collar.max_bps", 149, 151), ("risk_controls.max_quote_age_ms", 700, 800),
         ("risk_controls.restricted", ["AAPL", "JPM"], []), ("risk_controls.long_only", True, False),
-        ("risk_controls.locates.AAPL", 299, 301), ("risk_controls.locates.MSFT", None, 1), ("risk_controls.locates.AAPL", None, 400),
+        ("risk_controls.locates.AAPL", 299, 301), ("risk_controls.locates.MSFT", None, 1),
+        ("risk_controls.locates.AAPL", None, 400),
         ("risk_controls.halts", True, False), ("risk_controls.self_match", "cancel_both", "cancel_oldest"),
-        ("risk_controls.price_collar.reference", "last", "mid"), ("risk_controls.price_collar", {"reference": "last", "max_bps": 1}, None),
+        ("risk_controls.price_collar.reference", "last", "mid"), ("risk_controls.price_collar",
+        {"reference": "last", "max_bps": 1}, None),
         ("risk_controls.locates", {"AAPL": 0, "default": 0}, None), ("risk_controls.self_match", "cancel_both", None),
     ],
 )  # fmt: skip
@@ -161,7 +180,9 @@ def test_which_way_a_limit_moves(path, tighter, looser):
     assert [change for change in changes_between(before, values(changed(EVERY, path, looser))) if change.loosens]
     # and the way back is the other way, but for words, of which nobody knows
     if path not in ("risk_controls.self_match", "risk_controls.price_collar.reference", "risk_controls.locates.MSFT"):
-        assert not [change for change in changes_between(values(changed(EVERY, path, looser)), before) if change.loosens]
+        assert not [
+            change for change in changes_between(values(changed(EVERY, path, looser)), before) if change.loosens
+        ]
 
 
 numbers = st.one_of(st.none(), st.integers(0, 3))
@@ -176,7 +197,10 @@ def test_what_is_not_said_to_loosen_refuses_all_that_was_refused(old, new):
 
     def tables(given_limits):
         config = {"risk_controls": {"position_limits": {k: v for k, v in given_limits.items() if v is not None}}}
-        return values(config), {s: given_limits.get(s) if given_limits.get(s) is not None else given_limits["default"] for s in table.symbols}
+        return values(config), {
+            s: given_limits.get(s) if given_limits.get(s) is not None else given_limits["default"]
+            for s in table.symbols
+        }
 
     (before, was), (after, is_now) = tables(old), tables(new)
     looser = any(was[s] is not None and (is_now[s] is None or is_now[s] > was[s]) for s in was)
@@ -188,7 +212,9 @@ def test_what_is_not_said_to_loosen_refuses_all_that_was_refused(old, new):
 
 @pytest.fixture
 def om():
-    manager = OrderManager({"risk_controls": {"order_limits": {"max_order_size": 500}}, "seed": 3, "daily_order_limit": 1000})
+    manager = OrderManager(
+        {"risk_controls": {"order_limits": {"max_order_size": 500}}, "seed": 3, "daily_order_limit": 1000}
+    )
     yield manager
     manager.close()
 
@@ -200,7 +226,12 @@ def order(quantity):
 def test_a_limit_tightens_at_once_and_the_log_says_who_and_why(om):
     om.submit_order(order(400))
     (change,) = om.reload_limits({"order_limits": {"max_order_size": 300}}, who="anna", why="earnings tonight")
-    assert (change.name, change.old, change.new, change.loosens) == ("order_limits.max_order_size", 500 * E9, 300 * E9, False)
+    assert (change.name, change.old, change.new, change.loosens) == (
+        "order_limits.max_order_size",
+        500 * E9,
+        300 * E9,
+        False,
+    )
     with pytest.raises(RiskLimitBreached, match="order_size 400 above 300"):
         om.submit_order(order(400))
     assert limits_of(om)[-1] == (change, "anna", "earnings tonight", False)
@@ -214,7 +245,10 @@ def test_what_loosens_is_refused_by_name_unless_allowed(om):
     with pytest.raises(LimitsLoosened, match=r"order_limits\.max_order_size from 500 to 600") as caught:
         om.reload_limits(asked, who="ben", why="more")
     assert [change.name for change in caught.value.changes] == ["order_limits.max_order_size"]
-    assert om.core.limits.configured == ["order_size", "daily_count"]  # nothing of it, the list of restricted symbols neither
+    assert om.core.limits.configured == [
+        "order_size",
+        "daily_count",
+    ]  # nothing of it, the list of restricted symbols neither
     change, who, why, refused = limits_of(om)[-1]
     assert (change.name, who, refused) == ("order_limits.max_order_size", "ben", True)
     assert "from 500 to 600" in why
@@ -227,7 +261,8 @@ def test_what_loosens_is_refused_by_name_unless_allowed(om):
 @pytest.mark.parametrize(
     ("wrong", "error"),
     [
-        ({"order_limits": {"max_order_size": -1}}, ConfigError), ({"order_limits": {"max_order_size": float("nan")}}, ConfigError),
+        ({"order_limits": {"max_order_size": -1}}, ConfigError), ({"order_limits": {"max_order_size": float("nan")}},
+        ConfigError),
         ({"order_limit": {}}, ConfigError), ({"execution": {"risk_controls": {"halts": 5}}}, ConfigError),
         ("/nowhere/limits.yaml", OSError), (5, TypeError), (None, TypeError), ({"restricted": ["A", "A"]}, ConfigError),
     ],
@@ -252,13 +287,18 @@ def test_who_and_why_are_needed(om, who, why):
 
 def test_forms_of_what_is_reloaded(om, tmp_path):
     path = tmp_path / "engine.yaml"
-    path.write_text("execution:\n  risk_controls: {order_limits: {max_order_size: 400}}\n  order_management: {daily_order_limit: 900}\n")
+    path.write_text(
+        "execution:\n  risk_controls: {order_limits: {max_order_size: 400}}\n"
+        "  order_management: {daily_order_limit: 900}\n"
+    )
     assert {change.name for change in om.reload_limits(path, who="a", why="b")} == {
         "order_limits.max_order_size", "order_management.daily_order_limit",
     }  # fmt: skip
     om.reload_limits({"risk_controls": {"order_limits": {"max_order_size": 300}}}, who="a", why="b")
     assert om.core.limits.settings["daily_orders"] == 900
-    whole = load_config({"risk_controls": {"order_limits": {"max_order_size": 200}}, "order_management": {"daily_order_limit": 1}})
+    whole = load_config(
+        {"risk_controls": {"order_limits": {"max_order_size": 200}}, "order_management": {"daily_order_limit": 1}}
+    )
     om.reload_limits(whole, who="a", why="ü" * 200)
     assert limits_of(om)[-1][2] == "ü" * 40  # cut where it does not fit, between two characters
     assert om.core.limits.settings["daily_orders"] == 1
@@ -312,7 +352,9 @@ def test_orders_meanwhile_meet_the_old_limits_or_the_new_ones_never_a_mixture():
     finally:
         stop.set()
         thread.join()
-    assert seen == {False}  # the large order passes neither: a mixture of both (size of one, value of the other) would let it
+    assert seen == {
+        False
+    }  # the large order passes neither: a mixture of both (size of one, value of the other) would let it
     om.close()
 
 
@@ -414,8 +456,10 @@ def test_settings_leave_out_what_is_not_traded(caplog):
 
 def test_a_day_with_reloads_is_decided_again_bit_for_bit(tmp_path):
     risk = {
-        "order_limits": {"max_order_size": 500, "duplicate_window_ms": 20, "max_messages": 30, "message_window_ms": 10, "max_open_orders": 60},
-        "price_collar": {"max_bps": 500}, "max_quote_age_ms": 10**6, "halts": True, "self_match": "cancel_oldest", "restricted": ["JPM"],
+        "order_limits": {"max_order_size": 500, "duplicate_window_ms": 20, "max_messages": 30,
+        "message_window_ms": 10, "max_open_orders": 60},
+        "price_collar": {"max_bps": 500}, "max_quote_age_ms": 10**6, "halts": True, "self_match": "cancel_oldest",
+        "restricted": ["JPM"],
         "exposure_limits": {"max_gross": 10**6, "max_net": 5 * 10**5},
     }  # fmt: skip
     paths = {"path": str(tmp_path / "log"), "capture": str(tmp_path / "market")}
@@ -426,8 +470,10 @@ def test_a_day_with_reloads_is_decided_again_bit_for_bit(tmp_path):
         refused = 0
         for _ in range(count):
             price = round(float(random.normal(150, 4)), 2)
-            given = {"symbol": ("AAPL", "JPM")[int(random.random() < 0.05)], "side": ("buy", "sell")[random.integers(2)],
-                     "quantity": int(random.integers(1, 6)) * 100, "order_type": "limit", "limit_price": price}  # fmt: skip
+            given = {"symbol": ("AAPL", "JPM")[int(random.random() < 0.05)], "side": ("buy",
+                "sell")[random.integers(2)],
+                     "quantity": int(random.integers(1, 6)) * 100, "order_type": "limit",
+                     "limit_price": price}  # fmt: skip
             try:
                 om.submit_order(given)
             except RiskLimitBreached:

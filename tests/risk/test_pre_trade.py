@@ -192,26 +192,40 @@ def test_configurations():
 
 def test_what_no_portfolio_tells_is_not_evaluated():
     manager = PreTradeRiskManager({
-        "order_limits": {"duplicate_window_ms": 500, "max_messages": 0}, "max_quote_age_ms": 10, "halts": True, "self_match": "decrement",
+        "order_limits": {"duplicate_window_ms": 500, "max_messages": 0}, "max_quote_age_ms": 10, "halts": True,
+        "self_match": "decrement",
         "price_collar": {"max_bps": 1},
     })  # fmt: skip
     result = manager.check_order_risk(buy(1), {"positions": {}})
     assert result.approved
     assert result.reasons == ()
     unseen = {name for name, state in result.checks.items() if state == "not_evaluated"}
-    assert unseen == {"duplicate_order", "message_rate", "price_available", "market_halted", "self_match", "price_collar"}
+    assert unseen == {
+        "duplicate_order",
+        "message_rate",
+        "price_available",
+        "market_halted",
+        "self_match",
+        "price_collar",
+    }
     assert all(isinstance(result.utilisation[name], Unknown) for name in ("duplicate", "message_rate", "price_collar"))
     assert result.binding_check is None
-    told = manager.check_order_risk(buy(1), {"positions": {}, "halted": ["AAPL"], "quotes": {"AAPL": {"bid": 149.9, "ask": 150}}})
+    told = manager.check_order_risk(
+        buy(1), {"positions": {}, "halted": ["AAPL"], "quotes": {"AAPL": {"bid": 149.9, "ask": 150}}}
+    )
     assert told.failed_checks == ["price_collar", "market_halted"]
     assert told.checks["message_rate"] == "not_evaluated"
     assert set(told.reasons) == {"price_collar: price_collar 3.33444 bps above 1 bps", "market_halted: halted"}
     assert told.recommended_adjustments["largest_quantity"] == 0
-    assert told.recommended_adjustments["alternatives"] == ["choose a price within the collar", "wait until trading is resumed"]
+    assert told.recommended_adjustments["alternatives"] == [
+        "choose a price within the collar",
+        "wait until trading is resumed",
+    ]
     blind = manager.check_order_risk(buy(1), {"positions": {}, "quotes": {}, "halted": []})
     assert blind.failed_checks == ["price_collar"]
     assert blind.reasons == ("AAPL has no reference for the price collar",)
-    for state, word in (({"quotes": 5}, "quotes"), ({"halted": "AAPL"}, "halted"), ({"quotes": {"AAPL": {"bid": float("nan")}}}, "bid"),
+    for state, word in (({"quotes": 5}, "quotes"), ({"halted": "AAPL"}, "halted"),
+        ({"quotes": {"AAPL": {"bid": float("nan")}}}, "bid"),
                         ({"quotes": {"AAPL": {"ask": -1}}}, "ask"), ({"halted": 5}, "halted")):  # fmt: skip
         approve_nothing(buy(1), {"positions": {}, **state}, word, config={"halts": True})
 
@@ -240,7 +254,9 @@ def test_other_limits_of_the_what_if():
     count = PreTradeRiskManager(ExecutionConfig.model_validate({"order_management": {"daily_order_limit": 5}}))
     assert count.check_order_risk(buy(1), {"positions": {}, "daily_orders": 4}).approved
     for sent in (5, -1, 1.5, float("nan"), "4"):
-        assert count.check_order_risk(buy(1), {"positions": {}, "daily_orders": sent}).failed_checks == ["daily_trading_limit"]
+        assert count.check_order_risk(buy(1), {"positions": {}, "daily_orders": sent}).failed_checks == [
+            "daily_trading_limit"
+        ]
 
 
 def test_the_day():
@@ -397,10 +413,13 @@ configs = st.fixed_dictionaries(
             },
         ),
         "price_collar": st.one_of(
-            st.fixed_dictionaries({"max_bps": st.integers(0, 4000), "reference": st.sampled_from(["mid", "last", "mark"])}),
-            st.fixed_dictionaries({"max_ticks": st.integers(0, 20_000), "reference": st.sampled_from(["mid", "last", "mark"])}),
+            st.fixed_dictionaries({"max_bps": st.integers(0, 4000),
+                "reference": st.sampled_from(["mid", "last", "mark"])}),
+            st.fixed_dictionaries({"max_ticks": st.integers(0, 20_000),
+                "reference": st.sampled_from(["mid", "last", "mark"])}),
         ),
-        "restricted": st.lists(symbols, max_size=1), "long_only": st.one_of(st.booleans(), st.lists(symbols, max_size=1)),
+        "restricted": st.lists(symbols, max_size=1), "long_only": st.one_of(st.booleans(),
+        st.lists(symbols, max_size=1)),
         "locates": st.dictionaries(st.sampled_from(["default", *SYMBOLS]), st.integers(0, 100)), "halts": st.booleans(),
     },
 )  # fmt: skip
@@ -454,8 +473,10 @@ def limits_of(config):
         "max_gross_e9": exposure["max_gross"] * E9 if "max_gross" in exposure else None,
         "max_net_e9": exposure["max_net"] * E9 if "max_net" in exposure else None,
         "max_volume": order.get("max_volume_share"), "max_open_orders": order.get("max_open_orders"),
-        "collar_bps": config.get("price_collar", {}).get("max_bps"), "collar_ticks": config.get("price_collar", {}).get("max_ticks"),
-        "collar_reference": config.get("price_collar", {}).get("reference", "mid"), "restricted": config.get("restricted"),
+        "collar_bps": config.get("price_collar", {}).get("max_bps"), "collar_ticks": config.get("price_collar",
+        {}).get("max_ticks"),
+        "collar_reference": config.get("price_collar", {}).get("reference", "mid"),
+        "restricted": config.get("restricted"),
         "long_only": config.get("long_only"), "halts": config.get("halts"),
         "located": {s: x for s, x in config["locates"].items() if s != "default"} if "locates" in config else None,
         "default_located": config.get("locates", {}).get("default"),

@@ -314,7 +314,12 @@ class RecordView:
         """Values are integers in the limit's own unit (risk/limits.py); None: there was, or is, no limit."""
         old, new = ((int(row[f"{name}_hi"]) << 64) + int(row[f"{name}_lo"]) for name in ("old", "new"))
         texts = {name: bytes(row[name]).decode("utf-8", "replace") for name in ("name", "who", "why")}
-        return {**texts, "old": old if row["had"] else None, "new": new if row["has"] else None, "loosens": bool(row["loosens"])}
+        return {
+            **texts,
+            "old": old if row["had"] else None,
+            "new": new if row["has"] else None,
+            "loosens": bool(row["loosens"]),
+        }
 
     def session(self, row: Any) -> dict[str, Any]:
         return {name: int(row[name]) for name in ("calendar", "close_ns", "next_close_ns")}

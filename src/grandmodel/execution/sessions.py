@@ -187,7 +187,10 @@ def closes_ns(exchange: str, start_ns: int, end_ns: int) -> np.ndarray[Any, np.d
 
 @lru_cache(maxsize=16)
 def all_closes_ns(exchange: str) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """All closes that are known, read-only; of what is always open those from 1970 to 2069. ValueError: an unknown exchange."""
+    """All closes that are known, read-only; of what is always open those of a century from 1970 on.
+
+    ValueError if the exchange is unknown.
+    """
     if exchange == ALWAYS_OPEN:
         found = closes_ns(ALWAYS_OPEN, 0, 36525 * _DAY_NS)
     else:

@@ -271,7 +271,7 @@ class OrderLimits(Section):
 
 
 class ExposureLimits(Section):
-    """As multiples of equity: by sector, all together (gross), and by instrument. ``max_gross`` and ``max_net`` are money."""
+    """As multiples of equity: by sector, all together (gross), by instrument; ``max_gross``, ``max_net`` are money."""
 
     sectors: Annotated[dict[Sector, Multiple], AfterValidator(in_order)] = Field(default_factory=dict)
     default_sector_limit: Multiple | None = None
@@ -299,7 +299,7 @@ class ExecutionRiskLimits(Section):
 
 
 class PriceCollar(Section):
-    """How far a price may lie beyond the reference, on the side that is worse for the order: in bps of it, or in ticks."""
+    """How far a price may lie beyond the reference, on the side worse for the order: in bps of it, or in ticks."""
 
     reference: Annotated[str, *choice("mid", "last", "mark")] = "mid"
     max_bps: Annotated[float, *number(0, 1e6, "basis points")] | None = None
@@ -316,9 +316,9 @@ class RiskControls(Section):
     """``risk_controls``. A limit that is not configured is off.
 
     ``restricted`` symbols take no order at all; ``long_only`` ones (true: all) are not sold short, and ``locates``
-    ({symbol: units, default}) is how far each may be. ``halts``: a halted symbol takes no orders. ``self_match`` is what is
-    done with an order that would trade with one of its own account. With ``watch`` the file that the configuration
-    came from is looked at every ``watch_interval_ms``: limits that it tightens hold at once.
+    ({symbol: units, default}) is how far each may be. ``halts``: a halted symbol takes no orders. ``self_match`` is
+    what is done with an order that would trade with one of its own account. With ``watch`` the file that the
+    configuration came from is looked at every ``watch_interval_ms``: limits that it tightens hold at once.
     """
 
     position_limits: Annotated[
@@ -329,17 +329,15 @@ class RiskControls(Section):
     price_collar: PriceCollar | None = None
     max_quote_age_ms: Annotated[float, *lasting("ms", 1, 365 * 24 * HOUR_NS)] | None = None
     halts: Flag = False
-    restricted: Annotated[tuple[str, ...], checked(read_symbols), LISTED, schema("array", items={"type": "string"})] = ()
+    restricted: Annotated[
+        tuple[str, ...], checked(read_symbols), LISTED, schema("array", items={"type": "string"})
+    ] = ()
     long_only: Annotated[bool | tuple[str, ...], checked(read_long_only), LISTED, schema("boolean", "array")] = False
     locates: (
-        Annotated[
-            dict[Annotated[str, checked(read_limit_key), schema("string")], Quantity], AfterValidator(in_order)
-        ]
+        Annotated[dict[Annotated[str, checked(read_limit_key), schema("string")], Quantity], AfterValidator(in_order)]
         | None
     ) = None
-    self_match: (
-        Annotated[str, *choice("cancel_newest", "cancel_oldest", "cancel_both", "decrement")] | None
-    ) = None
+    self_match: Annotated[str, *choice("cancel_newest", "cancel_oldest", "cancel_both", "decrement")] | None = None
     watch: Flag = False
     watch_interval_ms: Annotated[float, *lasting("ms", 10**7, HOUR_NS)] = 1000.0
     execution_risk_limits: ExecutionRiskLimits = Field(default_factory=ExecutionRiskLimits)
@@ -356,7 +354,7 @@ class RiskControls(Section):
 
 
 class Compliance(Section):
-    """``compliance``: conduct that is looked at over ``window_seconds``, by account or strategy. What is left out is off.
+    """``compliance``: conduct over ``window_seconds``, by account or strategy. What is left out is off.
 
     ``max_order_to_trade`` messages (orders, replaces, cancels) a fill, once there were ``min_messages``;
     ``max_self_matches`` attempts to trade with oneself; ``max_cancels`` cancels asked for within ``cancel_window_ms``;
@@ -512,7 +510,10 @@ class ExecutionConfig(Section):
                 [s for s in self.risk_controls.position_limits if s != "default"],
             ),
             ("risk_controls.restricted", list(self.risk_controls.restricted)),
-            ("risk_controls.long_only", [] if isinstance(self.risk_controls.long_only, bool) else list(self.risk_controls.long_only)),
+            (
+                "risk_controls.long_only",
+                [] if isinstance(self.risk_controls.long_only, bool) else list(self.risk_controls.long_only),
+            ),
             ("risk_controls.locates", [s for s in self.risk_controls.locates or () if s != "default"]),
             ("account.opening_positions", list(self.account.opening_positions)),
         ]

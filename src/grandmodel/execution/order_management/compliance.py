@@ -1,13 +1,13 @@
-"""Conduct, read from the log: order-to-trade ratio, attempts to trade with oneself, bursts of cancels, repeated execution.
+"""Conduct, read from the log: order-to-trade ratio, attempts to trade with oneself, cancel bursts, repeated execution.
 
     om = OrderManager({"compliance": {"max_order_to_trade": 50, "max_repeats": 20}}, event_bus=bus)
     bus.subscribe(EventType.COMPLIANCE_FINDING, tell_the_desk)
 
-A monitor reads what an engine records and counts over sliding windows of the engine's time; nothing of it stands in the
-order path. While an event loop runs it looks soon after each record, else with `om.pump()`. What it finds is an event, a
-line of the log and an entry of `findings`. A strategy that repeats itself is stopped as well, by a latch of its own that
-stands over restarts until a person re-enables it (Commission Delegated Regulation (EU) 2017/589, article 15 (3)); the
-windows begin empty at each start.
+A monitor reads what an engine records and counts over sliding windows of the engine's time; nothing of it stands in
+the order path. While an event loop runs it looks soon after each record, else with `om.pump()`. What it finds is an
+event, a warning and an entry of `findings`. A strategy that repeats itself is stopped as well, by a latch of its own
+that stands over restarts until a person re-enables it (Commission Delegated Regulation (EU) 2017/589, article 15 (3));
+the windows begin empty at each start.
 """
 
 from __future__ import annotations
@@ -76,9 +76,13 @@ class Finding:
     latch: str | None = None
 
     def __str__(self) -> str:
-        whose = f"account {self.account}" if self.strategy is None else f"{self.strategy} in {self.symbol} ({self.side})"
+        whose = (
+            f"account {self.account}" if self.strategy is None else f"{self.strategy} in {self.symbol} ({self.side})"
+        )
         stopped = "" if self.latch is None else f"; stopped by the latch {self.latch!r}"
-        return f"{self.kind} of {whose}: {self.figure:g} above {self.limit:g} within {self.window_ns / 1e9:g} s{stopped}"
+        return (
+            f"{self.kind} of {whose}: {self.figure:g} above {self.limit:g} within {self.window_ns / 1e9:g} s{stopped}"
+        )
 
 
 class _Window:
@@ -114,9 +118,7 @@ class ComplianceMonitor:
     publish : called with an Event for each finding; None: nobody is told
     """
 
-    def __init__(
-        self, core: Core, settings: Compliance, publish: Callable[[Event], Any] | None = None
-    ) -> None:
+    def __init__(self, core: Core, settings: Compliance, publish: Callable[[Event], Any] | None = None) -> None:
         self.core = core
         self.settings = settings
         self.findings: deque[Finding] = deque(maxlen=_KEPT)
@@ -185,7 +187,13 @@ class ComplianceMonitor:
             window = self._window("cancels", account, length=self._cancel_ns)
             window.add(time_ns)
             found += self._over(
-                FindingKind.CANCEL_BURST, window, window.count(time_ns), self.settings.max_cancels, account, time_ns, self._cancel_ns
+                FindingKind.CANCEL_BURST,
+                window,
+                window.count(time_ns),
+                self.settings.max_cancels,
+                account,
+                time_ns,
+                self._cancel_ns,
             )
         return found
 
@@ -282,10 +290,19 @@ class ComplianceMonitor:
         if window.last == time_ns:  # one order met several, or was refused besides: one attempt
             return []
         window.add(time_ns)
-        return self._over(FindingKind.SELF_MATCH, window, window.count(time_ns), most, account, time_ns, self._window_ns)
+        return self._over(
+            FindingKind.SELF_MATCH, window, window.count(time_ns), most, account, time_ns, self._window_ns
+        )
 
     def _over(
-        self, kind: FindingKind, window: _Window, figure: float, limit: float, account: int, time_ns: int, window_ns: int
+        self,
+        kind: FindingKind,
+        window: _Window,
+        figure: float,
+        limit: float,
+        account: int,
+        time_ns: int,
+        window_ns: int,
     ) -> list[Finding]:
         was, window.is_over = window.is_over, figure > limit
         if was or not window.is_over:
@@ -305,7 +322,9 @@ class ComplianceMonitor:
         name: str | None = self._latch_name(strategy)
         reason = f"{figure} orders executed in {where} within {self._repeat_ns / 1e9:g} s, {most} may be"
         try:
-            self.core.set_latch(_STRATEGY_SCOPE, strategy, _KILL, self._latch_name(strategy).encode(), reason.encode()[:159])
+            self.core.set_latch(
+                _STRATEGY_SCOPE, strategy, _KILL, self._latch_name(strategy).encode(), reason.encode()[:159]
+            )
         except JournalError as error:  # it stands nevertheless
             log.warning("%s", error)
         except ExecutionError as error:
@@ -313,7 +332,8 @@ class ComplianceMonitor:
             name = None
         return [
             Finding(
-                FindingKind.REPEATED_EXECUTION, time_ns, None, text, where, "buy" if side > 0 else "sell", float(figure),
+                FindingKind.REPEATED_EXECUTION, time_ns, None, text, where, "buy" if side > 0 else "sell",
+                    float(figure),
                 float(most), self._repeat_ns, name,
             )
         ]  # fmt: skip
@@ -348,4 +368,6 @@ class ComplianceMonitor:
             return
         timestamp = _EPOCH + timedelta(microseconds=finding.time_ns // 1000)
         payload = {**asdict(finding), "kind": str(finding.kind)}
-        self._publish(Event(event_type=EventType.COMPLIANCE_FINDING, timestamp=timestamp, payload=payload, source="compliance"))
+        self._publish(
+            Event(event_type=EventType.COMPLIANCE_FINDING, timestamp=timestamp, payload=payload, source="compliance")
+        )

@@ -1,9 +1,9 @@
 """Limits that change while the engine runs: compared, recorded with who and why, and swapped at once; or refused.
 
-A limit is known by its path below ``risk_controls`` (``position_limits.AAPL``, ``exposure_limits.max_leverage``; the two
-of ``order_management`` keep its name), and its value is an integer in its own unit: 1e-9 of units, money, fractions and
-basis points; nanoseconds; counts; codes of words. That is what LIMIT records hold, so the log says which limits were in
-force at each of its records.
+A limit is known by its path below ``risk_controls`` (``position_limits.AAPL``, ``exposure_limits.max_leverage``; the
+two of ``order_management`` keep its name), and its value is an integer in its own unit: 1e-9 of units, money, fractions
+and basis points; nanoseconds; counts; codes of words. That is what LIMIT records hold, so the log says which limits
+were in force at each of its records.
 
     change = om.reload_limits("engine.yaml", who="anna", why="day of the index rebalance")
 """
@@ -92,7 +92,12 @@ def _shown(name: str, value: int | None) -> str:
 
 
 _COUNTS: Final = frozenset(
-    {"order_management.daily_order_limit", "order_limits.max_messages", "order_limits.max_open_orders", "price_collar.max_ticks"}
+    {
+        "order_management.daily_order_limit",
+        "order_limits.max_messages",
+        "order_limits.max_open_orders",
+        "price_collar.max_ticks",
+    }
 )
 
 
@@ -108,7 +113,11 @@ def limit_values(config: ExecutionConfig, *, regardless: bool = False) -> dict[s
 
 
 def _values(config: ExecutionConfig) -> Iterator[tuple[str, int]]:
-    risk, orders, exposure = config.risk_controls, config.risk_controls.order_limits, config.risk_controls.exposure_limits
+    risk, orders, exposure = (
+        config.risk_controls,
+        config.risk_controls.order_limits,
+        config.risk_controls.exposure_limits,
+    )
     collar = risk.price_collar
     scaled: dict[str, Any] = {
         **{f"position_limits.{name}": units for name, units in risk.position_limits.items()},
@@ -238,7 +247,7 @@ def _loosens(name: str, old: Mapping[str, int], new: Mapping[str, int]) -> bool:
 
 
 def changes_between(old: Mapping[str, int], new: Mapping[str, int]) -> tuple[LimitChange, ...]:
-    """What changes from `old` to `new`, by name. A limit that can no longer be told to be as tight as before loosens."""
+    """What changes from `old` to `new`, by name. A limit that cannot be told to be as tight as before loosens."""
     names = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
     return tuple(LimitChange(name, old.get(name), new.get(name), _loosens(name, old, new)) for name in names)
 
@@ -385,8 +394,8 @@ def apply_recorded(core: Core, row: Any) -> None:
 class LimitWatcher:
     """Looks at a configuration's file now and then, in a thread of its own, and puts tighter limits in force.
 
-    What loosens a limit is refused: `om.reload_limits(path, ..., allow_loosening=True)` does that. A file that cannot be
-    read, or is wrong, leaves the limits as they are; `state` says so until a better one comes.
+    What loosens a limit is refused: `om.reload_limits(path, ..., allow_loosening=True)` does that. A file that cannot
+    be read, or is wrong, leaves the limits as they are; `state` says so until a better one comes.
 
     Parameters
     ----------

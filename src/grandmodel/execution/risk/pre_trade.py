@@ -249,7 +249,7 @@ class PreTradeRiskManager:
     Parameters
     ----------
     config    : mapping with the keys of ``risk_controls`` (position_limits, order_limits, exposure_limits, ...),
-        ``order_management`` beside them or not, or an ExecutionConfig. What is left out is not checked and reported as ``not_configured``
+        or an ExecutionConfig. What is left out is not checked and reported as ``not_configured``
     catalog   : where sectors and round lots come from, by default the configuration's; never its prices
 
     Raises
@@ -386,10 +386,10 @@ class PreTradeRiskManager:
                 if unmarked:
                     reasons.append(f"{unmarked} position(s) have neither market value nor mark")
                 failing |= {each for each in _NEEDS_MARKS if each in configured}
-            if "price_collar" in configured and figures["price_collar"][0] is not NOT_EVALUATED:
-                if math.isnan(figures["price_collar"][0]):
-                    reasons.append(f"{order.symbol} has no reference for the price collar")
-                    failing.add("price_collar")
+            collar = figures.get("price_collar", (0.0, 0.0))[0]
+            if collar is not NOT_EVALUATED and math.isnan(collar):
+                reasons.append(f"{order.symbol} has no reference for the price collar")
+                failing.add("price_collar")
         blind -= set(_NEEDS_EQUITY) - failing  # without equity too, what lowers an exposure passes
         failing |= blind
         if blind & {"daily_value", "daily_count"}:
@@ -404,7 +404,9 @@ class PreTradeRiskManager:
             raise _UnreadableError("portfolio: quotes must be a mapping of symbols")
         given = quotes.get(symbol)
         bid, ask, last = (
-            None if given is None or (raw := _read(given, field)) is None else _price_e9(raw, f"quote {symbol}: {field}")
+            None
+            if given is None or (raw := _read(given, field)) is None
+            else _price_e9(raw, f"quote {symbol}: {field}")
             for field in ("bid", "ask", "last")
         )
         return bid, ask, last, None
