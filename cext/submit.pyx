@@ -19,7 +19,7 @@ from grandmodel.execution._core.orders cimport GM_ORDER_IDS, Order, OrderTable, 
 from grandmodel.execution._core.portfolio cimport GM_MAX_ACCOUNTS, Portfolio
 from grandmodel.execution._core.records cimport (
     GM_AWAITED, GM_CANCELED, GM_CHILD, GM_ERR_CAPACITY, GM_ERR_NOT_FOUND, GM_EXEC_TRADE_CANCEL, GM_EXEC_TRADE_CORRECT, GM_HELD,
-    GM_LATCH_NAME, GM_LATCH_REASON, GM_LATCH_RESET, GM_OCO, GM_REASON_RISK, GM_RECORD_TERMS, GM_REDUCE_ONLY, gm_latch_t, gm_terms_t, GM_CLIENT_ORDER_ID_LENGTH, GM_EXEC_TRADE, GM_EXEC_TYPE_END, GM_EXPIRED,
+    GM_GTD, GM_LATCH_NAME, GM_LATCH_REASON, GM_LATCH_RESET, GM_OCO, GM_REASON_RISK, GM_RECORD_TERMS, GM_REDUCE_ONLY, gm_latch_t, gm_terms_t, GM_CLIENT_ORDER_ID_LENGTH, GM_EXEC_TRADE, GM_EXEC_TYPE_END, GM_EXPIRED,
     GM_FILLED, GM_LIMIT, GM_MARKET, GM_NAME_ALGORITHM, GM_NEW, GM_NAME_SYMBOL, GM_NAME_VENUE, GM_NO_PRICE, GM_PARENT,
     GM_PARTIALLY_FILLED, GM_POST_ONLY, GM_REASON_ALGORITHM_DONE, GM_REASON_DUPLICATE_CLIENT_ID,
     GM_REASON_INVALID, GM_REASON_USER, GM_RECORD_BALANCE, GM_RECORD_DECISION, GM_RECORD_NAME, GM_RECORD_ORDER,
@@ -517,7 +517,7 @@ cdef class Core:
         if quantity <= 0:
             raise ValueError(f"quantity is {quantity}, must be positive")
         code = TIME_IN_FORCE_CODES.get(time_in_force)
-        if code is None or not gm_supports_time_in_force(code):
+        if code is None or not gm_supports_time_in_force(code) or code == GM_GTD:
             raise ValueError(f"time_in_force is {time_in_force!r}, must be DAY, GTC, IOC or FOK")
         if post_only and limit_price_e9 is None:
             raise ValueError("post_only is True, but a market order cannot be")

@@ -103,12 +103,13 @@ def resting(**changes):
     return order(**{"order_type": "limit", "limit_price": 140.0, **changes})
 
 
-def report(core, order_id, exec_type, *, quantity=0, price=None, execution_id=1, reason=0, time_ns=None):
-    """A venue's report as a row, made by hand."""
+def report(core, order_id, exec_type, *, quantity=0, price=None, execution_id=None, reason=0, time_ns=None, status=0):
+    """A venue's report as a row, made by hand; without an execution_id, with one that nobody has."""
     known = core.get_order(order_id)
     row = np.zeros(1, REPORT_DTYPE)
     row["order_id"] = order_id
-    row["execution_id"] = execution_id
+    row["execution_id"] = (1 << 40) + core.journal.records if execution_id is None else execution_id
+    row["status"] = status
     row["exec_type"] = exec_type
     row["quantity"] = quantity
     row["price_e9"] = NO_PRICE if price is None else round(price * E9)
