@@ -19,7 +19,7 @@ from grandmodel.execution._core.orders cimport GM_ORDER_IDS, Order, OrderTable, 
 from grandmodel.execution._core.portfolio cimport GM_MAX_ACCOUNTS, Portfolio
 from grandmodel.execution._core.records cimport (
     GM_AWAITED, GM_CANCELED, GM_CHILD, GM_ERR_CAPACITY, GM_ERR_NOT_FOUND, GM_EXEC_TRADE_CANCEL, GM_EXEC_TRADE_CORRECT, GM_HELD,
-    GM_GTD, GM_LATCH_NAME, GM_LATCH_REASON, GM_LATCH_RESET, GM_OCO, GM_REASON_RISK, GM_RECORD_TERMS, GM_REDUCE_ONLY, gm_latch_t, gm_terms_t, GM_CLIENT_ORDER_ID_LENGTH, GM_EXEC_TRADE, GM_EXEC_TYPE_END, GM_EXPIRED,
+    GM_GTD, GM_LATCH_NAME, GM_NAME_STRATEGY, GM_LATCH_REASON, GM_LATCH_RESET, GM_OCO, GM_REASON_RISK, GM_RECORD_TERMS, GM_REDUCE_ONLY, gm_latch_t, gm_terms_t, GM_CLIENT_ORDER_ID_LENGTH, GM_EXEC_TRADE, GM_EXEC_TYPE_END, GM_EXPIRED,
     GM_FILLED, GM_LIMIT, GM_MARKET, GM_NAME_ALGORITHM, GM_NEW, GM_NAME_SYMBOL, GM_NAME_VENUE, GM_NO_PRICE, GM_PARENT,
     GM_PARTIALLY_FILLED, GM_POST_ONLY, GM_REASON_ALGORITHM_DONE, GM_REASON_DUPLICATE_CLIENT_ID,
     GM_REASON_INVALID, GM_REASON_USER, GM_RECORD_BALANCE, GM_RECORD_DECISION, GM_RECORD_NAME, GM_RECORD_ORDER,
@@ -30,14 +30,15 @@ from grandmodel.execution._core.risk cimport GM_ALL_CHECKS, Limits, gm_risk_chec
 from grandmodel.execution._core.scoring cimport Venues, gm_venues_begin
 from grandmodel.execution._core.synthetic cimport Market
 from grandmodel.execution._core.validation cimport (
-    GM_FIELD_STRATEGY, GM_FIELD_TAGS, OrderReader, gm_supports_time_in_force, gm_validate_row,
+    GM_FIELD_STRATEGY, GM_FIELD_TAGS, OrderReader, read_price, read_quantity, gm_supports_time_in_force, gm_validate_row,
 )
-from grandmodel.execution._core.orders import sorted_rows
+from grandmodel.execution._core.journal import iterate
+from grandmodel.execution._core.orders import report_of, sorted_rows
 from grandmodel.execution._core.records import ORDER_DTYPE, REPORT_DTYPE
 from grandmodel.execution._core.validation import FIELDS
 from grandmodel.execution._core.values import (
     CHECKS, REASON_TEXT, EngineClosed, EngineForked, JournalError, OrderRejected, OrderStateError, OrderValidationError, Reason,
-    RiskLimitBreached, TIME_IN_FORCE_CODES, UnknownOrder, check_names,
+    RiskLimitBreached, STATUSES, TIME_IN_FORCE_CODES, UnknownOrder, check_names,
 )
 
 cdef extern from "recovery.h" nogil:
@@ -423,6 +424,7 @@ cdef class Core:
         except BlockingIOError:
             pass
         forced = self.journal.forced
+        self._send_held(forced)
         trouble = self.journal.trouble if self.journal.state not in ("healthy", "full") else None
         left = []
         for position, future in waiting:
@@ -437,6 +439,14 @@ cdef class Core:
         waiting[:] = left
         self._after()
 
+    cdef int _send_held(self, int64_t forced) except -1:
+        """What waited for the disk and is there now has been sent when this returns: the journal's writer may be a moment behind its force."""
+        if self.engine.held != NULL and self.engine.held_first < self.engine.held_end:
+            self._enter()
+            gm_engine_release(&self.engine, forced)
+            self._leave()
+        return 0
+
     def _forget_loop(self, loop):
         fd, _ = self.durables.pop(loop)
         self.journal.remove_notice(fd)
@@ -448,9 +458,7 @@ cdef class Core:
         """Has everything acknowledged so far on the disk, and held orders sent, when it returns."""
         self.journal.force()
         if self.engine.held != NULL:
-            self._enter()
-            gm_engine_release(&self.engine, self.journal.log.forced)
-            self._leave()
+            self._send_held(self.journal.log.forced)
             self._after()
 
     cdef object _refused(self, gm_order_t* o, gm_refusal_t* refusal, gm_risk_detail_t* detail, dict errors):
@@ -751,6 +759,69 @@ cdef class Core:
             raise type(error)(f"orders[{which}]: {error}", error.reason, error.order_id, error.errors, error.failed_checks)
         return [self._ticket(rows[k].order_id) for k in range(count)]
 
+    def read_changes(self, int64_t order_id, quantity, limit_price, stop_price):
+        """What a replace asks for, in the core's units: {quantity, limit_price_e9, stop_price_e9} of those given. OrderValidationError."""
+        cdef int64_t read = 0
+        order = self.get_order(order_id)
+        errors, found = {}, {}
+        if order.symbol is None:
+            raise OrderStateError(f"order {order_id}: {REASON_TEXT[Reason.ORDER_CLOSED]}")
+        tick_e9 = self.instruments.tick_e9(order.symbol)
+        if quantity is None and limit_price is None and stop_price is None:
+            errors["order"] = ["is not changed: give quantity, limit_price or stop_price"]
+        if quantity is not None:
+            wrong = read_quantity(quantity, self.instruments.step_e9(order.symbol), &read)
+            if wrong is None:
+                found["quantity"] = read
+            else:
+                errors["quantity"] = [wrong]
+        for name, value, now in (("limit_price", limit_price, order.limit_price_e9), ("stop_price", stop_price, order.stop_price_e9)):
+            if value is None:
+                continue
+            wrong = read_price(value, tick_e9, &read)
+            if wrong is None and now is None:
+                wrong = f"is {value!r}, but the order has none"
+            if wrong is None:
+                found[name + "_e9"] = read
+            else:
+                errors[name] = [wrong]
+        if errors:
+            listed = "; ".join(f"{field} {message}" for field, messages in errors.items() for message in messages)
+            raise OrderValidationError(f"order {order_id}: replace refused: {listed}", Reason.INVALID, order_id, errors)
+        return found
+
+    def find_orders(self, status=None, symbol=None, strategy=None, tag=None, account=None):
+        """The orders held in memory that match all that is not None, by id."""
+        cdef gm_order_t row
+        cdef const unsigned char[::1] view
+        rows = self.orders_array()
+        if status is not None:
+            codes = [code for code, each in STATUSES.items() if each == status]
+            if not codes:
+                raise ValueError(f"status is {status!r}, must be one of {', '.join(STATUSES.values())}")
+            rows = rows[rows["status"] == codes[0]]
+        if symbol is not None:
+            if symbol not in self.instruments.symbols:
+                raise ValueError(f"symbol is {symbol!r}, which is not in the instrument table")
+            rows = rows[rows["symbol"] == self.instruments.symbols.number(symbol)]
+        for field, names, text in (("strategy", self.reader.strategies, strategy), ("tag", self.reader.tags, tag)):
+            if text is not None:
+                rows = rows[rows[field] == names.number(text)] if text in names else rows[:0]
+        if account is not None:
+            rows = rows[rows["account"] == account]
+        result = []
+        for index in range(len(rows)):
+            view = rows[index:index + 1].view(np.uint8)
+            memcpy(&row, &view[0], sizeof(row))
+            result.append(self._order(&row))
+        return result
+
+    def strategy_number(self, str text not None):
+        """The number of a strategy, a new one at first sight. ValueError when it is no name."""
+        if not text or not text.isprintable() or len(text.encode("utf-8", "surrogatepass")) > 72:
+            raise ValueError(f"strategy is {text!r}, must be 1 to 72 bytes of printable text")
+        return self.reader._named(self.reader.strategies, GM_NAME_STRATEGY, text)
+
     # ---- days ----
 
     def set_calendar(self, str name, closes_ns):
@@ -1036,6 +1107,8 @@ cdef class Core:
         return self.instruments.symbols.text(number)
 
     def venue_text(self, int number):
+        if not 0 <= number < self.venues.table.count:
+            raise IndexError(f"no venue has the number {number}")
         return self.venues.names[number]
 
     def strategy_text(self, int number):
@@ -1130,6 +1203,38 @@ cdef void _row_of_refusal(gm_order_t* row, gm_refusal_t* refusal, int64_t time_n
     row.reason = refusal.reason
 
 
+async def _reports(core, order_id):
+    """The reports of an order and its children, from the log, until it has ended."""
+    from asyncio import get_running_loop
+
+    children = set()
+    place = core.journal.find(order_id)
+    position = core.journal.head if place is None else place[0]
+    while True:
+        ended = core.is_closed(order_id)            # before the look: what comes after it is seen in the next
+        while True:
+            piece = core.journal.read(position, 1 << 18)
+            used = 0
+            for offset, kind, record in iterate(piece):
+                used = offset + record.dtype.itemsize
+                if kind == GM_RECORD_ORDER and int(record["row"]["parent_id"]) == order_id:
+                    children.add(int(record["row"]["order_id"]))
+                elif kind == GM_RECORD_REPORT and (int(record["row"]["order_id"]) == order_id or int(record["row"]["order_id"]) in children):
+                    yield report_of(core, piece[offset + 32:offset + 128])
+            position += used
+            if used == 0:
+                break
+        if ended:
+            return
+        core._check_open()
+        future = get_running_loop().create_future()
+        core.add_waiter(order_id, future, False)
+        try:
+            await future
+        finally:
+            core.remove_waiter(order_id, future)
+
+
 def _complete(future):
     if future.done():
         return
@@ -1161,6 +1266,8 @@ cdef class Ticket:
     def __await__(self):
         if self.position > self.core.journal.log.forced:
             yield from self.core._durable(self.position)
+        elif self.position:
+            self.core._send_held(self.position)
         return self.order_id
 
     # A coroutine's face over one private iterator, so that create_task and TaskGroup take a ticket.
@@ -1205,6 +1312,13 @@ cdef class Ticket:
             if not self.core.is_closed(self.order_id):
                 self.core._check_open()
         return self.core.get_order(self.order_id)
+
+    def reports(self):
+        """What is said of the order, one Report at a time from the first on: `async for report in ticket.reports()`. It ends with the order.
+
+        Of a parent its children's too. Read from the log: whoever comes late misses nothing.
+        """
+        return _reports(self.core, self.order_id)
 
     async def durable(self):
         """Waits until the order, and all that was acknowledged before it, is on the disk; the order id.

@@ -162,6 +162,21 @@ class Urgency(StrEnum):
     IMMEDIATE = "immediate"
 
 
+class ExecType(StrEnum):
+    """FIX ExecType names; STATUS is a state without an event of its own (PENDING_*, SUSPENDED, UNKNOWN)."""
+
+    NEW = "NEW"
+    TRADE = "TRADE"
+    CANCELED = "CANCELED"
+    REPLACED = "REPLACED"
+    REJECTED = "REJECTED"
+    EXPIRED = "EXPIRED"
+    CANCEL_REJECTED = "CANCEL_REJECTED"
+    TRADE_CANCEL = "TRADE_CANCEL"
+    TRADE_CORRECT = "TRADE_CORRECT"
+    STATUS = "STATUS"
+
+
 class Liquidity(StrEnum):
     NONE = "none"
     ADDED = "added"
@@ -279,6 +294,7 @@ STATUSES = {
     GM_PENDING_REPLACE: OrderStatus.PENDING_REPLACE, GM_CANCELED: OrderStatus.CANCELED, GM_REJECTED: OrderStatus.REJECTED,
     GM_EXPIRED: OrderStatus.EXPIRED, GM_SUSPENDED: OrderStatus.SUSPENDED, GM_UNKNOWN_STATUS: OrderStatus.UNKNOWN,
 }
+EXEC_TYPES = dict(enumerate(ExecType, 1))         # gm_exec_type, in its order
 LIQUIDITIES = {
     GM_LIQUIDITY_NONE: Liquidity.NONE, GM_ADDED: Liquidity.ADDED, GM_REMOVED: Liquidity.REMOVED,
     GM_HIDDEN_FILL: Liquidity.HIDDEN, GM_MIDPOINT_FILL: Liquidity.MIDPOINT,
