@@ -463,24 +463,16 @@ cdef class Core:
 
     cdef object _refused(self, gm_order_t* o, gm_refusal_t* refusal, gm_risk_detail_t* detail, dict errors):
         """The exception for a refusal that has been recorded; `refusal` and `detail` were copied under the gate."""
-        cdef uint64_t failed = refusal.failed_checks
-        reason = Reason(refusal.reason)
-        order_id = refusal.order_id
-        symbol = self.instruments.symbols.texts[o.symbol] if 0 <= o.symbol < len(self.instruments.symbols) else "?"
-        what = f"{'buy' if o.side > 0 else 'sell'} {o.quantity} {symbol}"
+        cdef Refusal told = Refusal.__new__(Refusal)
+        told.core = self
+        told.row = o[0]
+        told.refusal = refusal[0]
+        if detail != NULL:
+            told.detail = detail[0]
+        told.problems = errors
         if errors is not None:
-            listed = "; ".join(f"{field} {message}" for field, messages in errors.items() for message in messages)
-            return OrderValidationError(f"order refused: {listed}", reason, order_id, errors)
-        if failed:
-            parts = []
-            for index, (bit, name, group, unit) in enumerate(CHECKS):
-                if failed & <uint64_t>bit:
-                    if unit == "none":
-                        parts.append("no price or mark to check it with")
-                    else:
-                        parts.append(f"{group}: {name} {_figure(detail.used[index], unit)} above {_figure(detail.limit[index], unit)}")
-            return RiskLimitBreached(f"{what} refused: {'; '.join(parts)}", reason, order_id, None, check_names(failed))
-        return OrderRejected(f"{what} refused: {REASON_TEXT[reason]}", reason, order_id)
+            return OrderValidationError.of(told)
+        return RiskLimitBreached.of(told) if refusal.failed_checks else OrderRejected.of(told)
 
     def submit_parent(self, order, str algorithm):
         """Accepts a parent order for `algorithm`: checked and reserved once, never sent to a venue itself. A ticket."""
@@ -1250,6 +1242,52 @@ def _complete(future):
 def _complete_here(future):
     if not future.done():
         future.set_result(None)
+
+
+cdef class Refusal:
+    """A refusal as it was recorded; its words are made when somebody asks for them."""
+
+    cdef Core core
+    cdef gm_order_t row
+    cdef gm_refusal_t refusal
+    cdef gm_risk_detail_t detail
+    cdef dict problems
+
+    @property
+    def reason(self):
+        return Reason(self.refusal.reason)
+
+    @property
+    def order_id(self):
+        return self.refusal.order_id
+
+    @property
+    def errors(self):
+        return {} if self.problems is None else self.problems
+
+    @property
+    def failed_checks(self):
+        return check_names(self.refusal.failed_checks)
+
+    @property
+    def message(self):
+        cdef uint64_t failed = self.refusal.failed_checks
+        if self.problems is not None:
+            listed = "; ".join(f"{field} {message}" for field, messages in self.problems.items() for message in messages)
+            return f"order refused: {listed}"
+        symbols = self.core.instruments.symbols
+        symbol = symbols.texts[self.row.symbol] if 0 <= self.row.symbol < len(symbols) else "?"
+        what = f"{'buy' if self.row.side > 0 else 'sell'} {self.row.quantity} {symbol}"
+        if not failed:
+            return f"{what} refused: {REASON_TEXT[self.reason]}"
+        parts = []
+        for index, (bit, name, group, unit) in enumerate(CHECKS):
+            if failed & <uint64_t>bit:
+                if unit == "none":
+                    parts.append("no price or mark to check it with")
+                else:
+                    parts.append(f"{group}: {name} {_figure(self.detail.used[index], unit)} above {_figure(self.detail.limit[index], unit)}")
+        return f"{what} refused: {'; '.join(parts)}"
 
 
 def _figure(double value, unit):

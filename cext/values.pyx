@@ -346,15 +346,55 @@ class OrderRejected(ExecutionError):
     failed_checks : list of str, the mission's check names that failed
     """
 
-    def __init__(self, message, reason=Reason.INVALID, order_id=0, errors=None, failed_checks=None):
+    def __init__(self, message="", reason=Reason.INVALID, order_id=0, errors=None, failed_checks=None):
         super().__init__(message)
-        self.reason = Reason(reason)
-        self.order_id = order_id
-        self.errors = dict(errors or {})
-        self.failed_checks = list(failed_checks or ())
+        self._told = _Told(str(message), Reason(reason), order_id, dict(errors or {}), list(failed_checks or ()))
+
+    @classmethod
+    def of(cls, told):
+        """One whose words are made when somebody reads them: `told` has message, reason, order_id, errors and failed_checks."""
+        self = cls.__new__(cls)
+        self._told = told
+        return self
+
+    @property
+    def reason(self):
+        return self._told.reason
+
+    @property
+    def order_id(self):
+        return self._told.order_id
+
+    @property
+    def errors(self):
+        return self._told.errors
+
+    @property
+    def failed_checks(self):
+        return self._told.failed_checks
+
+    def __str__(self):
+        return self._told.message
+
+    def __repr__(self):
+        return f"{type(self).__name__}({self._told.message!r})"
 
     def __reduce__(self):
-        return (type(self), (self.args[0], self.reason, self.order_id, self.errors, self.failed_checks))
+        told = self._told
+        return (type(self), (told.message, told.reason, told.order_id, told.errors, told.failed_checks))
+
+
+class _Told:
+    """The words of a refusal that are there already."""
+
+    __slots__ = ("errors", "failed_checks", "message", "order_id", "reason")
+
+    def __init__(self, message, reason, order_id, errors, failed_checks):
+        self.message = message
+        self.reason = reason
+        self.order_id = order_id
+        self.errors = errors
+        self.failed_checks = failed_checks
 
 
 class OrderValidationError(OrderRejected, ValueError):
