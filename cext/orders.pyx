@@ -6,10 +6,13 @@ from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memcpy
 
 from grandmodel.execution._core.records cimport (
-    GM_ALL_OR_NONE, GM_CHILD, GM_HELD, GM_HIDDEN, GM_NO_PRICE, GM_PARENT, GM_PENDING_REPLACE, GM_SUSPENDED, GM_POST_ONLY, GM_REDUCE_ONLY, gm_order_t, gm_report_t,
+    GM_ALL_OR_NONE, GM_CHILD, GM_HELD, GM_HIDDEN, GM_NO_PRICE, GM_PARENT, GM_PENDING_REPLACE, GM_POST_ONLY,
+    GM_REDUCE_ONLY, GM_SUSPENDED, gm_order_t, gm_report_t,
 )
 from grandmodel.execution._core.records import ORDER_DTYPE
-from grandmodel.execution._core.values import EXEC_TYPES, LIQUIDITIES, ORDER_TYPES, REASON_TEXT, SIDES, STATUSES, TIMES_IN_FORCE, URGENCIES, Reason, Unknown
+from grandmodel.execution._core.values import (
+    EXEC_TYPES, LIQUIDITIES, ORDER_TYPES, REASON_TEXT, Reason, SIDES, STATUSES, TIMES_IN_FORCE, URGENCIES, Unknown,
+)
 
 #: The one table of legal transitions, as names: {status: [statuses it may become]}.
 TRANSITIONS = {

@@ -12,33 +12,38 @@ from grandmodel.execution._core.capture cimport Capture
 from grandmodel.execution._core.clock cimport CLOCK_MONOTONIC, NativeClock, gm_machine_ns, gm_now
 from grandmodel.execution._core.instruments cimport Instruments
 from grandmodel.execution._core.journal cimport (
-    Journal, gm_crc32c_setup, gm_journal_append, gm_journal_t, gm_journal_want, name_row,
+    Journal, name_row, gm_crc32c_setup, gm_journal_append, gm_journal_t, gm_journal_want,
 )
 from grandmodel.execution._core.latency cimport GM_STAGE_COUNT, GM_STAGE_VALIDATE, StageHistograms, gm_histogram_record
-from grandmodel.execution._core.orders cimport GM_ORDER_IDS, Order, OrderTable, gm_is_closed, gm_is_triggered, gm_orders_find, gm_orders_let_go, gm_orders_oldest
+from grandmodel.execution._core.orders cimport (
+    GM_ORDER_IDS, Order, OrderTable, gm_is_closed, gm_is_triggered, gm_orders_find, gm_orders_let_go,
+    gm_orders_oldest,
+)
 from grandmodel.execution._core.portfolio cimport GM_MAX_ACCOUNTS, Portfolio
 from grandmodel.execution._core.records cimport (
-    GM_AWAITED, GM_CANCELED, GM_CHILD, GM_ERR_CAPACITY, GM_ERR_NOT_FOUND, GM_EXEC_TRADE_CANCEL, GM_EXEC_TRADE_CORRECT, GM_HELD,
-    GM_GTD, GM_LATCH_NAME, GM_NAME_STRATEGY, GM_LATCH_REASON, GM_LATCH_RESET, GM_OCO, GM_REASON_RISK, GM_RECORD_TERMS, GM_REDUCE_ONLY, gm_latch_t, gm_terms_t, GM_CLIENT_ORDER_ID_LENGTH, GM_EXEC_TRADE, GM_EXEC_TYPE_END, GM_EXPIRED,
-    GM_FILLED, GM_LIMIT, GM_MARKET, GM_NAME_ALGORITHM, GM_NEW, GM_NAME_SYMBOL, GM_NAME_VENUE, GM_NO_PRICE, GM_PARENT,
-    GM_PARTIALLY_FILLED, GM_POST_ONLY, GM_REASON_ALGORITHM_DONE, GM_REASON_DUPLICATE_CLIENT_ID,
-    GM_REASON_INVALID, GM_REASON_USER, GM_RECORD_BALANCE, GM_RECORD_DECISION, GM_RECORD_NAME, GM_RECORD_ORDER,
-    GM_RECORD_REFUSAL, GM_RECORD_REPORT, GM_RECORD_REQUEST, GM_RECORD_SMALL, GM_REJECTED, GM_REQUEST_CLOSE_PARENT,
-    gm_balance_t, gm_header_t, gm_name_t, gm_order_t, gm_refusal_t, gm_report_t, gm_request_t,
+    GM_AWAITED, GM_CANCELED, GM_CHILD, GM_CLIENT_ORDER_ID_LENGTH, GM_ERR_CAPACITY, GM_ERR_NOT_FOUND, GM_EXEC_TRADE,
+    GM_EXEC_TRADE_CANCEL, GM_EXEC_TRADE_CORRECT, GM_EXEC_TYPE_END, GM_EXPIRED, GM_FILLED, GM_GTD, GM_HELD,
+    GM_LATCH_NAME, GM_LATCH_REASON, GM_LATCH_RESET, GM_LIMIT, GM_MARKET, GM_NAME_ALGORITHM, GM_NAME_STRATEGY,
+    GM_NAME_SYMBOL, GM_NAME_VENUE, GM_NEW, GM_NO_PRICE, GM_OCO, GM_PARENT, GM_PARTIALLY_FILLED, GM_POST_ONLY,
+    GM_REASON_ALGORITHM_DONE, GM_REASON_DUPLICATE_CLIENT_ID, GM_REASON_INVALID, GM_REASON_RISK, GM_REASON_USER,
+    GM_RECORD_BALANCE, GM_RECORD_NAME, GM_RECORD_ORDER, GM_RECORD_REFUSAL, GM_RECORD_REPORT, GM_RECORD_REQUEST,
+    GM_RECORD_SMALL, GM_RECORD_TERMS, GM_REDUCE_ONLY, GM_REJECTED, gm_balance_t, gm_header_t, gm_latch_t, gm_name_t,
+    gm_order_t, gm_refusal_t, gm_report_t, gm_request_t, gm_terms_t,
 )
 from grandmodel.execution._core.risk cimport GM_ALL_CHECKS, Limits, gm_risk_check, gm_risk_detail_t
 from grandmodel.execution._core.scoring cimport Venues, gm_venues_begin
 from grandmodel.execution._core.synthetic cimport Market
 from grandmodel.execution._core.validation cimport (
-    GM_FIELD_STRATEGY, GM_FIELD_TAGS, OrderReader, read_price, read_quantity, gm_supports_time_in_force, gm_validate_row,
+    GM_FIELD_STRATEGY, GM_FIELD_TAGS, OrderReader, read_price, read_quantity, gm_supports_time_in_force,
+    gm_validate_row,
 )
 from grandmodel.execution._core.journal import iterate
 from grandmodel.execution._core.orders import report_of, sorted_rows
 from grandmodel.execution._core.records import ORDER_DTYPE, REPORT_DTYPE
 from grandmodel.execution._core.validation import FIELDS
 from grandmodel.execution._core.values import (
-    CHECKS, REASON_TEXT, EngineClosed, EngineForked, JournalError, OrderRejected, OrderStateError, OrderValidationError, Reason,
-    RiskLimitBreached, STATUSES, TIME_IN_FORCE_CODES, UnknownOrder, check_names,
+    CHECKS, EngineClosed, EngineForked, JournalError, OrderRejected, OrderStateError, OrderValidationError,
+    REASON_TEXT, Reason, RiskLimitBreached, STATUSES, TIME_IN_FORCE_CODES, UnknownOrder, check_names,
 )
 
 cdef extern from "recovery.h" nogil:
@@ -338,7 +343,6 @@ cdef class Core:
     cdef object _same_again(self, gm_order_t* o, gm_terms_t* terms, int64_t known, bint rebuilt):
         """A client_order_id that is taken: the ticket of the order that has it if every term is the same, else a refusal."""
         cdef gm_order_t first
-        cdef gm_terms_t first_terms
         cdef gm_refusal_t refusal
         original, original_terms = self._recorded(known)
         client = (<char*>o.client_order_id)[:36].rstrip(b"\0").decode()
@@ -660,7 +664,8 @@ cdef class Core:
         if code < 0:
             self._check_request(code, order_id)
         if refused:
-            raise OrderStateError(f"order {order_id}: its venue did not take the replace ({REASON_TEXT[Reason(kept.reason)]}); it stands as it was")
+            raise OrderStateError(f"order {order_id}: its venue did not take the replace ({REASON_TEXT[Reason(kept.reason)]}); "
+                                  "it stands as it was")
 
     def cancel_all(self, int account=-1, int strategy=-1, int symbol=-1, int venue=-1, int side=0, int reason=GM_REASON_USER):
         """Asks for the end of every live order that matches; -1 (side 0) matches all.
@@ -689,7 +694,8 @@ cdef class Core:
         cdef gm_latch_t latch
         cdef int code
         if not 0 < len(name) < GM_LATCH_NAME or len(reason) >= GM_LATCH_REASON:
-            raise ValueError(f"name is {len(name)} bytes and reason {len(reason)}, must be 1 to {GM_LATCH_NAME - 1} and at most {GM_LATCH_REASON - 1}")
+            raise ValueError(f"name is {len(name)} bytes and reason {len(reason)}, must be 1 to {GM_LATCH_NAME - 1} "
+                             f"and at most {GM_LATCH_REASON - 1}")
         self._check_open()
         memset(&latch, 0, sizeof(latch))
         latch.scope = scope
@@ -706,7 +712,8 @@ cdef class Core:
         if code == GM_ERR_CAPACITY:
             raise OrderStateError("256 kill switches stand already; reset some, or stop the whole engine")
         if code != 0:
-            raise JournalError(f"{self.journal.path}: the journal did not take the record" + ("" if action == GM_LATCH_RESET else "; it stands nevertheless"))
+            nevertheless = "" if action == GM_LATCH_RESET else "; it stands nevertheless"
+            raise JournalError(f"{self.journal.path}: the journal did not take the record{nevertheless}")
 
     def latches(self):
         """The latches that stand: [{scope, target, action, name, reason}], numbers as in gm_latch_t."""
@@ -1118,7 +1125,8 @@ cdef class Core:
         return {
             "accepted": e.accepted, "refused": e.refused, "fills": e.fills, "open": self.orders.live,
             "illegal_transitions": self.orders.illegal_transitions, "unknown_reports": e.unknown_reports,
-            "late_fills": e.late_fills, "overfills": e.overfills, "duplicate_executions": e.duplicate_executions, "journal_records": self.journal.records,
+            "late_fills": e.late_fills, "overfills": e.overfills, "duplicate_executions": e.duplicate_executions,
+            "journal_records": self.journal.records,
             "journal_lost": self.journal.log.lost, "market_messages": self.market.messages,
         }
 

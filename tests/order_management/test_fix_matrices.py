@@ -1,6 +1,7 @@
 """The sequences of the FIX 4.4 order state matrices (appendix D, A and B), step by step through the engine.
 
-A sequence is what a client sees of one order of 10. `after.status` has the client's pending state; `cum_qty`, `leaves_qty` and
+A sequence is what a client sees of one order of 10. `after.status` has the client's pending state; `cum_qty`,
+`leaves_qty` and
 `is_finished` are the standard's.
 """
 
@@ -38,9 +39,12 @@ def test_a_sequence_comes_out_right_step_by_step(scenario):
     terms = scenario["order"]
     ticket = gate.submit_order(
         {
-            "symbol": "AAPL", "side": terms["side"].lower(), "quantity": int(terms["qty"]), "order_type": "limit",
+            "symbol": "AAPL",
+            "side": terms["side"].lower(),
+            "quantity": int(terms["qty"]),
+            "order_type": "limit",
             "limit_price": terms["price"],
-        }  # fmt: skip
+        }
     )
     for number, event in enumerate(scenario["steps"], 1):
         if event["event"] == "cancel_request":
@@ -54,9 +58,12 @@ def test_a_sequence_comes_out_right_step_by_step(scenario):
             core.report(row)
         order, after = ticket.order, event.get("after", {})
         seen = {
-            "status": order.status.value, "qty": order.quantity, "cum_qty": order.filled_quantity,
-            "leaves_qty": order.leaves_quantity, "is_finished": int(order.status.is_closed),
-        }  # fmt: skip
+            "status": order.status.value,
+            "qty": order.quantity,
+            "cum_qty": order.filled_quantity,
+            "leaves_qty": order.leaves_quantity,
+            "is_finished": int(order.status.is_closed),
+        }
         expected = {name: value for name, value in after.items() if name in seen}
         if event.get("cum_qty") is not None:
             expected.setdefault("cum_qty", event["cum_qty"])

@@ -270,7 +270,8 @@ class RecordView:
         return payload
 
     def scores(self, row: Any) -> dict[str, tuple[float, str]]:
-        """What each of the first venues would have cost (bps against the mid, in hundredths) and why it lost, as a decision recorded it."""
+        """What each of the first venues would have cost (bps against the mid, in hundredths) and why it lost, as a
+        decision recorded it."""
         if not any(row["scores"]):
             return {}
         found: dict[str, tuple[float, str]] = {}

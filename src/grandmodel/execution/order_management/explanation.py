@@ -1,4 +1,5 @@
-"""`explain`: one structured account of an order, from the log alone and, for what its checks compared, from the state before it."""
+"""`explain`: one structured account of an order, from the log alone and, for what its checks compared, from the state
+before it."""
 
 from __future__ import annotations
 
@@ -100,10 +101,9 @@ class Explanation:
         lines = [f"order {self.order_id}: {_terms_line(self.terms)}", f"  {self.status} ({self.reason})"]
         if self.quotes:
             lines.append("  quote    " + "  ".join(f"{name} {value:.4f}" for name, value in self.quotes.items()))
-        lines += [
-            f"  check    {c.name:<16} {_figure(c.used):>16} of {_figure(c.limit):>16}  {'passed' if c.passed else 'FAILED'}"
-            for c in self.checks
-        ]
+        for c in self.checks:
+            verdict = "passed" if c.passed else "FAILED"
+            lines.append(f"  check    {c.name:<16} {_figure(c.used):>16} of {_figure(c.limit):>16}  {verdict}")
         lines += [f"  venue    {v.name:<12} {v.cost_bps:>8.2f} bps  {v.verdict}" for v in self.venues]
         lines += [
             f"  {s.time:%H:%M:%S.%f} {s.event:<18} {s.status or '':<16} {_details_line(s.details)}".rstrip()
@@ -171,7 +171,9 @@ def explain(core: Core, order_id: int) -> Explanation:
                 status = "NEW" if payload["is_parent"] or int(row["flags"]) & 128 else "PENDING_NEW"
             elif kind == REFUSAL:
                 status = "REJECTED"
-            history.append(StateAccount(time_ns, str(type_of(kind, row)), None if status is None else str(status), payload))
+            history.append(
+                StateAccount(time_ns, str(type_of(kind, row)), None if status is None else str(status), payload)
+            )
     notes: list[str] = []
     checks = [] if asked is None or int(asked["symbol"]) < 0 else _checks(core, place[0], asked, notes)
     venues: list[VenueAccount] = []
@@ -190,8 +192,8 @@ def explain(core: Core, order_id: int) -> Explanation:
 
 def _asked(payload: dict[str, Any]) -> dict[str, Any]:
     keep = (
-        "symbol", "side", "quantity", "order_type", "limit_price", "stop_price", "time_in_force", "display_quantity", "instructions",
-        "account", "strategy", "tag", "client_order_id", "parent_id", "algorithm", "urgency",
+        "symbol", "side", "quantity", "order_type", "limit_price", "stop_price", "time_in_force", "display_quantity",
+        "instructions", "account", "strategy", "tag", "client_order_id", "parent_id", "algorithm", "urgency",
     )  # fmt: skip
     return {
         name: payload[name]
@@ -215,7 +217,8 @@ def _records(core: Core, position: int, last: int) -> Any:
 
 
 def _checks(core: Core, position: int, row: Any, notes: list[str]) -> list[CheckAccount]:
-    """What each configured check compared: the log up to the order is applied to an empty engine, and its limits are asked again."""
+    """What each configured check compared: the log up to the order is applied to an empty engine, and its limits are
+    asked again."""
     if not core.limits.configured:
         notes.append("no limit is configured: nothing was checked")
         return []
@@ -247,7 +250,12 @@ def _checks(core: Core, position: int, row: Any, notes: list[str]) -> list[Check
     if mid != NO_PRICE:
         before.portfolio.mark(symbol, mid)
     mask, figures = core.limits.check(
-        before.portfolio, symbol, int(row["side"]), int(row["quantity"]), None if price == NO_PRICE else price, int(row["account"])
+        before.portfolio,
+        symbol,
+        int(row["side"]),
+        int(row["quantity"]),
+        None if price == NO_PRICE else price,
+        int(row["account"]),
     )
     bits = {name: bit for bit, name, _, _ in CHECKS}
     return [CheckAccount(name, used, limit, not mask & bits[name]) for name, (used, limit) in figures.items()]

@@ -1,4 +1,5 @@
-"""The kill switch: what stands is latched first, then every open order of its scope is cancelled, and each is watched until it has ended.
+"""The kill switch: what stands is latched first, then every open order of its scope is cancelled, and each is watched
+until it has ended.
 
 An order whose cancel the venue has not confirmed is never reported as done.
 """
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from .._core.values import Reason, UnknownOrder
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .._core.submit import Core
 
 SCOPES = {"engine": 1, "account": 2, "strategy": 3, "symbol": 4, "venue": 5}
@@ -24,7 +27,8 @@ def read_scope(core: Core, scope: object) -> tuple[int, int, str]:
 
     Parameters
     ----------
-    scope : "engine", or a pair such as ("symbol", "AAPL"), also written "symbol:AAPL"; the kinds are engine, account, strategy, symbol, venue
+    scope : "engine", or a pair such as ("symbol", "AAPL"), also written "symbol:AAPL"; the kinds are engine, account,
+    strategy, symbol, venue
 
     Raises
     ------
@@ -66,17 +70,22 @@ def _target(core: Core, kind: str, target: Any) -> int:
 
 def check_reason(reason: object) -> bytes:
     """A reason as it is recorded: 1 to 159 bytes of printable text."""
-    if not isinstance(reason, str) or not reason.isprintable() or not 0 < len(reason.encode("utf-8", "surrogatepass")) < 160:
+    if (
+        not isinstance(reason, str)
+        or not reason.isprintable()
+        or not 0 < len(reason.encode("utf-8", "surrogatepass")) < 160
+    ):
         raise ValueError(f"reason is {reason!r}, must be 1 to 159 bytes of printable text")
     return reason.encode()
 
 
 @dataclass(frozen=True, slots=True)
 class KillSwitch:
-    """A stop that stands: its name (what `reset_kill` wants), scope, reason, and whether orders that reduce the risk pass.
+    """A stop that stands: its name (what `reset_kill` wants), scope, reason, and whether orders that reduce the risk
+    pass.
 
-    action : "kill" (only reduce-only orders pass; of a venue, none) or "reduce" (what does not raise its symbol's worst case passes)
-    """
+    action : "kill" (only reduce-only orders pass; of a venue, none) or "reduce" (what does not raise its symbol's
+    worst case passes)"""
 
     name: str
     scope: str
@@ -85,7 +94,8 @@ class KillSwitch:
 
 
 class KillReport:
-    """What a kill did: the orders it asked about, and which of them have ended since. It looks anew each time it is asked.
+    """What a kill did: the orders it asked about, and which of them have ended since. It looks anew each time it is
+    asked.
 
     name, scope, reason : of the switch
     order_ids           : the orders whose cancel was asked for
@@ -155,7 +165,14 @@ def standing(core: Core) -> list[KillSwitch]:
     found = []
     for latch in core.latches():
         kind, target = latch["scope"], latch["target"]
-        texts = {2: str, 3: core.strategy_text, 4: core.symbol_text, 5: core.venue_text}
+        texts: dict[int, Callable[[int], str | None]] = {
+            2: str,
+            3: core.strategy_text,
+            4: core.symbol_text,
+            5: core.venue_text,
+        }
         scope = "engine" if kind == 1 else f"{_NAMES[kind]}:{texts[kind](target)}"
-        found.append(KillSwitch(latch["name"], scope, latch["reason"], "reduce" if latch["action"] == REDUCE else "kill"))
+        found.append(
+            KillSwitch(latch["name"], scope, latch["reason"], "reduce" if latch["action"] == REDUCE else "kill")
+        )
     return found

@@ -15,12 +15,12 @@ from .._core.values import OrderStateError, UnknownOrder
 from .kill_switch import REDUCE, RESET, KillReport, KillSwitch, check_reason, kill, read_scope, set_latch, standing
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
 
     from .._core.orders import Order
     from .._core.scoring import Quote
-    from collections.abc import Sequence
-
     from .._core.submit import Core, Ticket
     from ..config import ExecutionConfig
     from .explanation import Explanation
@@ -55,10 +55,15 @@ def read_id(order_id: SupportsIndex) -> int:
 
 
 def check_bracket(orders: list[Any]) -> None:
-    """The exits of a bracket are in the entry's symbol, on the other side, and of its quantity. ValueError says what is not."""
+    """The exits of a bracket are in the entry's symbol, on the other side, and of its quantity. ValueError says what
+    is not."""
     entry = orders[0]
     for number, leg in enumerate(orders[1:], 1):
-        for key, right in (("symbol", entry.get("symbol")), ("account", entry.get("account", 0)), ("quantity", entry.get("quantity"))):
+        for key, right in (
+            ("symbol", entry.get("symbol")),
+            ("account", entry.get("account", 0)),
+            ("quantity", entry.get("quantity")),
+        ):
             if leg.get(key, 0 if key == "account" else None) != right:
                 raise ValueError(f"orders[{number}].{key} is {leg.get(key)!r}, must be the entry's, {right!r}")
         if leg.get("side") == entry.get("side"):
@@ -148,16 +153,20 @@ class OrderManager(OrderGate):
     ) -> None:
         """Asks for another total quantity (what has filled included) or other prices of a live order.
 
-        At a venue it is PENDING_REPLACE until that answers, and its old terms hold. Less quantity at the same price keeps the order's place
-        in the queue; more, or another price, goes to the back. A quantity at or below what has filled ends it FILLED. Orders that the engine
-        holds (stops, waiting members of a list) and parents change at once. More quantity, or another price, is risk-checked.
+        At a venue it is PENDING_REPLACE until that answers, and its old terms hold. Less quantity at the same price
+        keeps the order's place in the queue; more, or another price, goes to the back. A quantity at or below what has
+        filled ends it FILLED. Orders that the engine holds (stops, waiting members of a list) and parents change at
+        once. More quantity, or another price, is risk-checked.
 
         Raises
         ------
-        OrderValidationError  a value is wrong; UnknownOrder  no such order; OrderStateError  it has ended, waits for an answer, or its venue
-        did not take it; RiskLimitBreached  the change would break a limit. The order stands as it was.
+        OrderValidationError  a value is wrong; UnknownOrder  no such order; OrderStateError  it has ended, waits for
+        an answer, or its venue did not take it; RiskLimitBreached  the change would break a limit. The order stands as
+        it was.
         """
-        self.core.replace(read_id(order_id), **self.core.read_changes(read_id(order_id), quantity, limit_price, stop_price))
+        self.core.replace(
+            read_id(order_id), **self.core.read_changes(read_id(order_id), quantity, limit_price, stop_price)
+        )
 
     def submit_order_list(self, orders: Sequence[Any], contingency: str) -> list[Ticket]:
         """Several orders as one: all are accepted, or none is. Their tickets, in order.
@@ -165,9 +174,9 @@ class OrderManager(OrderGate):
         Parameters
         ----------
         orders : 2 to 16 mappings, as for `submit_order`
-        contingency : "oco": the first that fills (a part is enough) or ends cancels the others. "oto": the others wait until the first
-            has ended with fills. "bracket": the first is an entry, the others are its exits; they stand for what the entry has filled and
-            no exit has closed, and once that is nothing all ends.
+        contingency : "oco": the first that fills (a part is enough) or ends cancels the others. "oto": the others
+            wait until the first has ended with fills. "bracket": the first is an entry, the others are its exits; they
+            stand for what the entry has filled and no exit has closed, and once that is nothing all ends.
         """
         codes = {"oco": 1, "oto": 2, "bracket": 3}
         if contingency not in codes:
@@ -188,7 +197,8 @@ class OrderManager(OrderGate):
     ) -> list[int]:
         """Asks for the cancel of every live order that matches all that is given; their ids. Nothing given: all.
 
-        Each is done when its venue says so (`get_order(id).status`). OrderStateError when requests could not be made: it names how many.
+        Each is done when its venue says so (`get_order(id).status`). OrderStateError when requests could not be made:
+        it names how many.
         """
         filters: dict[str, int] = {}
         for kind, target in (("symbol", symbol), ("strategy", strategy), ("venue", venue), ("account", account)):
@@ -200,11 +210,14 @@ class OrderManager(OrderGate):
             filters["side"] = 1 if side == "buy" else -1
         ids, refused = self.core.cancel_all(**filters)
         if refused:
-            raise OrderStateError(f"{refused} of {len(ids)} cancels could not be asked for; those orders are open: see health()")
+            raise OrderStateError(
+                f"{refused} of {len(ids)} cancels could not be asked for; those orders are open: see health()"
+            )
         return [int(order_id) for order_id in ids]
 
     def kill(self, scope: object, reason: str, *, name: str | None = None) -> KillReport:
-        """Stops a scope: latched first, then every open order in it is cancelled. It stands, over restarts too, until `reset_kill`.
+        """Stops a scope: latched first, then every open order in it is cancelled. It stands, over restarts too, until
+        `reset_kill`.
 
         Parameters
         ----------
@@ -221,7 +234,8 @@ class OrderManager(OrderGate):
         return kill(self.core, scope, reason, name)
 
     def reduce(self, scope: object, reason: str, *, name: str | None = None) -> str:
-        """Trading state REDUCING for a scope: only orders that do not raise their symbol's worst case pass. Its name, for `reset_kill`."""
+        """Trading state REDUCING for a scope: only orders that do not raise their symbol's worst case pass. Its name,
+        for `reset_kill`."""
         return set_latch(self.core, scope, REDUCE, reason, name)[0]
 
     def reset_kill(self, name: str, reason: str) -> None:
@@ -236,7 +250,7 @@ class OrderManager(OrderGate):
 
     @property
     def trading_state(self) -> str:
-        """"ACTIVE", "REDUCING" or "HALTED", of the whole engine; narrower stops are in `kill_switches()`."""
+        """Of the whole engine: "ACTIVE", "REDUCING" or "HALTED"; narrower stops are in `kill_switches()`."""
         actions = {switch.action for switch in self.kill_switches() if switch.scope == "engine"}
         return "HALTED" if "kill" in actions else "REDUCING" if actions else "ACTIVE"
 
@@ -249,11 +263,13 @@ class OrderManager(OrderGate):
         tag: str | None = None,
         account: int | None = None,
     ) -> list[Order]:
-        """The orders held in memory that match all that is given, by id; older ones are in the journal (`get_order`, `gmexec journal show`)."""
+        """The orders held in memory that match all that is given, by id; older ones are in the journal (`get_order`,
+        `gmexec journal show`)."""
         return self.core.find_orders(status, symbol, strategy, tag, account)
 
     def explain(self, order_id: SupportsIndex) -> Explanation:
-        """One account of an order: what was checked against which limit, which venues scored how, every state with its time."""
+        """One account of an order: what was checked against which limit, which venues scored how, every state with
+        its time."""
         from .explanation import explain
 
         return explain(self.core, read_id(order_id))

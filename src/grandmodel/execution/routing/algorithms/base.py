@@ -212,7 +212,8 @@ class Parent:
 
     @property
     def is_over(self) -> bool:
-        """Has it ended, or been asked to? Then nothing more is placed; the engine withdraws what is at work, and closes it."""
+        """Has it ended, or been asked to? Then nothing more is placed; the engine withdraws what is at work, and
+        closes it."""
         status = self.order.status
         return status.is_closed or status is OrderStatus.PENDING_CANCEL
 
