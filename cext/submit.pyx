@@ -856,7 +856,8 @@ cdef class Core:
             return
         reason = Reason(-code)
         if reason is Reason.UNKNOWN_ORDER:
-            raise UnknownOrder(f"no order has the id {order_id}")
+            status = self.get_order(order_id).status        # UnknownOrder; or one that memory holds no more
+            raise OrderStateError(f"order {order_id} has already ended: {status}")
         raise OrderStateError(f"order {order_id}: {REASON_TEXT[reason]}")
 
     def _check_open(self):
