@@ -84,6 +84,9 @@ class ReferenceBook:
             return "price"
         if new_id != order.order_id and new_id in self.by_id:
             return "duplicate_order"
+        if new_id == order.order_id and price_e9 == order.price_e9 and quantity <= order.quantity:
+            order.quantity = quantity  # in its place
+            return None
         if not self._fits(order.side, price_e9, quantity):
             return "price"
         self._remove(order)
