@@ -67,16 +67,17 @@ def _panels(s: Samples, step: float) -> list[Any]:
         price.scatter((s.trade_ns[keep] / 1e6).astype("datetime64[ms]"), s.trade_e9[keep] / 1e9, size=2.5, color=_TRADE, alpha=0.5, legend_label="trades")
     price.step("t", "bid", source=columns, mode="after", color=_BID, legend_label="bid")
     line = price.step("t", "ask", source=columns, mode="after", color=_ASK, legend_label="offer")
-    price.y_range = Range1d(*_bounds(np.concatenate([bid, ask]), robust=True))
+    price.y_range = Range1d(*_bounds(np.concatenate([bid, ask])))
     price.yaxis.formatter = NumeralTickFormatter(format="0,0.00[00]")
     price.add_tools(HoverTool(renderers=[line], mode="vline", formatters={"@t": "datetime"}, tooltips=[("time", "@t{%H:%M:%S.%3N}"), ("bid", "@bid{0,0.00[0000]}"), ("offer", "@ask{0,0.00[0000]}")]))
-    shared = {**common, "x_range": price.x_range}
+    shared = {**common, "x_range": price.x_range, "min_border_right": 38, "toolbar_location": None}
     wide = figure(height=170, y_axis_label="bps", title="Spread, bps of the mid (negative: crossed)", **shared)
     wide.step("t", "spread", source=columns, mode="after", color=_INK)
-    wide.y_range = Range1d(*_bounds(np.append(spread, 0.0), robust=True))
+    wide.y_range = Range1d(*_bounds(spread, zero=True))
     deep = figure(height=190, y_axis_label="quantity", title=f"Depth: the best {s.depth} levels, bids above, offers below", **shared)
     deep.varea_step("t", 0, "bids", source=columns, step_mode="after", color=_BID, alpha=0.7)
     deep.varea_step("t", "asks", 0, source=columns, step_mode="after", color=_ASK, alpha=0.7)
+    deep.y_range = Range1d(*_bounds(np.concatenate([bids, -asks]), zero=True))
     deep.yaxis.formatter = NumeralTickFormatter(format="0,0.[00]")
     tilt = figure(height=170, y_axis_label="", y_range=(-1.05, 1.05), title="Imbalance: (bids - offers) / (bids + offers) of that depth", **shared)
     tilt.varea_step("t", 0, "imbalance", source=columns, step_mode="after", color=_INK, alpha=0.6)
@@ -93,11 +94,15 @@ def _price(price_e9: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.where(price_e9 == NO_PRICE, np.nan, price_e9 / 1e9)
 
 
-def _bounds(values: NDArray[np.float64], *, robust: bool) -> tuple[float, float]:
-    """What the axis shows: the middle 99 %, so that a stub quote at the open does not flatten the day, and some air."""
+def _bounds(values: NDArray[np.float64], zero: bool = False) -> tuple[float, float]:
+    """What an axis shows: everything, but of what lies far from the middle 99 % (a stub quote at the open) only that."""
     known = values[np.isfinite(values)]
     if not len(known):
         return 0.0, 1.0
-    low, high = np.quantile(known, (0.005, 0.995)) if robust else (known.min(), known.max())
-    air = max((high - low) * 0.08, abs(high) * 1e-6, 1e-9)
-    return float(low - air), float(high + air)
+    low, high = np.quantile(known, (0.005, 0.995))
+    reach = max(high - low, abs(high) * 1e-6, 1e-9)
+    bottom, top = max(known.min(), low - reach), min(known.max(), high + reach)
+    if zero:
+        bottom, top = min(bottom, 0.0), max(top, 0.0)
+    air = max((top - bottom) * 0.06, 1e-9)
+    return float(bottom - air), float(top + air)
