@@ -8,6 +8,7 @@ from grandmodel.execution._core.records cimport gm_message_t
 cdef extern from "book.h" nogil:
     enum: GM_NIL
     enum: GM_BOOK_MAX_TICKS
+    const uint32_t GM_BOOK_MAX_SPAN
 
     cdef enum gm_rest_flags:
         GM_REST_USED, GM_REST_OVERLAY, GM_REST_ANONYMOUS, GM_REST_OWN
@@ -37,6 +38,7 @@ cdef extern from "book.h" nogil:
         int32_t capacity
         int32_t used
         int32_t live
+        uint32_t max_span
 
     int gm_book_init(gm_book_t* b, uint32_t ticks, int32_t capacity) noexcept
     void gm_book_free(gm_book_t* b) noexcept

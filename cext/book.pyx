@@ -338,6 +338,7 @@ cdef class OrderBook(BookView):
             code = gm_book_init(&self.own, <uint32_t>ticks, <int32_t>capacity)
         if code != 0:
             raise MemoryError("the book could not be reserved")
+        self.own.max_span = GM_BOOK_MAX_SPAN
         self.book = &self.own
         self.busy = &self.own_busy
 

@@ -15,6 +15,7 @@ static inline int gm_levels_init(gm_book_t* b, uint32_t ticks, int32_t capacity)
         return GM_ERR_MEMORY;
     }
     b->capacity = capacity;
+    b->max_span = GM_BOOK_MAX_TICKS;
     return GM_OK;
 }
 
@@ -39,7 +40,7 @@ static inline int gm_levels_move_window(gm_book_t* b, int64_t tick) {
         if (b->base + last > high) high = b->base + last;
     }
     span = high - low + 1;
-    while ((int64_t)ticks < 2 * span && ticks < GM_BOOK_MAX_TICKS) ticks *= 2;
+    while ((int64_t)ticks < 2 * span && ticks < b->max_span) ticks *= 2;
     if ((int64_t)ticks < span) return GM_ERR_RANGE;
     if (gm_book_reserve_window(&moved, ticks) != GM_OK) {
         gm_book_release_window(&moved);
@@ -111,7 +112,7 @@ static inline int gm_levels_begin_side(gm_book_t* b, int s, int64_t tick, int64_
         int64_t first = b->base + gm_book_at_or_above(b, 1 - s, 0), last = b->base + gm_book_at_or_below(b, 1 - s, (int64_t)b->ticks - 1);
         if (first < low) low = first;
         if (last > high) high = last;
-        if (high - low >= (int64_t)GM_BOOK_MAX_TICKS) return GM_ERR_RANGE;
+        if (high - low >= (int64_t)b->max_span) return GM_ERR_RANGE;
     }
     gm_levels_clear_side(b, s);
     return gm_levels_set(b, s, tick, quantity, count);

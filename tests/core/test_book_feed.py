@@ -133,6 +133,20 @@ def test_an_order_that_only_shrinks_keeps_its_place():
     book.check_invariants()
 
 
+def test_stub_quotes_stand_beside_real_ones():
+    """ITCH has offers at 199,999.99 over ticks of 1e-4: two thousand million levels away."""
+    for kind, action in (("L3", ADD), ("L2", SET_LEVEL)):
+        book = OrderBook("0.0001", kind=kind)
+        made = [(action, k, -1, price * 100_000, 5) for k, price in enumerate((334_500, 1_999_999_900, 334_600, 1), 1)]
+        assert book.apply(messages(*made)) == 4
+        assert book.levels(9)[1]["price_e9"].tolist() == [100_000, 33_450_000_000, 33_460_000_000, 199_999_990_000_000]
+        book.check_invariants()
+        gone = [(DELETE, k) for k in (4, 1, 3)] if kind == "L3" else [(action, 0, -1, p * 100_000, 0) for p in (1, 334_500, 334_600)]
+        book.apply(messages(*gone))
+        assert book.best_ask == 199_999.99
+        book.check_invariants()
+
+
 # ---- by level
 
 
@@ -154,7 +168,7 @@ def test_the_first_level_begins_its_side_anew():
         (row(SET_LEVEL, 0, -1, 6, 5, counterparty=2**31), "quantity"),
         ((SET_LEVEL, 0, -1, 6 * CENT + 1, 5, 0, 0, 1), "price"),
         ((SET_LEVEL, 0, -1, NO_PRICE, 5, 0, 0, 1), "price"),
-        ((SET_LEVEL, 0, 1, 2**30 * CENT, 5, 0, 0, 1), "price"),  # farther from the offer than a window is wide
+        ((SET_LEVEL, 0, 1, -(2**31) * CENT, 5, 0, 0, 1), "price"),  # farther from the offer than a window is wide
         (row(SET_LEVEL, 0, 3, 6, 5, level=1), "side"),
     ):
         counted = book.problems.get(problem, 0)
