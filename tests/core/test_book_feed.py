@@ -1,4 +1,4 @@
-"""Books under a whole feed: gaps and snapshots, levels by position, the states between messages, several venues as one."""
+"""Books under a whole feed: gaps, snapshots, levels by position, the states between messages, several venues as one."""
 
 import os
 import subprocess
@@ -31,8 +31,18 @@ from grandmodel.execution._core.values import MarketDataError, Unknown
 
 CENT = 10_000_000
 FIELDS = (
-    "action", "order_id", "side", "price_e9", "quantity", "counterparty", "flags", "level", "sequence", "symbol", "venue",
-)  # fmt: skip
+    "action",
+    "order_id",
+    "side",
+    "price_e9",
+    "quantity",
+    "counterparty",
+    "flags",
+    "level",
+    "sequence",
+    "symbol",
+    "venue",
+)
 LONG = bool(os.environ.get("GRANDMODEL_LONG"))
 
 
@@ -106,14 +116,28 @@ def test_sequences_that_count_up_by_one():
 
 def test_a_snapshot_by_level_under_a_feed_by_order():
     book = OrderBook()
-    feed = [row(CLEAR, flags=SNAPSHOT), row(ADD, 0, 1, 1000, 300, flags=SNAPSHOT), row(ADD, 0, -1, 1001, 80, flags=SNAPSHOT | LAST)]
-    feed += [row(ADD, 7, 1, 1000, 50), row(REDUCE, 99, 1, 1000, 100), row(EXECUTE, 98, 1, 1000, 50), row(DELETE, 97, -1, 1001, 80)]
+    feed = [
+        row(CLEAR, flags=SNAPSHOT),
+        row(ADD, 0, 1, 1000, 300, flags=SNAPSHOT),
+        row(ADD, 0, -1, 1001, 80, flags=SNAPSHOT | LAST),
+    ]
+    feed += [
+        row(ADD, 7, 1, 1000, 50),
+        row(REDUCE, 99, 1, 1000, 100),
+        row(EXECUTE, 98, 1, 1000, 50),
+        row(DELETE, 97, -1, 1001, 80),
+    ]
     assert book.apply(messages(*feed), strict=True) == 7
     assert book.levels(5)[0].tolist() == [(1000 * CENT, 200, 2)]
     assert len(book.levels(5)[1]) == 0
     assert book.orders()["quantity"].tolist() == [150, 50]  # those before the file stand in front
     book.check_invariants()
-    for bad in (row(DELETE, 97, -1, 1001, 1), row(REDUCE, 99, 1, 1000, 151), row(REDUCE, 99, 1, 1000, 0), row(DELETE, 99, 0, 1000, 5)):
+    for bad in (
+        row(DELETE, 97, -1, 1001, 1),
+        row(REDUCE, 99, 1, 1000, 151),
+        row(REDUCE, 99, 1, 1000, 0),
+        row(DELETE, 99, 0, 1000, 5),
+    ):
         assert book.apply(messages(bad)) == 0
     assert book.problems == {"unknown_order": 4}
     assert book.apply(messages(row(ADD, 0, 1, 1000, 5, flags=SNAPSHOT))) == 0
@@ -141,7 +165,11 @@ def test_stub_quotes_stand_beside_real_ones():
         assert book.apply(messages(*made)) == 4
         assert book.levels(9)[1]["price_e9"].tolist() == [100_000, 33_450_000_000, 33_460_000_000, 199_999_990_000_000]
         book.check_invariants()
-        gone = [(DELETE, k) for k in (4, 1, 3)] if kind == "L3" else [(action, 0, -1, p * 100_000, 0) for p in (1, 334_500, 334_600)]
+        gone = (
+            [(DELETE, k) for k in (4, 1, 3)]
+            if kind == "L3"
+            else [(action, 0, -1, p * 100_000, 0) for p in (1, 334_500, 334_600)]
+        )
         book.apply(messages(*gone))
         assert book.best_ask == 199_999.99
         book.check_invariants()
@@ -202,7 +230,14 @@ def test_prices_on_and_off_every_tick(tick_e9):
     near = [int(k) * tick_e9 for k in rng.integers(-2000, 2000, 300)]
     prices = near + [p + int(d) for p in near for d in rng.integers(-3, 4, 2)]
     prices += [int(p) for p in rng.integers(-(2**62), 2**62, 300)] + [2**63 - 1, -(2**63) + 1, NO_PRICE]
-    book = OrderBook(f"{tick_e9 / 10**9:.9f}" if tick_e9 < 10**9 else tick_e9 // 10**9 if tick_e9 % 10**9 == 0 else f"{tick_e9 // 10**9}.{tick_e9 % 10**9:09d}", kind="L2")
+    book = OrderBook(
+        f"{tick_e9 / 10**9:.9f}"
+        if tick_e9 < 10**9
+        else tick_e9 // 10**9
+        if tick_e9 % 10**9 == 0
+        else f"{tick_e9 // 10**9}.{tick_e9 % 10**9:09d}",
+        kind="L2",
+    )
     assert book.tick_size_e9 == tick_e9
     book.apply(messages((SET_LEVEL, 0, 1, 0, 1)))
     for price in prices:
@@ -377,7 +412,9 @@ def test_the_consolidated_book_equals_the_best_of_all():
     twins = [ReferenceBook() for _ in names]
     rows = []
     for k in range(4000):
-        rows.append((ADD, k + 1, int(rng.choice([1, -1])), int(rng.integers(990, 1010)) * CENT, int(rng.integers(1, 9))))
+        rows.append(
+            (ADD, k + 1, int(rng.choice([1, -1])), int(rng.integers(990, 1010)) * CENT, int(rng.integers(1, 9)))
+        )
         if k > 300:
             rows.append((DELETE, int(rng.integers(1, k)), 0, 0, 0))
     venues = rng.integers(0, 6, len(rows) + 1)
@@ -406,7 +443,13 @@ def test_the_consolidated_book_equals_the_best_of_all():
 
 
 def test_refused_venues():
-    for bad, error in (([], ValueError), ("XNAS", TypeError), (["A", "A"], ValueError), ([1], TypeError), ([""], TypeError)):
+    for bad, error in (
+        ([], ValueError),
+        ("XNAS", TypeError),
+        (["A", "A"], ValueError),
+        ([1], TypeError),
+        ([""], TypeError),
+    ):
         with pytest.raises(error, match="venues"):
             ConsolidatedBook(bad)
     book = ConsolidatedBook(["A"])

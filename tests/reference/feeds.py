@@ -1,4 +1,4 @@
-"""ITCH 5.0 and PITCH in plain Python, from their specifications: a writer of ITCH messages, and readers that give tuples."""
+"""ITCH 5.0 and PITCH in plain Python, from their specifications: a writer of ITCH, readers that give tuples."""
 
 import struct
 
@@ -15,8 +15,7 @@ def itch(kind, locate, ns, *fields):
     """One message behind its length; texts are padded to their width."""
     layout = ITCH[kind]
     padded = [f.encode() if isinstance(f, str) else f for f in fields]
-    widths = iter([w for w in _widths(layout)])
-    padded = [f.ljust(w) if isinstance(f, bytes) else f for f, w in zip(padded, widths, strict=True)]
+    padded = [f.ljust(w) if isinstance(f, bytes) else f for f, w in zip(padded, _widths(layout), strict=True)]
     body = kind.encode() + struct.pack(">HH", locate, 0) + ns.to_bytes(6, "big") + struct.pack(">" + layout, *padded)
     return struct.pack(">H", len(body)) + body
 
@@ -36,7 +35,8 @@ def directory(locate, symbol, ns=0):
 
 
 def read_itch(data, midnight_ns=0):
-    """(action, order id, side, price_e9, quantity, counterparty, flags, symbol, time_ns, sequence) of each message that has a row."""
+    """Of each message that has a row: (action, order id, side, price_e9, quantity, counterparty, flags, symbol,
+    time_ns, sequence)."""
     rows, at, record = [], 0, 0
     while at + 2 <= len(data):
         (length,) = struct.unpack_from(">H", data, at)
@@ -71,7 +71,7 @@ def read_itch(data, midnight_ns=0):
 
 
 def read_pitch(text):
-    """(action, order id, side, price_e9, quantity, symbol, ms) of each line with a row. Orders before the file: symbol None."""
+    """Of each line with a row: (action, order id, side, price_e9, quantity, symbol, ms); symbol None: not told."""
     rows, resting = [], {}
     for line in text.splitlines():
         line = line.removeprefix("S")

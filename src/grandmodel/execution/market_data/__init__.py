@@ -1,10 +1,10 @@
 """Market data files as rows of MESSAGE_DTYPE: one reader a format, all of them streams.
 
-    from grandmodel.execution.simulation import read_market_data
+from grandmodel.execution.simulation import read_market_data
 
-    data = read_market_data("day.itch.gz", symbols=["AAPL"])
-    for rows in data:
-        book.apply(rows)
+data = read_market_data("day.itch.gz", symbols=["AAPL"])
+for rows in data:
+    book.apply(rows)
 """
 
 from grandmodel.execution.market_data.columns import ColumnMap

@@ -1,7 +1,7 @@
 """Raw Binance websocket captures: a line is the local time in ns and one JSON message.
 
-depthUpdate (spot: U follows the last u by one; futures: pu is the last u), trade, bookTicker, and one REST snapshot of the
-depth. As Binance says ("How to manage a local order book correctly", developers.binance.com): the book begins with the
+depthUpdate (spot: U follows the last u by one; futures: pu is the last u), trade, bookTicker, and a REST snapshot of
+the depth. As Binance says ("How to manage a local order book correctly", developers.binance.com): the book begins with the
 snapshot, updates that end at or before it are dropped, and one that does not continue the last one is a gap.
 """
 
@@ -184,7 +184,9 @@ class _Capture:
             for level in levels:
                 if not isinstance(level, list) or len(level) < 2:
                     raise TypeError("a level must be [price, quantity]")
-                self.row(number, time_ns, sequence, Action.SET_LEVEL, side, flags & Flag.SNAPSHOT, 0, 0, level[0], level[1])
+                self.row(
+                    number, time_ns, sequence, Action.SET_LEVEL, side, flags & Flag.SNAPSHOT, 0, 0, level[0], level[1]
+                )
         if flags & Flag.GAP and len(self.fields) == begin:  # nothing to carry it: a level that is not there stays so
             self.row(number, time_ns, sequence, Action.TRADE, 0, 0, 0, 0, "", "0")
         if len(self.fields) > begin:
@@ -227,7 +229,7 @@ class _Capture:
             price, _, quantity = pair.partition(",")
             return self.fault(
                 fields[-1],
-                f"price {price[:40]!r} and quantity {quantity[:40]!r} must be decimal numbers of at most nine decimals, "
+                f"price {price[:40]!r} and quantity {quantity[:40]!r} must be numbers of at most nine decimals, "
                 f"the quantity a multiple of {self.data.quantity_step}",
             )
         return MarketDataError(f"{self.path}: a price or quantity cannot be read")

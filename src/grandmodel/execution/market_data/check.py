@@ -82,7 +82,7 @@ class BookCheck:
 
 @dataclass(slots=True)
 class Samples:
-    """A day as columns, for a picture. Prices in 1e-9; absent ones are NO_PRICE. `depth` levels of each side are summed."""
+    """A day as columns, for a picture. Prices in 1e-9, absent ones NO_PRICE; `depth` levels of each side are summed."""
 
     symbol: str
     depth: int
@@ -97,7 +97,7 @@ class Samples:
 
 
 def check(data: MarketData, symbol: str | None = None, *, progress: Callable[[int], None] | None = None) -> Check:
-    """Reads the file once for what it says, and once more for the book of `symbol` (the one with most rows unless named).
+    """Reads the file for what it says, and once more for the book of `symbol` (the one with most rows unless named).
 
     Raises
     ------
@@ -135,7 +135,7 @@ def check(data: MarketData, symbol: str | None = None, *, progress: Callable[[in
 
 
 def sample(data: MarketData, found: Check, symbol: str | None = None, *, points: int = 2000, depth: int = 5) -> Samples:
-    """The book of a symbol at `points` times of the day, evenly apart, and its trades. What was checked says which day."""
+    """The book of a symbol at `points` times of the day, evenly apart, and its trades. The check says which day."""
     if data.kind != "messages" or found.first_ns is None or found.last_ns is None:
         raise MarketDataError(f"{data.path}: holds {data.kind if found.rows else 'no rows'}, there is no day to draw")
     number, name, tick_e9 = _chosen(data, found, symbol)
@@ -161,7 +161,9 @@ def _count_messages(entry: SymbolCheck, rows: NDArray[Any]) -> None:
     entry.executed += int(traded["quantity"].sum())
     priced = traded[traded["price_e9"] != NO_PRICE]
     entry.priced += int(priced["quantity"].sum())
-    entry.notional_e9 += sum(p * q for p, q in zip(priced["price_e9"].tolist(), priced["quantity"].tolist(), strict=True))
+    entry.notional_e9 += sum(
+        p * q for p, q in zip(priced["price_e9"].tolist(), priced["quantity"].tolist(), strict=True)
+    )
     booked = rows["price_e9"][np.isin(rows["action"], (Action.ADD, Action.REPLACE, Action.SET_LEVEL))]
     booked = booked[booked != NO_PRICE]
     if len(booked):
@@ -173,7 +175,9 @@ def _count_bars(entry: SymbolCheck, bars: NDArray[Any]) -> None:
     trades = bars[bars["side"] == 0]
     entry.executed += int(trades["volume"].sum())
     entry.priced = entry.executed
-    for high, low, close, volume in zip(*(trades[n].tolist() for n in ("high_e9", "low_e9", "close_e9", "volume")), strict=True):
+    for high, low, close, volume in zip(
+        *(trades[n].tolist() for n in ("high_e9", "low_e9", "close_e9", "volume")), strict=True
+    ):
         entry.notional_e9 += (high + low + close) * volume // 3
 
 
@@ -211,7 +215,11 @@ def _read_book(
         _feed(book, rows[begin:], seen)
         if grid is not None:
             mine = rows if number is None else rows[rows["symbol"] == number]
-            printed = np.isin(mine["action"], TRADES) & (mine["price_e9"] != NO_PRICE) & (mine["flags"] & np.uint8(Flag.UNPRINTED) == 0)
+            printed = (
+                np.isin(mine["action"], TRADES)
+                & (mine["price_e9"] != NO_PRICE)
+                & (mine["flags"] & np.uint8(Flag.UNPRINTED) == 0)
+            )
             trades.append(mine[printed][["time_ns", "price_e9", "quantity"]])
     samples[at:] = _look(book, depth)
     seen.applied, seen.problems, seen.first_problem = book.messages_applied, book.problems, book.first_problem
@@ -222,9 +230,14 @@ def _read_book(
     seen.levels = tuple(len(side) for side in book.levels(1 << 30))  # type: ignore[assignment]
     if grid is None:
         return seen, None
-    done = np.concatenate(trades) if trades else np.empty(0, [("time_ns", "<i8"), ("price_e9", "<i8"), ("quantity", "<i8")])
-    columns = [samples[:, k] for k in range(4)]
-    return seen, Samples(name, depth, times, *columns, done["time_ns"], done["price_e9"], done["quantity"])
+    done = (
+        np.concatenate(trades)
+        if trades
+        else np.empty(0, [("time_ns", "<i8"), ("price_e9", "<i8"), ("quantity", "<i8")])
+    )
+    best_bid, best_ask, bid_depth, ask_depth = (samples[:, k] for k in range(4))
+    stamps, prices, sizes = (done[field] for field in ("time_ns", "price_e9", "quantity"))
+    return seen, Samples(name, depth, times, best_bid, best_ask, bid_depth, ask_depth, stamps, prices, sizes)
 
 
 def _feed(book: OrderBook, rows: NDArray[Any], seen: BookCheck) -> None:

@@ -39,7 +39,7 @@ _HOUR_NS = 3_600_000_000_000
 class ColumnMap:
     """What the columns of a CSV or Parquet file mean. Names are those of the header.
 
-    A line gives one row where ``price`` is stated (its ``action`` a column, or the same for all), and, where ``bids`` and
+    A line gives a row where ``price`` is stated (its ``action`` a column, or the same for all), and, where ``bids`` and
     ``asks`` are stated, the sides of the book after it: SET_LEVEL rows, levels 1 to n.
 
     Attributes
@@ -289,7 +289,9 @@ class RowMaker:
             self.data.venues = list(known)
         return out[where]
 
-    def meant(self, column: str, codes: NDArray[np.int64], names: list[str], table: Mapping[str, Any], lines: Any) -> NDArray[np.int64]:
+    def meant(
+        self, column: str, codes: NDArray[np.int64], names: list[str], table: Mapping[str, Any], lines: Any
+    ) -> NDArray[np.int64]:
         """What texts stand for, as numbers; -128 for None."""
         present, where = np.unique(codes, return_inverse=True)
         out = np.empty(len(present), np.int64)
@@ -301,7 +303,9 @@ class RowMaker:
             out[k] = -128 if table[text] is None else int(table[text])
         return out[where]
 
-    def laid_out(self, base: NDArray[Any], table: dict[str, NDArray[np.int64]], names: list[str], lines: NDArray[np.int64]) -> NDArray[Any]:
+    def laid_out(
+        self, base: NDArray[Any], table: dict[str, NDArray[np.int64]], names: list[str], lines: NDArray[np.int64]
+    ) -> NDArray[Any]:
         m = self.map
         width = (m.price is not None) + len(m.bids) + len(m.asks)
         out = np.repeat(base, width).reshape(len(base), width)

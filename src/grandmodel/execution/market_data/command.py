@@ -40,8 +40,12 @@ Exit status: 0 read to its end, 2 a record or an option was wrong (stderr says w
 @app.command("check", short_help="Read a file to its end and say what it holds.", epilog=_EPILOG)
 def check_command(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A file of market data; .gz and .xz too.")],
-    format: Annotated[str | None, typer.Option("--format", help="lobster, itch, pitch, dbn, lean, binance, capture.")] = None,
-    date: Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="The day, where the name does not tell it.")] = None,
+    format: Annotated[
+        str | None, typer.Option("--format", help="lobster, itch, pitch, dbn, lean, binance, capture.")
+    ] = None,
+    date: Annotated[
+        str | None, typer.Option(metavar="YYYY-MM-DD", help="The day, where the name does not tell it.")
+    ] = None,
     symbol: Annotated[str | None, typer.Option(help="Whose book; the symbol with most rows otherwise.")] = None,
     orderbook: Annotated[Path | None, typer.Option(metavar="FILE", help="Of a LOBSTER message file.")] = None,
     plot: Annotated[Path | None, typer.Option(metavar="OUT.html", help="Draw the day into one HTML file.")] = None,
@@ -88,7 +92,8 @@ def report(found: Check, quantity_step: str) -> list[str]:
     for entry in shown:
         vwap = "" if entry.vwap is None else f", VWAP {entry.vwap:.6f}"
         known = f" ({_amount(entry.priced, quantity_step)} with a price)" if entry.priced != entry.executed else ""
-        out.append(f"symbol      {entry.name:<10} {entry.rows:>12,} rows, {_amount(entry.executed, quantity_step)} executed{known}{vwap}")
+        executed = _amount(entry.executed, quantity_step)
+        out.append(f"symbol      {entry.name:<10} {entry.rows:>12,} rows, {executed} executed{known}{vwap}")
     if len(found.symbols) > len(shown):
         out.append(f"            and {len(found.symbols) - len(shown):,} more symbols")
     if found.book is not None:
@@ -103,13 +108,15 @@ def report(found: Check, quantity_step: str) -> list[str]:
 
 def _book_lines(book: BookCheck, quantity_step: str) -> list[str]:
     touch = " / ".join(
-        "nobody" if side is None else f"{side[0] / 1e9:.6f} x {_amount(side[1], quantity_step)}" for side in (book.best_bid, book.best_ask)
+        "nobody" if side is None else f"{side[0] / 1e9:.6f} x {_amount(side[1], quantity_step)}"
+        for side in (book.best_bid, book.best_ask)
     )
     state = "synchronised" if book.is_synchronised else "unsynchronised at the end"
     out = [
         f"book        {book.symbol}, {book.kind}, tick {book.tick_e9 / 1e9:g}: {touch} at the end, "
         f"{book.levels[0]:,} bid and {book.levels[1]:,} ask levels, {state}",
-        f"            locked after {_share(book.locked, book.samples)}, crossed after {_share(book.crossed, book.samples)} of its states",
+        f"            locked after {_share(book.locked, book.samples)}, "
+        f"crossed after {_share(book.crossed, book.samples)} of its states",
     ]
     if book.problems:
         out.append(f"            did not fit: {', '.join(f'{n:,} {name}' for name, n in book.problems.items())}")

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +44,14 @@ _SCHEMAS: dict[str, tuple[np.dtype[Any], int, str | None]] = {
     **{f"ohlcv-{unit}": (_OHLCV, 0, None) for unit in ("1s", "1m", "1h", "1d")},
 }
 _SIDES = {b"B": 1, b"A": -1, b"N": 0}
-_ACTIONS = {b"A": Action.ADD, b"C": Action.REDUCE, b"M": Action.REPLACE, b"R": Action.CLEAR, b"T": Action.TRADE, b"F": Action.TRADE}
+_ACTIONS = {
+    b"A": Action.ADD,
+    b"C": Action.REDUCE,
+    b"M": Action.REPLACE,
+    b"R": Action.CLEAR,
+    b"T": Action.TRADE,
+    b"F": Action.TRADE,
+}
 _LAST, _SNAPSHOT, _MAYBE_BAD_BOOK = 128, 32, 4  # flags of DBN
 
 
@@ -79,15 +87,15 @@ class _Stream:
     """One reading of a file."""
 
     def __init__(self, path: Path, wanted: set[str] | None) -> None:
-        try:
-            import databento_dbn
+        try:  # loaded by name: the package is an extra
+            databento_dbn: Any = import_module("databento_dbn")
         except ImportError:
             raise MarketDataError(
                 f"{path}: DBN files are read by the package databento-dbn: pip install 'grandmodel-execution[dbn]'"
             ) from None
         self.path = path
         self.wanted = wanted
-        self.package: Any = databento_dbn
+        self.package = databento_dbn
         zstd = source.head(path, 4) == b"\x28\xb5\x2f\xfd"
         compression = databento_dbn.Compression.ZSTD if zstd else databento_dbn.Compression.NONE
         self.decoder: Any = databento_dbn.DBNDecoder(compression=compression)
@@ -128,9 +136,7 @@ class _Stream:
         if not schema:
             raise MarketDataError(f"{self.path}: ends within its head")
 
-    def rows(
-        self, data: MarketData, schema: str, dtype: np.dtype[Any], depth: int, records: list[Any]
-    ) -> NDArray[Any]:
+    def rows(self, data: MarketData, schema: str, dtype: np.dtype[Any], depth: int, records: list[Any]) -> NDArray[Any]:
         raw = [bytes(record) for record in records]
         kept = [record for record in raw if len(record) == dtype.itemsize]
         if len(kept) < len(raw):  # symbol mappings, system messages
@@ -155,7 +161,11 @@ class _Stream:
             )
         data.gaps += int((table["flags"] & _MAYBE_BAD_BOOK != 0).sum())
         chosen = np.ones(len(table), bool) if self.wanted is None else symbols >= 0
-        return _messages(table[chosen], symbols[chosen]) if schema == "mbo" else _levels(data, table[chosen], symbols[chosen], depth)
+        return (
+            _messages(table[chosen], symbols[chosen])
+            if schema == "mbo"
+            else _levels(data, table[chosen], symbols[chosen], depth)
+        )
 
     def symbols(self, data: MarketData, table: NDArray[Any]) -> NDArray[np.int32]:
         """Numbers for instrument ids, in the order they come; -1: not wanted."""
@@ -192,22 +202,23 @@ def _event(table: NDArray[Any], symbols: NDArray[np.int32]) -> NDArray[Any]:
     price[price == _UNDEF_PRICE] = NO_PRICE
     return rows_of(
         len(table), time_ns=table["ts_recv"].astype(np.int64), price_e9=price, quantity=table["size"].astype(np.int64),
-        sequence=table["sequence"].astype(np.int64), symbol=symbols, side=_column(table["side"], _SIDES), flags=_flags(table),
+        sequence=table["sequence"].astype(np.int64), symbol=symbols,
+        side=_column(table["side"], _SIDES), flags=_flags(table),
     )  # fmt: skip
 
 
 def _messages(table: NDArray[Any], symbols: NDArray[np.int32]) -> NDArray[Any]:
-    """Of mbo: T and F change no book, the C or M that follows does. A T's side is the aggressor's, ours the resting one's;
-    an F is the resting order's part of it and prints nothing of its own."""
+    """Of mbo: T and F change no book, the C or M behind does. A T's side is the aggressor's, ours the resting one's; an F is the resting order's part of it and prints nothing of its own."""
     out = _event(table, symbols)
-    out["action"] = _column(table["action"], {k: v for k, v in _ACTIONS.items()})
+    out["action"] = _column(table["action"], _ACTIONS)
     out["order_id"] = table["order_id"].astype(np.int64)
     traded = table["action"] == b"T"
     out["side"][traded] *= -1
     out["order_id"][traded] = 0
     out["flags"][table["action"] == b"F"] |= np.uint8(Flag.UNPRINTED)
     out["price_e9"][table["action"] == b"R"] = NO_PRICE
-    return out[table["action"] != b"N"]
+    kept: NDArray[Any] = out[table["action"] != b"N"]
+    return kept
 
 
 def _levels(data: MarketData, table: NDArray[Any], symbols: NDArray[np.int32], depth: int) -> NDArray[Any]:

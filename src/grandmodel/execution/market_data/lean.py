@@ -1,4 +1,4 @@
-"""QuantConnect LEAN's equity files: ticks of trades and quotes, minute bars of both; ``.zip`` as LEAN has them, or plain."""
+"""QuantConnect LEAN's equity files: ticks of trades and quotes, minute bars of both; ``.zip`` as there, or plain."""
 
 from __future__ import annotations
 
@@ -81,7 +81,9 @@ def open_file(path: Path, *, date: _date | str | None = None) -> MarketData:
     elif layout == "tick quote":
         data.book = "L2"
         data.depth = 1
-        data.notes.append("a row's venue is the one that set the national best bid or offer; suspicious rows are skipped")
+        data.notes.append(
+            "a row's venue is the one that set the national best bid or offer; suspicious rows are skipped"
+        )
     return data
 
 
@@ -97,7 +99,7 @@ def _layout(path: Path, member: str) -> str:
 
 
 def _symbol(path: Path, member: str) -> str:
-    """From "20131008_ibm_minute_trade.csv" inside a .zip, "ibm_20131008_trade", or the folder, as LEAN lays files out."""
+    """From "20131008_ibm_minute_trade.csv" inside a .zip, "ibm_20131008_trade", or LEAN's folder."""
     for pattern, name in ((r"\d{8}_([a-z0-9.]+)_", member), (r"([a-z0-9.]+)_\d{8}_", path.name)):
         found = re.match(pattern, name, re.IGNORECASE)
         if found:
@@ -129,7 +131,8 @@ def _bars(data: MarketData, layout: str, times: NDArray[np.int64], cells: NDArra
     empty = (flat["open_e9"] == NO_PRICE) | (flat["open_e9"] == 0)  # a minute without a bid, or without an offer
     if empty.any():
         data.skipped["empty side"] = data.skipped.get("empty side", 0) + int(empty.sum())
-    return flat[~empty]
+    kept: NDArray[Any] = flat[~empty]
+    return kept
 
 
 def _ticks(

@@ -34,7 +34,9 @@ def open_file(
 ) -> MarketData:
     named = _NAME.fullmatch(source.stem_name(path))
     if named and named["kind"] == "orderbook":
-        raise MarketDataError(f"{path}: is an order book file, which tells no times: read its message file, orderbook=this")
+        raise MarketDataError(
+            f"{path}: is an order book file, which tells no times: read its message file, orderbook=this"
+        )
     day = day_of(path, date)
     if day is None:
         raise MarketDataError(f"{path}: the name tells no date, give it (date='YYYY-MM-DD')")
@@ -65,13 +67,17 @@ def open_file(
             while len(left) < len(book):
                 more = next(stream, None)
                 if more is None:
-                    raise MarketDataError(f"{books} has more than the {data.records} rows of {path}: row k belongs to message k")
+                    raise MarketDataError(
+                        f"{books} has more than the {data.records} rows of {path}: row k belongs to message k"
+                    )
                 left = np.concatenate([left, more]).astype(more.dtype)
             yield _level_rows(left[: len(book)], book, shown)
             shown = book[-1]
             left = left[len(book) :]
         if len(left) or next(stream, None) is not None:
-            raise MarketDataError(f"{path} has more rows than the {lines} of {books}: row k of the book belongs to message k")
+            raise MarketDataError(
+                f"{path} has more rows than the {lines} of {books}: row k of the book belongs to message k"
+            )
 
     data = MarketData(path, "lobster", messages if books is None else levels)
     data.depth = int(named["levels"]) if named else None
@@ -94,7 +100,7 @@ def open_file(
 
 
 def _level_rows(messages: NDArray[Any], book: NDArray[np.int64], before: NDArray[np.int64] | None) -> NDArray[Any]:
-    """Each message that says more than the levels do (executions, halts), then the sides of the book that it changed."""
+    """Each message that says more than the levels do (executions, halts), then the sides of the book it changed."""
     n, depth = book.shape[:2]
     earlier = np.empty_like(book)
     earlier[1:] = book[:-1]

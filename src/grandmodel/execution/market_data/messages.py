@@ -29,7 +29,7 @@ class Action(IntEnum):
 
 
 class Flag(IntFlag):
-    """Bits of a message's ``flags``; those of a HALT have its state in the lowest two (1 halted, 2 quoting, 3 trading)."""
+    """Bits of a message's ``flags``. A HALT has its state in the lowest two: 1 halted, 2 quoting, 3 trading."""
 
     OWN = _core.FLAG_OWN
     SNAPSHOT = _core.FLAG_SNAPSHOT
@@ -41,7 +41,7 @@ class Flag(IntFlag):
 #: Actions that print a trade, FLAG_UNPRINTED apart.
 TRADES = (Action.EXECUTE, Action.EXECUTE_HIDDEN, Action.TRADE, Action.CROSS_TRADE)
 
-#: A bar. ``time_ns`` is its begin; ``side`` 0 is of trades, 1 of bids, -1 of asks; ``volume`` of a bid or ask is its last size.
+#: A bar. ``time_ns`` is its begin; ``side`` 0 is of trades, 1 of bids, -1 of asks, whose ``volume`` is the last size.
 BAR_DTYPE = np.dtype(
     [
         ("time_ns", "<i8"),

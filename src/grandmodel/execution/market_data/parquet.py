@@ -27,17 +27,30 @@ def open_file(path: Path, *, columns: ColumnMap | None = None, date: _date | str
     try:
         import duckdb
     except ImportError:
-        raise MarketDataError(f"{path}: Parquet is read by DuckDB: pip install 'grandmodel-execution[analytics]'") from None
+        raise MarketDataError(
+            f"{path}: Parquet is read by DuckDB: pip install 'grandmodel-execution[analytics]'"
+        ) from None
 
     def rows(data: MarketData) -> Iterator[NDArray[Any]]:
         maker.begin(data)
         with duckdb.connect() as connection:
             try:
                 connection.execute("SET TimeZone = 'UTC'")
-                types = {name: str(kind) for name, kind, *_ in connection.execute("DESCRIBE SELECT * FROM read_parquet(?)", [str(path)]).fetchall()}
+                types = {
+                    name: str(kind)
+                    for name, kind, *_ in connection.execute(
+                        "DESCRIBE SELECT * FROM read_parquet(?)", [str(path)]
+                    ).fetchall()
+                }
                 total = connection.execute("SELECT count(*) FROM read_parquet(?)", [str(path)]).fetchone()
-                texts = [f"{_expression(path, name, kind, types)} AS c{k}" for k, (name, kind) in enumerate(plan.kinds().items())]
-                select = f"SELECT {', '.join(texts)} FROM read_parquet(?, file_row_number = true) WHERE file_row_number BETWEEN ? AND ? ORDER BY file_row_number"
+                texts = [
+                    f"{_expression(path, name, kind, types)} AS c{k}"
+                    for k, (name, kind) in enumerate(plan.kinds().items())
+                ]
+                select = (
+                    f"SELECT {', '.join(texts)} FROM read_parquet(?, file_row_number = true) "
+                    "WHERE file_row_number BETWEEN ? AND ? ORDER BY file_row_number"
+                )
                 for begin in range(0, total[0] if total else 0, _ROWS):
                     found = connection.execute(select, [str(path), begin, begin + _ROWS - 1]).fetchnumpy()
                     table, names = _table(path, plan, found, begin)
@@ -60,13 +73,23 @@ def _expression(path: Path, name: str, kind: tuple[str, int], types: dict[str, s
     if what == "name":
         return f"coalesce(CAST({quoted} AS VARCHAR), '')"
     if what == "iso":
-        return f"epoch_ns({quoted})" if types[name].startswith(("TIMESTAMP", "DATE")) else f"epoch_ns(CAST({quoted} AS TIMESTAMP_NS))"
+        return (
+            f"epoch_ns({quoted})"
+            if types[name].startswith(("TIMESTAMP", "DATE"))
+            else f"epoch_ns(CAST({quoted} AS TIMESTAMP_NS))"
+        )
     if types[name].startswith("DECIMAL"):
-        return f"CAST(CAST({quoted} AS DECIMAL(38, 9)) * {unit} AS DOUBLE)" if unit > 10**9 else f"CAST({quoted} * {unit} AS DECIMAL(38, 9))"
+        return (
+            f"CAST(CAST({quoted} AS DECIMAL(38, 9)) * {unit} AS DOUBLE)"
+            if unit > 10**9
+            else f"CAST({quoted} * {unit} AS DECIMAL(38, 9))"
+        )
     return quoted
 
 
-def _table(path: Path, plan: ColumnMap, found: dict[str, Any], begin: int) -> tuple[dict[str, NDArray[np.int64]], list[str]]:
+def _table(
+    path: Path, plan: ColumnMap, found: dict[str, Any], begin: int
+) -> tuple[dict[str, NDArray[np.int64]], list[str]]:
     table: dict[str, NDArray[np.int64]] = {}
     names: list[str] = []
     numbers: dict[str, int] = {}
@@ -90,7 +113,9 @@ def _integers(path: Path, name: str, column: Any, unit: int, begin: int, kind: s
     values = np.ma.getdata(column)
     if values.dtype.kind in "iu":
         if values.dtype == np.uint64 and len(values) and values.max() >= 1 << 63:
-            raise MarketDataError(f"{path}: row {begin + int(values.argmax()) + 1}: {name} is {values.max()}, must be below 2**63")
+            raise MarketDataError(
+                f"{path}: row {begin + int(values.argmax()) + 1}: {name} is {values.max()}, must be below 2**63"
+            )
         raw = values.astype(np.int64)
         unit = 1 if kind == "iso" else unit
         wrong = ~mask & (np.abs(raw) > (2**63 - 1) // unit)
@@ -105,6 +130,8 @@ def _integers(path: Path, name: str, column: Any, unit: int, begin: int, kind: s
         raise MarketDataError(f"{path}: column {name!r} holds {values.dtype}, must hold numbers")
     if wrong.any():
         k = int(wrong.argmax())
-        raise MarketDataError(f"{path}: row {begin + k + 1}: {name} is {values[k]}, must be a multiple of 1/{unit} and, times it, below 2**63")
+        raise MarketDataError(
+            f"{path}: row {begin + k + 1}: {name} is {values[k]}, must be a multiple of 1/{unit}, below 2**63/{unit}"
+        )
     out[mask] = NO_PRICE
     return out

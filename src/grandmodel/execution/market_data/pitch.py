@@ -28,7 +28,9 @@ def open_file(path: Path, *, date: _date | str | None = None) -> MarketData:
             if len(data.symbols) != len(parser.symbols):
                 data.symbols = parser.symbols
             if parser.unknown:
-                data.drifts = f"{parser.unknown} executions or cancels are of orders that were added before the file begins"
+                data.drifts = (
+                    f"{parser.unknown} executions or cancels are of orders that were added before the file begins"
+                )
             yield chunk
 
     data = MarketData(path, "pitch", rows)

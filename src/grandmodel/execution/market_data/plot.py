@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,22 +22,26 @@ _TRADES_MAX = 4000
 
 def write_day(path: Path, samples: Samples, found: Check, quantity_step: str) -> None:
     """Writes the page. MarketDataError if Bokeh is not installed."""
-    try:
-        from bokeh.embed import file_html
-        from bokeh.layouts import column
-        from bokeh.models import Div
-        from bokeh.resources import INLINE
+    try:  # loaded by name: the package is an extra, and not there where types are checked
+        embed, layouts, models, resources = (
+            import_module(f"bokeh.{m}") for m in ("embed", "layouts", "models", "resources")
+        )
     except ImportError:
-        raise MarketDataError(f"{path}: pictures are drawn by Bokeh: pip install 'grandmodel-execution[analytics]'") from None
+        raise MarketDataError(
+            f"{path}: pictures are drawn by Bokeh: pip install 'grandmodel-execution[analytics]'"
+        ) from None
     panels = _panels(samples, float(quantity_step) if "/" not in quantity_step else 1.0)
     caveat = f"<br><b>Caution:</b> {_escape(found.drifts)}" if found.drifts else ""
-    head = Div(
-        text=f"<b>{_escape(samples.symbol)}</b> &middot; {_escape(Path(found.path).name)} &middot; {found.rows:,} rows, "
+    head = models.Div(
+        text=f"<b>{_escape(samples.symbol)}</b> &middot; {_escape(Path(found.path).name)} &middot; "
+        f"{found.rows:,} rows, "
         f"{len(samples.time_ns):,} points shown, times in UTC{caveat}",
         sizing_mode="stretch_width",
     )
-    layout = column(head, *panels, sizing_mode="stretch_width")
-    path.write_text(file_html(layout, INLINE, title=f"{samples.symbol} {Path(found.path).name}"), encoding="utf-8")
+    layout = layouts.column(head, *panels, sizing_mode="stretch_width")
+    path.write_text(
+        embed.file_html(layout, resources.INLINE, title=f"{samples.symbol} {Path(found.path).name}"), encoding="utf-8"
+    )
 
 
 def _escape(text: str) -> str:
@@ -46,9 +51,8 @@ def _escape(text: str) -> str:
 
 
 def _panels(s: Samples, step: float) -> list[Any]:
-    from bokeh.models import ColumnDataSource, HoverTool, NumeralTickFormatter, Range1d
-    from bokeh.plotting import figure
-
+    models: Any = import_module("bokeh.models")
+    figure: Any = import_module("bokeh.plotting").figure
     when = (s.time_ns / 1e6).astype("datetime64[ms]")
     bid, ask = _price(s.bid_e9), _price(s.ask_e9)
     mid = (bid + ask) / 2
@@ -56,30 +60,59 @@ def _panels(s: Samples, step: float) -> list[Any]:
     with np.errstate(invalid="ignore", divide="ignore"):
         spread = (ask - bid) / mid * 1e4
         imbalance = (bids - asks) / (bids + asks)
-    columns = ColumnDataSource(
+    columns = models.ColumnDataSource(
         {"t": when, "bid": bid, "ask": ask, "mid": mid, "spread": spread, "bids": bids, "asks": -asks,
          "asks_shown": asks, "imbalance": imbalance}
     )  # fmt: skip
-    common = {"x_axis_type": "datetime", "sizing_mode": "stretch_width", "tools": "xpan,xwheel_zoom,box_zoom,reset,save"}
+    common = {
+        "x_axis_type": "datetime",
+        "sizing_mode": "stretch_width",
+        "tools": "xpan,xwheel_zoom,box_zoom,reset,save",
+    }
     price = figure(height=280, y_axis_label="price", title="Price: best bid and offer, trades", **common)
     if len(s.trade_ns):
         keep = np.unique(np.linspace(0, len(s.trade_ns) - 1, min(len(s.trade_ns), _TRADES_MAX)).astype(int))
-        price.scatter((s.trade_ns[keep] / 1e6).astype("datetime64[ms]"), s.trade_e9[keep] / 1e9, size=2.5, color=_TRADE, alpha=0.5, legend_label="trades")
+        price.scatter(
+            (s.trade_ns[keep] / 1e6).astype("datetime64[ms]"),
+            s.trade_e9[keep] / 1e9,
+            size=2.5,
+            color=_TRADE,
+            alpha=0.5,
+            legend_label="trades",
+        )
     price.step("t", "bid", source=columns, mode="after", color=_BID, legend_label="bid")
     line = price.step("t", "ask", source=columns, mode="after", color=_ASK, legend_label="offer")
-    price.y_range = Range1d(*_bounds(np.concatenate([bid, ask])))
-    price.yaxis.formatter = NumeralTickFormatter(format="0,0.00[00]")
-    price.add_tools(HoverTool(renderers=[line], mode="vline", formatters={"@t": "datetime"}, tooltips=[("time", "@t{%H:%M:%S.%3N}"), ("bid", "@bid{0,0.00[0000]}"), ("offer", "@ask{0,0.00[0000]}")]))
+    price.y_range = models.Range1d(*_bounds(np.concatenate([bid, ask])))
+    price.yaxis.formatter = models.NumeralTickFormatter(format="0,0.00[00]")
+    price.add_tools(
+        models.HoverTool(
+            renderers=[line],
+            mode="vline",
+            formatters={"@t": "datetime"},
+            tooltips=[("time", "@t{%H:%M:%S.%3N}"), ("bid", "@bid{0,0.00[0000]}"), ("offer", "@ask{0,0.00[0000]}")],
+        )
+    )
     shared = {**common, "x_range": price.x_range, "min_border_right": 38, "toolbar_location": None}
     wide = figure(height=170, y_axis_label="bps", title="Spread, bps of the mid (negative: crossed)", **shared)
     wide.step("t", "spread", source=columns, mode="after", color=_INK)
-    wide.y_range = Range1d(*_bounds(spread, zero=True))
-    deep = figure(height=190, y_axis_label="quantity", title=f"Depth: the best {s.depth} levels, bids above, offers below", **shared)
+    wide.y_range = models.Range1d(*_bounds(spread, zero=True))
+    deep = figure(
+        height=190,
+        y_axis_label="quantity",
+        title=f"Depth: the best {s.depth} levels, bids above, offers below",
+        **shared,
+    )
     deep.varea_step("t", 0, "bids", source=columns, step_mode="after", color=_BID, alpha=0.7)
     deep.varea_step("t", "asks", 0, source=columns, step_mode="after", color=_ASK, alpha=0.7)
-    deep.y_range = Range1d(*_bounds(np.concatenate([bids, -asks]), zero=True))
-    deep.yaxis.formatter = NumeralTickFormatter(format="0,0.[00]")
-    tilt = figure(height=170, y_axis_label="", y_range=(-1.05, 1.05), title="Imbalance: (bids - offers) / (bids + offers) of that depth", **shared)
+    deep.y_range = models.Range1d(*_bounds(np.concatenate([bids, -asks]), zero=True))
+    deep.yaxis.formatter = models.NumeralTickFormatter(format="0,0.[00]")
+    tilt = figure(
+        height=170,
+        y_axis_label="",
+        y_range=(-1.05, 1.05),
+        title="Imbalance: (bids - offers) / (bids + offers) of that depth",
+        **shared,
+    )
     tilt.varea_step("t", 0, "imbalance", source=columns, step_mode="after", color=_INK, alpha=0.6)
     for panel in (price, wide, deep, tilt):
         panel.toolbar.logo = None
@@ -95,7 +128,7 @@ def _price(price_e9: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 def _bounds(values: NDArray[np.float64], zero: bool = False) -> tuple[float, float]:
-    """What an axis shows: everything, but of what lies far from the middle 99 % (a stub quote at the open) only that."""
+    """What an axis shows: everything, unless some of it lies far from the middle 99 % (a stub quote at the open)."""
     known = values[np.isfinite(values)]
     if not len(known):
         return 0.0, 1.0

@@ -80,7 +80,9 @@ class MarketData:
         """All rows in one array."""
         import numpy as np
 
-        from .messages import BAR_DTYPE, MESSAGE_DTYPE
+        from grandmodel.execution._core.records import MESSAGE_DTYPE
+
+        from .messages import BAR_DTYPE
 
         chunks = list(self)
         dtype = BAR_DTYPE if self.kind == "bars" else MESSAGE_DTYPE

@@ -73,10 +73,9 @@ def _open(path: Path) -> IO[bytes]:
 
 def blocks(path: Path, size: int = BLOCK) -> Iterator[bytes]:
     """The file's bytes, decompressed, `size` at a time."""
-    with _named(path):
-        with _open(path) as stream:
-            while block := stream.read(size):
-                yield block
+    with _named(path), _open(path) as stream:
+        while block := stream.read(size):
+            yield block
 
 
 def head(path: Path, size: int = 4096) -> bytes:
