@@ -137,7 +137,7 @@ def test_the_head_of_a_deep_book(market_data):
 
 def test_a_deep_hour_against_the_best_prices_of_the_day(market_data):
     """A replay from the head row, 91,997 messages, against the level-1 file where both tell the same event: the figures
-    of the data's own description. It drifts where levels beyond the fiftieth come into sight, and the reader says it."""
+    of the data's own description. It drifts where levels beyond the fiftieth come into sight: the reader says it."""
     book, _ = head_book(market_data)
     data = read_market_data(market_data / "lobster" / "AAPL_2012-06-21_34200000_37800000_message_50.csv.xz")
     assert "drifts" in data.drifts

@@ -1,8 +1,8 @@
 """Raw Binance websocket captures: a line is the local time in ns and one JSON message.
 
 depthUpdate (spot: U follows the last u by one; futures: pu is the last u), trade, bookTicker, and a REST snapshot of
-the depth. As Binance says ("How to manage a local order book correctly", developers.binance.com): the book begins with the
-snapshot, updates that end at or before it are dropped, and one that does not continue the last one is a gap.
+the depth. As Binance says ("How to manage a local order book correctly", developers.binance.com): the book begins with
+the snapshot, updates that end at or before it are dropped, and one that does not continue the last one is a gap.
 """
 
 from __future__ import annotations

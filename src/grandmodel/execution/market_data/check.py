@@ -139,7 +139,9 @@ def sample(data: MarketData, found: Check, symbol: str | None = None, *, points:
     if data.kind != "messages" or found.first_ns is None or found.last_ns is None:
         raise MarketDataError(f"{data.path}: holds {data.kind if found.rows else 'no rows'}, there is no day to draw")
     number, name, tick_e9 = _chosen(data, found, symbol)
-    grid = np.linspace(found.first_ns, found.last_ns, points).astype(np.int64)
+    span = found.last_ns - found.first_ns  # in integers: doubles of today's nanoseconds are 256 apart
+    steps = [found.first_ns + span * k // max(points - 1, 1) for k in range(points)]
+    grid = np.array(steps, np.int64)
     taken = _read_book(data, number, name, tick_e9, (grid, depth))[1]
     assert taken is not None
     return taken

@@ -155,10 +155,9 @@ class _Stream:
         strange = ~np.isin(table["action"], [*_ACTIONS, b"N"]) | ~np.isin(table["side"], list(_SIDES))
         if strange.any():
             k = int(strange.argmax())
-            row = table[k]
-            raise MarketDataError(
-                f"{self.path}: record {first + k + 1}: action {row['action']!r} with side {row['side']!r} is not of DBN"
-            )
+            action, side = bytes(table["action"][k]), bytes(table["side"][k])
+            place = f"{self.path}: record {first + k + 1}"
+            raise MarketDataError(f"{place}: action {action!r} with side {side!r} is not of DBN")
         data.gaps += int((table["flags"] & _MAYBE_BAD_BOOK != 0).sum())
         chosen = np.ones(len(table), bool) if self.wanted is None else symbols >= 0
         return (
@@ -208,7 +207,8 @@ def _event(table: NDArray[Any], symbols: NDArray[np.int32]) -> NDArray[Any]:
 
 
 def _messages(table: NDArray[Any], symbols: NDArray[np.int32]) -> NDArray[Any]:
-    """Of mbo: T and F change no book, the C or M behind does. A T's side is the aggressor's, ours the resting one's; an F is the resting order's part of it and prints nothing of its own."""
+    """Of mbo: T and F change no book, the C or M behind does. A T's side is the aggressor's, ours the resting one's; an
+    F is the resting order's part of it and prints nothing of its own."""
     out = _event(table, symbols)
     out["action"] = _column(table["action"], _ACTIONS)
     out["order_id"] = table["order_id"].astype(np.int64)

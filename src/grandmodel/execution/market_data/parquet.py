@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from grandmodel.execution._core.columns import ColumnParser
 from grandmodel.execution._core.records import NO_PRICE
 from grandmodel.execution._core.values import MarketDataError
 
@@ -65,11 +66,11 @@ def open_file(path: Path, *, columns: ColumnMap | None = None, date: _date | str
 
 
 def _expression(path: Path, name: str, kind: tuple[str, int], types: dict[str, str]) -> str:
-    """SQL that gives a column of the kind: integers exactly, floats as they are, texts as texts."""
+    """SQL that gives a column of the kind: integers and floats as they are, decimals and texts as texts."""
     if name not in types:
         raise MarketDataError(f"{path}: column {name!r} is not there; the columns are {', '.join(types)}")
     quoted = '"' + name.replace('"', '""') + '"'
-    what, unit = kind
+    what = kind[0]
     if what == "name":
         return f"coalesce(CAST({quoted} AS VARCHAR), '')"
     if what == "iso":
@@ -79,11 +80,7 @@ def _expression(path: Path, name: str, kind: tuple[str, int], types: dict[str, s
             else f"epoch_ns(CAST({quoted} AS TIMESTAMP_NS))"
         )
     if types[name].startswith("DECIMAL"):
-        return (
-            f"CAST(CAST({quoted} AS DECIMAL(38, 9)) * {unit} AS DOUBLE)"
-            if unit > 10**9
-            else f"CAST({quoted} * {unit} AS DECIMAL(38, 9))"
-        )
+        return f"CAST({quoted} AS VARCHAR)"  # read as decimal text: exactly
     return quoted
 
 
@@ -107,10 +104,18 @@ def _table(
     return table, names
 
 
+def _decimals(path: Path, name: str, texts: NDArray[Any], unit: int, begin: int) -> NDArray[np.int64]:
+    parser = ColumnParser([(name, "decimal", unit), ("", "skip", 1)], name=str(path), before=begin)
+    cells: NDArray[np.int64] = parser.parse("".join(f"{text},\n" for text in texts.tolist()).encode())[:, 0]
+    return cells
+
+
 def _integers(path: Path, name: str, column: Any, unit: int, begin: int, kind: str) -> NDArray[np.int64]:
     """A column times `unit`; NULL (and NaN) is NO_PRICE."""
     mask = np.ma.getmaskarray(column) if isinstance(column, np.ma.MaskedArray) else np.zeros(len(column), bool)
     values = np.ma.getdata(column)
+    if values.dtype.kind == "O":
+        return _decimals(path, name, np.where(mask, "", values), unit, begin)
     if values.dtype.kind in "iu":
         if values.dtype == np.uint64 and len(values) and values.max() >= 1 << 63:
             raise MarketDataError(
