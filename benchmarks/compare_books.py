@@ -55,8 +55,8 @@ def by_level() -> np.ndarray[Any, Any]:
 
 
 def timed(*runs: Callable[[], object], blocks: int = 4, rounds: int = 8) -> list[float]:
-    """Median seconds of each. Blocks of rounds take turns, so that what else the machine does meets all of them; the first
-    round of a block, which finds another package's data in the caches, is not counted."""
+    """Median seconds of each. Blocks of rounds take turns: what else the machine does meets all. The first round of
+    a block, which finds another package's data in the caches, is not counted."""
     times: list[list[float]] = [[] for _ in runs]
     for _ in range(blocks):
         for run, taken in zip(runs, times, strict=True):
