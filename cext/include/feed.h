@@ -237,7 +237,7 @@ static inline int64_t gm_feed_plain_levels(const gm_feed_t* f, gm_book_t* b, con
     if (base < INT32_MIN || base + (int64_t)ticks > INT32_MAX) return 0;    /* tick numbers have 32 bits, gm_feed_tick sees to it */
     for (k = 0; k < n; k++) {
         const gm_message_t* m = &rows[k];
-        const int64_t i = (int64_t)((uint64_t)(m->price_e9 >> shift) * inverse) - base;
+        const int64_t i = (int64_t)((uint64_t)(m->price_e9 >> shift) * inverse - (uint64_t)base);
         uint32_t kind;                                  /* action, side, flags, level: one byte each */
         int fits;
         memcpy(&kind, &m->action, sizeof kind);

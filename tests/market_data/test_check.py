@@ -137,3 +137,20 @@ def test_without_bokeh_it_is_said(hand_day, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "bokeh", None)
     _, _, error = run(hand_day[0], "--plot", tmp_path / "x.html")
     assert "pip install 'grandmodel-execution[analytics]'" in str(error)
+
+
+def test_of_several_venues_one_is_shown(tmp_path):
+    """A capture has the best bid and offer of each venue; together they are no book."""
+    from support import make_core, order
+
+    core, gate = make_core(path=tmp_path / "day.gmj", capture=tmp_path / "day.gmc")
+    for _ in range(5):
+        gate.submit_order(order())
+    core.close()
+    found = check(read_market_data(tmp_path / "day.gmc"), "AAPL")
+    assert found.book.venue in ("NYSE", "NASDAQ", "ARCA", "BATS", "IEX", "EDGX")
+    assert found.book.problems == {}
+    assert found.book.levels == (1, 1)
+    code, text, _ = run(tmp_path / "day.gmc", "--symbol", "AAPL")
+    assert code == 0
+    assert f"book        AAPL at {found.book.venue}, L2, tick 0.01" in text

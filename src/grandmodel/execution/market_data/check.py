@@ -31,6 +31,7 @@ class SymbolCheck:
     priced: int = 0
     notional_e9: int = 0
     tick_e9: int = 0  # the greatest common divisor of its prices
+    venues: dict[int, int] = field(default_factory=dict)  # {venue: rows}
 
     @property
     def vwap(self) -> float | None:
@@ -67,6 +68,7 @@ class BookCheck:
     symbol: str
     kind: str
     tick_e9: int
+    venue: str | None = None  # whose book, where a file has those of several
     applied: int = 0
     problems: dict[str, int] = field(default_factory=dict)
     first_problem: str | None = None
@@ -130,7 +132,7 @@ def check(data: MarketData, symbol: str | None = None, *, progress: Callable[[in
         raise MarketDataError(f"{data.path}: no row is of symbol {symbol!r}")
     if data.book is not None and found.symbols:
         chosen = _chosen(data, found, symbol)
-        found.book = _read_book(data, *chosen, None)[0]
+        found.book = _read_book(data, chosen, None)[0]
     return found
 
 
@@ -138,11 +140,11 @@ def sample(data: MarketData, found: Check, symbol: str | None = None, *, points:
     """The book of a symbol at `points` times of the day, evenly apart, and its trades. The check says which day."""
     if data.kind != "messages" or found.first_ns is None or found.last_ns is None:
         raise MarketDataError(f"{data.path}: holds {data.kind if found.rows else 'no rows'}, there is no day to draw")
-    number, name, tick_e9 = _chosen(data, found, symbol)
+    whose = _chosen(data, found, symbol)
     span = found.last_ns - found.first_ns  # in integers: doubles of today's nanoseconds are 256 apart
     steps = [found.first_ns + span * k // max(points - 1, 1) for k in range(points)]
     grid = np.array(steps, np.int64)
-    taken = _read_book(data, number, name, tick_e9, (grid, depth))[1]
+    taken = _read_book(data, whose, (grid, depth))[1]
     assert taken is not None
     return taken
 
@@ -158,6 +160,8 @@ def _by_symbol(rows: NDArray[Any]) -> list[tuple[int, NDArray[Any]]]:
 
 def _count_messages(entry: SymbolCheck, rows: NDArray[Any]) -> None:
     entry.rows += len(rows)
+    for venue, count in zip(*np.unique(rows["venue"], return_counts=True), strict=True):
+        entry.venues[int(venue)] = entry.venues.get(int(venue), 0) + int(count)
     printed = np.isin(rows["action"], TRADES) & (rows["flags"] & np.uint8(Flag.UNPRINTED) == 0)
     traded = rows[printed]
     entry.executed += int(traded["quantity"].sum())
@@ -183,28 +187,42 @@ def _count_bars(entry: SymbolCheck, bars: NDArray[Any]) -> None:
         entry.notional_e9 += (high + low + close) * volume // 3
 
 
-def _chosen(data: MarketData, found: Check, symbol: str | None) -> tuple[int | None, str, int]:
-    """Number, name and tick of the symbol whose book is read; no number where the file has only one."""
+@dataclass(frozen=True, slots=True)
+class _Whose:
+    """Whose book is read: no number where the file has one symbol, no venue where its rows are one book."""
+
+    number: int | None
+    name: str
+    tick_e9: int
+    venue: int | None
+
+
+def _chosen(data: MarketData, found: Check, symbol: str | None) -> _Whose:
     entry = found.symbols[0] if symbol is None else next(e for e in found.symbols if e.name == symbol)
     number = next((n for n, name in data.symbols.items() if name == entry.name), None)
-    return (None if len(found.symbols) == 1 else number), entry.name, entry.tick_e9 or 10_000_000
+    # LEAN's quotes are the national best with the venue that set it, and Binance's second venue is another view
+    several = data.format not in ("lean", "binance") and len([v for v in entry.venues if v >= 0]) > 1
+    venue = max(entry.venues, key=lambda v: entry.venues[v]) if several else 0 if data.format == "binance" else None
+    return _Whose(None if len(found.symbols) == 1 else number, entry.name, entry.tick_e9 or 10_000_000, venue)
 
 
 def _read_book(
-    data: MarketData, number: int | None, name: str, tick_e9: int, grid: tuple[NDArray[np.int64], int] | None
+    data: MarketData, whose: _Whose, grid: tuple[NDArray[np.int64], int] | None
 ) -> tuple[BookCheck | None, Samples | None]:
     """Feeds the file to a book; at the times of the grid, or at the end of each chunk, looks at it."""
     kind: Any = data.book or "L3"
-    book = OrderBook(tick_size=_price_text(tick_e9), kind=kind, symbol=number, capacity=1 << 24)
-    seen = BookCheck(symbol=name, kind=kind, tick_e9=tick_e9)
+    book = OrderBook(tick_size=_price_text(whose.tick_e9), kind=kind, symbol=whose.number, capacity=1 << 24)
+    seen = BookCheck(symbol=whose.name, kind=kind, tick_e9=whose.tick_e9)
+    if whose.venue is not None and len(data.venues) > 1:
+        seen.venue = data.venues[whose.venue]
     times = np.empty(0, np.int64) if grid is None else grid[0]
     depth = 1 if grid is None else grid[1]
     samples = np.full((len(times), 4), NO_PRICE, np.int64)
     trades: list[NDArray[Any]] = []
     at = 0
     for rows in data:
-        if data.venues[1:2] == ["BINANCE bookTicker"]:
-            rows = rows[rows["venue"] == 0]
+        if whose.venue is not None:
+            rows = rows[(rows["venue"] == whose.venue) | (rows["venue"] < 0)]
         begin = 0
         cuts = np.searchsorted(rows["time_ns"], times[at:], side="right") if len(times) > at else np.empty(0, np.int64)
         for cut in cuts.tolist():
@@ -216,7 +234,7 @@ def _read_book(
             at += 1
         _feed(book, rows[begin:], seen)
         if grid is not None:
-            mine = rows if number is None else rows[rows["symbol"] == number]
+            mine = rows if whose.number is None else rows[rows["symbol"] == whose.number]
             printed = (
                 np.isin(mine["action"], TRADES)
                 & (mine["price_e9"] != NO_PRICE)
@@ -239,7 +257,7 @@ def _read_book(
     )
     best_bid, best_ask, bid_depth, ask_depth = (samples[:, k] for k in range(4))
     stamps, prices, sizes = (done[field] for field in ("time_ns", "price_e9", "quantity"))
-    return seen, Samples(name, depth, times, best_bid, best_ask, bid_depth, ask_depth, stamps, prices, sizes)
+    return seen, Samples(whose.name, depth, times, best_bid, best_ask, bid_depth, ask_depth, stamps, prices, sizes)
 
 
 def _feed(book: OrderBook, rows: NDArray[Any], seen: BookCheck) -> None:

@@ -112,8 +112,9 @@ def _book_lines(book: BookCheck, quantity_step: str) -> list[str]:
         for side in (book.best_bid, book.best_ask)
     )
     state = "synchronised" if book.is_synchronised else "unsynchronised at the end"
+    whose = f"{book.symbol} at {book.venue}" if book.venue else book.symbol
     out = [
-        f"book        {book.symbol}, {book.kind}, tick {book.tick_e9 / 1e9:g}: {touch} at the end, "
+        f"book        {whose}, {book.kind}, tick {book.tick_e9 / 1e9:g}: {touch} at the end, "
         f"{book.levels[0]:,} bid and {book.levels[1]:,} ask levels, {state}",
         f"            locked after {_share(book.locked, book.samples)}, "
         f"crossed after {_share(book.crossed, book.samples)} of its states",

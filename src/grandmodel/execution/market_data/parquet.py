@@ -112,8 +112,9 @@ def _decimals(path: Path, name: str, texts: NDArray[Any], unit: int, begin: int)
 
 def _integers(path: Path, name: str, column: Any, unit: int, begin: int, kind: str) -> NDArray[np.int64]:
     """A column times `unit`; NULL (and NaN) is NO_PRICE."""
-    mask = np.ma.getmaskarray(column) if isinstance(column, np.ma.MaskedArray) else np.zeros(len(column), bool)
-    values = np.ma.getdata(column)
+    ma: Any = np.ma  # without types in some versions
+    mask = ma.getmaskarray(column) if isinstance(column, ma.MaskedArray) else np.zeros(len(column), bool)
+    values = ma.getdata(column)
     if values.dtype.kind == "O":
         return _decimals(path, name, np.where(mask, "", values), unit, begin)
     if values.dtype.kind in "iu":
