@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from .data_command import app as data_app
 from .journal_command import app as journal_app
-from .market_data.command import app as data_app
 from .venues.command import register as register_venue
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""`gmexec data`: what a file of market data holds."""
+"""`gmexec data`: what a file of market data holds. What a command does not need is not imported."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from .check import BookCheck, Check
+    from .market_data.check import BookCheck, Check
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -52,14 +52,14 @@ def check_command(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
     """Read a file of market data to its end: records, symbols, times, volume, the book at the end, what is missing."""
-    from .check import check, sample
-    from .reader import read_market_data
+    from .market_data.check import check, sample
+    from .market_data.reader import read_market_data
 
     options: dict[str, Any] = {"date": date, "orderbook": orderbook}
     data = read_market_data(file, format, **{name: value for name, value in options.items() if value is not None})
     found = check(data, symbol)
     if plot is not None:
-        from .plot import write_day
+        from .market_data.plot import write_day
 
         write_day(plot, sample(data, found, symbol), found, data.quantity_step)
     if json:
@@ -75,7 +75,7 @@ def check_command(
 
 def report(found: Check, quantity_step: str) -> list[str]:
     """The check as lines of text."""
-    from .columns import utc
+    from .market_data.columns import utc
 
     out = [
         f"file        {found.path}",
