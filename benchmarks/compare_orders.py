@@ -3,8 +3,10 @@
     pip install openpit
     python benchmarks/compare_orders.py
 
-openpit checks and does nothing else: three policies (order size and notional, rate, validation), once with the order built
-each time from text and once prebuilt. Here one call reads a mapping, checks it, routes it, journals it and has it accepted
+openpit checks and does nothing else: three policies (order size and notional, rate, validation), once with the order
+built
+each time from text and once prebuilt. Here one call reads a mapping, checks it, routes it, journals it and has it
+accepted
 by a simulated venue. Rounds take turns; numbers are medians in microseconds an order.
 """
 

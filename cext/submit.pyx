@@ -758,37 +758,6 @@ cdef class Core:
             raise type(error)(f"orders[{which}]: {error}", error.reason, error.order_id, error.errors, error.failed_checks)
         return [self._ticket(rows[k].order_id) for k in range(count)]
 
-    def read_changes(self, int64_t order_id, quantity, limit_price, stop_price):
-        """What a replace asks for, in the core's units: {quantity, limit_price_e9, stop_price_e9} of those given. OrderValidationError."""
-        cdef int64_t read = 0
-        order = self.get_order(order_id)
-        errors, found = {}, {}
-        if order.symbol is None:
-            raise OrderStateError(f"order {order_id}: {REASON_TEXT[Reason.ORDER_CLOSED]}")
-        tick_e9 = self.instruments.tick_e9(order.symbol)
-        if quantity is None and limit_price is None and stop_price is None:
-            errors["order"] = ["is not changed: give quantity, limit_price or stop_price"]
-        if quantity is not None:
-            wrong = read_quantity(quantity, self.instruments.step_e9(order.symbol), &read)
-            if wrong is None:
-                found["quantity"] = read
-            else:
-                errors["quantity"] = [wrong]
-        for name, value, now in (("limit_price", limit_price, order.limit_price_e9), ("stop_price", stop_price, order.stop_price_e9)):
-            if value is None:
-                continue
-            wrong = read_price(value, tick_e9, &read)
-            if wrong is None and now is None:
-                wrong = f"is {value!r}, but the order has none"
-            if wrong is None:
-                found[name + "_e9"] = read
-            else:
-                errors[name] = [wrong]
-        if errors:
-            listed = "; ".join(f"{field} {message}" for field, messages in errors.items() for message in messages)
-            raise OrderValidationError(f"order {order_id}: replace refused: {listed}", Reason.INVALID, order_id, errors)
-        return found
-
     def find_orders(self, status=None, symbol=None, strategy=None, tag=None, account=None):
         """The orders held in memory that match all that is not None, by id."""
         cdef gm_order_t row
@@ -1397,6 +1366,18 @@ cdef class Ticket:
         return f"Ticket({self.order_id})"
 
 
+cpdef int64_t read_id(object order_id) except? -1:
+    """An order id: an int or a ticket. A float, text or a bool is nobody's id."""
+    if type(order_id) is Ticket:
+        return (<Ticket>order_id).order_id
+    if type(order_id) is not int and (isinstance(order_id, bool) or not hasattr(type(order_id), "__index__")):
+        raise TypeError(f"order_id is {order_id!r}, must be an int or a Ticket")
+    number = order_id.__index__()
+    if not 0 < number < 1 << 62:
+        raise UnknownOrder(f"no order has the id {number}")
+    return number
+
+
 _opening = RLock()
 
 
@@ -1457,6 +1438,64 @@ cdef class OrderGate:
         if errors is not None:
             core._refuse_fields(&o, errors)
         return core._submit(&o, &terms)
+
+    def cancel_order(self, order_id):
+        """Asks for the order's end. UnknownOrder, or OrderStateError when it has ended already.
+
+        At a venue it is PENDING_CANCEL until that answers. Of a parent the open children are canceled, then it ends.
+        """
+        cdef int64_t number = read_id(order_id)
+        self._bound().cancel(number)
+
+    def replace_order(self, order_id, *, quantity=None, limit_price=None, stop_price=None):
+        """Asks for another total quantity (what has filled included) or other prices of a live order.
+
+        At a venue it is PENDING_REPLACE until that answers, and its old terms hold. Less quantity at the same price keeps the order's place
+        in the queue; more, or another price, goes to the back. A quantity at or below what has filled ends it FILLED. Orders that the
+        engine holds (stops, waiting members of a list) and parents change at once. More quantity, or another price, is risk-checked.
+
+        Raises
+        ------
+        OrderValidationError  a value is wrong
+        UnknownOrder          no order has that id
+        OrderStateError       it has ended, waits for an answer, or its venue did not take it
+        RiskLimitBreached     the change would break a limit
+
+        The order stands as it was then.
+        """
+        cdef int64_t number = read_id(order_id), steps = 0, limit_e9 = GM_NO_PRICE, stop_e9 = GM_NO_PRICE
+        cdef int32_t symbol = -1
+        cdef bint has_limit = False, has_stop = False
+        cdef Core core = self._bound()
+        cdef gm_order_t* row
+        core._enter()
+        row = gm_orders_find(core.engine.orders, number)
+        if row != NULL:
+            symbol = row.symbol
+            has_limit = row.limit_price_e9 != GM_NO_PRICE
+            has_stop = row.stop_price_e9 != GM_NO_PRICE
+        core._leave()
+        if symbol < 0:
+            raise OrderStateError(f"order {number} has already ended: {core.get_order(number).status}")
+        errors = {}
+        if quantity is None and limit_price is None and stop_price is None:
+            errors["order"] = ["is not changed: give quantity, limit_price or stop_price"]
+        if quantity is not None:
+            wrong = read_quantity(quantity, core.engine.instruments.rows[symbol].step_e9, &steps)
+            if wrong is not None:
+                errors["quantity"] = [wrong]
+        if limit_price is not None:
+            wrong = read_price(limit_price, core.engine.instruments.rows[symbol].tick_e9, &limit_e9)
+            if wrong is not None or not has_limit:
+                errors["limit_price"] = [wrong or f"is {limit_price!r}, but the order has none"]
+        if stop_price is not None:
+            wrong = read_price(stop_price, core.engine.instruments.rows[symbol].tick_e9, &stop_e9)
+            if wrong is not None or not has_stop:
+                errors["stop_price"] = [wrong or f"is {stop_price!r}, but the order has none"]
+        if errors:
+            listed = "; ".join(f"{field} {message}" for field, messages in errors.items() for message in messages)
+            raise OrderValidationError(f"order {number}: replace refused: {listed}", Reason.INVALID, number, errors)
+        core.replace(number, steps, limit_e9, stop_e9)
 
     def submit_orders(self, orders):
         """A batch through the same path, without the GIL.

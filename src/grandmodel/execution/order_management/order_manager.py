@@ -7,11 +7,10 @@ ticket; both `order_id = await om.submit_order(order)` and a plain loop of calls
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from operator import index
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
-from .._core.submit import OrderGate
-from .._core.values import OrderStateError, UnknownOrder
+from .._core.submit import OrderGate, read_id
+from .._core.values import OrderStateError
 from .kill_switch import REDUCE, RESET, KillReport, KillSwitch, check_reason, kill, read_scope, set_latch, standing
 
 if TYPE_CHECKING:
@@ -42,16 +41,6 @@ class ValidationResult:
 
     def __bool__(self) -> bool:
         return self.is_valid
-
-
-def read_id(order_id: SupportsIndex) -> int:
-    """An order id: an int or a ticket. A float, text or a bool is nobody's id."""
-    if isinstance(order_id, bool) or not hasattr(type(order_id), "__index__"):
-        raise TypeError(f"order_id is {order_id!r}, must be an int or a Ticket")
-    number = index(order_id)
-    if not 0 < number < 2**62:
-        raise UnknownOrder(f"no order has the id {number}")
-    return number
 
 
 def check_bracket(orders: list[Any]) -> None:
@@ -147,26 +136,6 @@ class OrderManager(OrderGate):
     def quote(self, symbol: str) -> Quote:
         """The consolidated quote of a symbol, now."""
         return self.core.quote(symbol)
-
-    def replace_order(
-        self, order_id: SupportsIndex, *, quantity: Any = None, limit_price: Any = None, stop_price: Any = None
-    ) -> None:
-        """Asks for another total quantity (what has filled included) or other prices of a live order.
-
-        At a venue it is PENDING_REPLACE until that answers, and its old terms hold. Less quantity at the same price
-        keeps the order's place in the queue; more, or another price, goes to the back. A quantity at or below what has
-        filled ends it FILLED. Orders that the engine holds (stops, waiting members of a list) and parents change at
-        once. More quantity, or another price, is risk-checked.
-
-        Raises
-        ------
-        OrderValidationError  a value is wrong; UnknownOrder  no such order; OrderStateError  it has ended, waits for
-        an answer, or its venue did not take it; RiskLimitBreached  the change would break a limit. The order stands as
-        it was.
-        """
-        self.core.replace(
-            read_id(order_id), **self.core.read_changes(read_id(order_id), quantity, limit_price, stop_price)
-        )
 
     def submit_order_list(self, orders: Sequence[Any], contingency: str) -> list[Ticket]:
         """Several orders as one: all are accepted, or none is. Their tickets, in order.
@@ -273,13 +242,6 @@ class OrderManager(OrderGate):
         from .explanation import explain
 
         return explain(self.core, read_id(order_id))
-
-    def cancel_order(self, order_id: SupportsIndex) -> None:
-        """Asks for the order's end. UnknownOrder, or OrderStateError when it has ended already.
-
-        At a venue it is PENDING_CANCEL until that answers. Of a parent the open children are canceled, then it ends.
-        """
-        self.core.cancel(read_id(order_id))
 
     def health(self) -> dict[str, Any]:
         """Whether orders are taken and, if not, why; how far the journal is written and forced to the disk."""
