@@ -14,6 +14,7 @@ cdef extern from "instruments.h" nogil:
         int64_t reference_e9
         int64_t round_lot
         int64_t multiplier
+        int64_t adv                 # steps; 0: not known
         int32_t sector              # 0: unknown
         int32_t known
         int32_t calendar

@@ -67,8 +67,9 @@ cdef class Instruments:
         gm_instruments_free(&self.table)
 
     def add(self, str symbol, *, int64_t tick_e9, int64_t step_e9=1_000_000_000, reference_e9=None, int64_t round_lot=100,
-            int64_t multiplier=1, str sector="unknown", str calendar="XNYS"):
-        """Adds a symbol; its number. ValueError when a figure is not positive or the symbol is there already."""
+            int64_t multiplier=1, str sector="unknown", str calendar="XNYS", adv=None):
+        """Adds a symbol; its number. `adv`: its average daily volume in steps, None where it is not known. ValueError when a figure is
+        not positive or the symbol is there already."""
         for name, value in (("tick_e9", tick_e9), ("step_e9", step_e9), ("round_lot", round_lot), ("multiplier", multiplier)):
             if value <= 0:
                 raise ValueError(f"{name} of {symbol!r} is {value}, must be positive")
@@ -76,6 +77,8 @@ cdef class Instruments:
             raise ValueError(f"multiplier of {symbol!r} is {multiplier}, must be at most 1000000")
         if reference_e9 is not None and not 0 < reference_e9 < GM_MAX_PRICE_E9:
             raise ValueError(f"reference_e9 of {symbol!r} is {reference_e9}, must be between 0 and {GM_MAX_PRICE_E9}")
+        if adv is not None and (isinstance(adv, bool) or not isinstance(adv, int) or not 0 < adv < 1 << 62):
+            raise ValueError(f"adv of {symbol!r} is {adv!r}, must be an int from 1 to 2**62")
         if symbol in self.symbols:
             raise ValueError(f"symbol {symbol!r} is in the table already")
         cdef int sector_number = self.sectors.number(sector), number = self.symbols.number(symbol)
@@ -85,6 +88,7 @@ cdef class Instruments:
         row.reference_e9 = GM_NO_PRICE if reference_e9 is None else reference_e9
         row.round_lot = round_lot
         row.multiplier = multiplier
+        row.adv = adv or 0
         row.sector = sector_number
         row.calendar = self.calendars.number(calendar)
         row.known = 1

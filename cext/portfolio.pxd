@@ -15,22 +15,31 @@ cdef extern from "portfolio.h" nogil:
         int64_t mark_e9
         gm_i128 exposure
         gm_i128 value
+        gm_i128 longest, shortest
+        int64_t own_buy_e9, own_sell_e9
 
     ctypedef struct gm_account_t:
         gm_i128 cash
         gm_i128 gross
         gm_i128 value
+        gm_i128 longest, shortest
         gm_i128 sector[64]
         gm_i128 traded
         gm_i128 reserved
         int64_t orders_today
+        int64_t open_orders
         int64_t unmarked
+
+    ctypedef struct gm_activity_t:
+        int64_t* counts
+        int64_t forgotten
 
     ctypedef struct gm_portfolio_t:
         gm_account_t* accounts
         gm_position_t* positions
         int64_t* marks_e9
         int32_t account_count
+        gm_activity_t activity
 
     int gm_portfolio_init(gm_portfolio_t* p, const gm_instruments_t* instruments) noexcept
     void gm_portfolio_free(gm_portfolio_t* p) noexcept
@@ -40,6 +49,10 @@ cdef extern from "portfolio.h" nogil:
     void gm_portfolio_settle(gm_portfolio_t* p) noexcept
     void gm_portfolio_reserve(gm_portfolio_t* p, int32_t account, int32_t symbol, int8_t side, int64_t quantity,
                               int64_t reserve_price_e9, int sign) noexcept
+    gm_i128 gm_net(gm_i128 longest, gm_i128 shortest) noexcept
+    void gm_activity_message(gm_activity_t* t, int32_t account, int64_t now) noexcept
+    void gm_activity_order(gm_activity_t* t, int32_t account, int32_t symbol, int8_t side, int64_t quantity, int64_t price_e9,
+                           int64_t window_ns, int64_t now) noexcept
     void gm_portfolio_fill(gm_portfolio_t* p, int32_t account, int32_t symbol, int8_t side, int64_t quantity,
                            int64_t price_e9, int64_t fee_e9) noexcept
 

@@ -1,6 +1,6 @@
 # cython: language_level=3
 """Positions, open orders and cash, by account and symbol. Money is in 1e-9 of the currency, as Python integers."""
-from libc.stdint cimport int32_t
+from libc.stdint cimport int32_t, int64_t
 
 from grandmodel.execution._core.instruments cimport GM_MAX_PRICE_E9, GM_MAX_QUANTITY, Instruments
 from grandmodel.execution._core.records cimport GM_NO_PRICE
@@ -47,15 +47,18 @@ cdef class Portfolio:
         gm_position_of(&self.table, a, s).quantity = quantity
         gm_portfolio_reserve(&self.table, a, s, 1, 0, GM_NO_PRICE, 1)
 
-    def open_day(self, account=0, traded_e9=0, orders=0):
-        """Sets what an account has done today already: notional traded in 1e-9, orders sent."""
+    def open_day(self, account=0, traded_e9=0, orders=0, open_orders=0):
+        """Sets what an account has done today already: notional traded in 1e-9, orders sent; and how many of them are open."""
         cdef int32_t a = self._account(account)
         if isinstance(traded_e9, bool) or not isinstance(traded_e9, int) or not 0 <= traded_e9 < 1 << 96:
             raise ValueError(f"traded_e9 is {traded_e9!r}, must be an int from 0 to 2**96")
         if isinstance(orders, bool) or not isinstance(orders, int) or not 0 <= orders < 1 << 62:
             raise ValueError(f"orders is {orders!r}, must be an int from 0 to 2**62")
+        if isinstance(open_orders, bool) or not isinstance(open_orders, int) or not 0 <= open_orders < 1 << 62:
+            raise ValueError(f"open_orders is {open_orders!r}, must be an int from 0 to 2**62")
         self.table.accounts[a].traded = int_to_i128(traded_e9)
         self.table.accounts[a].orders_today = orders
+        self.table.accounts[a].open_orders = open_orders
 
     def mark(self, symbol, mark_e9):
         """Sets a symbol's mark in 1e-9; exposures follow at the next look."""
@@ -70,6 +73,14 @@ cdef class Portfolio:
             raise ValueError(f"side is {side!r} and quantity {quantity!r}, must be +1 or -1 and positive")
         gm_portfolio_reserve(&self.table, self._account(account), self._symbol(symbol), side, quantity,
                              GM_NO_PRICE if price_e9 is None else price_e9, -1 if release else 1)
+
+    def note(self, symbol, int side, int64_t quantity, price_e9=None, *, int64_t time_ns, int64_t window_ns=0, account=0):
+        """Notes an order that was accepted, as the engine does: one message, and what another may repeat within `window_ns`."""
+        cdef int32_t a = self._account(account), s = self._symbol(symbol)
+        if side not in (1, -1) or quantity <= 0:
+            raise ValueError(f"side is {side!r} and quantity {quantity!r}, must be +1 or -1 and positive")
+        gm_activity_message(&self.table.activity, a, time_ns)
+        gm_activity_order(&self.table.activity, a, s, side, quantity, GM_NO_PRICE if price_e9 is None else price_e9, window_ns, time_ns)
 
     def settle(self):
         """Takes in the marks that moved since the last look."""
@@ -92,15 +103,18 @@ cdef class Portfolio:
         return result
 
     def account(self, account=0):
-        """An account's totals in 1e-9: cash, equity, gross exposure, traded and reserved notional; orders today."""
+        """An account's totals in 1e-9: cash, equity, gross and net exposure, traded and reserved notional; orders today, and open;
+        messages ever sent; recent orders that the table of repetitions had to let go within its window (of all accounts)."""
         cdef int32_t a = self._account(account), k = 0
         gm_portfolio_settle(&self.table)
         cdef gm_account_t* row = &self.table.accounts[a]
         cash = i128_to_int(row.cash)
         return {
             "cash_e9": cash, "equity_e9": cash + i128_to_int(row.value), "gross_exposure_e9": i128_to_int(row.gross),
-            "traded_e9": i128_to_int(row.traded), "reserved_e9": i128_to_int(row.reserved),
-            "orders_today": row.orders_today, "unmarked_symbols": row.unmarked,
+            "net_exposure_e9": i128_to_int(gm_net(row.longest, row.shortest)), "traded_e9": i128_to_int(row.traded),
+            "reserved_e9": i128_to_int(row.reserved), "orders_today": row.orders_today, "open_orders": row.open_orders,
+            "unmarked_symbols": row.unmarked,
+            "messages": self.table.activity.counts[a], "forgotten_orders": self.table.activity.forgotten,
             "sector_exposure_e9": {
                 name: i128_to_int(row.sector[k]) for k, name in enumerate(self.instruments.sectors.texts)
                 if i128_to_int(row.sector[k])

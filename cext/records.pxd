@@ -177,6 +177,7 @@ cdef extern from "records.h" nogil:
         uint8_t had
         uint8_t has
         uint8_t loosens
+        uint8_t refused
         char name[72]
         char who[32]
         char why[80]

@@ -184,6 +184,7 @@ LIMIT_DTYPE = struct_dtype(sizeof(gm_limit_change_t), [
     ("had", "u1", <char*>&_limit.had - <char*>&_limit),
     ("has", "u1", <char*>&_limit.has - <char*>&_limit),
     ("loosens", "u1", <char*>&_limit.loosens - <char*>&_limit),
+    ("refused", "u1", <char*>&_limit.refused - <char*>&_limit),
     ("name", f"S{sizeof(_limit.name)}", <char*>_limit.name - <char*>&_limit),
     ("who", f"S{sizeof(_limit.who)}", <char*>_limit.who - <char*>&_limit),
     ("why", f"S{sizeof(_limit.why)}", <char*>_limit.why - <char*>&_limit),

@@ -14,11 +14,11 @@ from libc.string cimport memcpy
 from grandmodel.execution._core.journal cimport Journal, gm_crc32c, gm_crc32c_setup
 from grandmodel.execution._core.orders cimport gm_is_closed, gm_orders_find
 from grandmodel.execution._core.records cimport (
-    GM_ERR_CAPACITY, GM_ERR_CORRUPT, GM_ERR_NOT_FOUND, GM_ERR_STATE, GM_NAME_ALGORITHM, GM_NAME_STRATEGY, GM_NAME_SYMBOL,
+    GM_ERR_CAPACITY, GM_ERR_CORRUPT, GM_ERR_FORMAT, GM_ERR_NOT_FOUND, GM_ERR_STATE, GM_NAME_ALGORITHM, GM_NAME_STRATEGY, GM_NAME_SYMBOL,
     GM_NAME_TAG, GM_NAME_VENUE, GM_OK, gm_name_t, gm_order_t,
 )
 from grandmodel.execution._core.submit cimport Core, gm_engine_now, gm_engine_settle, gm_engine_t
-from grandmodel.execution._core.records import NAME_DTYPE
+from grandmodel.execution._core.records import LIMIT_DTYPE, NAME_DTYPE
 from grandmodel.execution._core.store import SNAPSHOT_VERSION, layout_hash
 from grandmodel.execution._core.values import JournalError
 
@@ -94,6 +94,18 @@ def learn_name(Core core not None, bytes row not None):
     _take_name(core, &name)
 
 
+def learn_limit(Core core not None, bytes row not None):
+    """Takes in one recorded change of a limit, 224 bytes: what the log has last of each is known then."""
+    change = np.frombuffer(row, LIMIT_DTYPE)[0]
+    if change["refused"]:
+        return
+    name = bytes(change["name"]).decode("utf-8", "replace")
+    if change["has"]:
+        core.limits.recorded[name] = (int(change["new_hi"]) << 64) + int(change["new_lo"])
+    else:
+        core.limits.recorded.pop(name, None)
+
+
 def recover(Core core not None, outlives=(), int64_t snapshot_records=4_000_000):
     """Makes an empty core what its journal says, then settles what was in flight when the engine stopped.
 
@@ -139,6 +151,10 @@ def recover(Core core not None, outlives=(), int64_t snapshot_records=4_000_000)
             memcpy(&name, &view[used + 32], sizeof(name))
             _take_name(core, &name)
             position += 128
+            sequence += 1
+        elif code == GM_ERR_FORMAT:
+            learn_limit(core, piece[used + 32:used + 256])
+            position += 256
             sequence += 1
         elif code != GM_OK:
             raise JournalError(f"{core.journal.path}: record {sequence + 1} at byte {position} of the log {_FAULTS[code]}")
@@ -266,11 +282,13 @@ def snapshot(Core core not None):
             break
         core._leave()
     # Names are taken last: one that was given meanwhile is in the log behind this state as well, with the same number.
+    recorded = dict(core.limits.recorded)
     names = [(kind, list(_names_of(core, kind))) for kind in (GM_NAME_STRATEGY, GM_NAME_ALGORITHM, GM_NAME_TAG)]
     introduced = sorted(core.introduced)
     core.journal.force()
     table = _name_rows(core, names, introduced)
-    data = body[:size].tobytes() + table
+    limits = _limit_rows(recorded)
+    data = body[:size].tobytes() + table + limits
     front = struct.pack("<Q16sqqQqq", layout_hash(), core.journal.uuid, position, sequence, state, size, len(table) // 96)
     page = (struct.pack("<8sII", b"GMSNAP01", VERSION, _crc(front + data)) + front).ljust(128, b"\0")
     path = _path_of(core, sequence)
@@ -328,6 +346,14 @@ def _name_rows(Core core, names, introduced):
     return table.tobytes()
 
 
+def _limit_rows(recorded):
+    """The limits that the log had last, as changes from none."""
+    table = np.zeros(len(recorded), LIMIT_DTYPE)
+    for row, (name, value) in zip(table, sorted(recorded.items())):
+        row["new_lo"], row["new_hi"], row["has"], row["name"] = value & 0xFFFFFFFFFFFFFFFF, value >> 64, 1, name.encode()
+    return table.tobytes()
+
+
 def _read_snapshot(path, Journal journal):
     """A snapshot's file and None, or what is wrong with it."""
     try:
@@ -342,7 +368,7 @@ def _read_snapshot(path, Journal journal):
         return raw, "is of another format"
     if uuid != journal.uuid:
         return raw, "is of another journal"
-    if len(raw) != 128 + size + 96 * count or _crc(raw[16:_HEAD.size] + raw[128:]) != check or any(raw[_HEAD.size:128]):
+    if len(raw) < 128 + size + 96 * count or (len(raw) - 128 - size - 96 * count) % LIMIT_DTYPE.itemsize or _crc(raw[16:_HEAD.size] + raw[128:]) != check or any(raw[_HEAD.size:128]):
         return raw, "does not match its checksum"
     if position > journal.head or sequence > journal.records:
         return raw, "is of records that the log does not have"
@@ -362,10 +388,12 @@ def _load_snapshot(Core core, notes):
             notes.append(f"{path}: {fault}; it is not used")
             continue
         _, _, _, _, _, position, sequence, state, size, count = _HEAD.unpack_from(raw)
-        table = raw[128 + size:]
+        table = raw[128 + size:128 + size + 96 * count]
         for k in range(count):
             memcpy(&name, &table[96 * k], sizeof(name))
             _take_name(core, &name)
+        for k in range(128 + size + 96 * count, len(raw), LIMIT_DTYPE.itemsize):
+            learn_limit(core, raw[k:k + LIMIT_DTYPE.itemsize])
         view = raw[128:128 + size]
         core._enter()
         code = gm_snapshot_load(&core.engine, <const char*>&view[0], size)

@@ -13,8 +13,8 @@ from grandmodel.execution._core.records cimport (
 from grandmodel.execution._core.scoring cimport Venues, gm_venues_t
 from grandmodel.execution._core.submit cimport Core, gm_engine_t
 from grandmodel.execution._core.synthetic cimport Market, gm_market_t
-from grandmodel.execution._core.records import MESSAGE_DTYPE
-from grandmodel.execution._core.recovery import learn_name
+from grandmodel.execution._core.records import LIMIT_DTYPE, MESSAGE_DTYPE
+from grandmodel.execution._core.recovery import learn_limit, learn_name
 from grandmodel.execution._core.values import JournalError, MarketDataError
 
 cdef extern from "reexecution.h" nogil:
@@ -116,6 +116,7 @@ cdef class Reexecutor:
     cdef object _out
     cdef readonly list found            # arrays of DIFFERENCE_DTYPE
     cdef readonly int64_t position, sequence
+    cdef public object on_limit         # called with a row of LIMIT_DTYPE: a limit changed on that day
     cdef readonly str stopped           # why `run` stopped before the end: "rows", "gap" or None
 
     def __cinit__(self, Core core not None):
@@ -140,7 +141,7 @@ cdef class Reexecutor:
         JournalError, MarketDataError: a record, a row does not fit; its number is named.
         """
         cdef const unsigned char[::1] view
-        cdef int64_t used = 0, at, end = journal.head
+        cdef int64_t used = 0, at, size, end = journal.head
         cdef int code = GM_OK
         where = getattr(journal, "path", None) or "the journal"
         self.stopped = None
@@ -163,14 +164,20 @@ cdef class Reexecutor:
                 if code == GM_ERR_CAPACITY:
                     self._take_out()
                 elif code == GM_ERR_FORMAT:
-                    learn_name(self.core, piece[at + 32:at + _NAME])
+                    size = (<const gm_header_t*>&view[at]).size
+                    if size == _NAME:
+                        learn_name(self.core, piece[at + 32:at + _NAME])
+                    else:
+                        learn_limit(self.core, piece[at + 32:at + size])
+                        if self.on_limit is not None:
+                            self.on_limit(np.frombuffer(piece, LIMIT_DTYPE, 1, at + 32)[0])
                     self.core._enter()
                     code = gm_append_recorded(&self.core.engine, <const gm_header_t*>&view[at])
                     self.core._leave()
                     if code != GM_OK:
                         raise JournalError(f"{where}: record {self.sequence + 1} at byte {self.position} of the log {_FAULTS[code]}")
-                    at += _NAME
-                    self.position += _NAME
+                    at += size
+                    self.position += size
                     self.sequence += 1
                 elif code == GM_ERR_EMPTY or code == GM_ERR_NOT_FOUND:
                     rows = next(chunks, None) if code == GM_ERR_EMPTY else None
@@ -229,6 +236,10 @@ def apply_log(Core core not None, journal, int64_t end):
         if code == GM_ERR_NOT_FOUND:
             learn_name(core, piece[used + 32:used + _NAME])
             used += _NAME
+            sequence += 1
+        elif code == GM_ERR_FORMAT:
+            learn_limit(core, piece[used + 32:used + 256])
+            used += 256
             sequence += 1
         elif code != GM_OK or (used == 0 and not more):
             raise JournalError(f"record {sequence + 1} at byte {position + used} of the log {_FAULTS.get(code, 'is cut short')}")

@@ -17,7 +17,6 @@ cdef extern from "replay.h" nogil:
         int32_t levels
         int64_t tick_e9
         int32_t own_count
-        int32_t halted
         int64_t taken
         int64_t revealed, dropped, repaired, unknown
         int64_t rows_equal

@@ -51,6 +51,7 @@ cdef extern from "scoring.h" nogil:
         gm_capture_t* capture
         uint64_t supports[64]
         unsigned char barred[64]
+        unsigned char* halted
 
     ctypedef struct gm_nbbo_t:
         int64_t bid_e9, ask_e9
@@ -58,6 +59,7 @@ cdef extern from "scoring.h" nogil:
         int64_t volume
         int64_t sequence
         int32_t bid_venue, ask_venue
+        int64_t time_ns
 
     ctypedef struct gm_route_t:
         int32_t venue
@@ -80,6 +82,7 @@ cdef extern from "scoring.h" nogil:
     int64_t gm_mid(const gm_nbbo_t* n) noexcept
     void gm_quote_publish(gm_venues_t* v, int32_t symbol, int32_t venue, int64_t bid_e9, int64_t bid_quantity, int64_t ask_e9,
                           int64_t ask_quantity, int64_t time_ns) noexcept
+    void gm_halt_publish(gm_venues_t* v, int32_t symbol, int32_t venue, int halted, int64_t time_ns) noexcept
     void gm_venues_begin(gm_venues_t* v, int32_t symbols, int64_t time_ns) noexcept
     gm_route_t gm_score_venues(const gm_venues_t* v, const gm_nbbo_t* n, int32_t symbol, int8_t side, int64_t quantity,
                                int64_t limit_e9, uint8_t flags, uint64_t needs, gm_score_t* detail) noexcept

@@ -110,6 +110,11 @@ cdef class Quote:
         """Steps traded since the market began, over all venues, own fills too."""
         return self.row.volume
 
+    @property
+    def time_ns(self):
+        """The time of the newest quote in it; None where nobody quotes."""
+        return None if self.row.bid_venue < 0 and self.row.ask_venue < 0 else self.row.time_ns
+
     def __repr__(self):
         return f"Quote({self.symbol} {self.row.bid_quantity} @ {self.bid:.4f} / {self.ask:.4f} @ {self.row.ask_quantity})"
 
@@ -181,13 +186,21 @@ cdef class Venues:
             "max_order_size": t.max_order_size[v] or None, "min_size": t.min_size[v], "latency_ns": t.latency_ns[v],
         }
 
-    def set_quote(self, str symbol, str venue, bid_e9=None, ask_e9=None, int64_t bid_quantity=0, int64_t ask_quantity=0):
-        """Sets a venue's quote by hand, in 1e-9 and steps: for what-ifs and tests; a market sets its own."""
+    def set_quote(self, str symbol, str venue, bid_e9=None, ask_e9=None, int64_t bid_quantity=0, int64_t ask_quantity=0, time_ns=None):
+        """Sets a venue's quote by hand, in 1e-9 and steps: for what-ifs and tests; a market sets its own. `time_ns`: None leaves the old."""
         cdef int32_t s = self._symbol(symbol), v = self.number(venue)
         cdef gm_quote_t* q = gm_quotes_of(&self.table, s) + v
         gm_quote_publish(&self.table, s, v, GM_NO_PRICE if bid_e9 is None else bid_e9, bid_quantity,
-                         GM_NO_PRICE if ask_e9 is None else ask_e9, ask_quantity, q.time_ns)
+                         GM_NO_PRICE if ask_e9 is None else ask_e9, ask_quantity, q.time_ns if time_ns is None else time_ns)
         q.sequence += 1
+
+    def halt(self, str symbol, str venue, bint halted=True, int64_t time_ns=0):
+        """Says by hand that trading in a symbol is halted, or goes on, by that venue's word; a market says so itself."""
+        gm_halt_publish(&self.table, self._symbol(symbol), self.number(venue), halted, time_ns)
+
+    def is_halted(self, str symbol):
+        """Whether trading in the symbol is halted."""
+        return self.table.halted[self._symbol(symbol)] != 0
 
     def quote(self, str symbol):
         """The consolidated Quote of a symbol as the table has it."""

@@ -85,6 +85,7 @@ cdef extern from "durable.h" nogil:
     void gm_engine_due(gm_engine_t* e, int64_t now) noexcept
     void gm_engine_set_deadline(gm_engine_t* e, int64_t now) noexcept
     void gm_engine_settle(gm_engine_t* e, int64_t now) noexcept
+    void gm_engine_explain(const gm_engine_t* e, const gm_order_t* o, int64_t price_e9, gm_risk_detail_t* detail) noexcept
     int64_t gm_engine_refuse(gm_engine_t* e, gm_order_t* o, uint16_t reason, uint64_t checks, uint64_t fields, int64_t price_e9,
                              const gm_nbbo_t* n, int64_t now) noexcept
     int64_t gm_engine_cancel(gm_engine_t* e, int64_t order_id, uint16_t reason) noexcept

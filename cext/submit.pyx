@@ -30,7 +30,7 @@ from grandmodel.execution._core.records cimport (
     GM_RECORD_SMALL, GM_RECORD_TERMS, GM_REDUCE_ONLY, GM_REJECTED, gm_balance_t, gm_header_t, gm_latch_t, gm_name_t,
     gm_order_t, gm_refusal_t, gm_report_t, gm_request_t, gm_terms_t,
 )
-from grandmodel.execution._core.risk cimport GM_ALL_CHECKS, Limits, gm_risk_check, gm_risk_detail_t
+from grandmodel.execution._core.risk cimport Limits, gm_risk_detail_t
 from grandmodel.execution._core.scoring cimport Venues, gm_venues_begin
 from grandmodel.execution._core.synthetic cimport Market
 from grandmodel.execution._core.validation cimport (
@@ -1152,7 +1152,7 @@ cdef void _keep_refusal(gm_engine_t* e, gm_order_t* o, gm_refusal_t* refusal, gm
     refusal[0] = e.refusal
     memset(detail, 0, sizeof(detail[0]))
     if refusal.failed_checks:
-        gm_risk_check(e.limits, e.portfolio, GM_ALL_CHECKS, o.account, o.symbol, o.side, o.quantity, refusal.price_e9, detail)
+        gm_engine_explain(e, o, refusal.price_e9, detail)
 
 
 cdef void _row_of_refusal(gm_order_t* row, gm_refusal_t* refusal, int64_t time_ns) noexcept:
@@ -1263,6 +1263,8 @@ cdef class Refusal:
             if failed & <uint64_t>bit:
                 if unit == "none":
                     parts.append("no price or mark to check it with")
+                elif unit == "flag":
+                    parts.append(f"{group}: {name}")
                 else:
                     parts.append(f"{group}: {name} {_figure(self.detail.used[index], unit)} above {_figure(self.detail.limit[index], unit)}")
         return f"{what} refused: {'; '.join(parts)}"
@@ -1273,6 +1275,8 @@ def _figure(double value, unit):
         return f"{value:,.2f}"
     if unit == "fraction":
         return f"{value:.2%}"
+    if unit == "seconds" or unit == "bps":
+        return f"{value:,.6g} {unit}"
     return f"{value:,.0f}"
 
 

@@ -300,7 +300,8 @@ LIQUIDITIES = {
     GM_HIDDEN_FILL: Liquidity.HIDDEN, GM_MIDPOINT_FILL: Liquidity.MIDPOINT,
 }
 
-#: Each check's bit, its own name, the mission's name for the group it belongs to, and the unit of its figures.
+#: Each check's bit, its own name, the mission's name for the group it belongs to, and the unit of its figures. A "flag" is there (1 above 0),
+#: or is not; "none" has no figure.
 CHECKS = (
     (GM_CHECK_POSITION, "position", "position_limit", "steps"),
     (GM_CHECK_ORDER_SIZE, "order_size", "order_size_limit", "steps"),
@@ -316,13 +317,13 @@ CHECKS = (
     (GM_CHECK_NET, "net_exposure", "leverage_limit", "money"),
     (GM_CHECK_COLLAR, "price_collar", "price_collar", "bps"),
     (GM_CHECK_VOLUME, "daily_volume", "order_size_limit", "fraction"),
-    (GM_CHECK_DUPLICATE, "duplicate", "duplicate_order", "seconds"),
+    (GM_CHECK_DUPLICATE, "duplicate", "duplicate_order", "flag"),
     (GM_CHECK_RATE, "message_rate", "message_rate", "messages"),
     (GM_CHECK_OPEN_ORDERS, "open_orders", "open_orders", "orders"),
     (GM_CHECK_RESTRICTED, "restricted", "restricted_list", "flag"),
     (GM_CHECK_LONG_ONLY, "long_only", "short_sale", "steps"),
     (GM_CHECK_LOCATE, "locate", "short_sale", "steps"),
-    (GM_CHECK_SELF_MATCH, "self_match", "self_match", "steps"),
+    (GM_CHECK_SELF_MATCH, "self_match", "self_match", "flag"),
     (GM_CHECK_STALE, "stale_quote", "price_available", "seconds"),
     (GM_CHECK_HALTED, "halted", "market_halted", "flag"),
 )

@@ -74,20 +74,66 @@ def test_neighbours() -> None:
     assert next_session("XNYS", date(2024, 7, 3)).date == date(2024, 7, 5)
 
 
-@pytest.mark.parametrize("day", [date(2009, 12, 31), date(2031, 1, 1)])
+@pytest.mark.parametrize("day", [date(2009, 12, 31), date(2036, 1, 1)])
 def test_outside_the_table_is_an_error(day: date) -> None:
     for ask in (session, next_session, sessions.previous_session):
-        with pytest.raises(SessionRangeError, match="2010-01-01 to 2030-12-31"):
+        with pytest.raises(SessionRangeError, match="2010-01-01 to 2035-12-31"):
             ask("XNYS", day)
 
 
 def test_the_last_session_has_no_next() -> None:
     with pytest.raises(SessionRangeError):
-        next_session("XNYS", date(2030, 12, 31))
+        next_session("XNYS", date(2035, 12, 31))
+
+
+def test_the_session_of_an_instant() -> None:
+    day = session("XNYS", date(2024, 7, 3))
+    assert day is not None
+    assert sessions.session_of("XNYS", day.open_ns) == day
+    assert sessions.session_of("XNYS", day.close_ns - 1) == day
+    for outside in (day.open_ns - 1, day.close_ns, utc_ns(2024, 7, 4, 15), utc_ns(2024, 7, 6, 15)):
+        assert sessions.session_of("XNYS", outside) is None
+    with pytest.raises(SessionRangeError):
+        sessions.session_of("XNYS", utc_ns(2036, 1, 2, 15))
+
+
+@pytest.mark.parametrize("exchange", ["XNYS", "XNAS"])
+def test_closes_are_those_of_the_sessions(exchange: str) -> None:
+    day, expected = date(2010, 1, 1), []
+    while day <= date(2035, 12, 31):
+        found = session(exchange, day)
+        expected += [found.close_ns] if found is not None else []
+        day += timedelta(days=1)
+    every = sessions.all_closes_ns(exchange)
+    assert every.tolist() == expected
+    assert not every.flags.writeable
+    first, last = expected[10], expected[20]
+    assert sessions.closes_ns(exchange, first, last).tolist() == expected[11:21]  # behind the start, up to the end
+    assert sessions.closes_ns(exchange, first - 1, last - 1).tolist() == expected[10:20]
+    assert sessions.closes_ns(exchange, last, first).size == 0
+    assert sessions.closes_ns(exchange, 0, 10**18).tolist() == [close for close in expected if close <= 10**18]
+    assert sessions.closes_ns(exchange, utc_ns(2040, 1, 1), utc_ns(2041, 1, 1)).size == 0  # nobody knows them
+
+
+def test_what_is_always_open() -> None:
+    day = 86_400 * 10**9
+    found = session("24/7", date(2024, 12, 25))
+    assert found is not None
+    assert (found.open_ns, found.close_ns) == (utc_ns(2024, 12, 25), utc_ns(2024, 12, 26))
+    assert sessions.session_of("24/7", utc_ns(2024, 7, 6, 3)) == session("24/7", date(2024, 7, 6))
+    assert next_session("24/7", date(2024, 7, 5)).date == date(2024, 7, 6)
+    assert sessions.trading_date(utc_ns(2024, 7, 6), "24/7") == date(2024, 7, 6)
+    assert sessions.closes_ns("24/7", 0, 3 * day).tolist() == [day, 2 * day, 3 * day]
+    assert sessions.closes_ns("24/7", day, 3 * day - 1).tolist() == [2 * day]
+    assert sessions.closes_ns("24/7", -5 * day, 0).size == 0
+    assert sessions.all_closes_ns("24/7")[-1] > utc_ns(2069, 1, 1)
+    assert "24/7" in sessions.exchanges()
+    with pytest.raises(ValueError, match="unknown exchange 'XLON'"):
+        sessions.closes_ns("XLON", 0, 1)
 
 
 def test_bad_arguments() -> None:
-    with pytest.raises(ValueError, match="unknown exchange 'XLON', known are XNAS, XNYS"):
+    with pytest.raises(ValueError, match="unknown exchange 'XLON', known are 24/7, XNAS, XNYS"):
         session("XLON", date(2024, 1, 2))
     with pytest.raises(TypeError, match="day must be a date, was datetime"):
         session("XNYS", datetime(2024, 1, 2))
@@ -125,7 +171,7 @@ def test_the_hour_that_occurs_twice_and_the_one_that_does_not() -> None:
 
 
 @settings(max_examples=100, deadline=None)
-@given(micros=st.integers(1_262_304_000 * 10**6, 1_924_905_600 * 10**6), rest=st.integers(0, 999))
+@given(micros=st.integers(1_262_304_000 * 10**6, 2_082_758_400 * 10**6), rest=st.integers(0, 999))
 def test_local_round_trip(micros: int, rest: int) -> None:
     ns = micros * 1000 + rest
     local = sessions.ns_to_local(ns)
@@ -141,7 +187,7 @@ def test_local_round_trip(micros: int, rest: int) -> None:
 def test_every_day_equals_exchange_calendars(exchange: str) -> None:
     import exchange_calendars  # type: ignore[import-untyped, import-not-found, unused-ignore]
 
-    calendar = exchange_calendars.get_calendar(exchange, start="2010-01-01", end="2030-12-31")
+    calendar = exchange_calendars.get_calendar(exchange, start="2010-01-01", end="2035-12-31")
     # Nanoseconds are asked for by name: a column's resolution differs between versions of pandas.
     expected = {
         stamp.date(): (row["open"].as_unit("ns").value, row["close"].as_unit("ns").value)
@@ -149,7 +195,7 @@ def test_every_day_equals_exchange_calendars(exchange: str) -> None:
     }
     assert len(expected) > 5000
     day = date(2010, 1, 1)
-    while day <= date(2030, 12, 31):
+    while day <= date(2035, 12, 31):
         found = session(exchange, day)
         assert (None if found is None else (found.open_ns, found.close_ns)) == expected.get(day), day
         day += timedelta(days=1)

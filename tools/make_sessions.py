@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 TABLE = Path(__file__).resolve().parents[1] / "src/grandmodel/execution/data/sessions.json"
-FIRST, LAST = date(2010, 1, 1), date(2030, 12, 31)
+FIRST, LAST = date(2010, 1, 1), date(2035, 12, 31)
 ZONE, OPEN, CLOSE, EARLY = "America/New_York", "09:30", "16:00", "13:00"
 EXCHANGES = ("XNYS", "XNAS")
 

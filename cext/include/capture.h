@@ -7,7 +7,8 @@
  *   GM_CLEAR      symbol and venue -1: an engine begins, nobody is quoted anywhere, every venue is as configured
  *   GM_SET_LEVEL  side 1 the bid, -1 the ask, level 1: what is shown there now; price GM_NO_PRICE: nobody
  *   GM_TRADE      a print; flags 1: an own order's
- *   GM_HALT       symbol -1: the venue takes no orders (flags GM_HALTED) or takes them again (GM_TRADING_RESUMED)
+ *   GM_HALT       symbol -1: the venue takes no orders (flags GM_HALTED) or takes them again (GM_TRADING_RESUMED); else trading in the
+ *                 symbol is halted or goes on, by the venue's word
  *
  * A run's feed sequence begins above all that the journal knows of the runs before it: from there on its rows are what counts, whatever
  * an earlier run has of the same numbers. What a block has not filled lies in the process: kill -9 loses it, a block at the most. */

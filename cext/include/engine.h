@@ -1,5 +1,5 @@
-/* The engine: an order's way in (submission.h), a venue's report's way back (reports.h), requests on live orders (requests.h), what
- * stops trading (latches.h), and what the engine does by itself: triggers, lists of orders, parents it works, timers (working.h).
+/* The engine: an order's way in (submission.h), a venue's report's way back (reports.h), requests on live orders (requests.h), the checks (checks.h,
+ * self_match.h), what stops trading (latches.h), and what the engine does by itself: triggers, lists of orders, parents it works, timers (working.h).
  *
  * Journal before effect: an order's record is committed before gm_engine_send, the one place that hands anything to a venue; a
  * report's record is committed before the state it changes. What changes state (gm_engine_accept, _take, _obey, _latch) is the same
@@ -10,10 +10,12 @@
 #define GM_ENGINE_H
 
 #include "engine_state.h"
+#include "checks.h"
 #include "latches.h"
 #include "submission.h"
 #include "reports.h"
 #include "requests.h"
+#include "self_match.h"
 #include "working.h"
 
 #endif

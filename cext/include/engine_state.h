@@ -268,6 +268,19 @@ static inline void gm_engine_ended(gm_engine_t* e, const gm_order_t* o) {
     if (__builtin_expect(o->flags & GM_HELD, 0)) gm_engine_follow(e, o->symbol, -1);
 }
 
+/* The price by which a repetition of an order is known: its limit, else its stop, unless that moves. */
+static inline int64_t gm_repeats_price(const gm_order_t* o) {
+    return o->limit_price_e9 != GM_NO_PRICE || o->order_type == GM_TRAILING_STOP ? o->limit_price_e9 : o->stop_price_e9;
+}
+
+/* What the checks of conduct count of an accepted order: a parent is no message, its children are; slices are alike by nature. */
+static inline void gm_engine_note(gm_engine_t* e, const gm_order_t* o) {
+    gm_activity_t* t = &e->portfolio->activity;
+    if ((e->limits->configured & GM_CHECK_RATE) && !(o->flags & GM_PARENT)) gm_activity_message(t, o->account, o->created_ns);
+    if ((e->limits->configured & GM_CHECK_DUPLICATE) && !(o->flags & GM_CHILD))
+        gm_activity_order(t, o->account, o->symbol, o->side, o->quantity, gm_repeats_price(o), e->limits->duplicate_ns, o->created_ns);
+}
+
 /* An accepted order enters the state: its row and terms, its reservation or its parent's work. */
 static inline gm_order_t* gm_engine_accept(gm_engine_t* e, const gm_order_t* o, const gm_terms_t* terms, gm_order_t* parent) {
     gm_order_t* row = gm_orders_insert(e->orders, o);
@@ -284,6 +297,8 @@ static inline gm_order_t* gm_engine_accept(gm_engine_t* e, const gm_order_t* o, 
     if (__builtin_expect(o->flags & GM_HELD, 0)) gm_engine_follow(e, o->symbol, +1);
     e->portfolio->accounts[o->account].orders_today++;
     e->portfolio->accounts[o->account].open_orders++;
+    if (!(o->flags & (GM_PARENT | GM_HELD))) gm_portfolio_rests(e->portfolio, o->account, o->symbol, o->side, o->limit_price_e9);
+    if (__builtin_expect((e->limits->configured & (GM_CHECK_RATE | GM_CHECK_DUPLICATE)) != 0, 0)) gm_engine_note(e, o);
     if (parent) {
         parent->working_quantity += o->quantity;
         if (parent->terms) e->orders->terms[parent->terms - 1].next_child = o->order_id;

@@ -17,6 +17,7 @@ typedef struct gm_instrument {
     int64_t reference_e9;      /* where the paper market begins; GM_NO_PRICE: none */
     int64_t round_lot;
     int64_t multiplier;
+    int64_t adv;               /* average daily volume in steps; 0: not known */
     int32_t sector;            /* 0: unknown */
     int32_t known;
     int32_t calendar;          /* whose session closes end its DAY orders */

@@ -300,8 +300,9 @@ typedef struct gm_limit_change {
     uint64_t new_lo; int64_t new_hi;
     uint8_t had, has;              /* 0: there was, or is, no limit */
     uint8_t loosens;
-    uint8_t reserved[5];
-    char name[72];                 /* the configuration's path, such as position_limits.AAPL; UTF-8, zero-padded */
+    uint8_t refused;               /* asked for and refused: nothing changed */
+    uint8_t reserved[4];
+    char name[72];                 /* its path below risk_controls, such as position_limits.AAPL; UTF-8, zero-padded */
     char who[32];
     char why[80];
 } gm_limit_change_t;

@@ -94,9 +94,9 @@ static inline void gm_recover_refusal(gm_engine_t* e, const gm_refusal_t* r) {
         gm_portfolio_mark(e->portfolio, r->symbol, r->bid_e9 + (r->ask_e9 - r->bid_e9) / 2);
 }
 
-/* Applies the whole records at `data`, of which the first has number *sequence + 1. Stops behind them, at a NAME (whose numbers are Python's;
- * it is left to the caller) or at a record that is wrong. Bytes applied; *code says why it stopped: GM_OK, GM_ERR_NOT_FOUND (a name),
- * GM_ERR_CORRUPT, GM_ERR_STATE (a record that does not fit what came before it), GM_ERR_CAPACITY. */
+/* Applies the whole records at `data`, of which the first has number *sequence + 1. Stops behind them, at a NAME or LIMIT (whose numbers and
+ * names are Python's; they are left to the caller) or at a record that is wrong. Bytes applied; *code says why it stopped: GM_OK,
+ * GM_ERR_NOT_FOUND (a name), GM_ERR_FORMAT (a limit), GM_ERR_CORRUPT, GM_ERR_STATE (a record that does not fit what came before it), GM_ERR_CAPACITY. */
 static inline int64_t gm_recover(gm_engine_t* e, const char* data, int64_t size, int64_t* sequence, int* code) {
     int64_t at = 0;
     *code = GM_OK;
@@ -107,6 +107,7 @@ static inline int64_t gm_recover(gm_engine_t* e, const char* data, int64_t size,
         if (used <= 0) { *code = GM_ERR_CORRUPT; break; }
         switch (h->kind) {
         case GM_RECORD_NAME: *code = GM_ERR_NOT_FOUND; return at;
+        case GM_RECORD_LIMIT: *code = GM_ERR_FORMAT; return at;
         case GM_RECORD_ORDER: *code = gm_recover_order(e, (const gm_order_t*)(h + 1)); break;
         case GM_RECORD_REPORT: *code = gm_recover_report(e, (const gm_report_t*)(h + 1)); break;
         case GM_RECORD_REQUEST: *code = gm_recover_request(e, (const gm_request_t*)(h + 1), h->time_ns); break;

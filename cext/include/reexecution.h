@@ -64,6 +64,7 @@ static inline int gm_recorded_row(gm_recorded_t* r, const gm_message_t* m) {
                 q->bid_quantity = q->ask_quantity = 0;
             }
         memcpy(v->enabled, r->configured, sizeof v->enabled);
+        memset(v->halted, 0, (size_t)r->symbols);
         break;
     case GM_SET_LEVEL:
         if (m->side > 0) {
@@ -81,7 +82,9 @@ static inline int gm_recorded_row(gm_recorded_t* r, const gm_message_t* m) {
         q->volume += m->quantity;
         break;
     case GM_HALT:
-        v->enabled[m->venue] = m->flags == GM_HALTED ? 0 : r->configured[m->venue];
+        if (m->symbol >= r->symbols) return GM_ERR_LINE;
+        if (m->symbol >= 0) v->halted[m->symbol] = m->flags == GM_HALTED;
+        else v->enabled[m->venue] = m->flags == GM_HALTED ? 0 : r->configured[m->venue];
         break;
     default: return GM_ERR_LINE;
     }
@@ -253,6 +256,7 @@ static inline int gm_append_recorded(gm_engine_t* e, const gm_header_t* h) {
 /* Does a refusal follow from quotes, limits and the engine's state alone? */
 static inline int gm_is_decided(const gm_refusal_t* r) {
     if (r->flags & GM_HELD) return 0;                       /* its stop is not in the record */
+    if (r->failed_checks & GM_MOMENT_CHECKS) return 0;      /* the capture has no quote that was said again, nor the route */
     switch (r->reason) {
     case GM_REASON_RISK: case GM_REASON_NO_VENUE: case GM_REASON_UNKNOWN_ORDER: case GM_REASON_ORDER_CLOSED: case GM_REASON_PARENT_EXCEEDED:
         return r->order_id > 0 && r->symbol >= 0;
@@ -310,7 +314,7 @@ static inline int gm_reexecute_request(gm_reexecution_t* x, const gm_header_t* h
 }
 
 /* Lives through the whole records at `data`, of which the first has number *sequence + 1. Bytes lived through; *code says why it stopped
- * there: GM_OK (more is needed), GM_ERR_FORMAT (a NAME, which is Python's; gm_append_recorded comes after), GM_ERR_EMPTY (the rows of the
+ * there: GM_OK (more is needed), GM_ERR_FORMAT (a NAME or LIMIT, which is Python's; gm_append_recorded comes after), GM_ERR_EMPTY (the rows of the
  * capture end before what this record saw), GM_ERR_NOT_FOUND (what it saw lies in a gap between two runs), GM_ERR_CAPACITY (`out` is full),
  * GM_ERR_ORDER (an order without its decision), GM_ERR_LINE (the capture's row at `position` does not fit), GM_ERR_CORRUPT, GM_ERR_STATE
  * (the record does not fit), GM_ERR_IO. */
@@ -324,7 +328,7 @@ static inline int64_t gm_reexecute(gm_reexecution_t* x, const char* data, int64_
         if (used <= 0) { *code = GM_ERR_CORRUPT; break; }
         if (x->found == x->room) { *code = GM_ERR_CAPACITY; break; }
         switch (h->kind) {
-        case GM_RECORD_NAME: *code = GM_ERR_FORMAT; return at;
+        case GM_RECORD_NAME: case GM_RECORD_LIMIT: *code = GM_ERR_FORMAT; return at;
         case GM_RECORD_DECISION: {
             const gm_header_t* order = (const gm_header_t*)(data + at + used);
             int64_t more = gm_record_verify(data + at + used, size - at - used, *sequence + 2);
@@ -345,7 +349,6 @@ static inline int64_t gm_reexecute(gm_reexecution_t* x, const char* data, int64_
         case GM_RECORD_SESSION:
             if ((*code = gm_append_recorded(x->engine, h)) == GM_OK) gm_engine_roll(x->engine, (const gm_session_t*)(h + 1));
             break;
-        case GM_RECORD_LIMIT: *code = gm_append_recorded(x->engine, h); break;
         case GM_RECORD_REFUSAL: *code = gm_reexecute_refusal(x, h); break;
         case GM_RECORD_REPORT: *code = gm_reexecute_report(x, h); break;
         case GM_RECORD_REQUEST: *code = gm_reexecute_request(x, h); break;

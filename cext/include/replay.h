@@ -32,7 +32,6 @@ typedef struct gm_replay {
     int64_t worst[2];           /* outermost tick of the last row, by side */
     int64_t own[GM_REPLAY_OWN]; /* ids of own resting orders, in the order of their arrival */
     int32_t own_count;
-    int32_t halted;
     int64_t taken;              /* quantity of recorded orders that own orders took and that has not left yet */
     int64_t revealed, dropped, repaired, unknown;
     int64_t rows_equal;         /* rows at which the book equalled the file without repair */
@@ -257,7 +256,7 @@ static inline void gm_replay_message(gm_replay_t* r, const gm_message_t* m) {
         if (r->own_count > 0) gm_replay_own_trade(r, s, m->price_e9, m->quantity, m->time_ns);
         break;
     case GM_HALT:
-        r->halted = m->flags != 0;
+        gm_halt_publish(r->market.venues, r->symbol, r->venue, m->flags != GM_TRADING_RESUMED, m->time_ns);    /* quoting again is not trading yet */
         break;
     default:
         break;

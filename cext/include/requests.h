@@ -61,9 +61,14 @@ static inline void gm_engine_obey(gm_engine_t* e, gm_order_t* o, const gm_reques
         return;
     }
     gm_order_obey(o, q, time_ns);
-    if (q->kind == GM_REQUEST_REPLACE) e->portfolio->accounts[o->account].messages++;
+    if (q->kind == GM_REQUEST_REPLACE) {
+        e->portfolio->accounts[o->account].messages++;
+        if (e->limits->configured & GM_CHECK_RATE) gm_activity_message(&e->portfolio->activity, o->account, time_ns);
+        gm_portfolio_rests(e->portfolio, o->account, o->symbol, o->side, q->price_e9);
+    }
     if (q->kind == GM_REQUEST_ACTIVATE && terms) terms->waiting = 0;
     if (q->kind == GM_REQUEST_TRIGGER) {
+        gm_portfolio_rests(e->portfolio, o->account, o->symbol, o->side, o->limit_price_e9);
         gm_orders_let_out(e->orders, o);
         gm_engine_follow(e, o->symbol, -1);
     }
@@ -182,15 +187,22 @@ static inline int64_t gm_engine_cancel_all(gm_engine_t* e, const gm_filter_t* f,
 
 /* ---- replace ---- */
 
-/* The checks that a changed order has to pass: those of its new size and price, and of what it adds to what is open. */
-static inline uint64_t gm_engine_check_change(gm_engine_t* e, gm_order_t* o, int64_t quantity, int64_t limit_e9, int64_t price_e9) {
+/* The checks that a changed order has to pass: those of its new size and price (`mask`), and of what it adds to what is open. */
+static inline uint64_t gm_engine_check_change(gm_engine_t* e, gm_order_t* o, uint64_t mask, int64_t quantity, int64_t limit_e9, int64_t price_e9,
+                                              int64_t now) {
     const int64_t before = gm_reserved_quantity(e->orders, o), after = quantity - o->filled_quantity > before ? quantity - o->filled_quantity : before;
+    const gm_nbbo_t n = gm_consolidate(e->venues, o->symbol);
+    gm_order_t changed = *o;
     uint64_t failed = 0;
+    if (limit_e9 != GM_NO_PRICE) changed.limit_price_e9 = limit_e9;
+    if (o->flags & GM_HELD) mask &= GM_HELD_CHECKS;
     gm_portfolio_settle(e->portfolio);
-    if (quantity > o->quantity || (limit_e9 != GM_NO_PRICE && limit_e9 != o->limit_price_e9))
-        failed = gm_risk_check(e->limits, e->portfolio, GM_CHANGE_CHECKS, o->account, o->symbol, o->side, quantity, price_e9, NULL);
+    if (quantity > o->quantity || changed.limit_price_e9 != o->limit_price_e9) {
+        failed = gm_engine_check(e, mask, &changed, quantity, price_e9, &n, 0, now);
+        if (!(o->flags & (GM_HELD | GM_PARENT)) && gm_matches_own(e, &changed)) failed |= GM_CHECK_SELF_MATCH;    /* in every mode: it stays as it was */
+    }
     if (failed || (o->flags & GM_CHILD) || after <= before) return failed;
-    return gm_risk_check(e->limits, e->portfolio, GM_ARMED_CHECKS, o->account, o->symbol, o->side, after - before, price_e9, NULL);
+    return gm_engine_check(e, GM_ARMED_CHECKS, &changed, after - before, price_e9, &n, 0, now);
 }
 
 /* Asks for another total quantity (0: as it is), limit and stop (GM_NO_PRICE: as they are) of a live order.
@@ -235,7 +247,7 @@ static inline int64_t gm_engine_replace(gm_engine_t* e, int64_t order_id, int64_
     if (limit_e9 != GM_NO_PRICE) changed.limit_price_e9 = limit_e9;
     if (stop_e9 != GM_NO_PRICE) changed.stop_price_e9 = stop_e9;
     price = gm_value_price(e->portfolio, &changed, &n);
-    failed = gm_engine_check_change(e, o, quantity, limit_e9, price);
+    failed = gm_engine_check_change(e, o, GM_CHANGE_CHECKS, quantity, limit_e9, price, now);
     if (failed) {
         e->refusal.failed_checks = failed;
         e->refusal.price_e9 = price;

@@ -2,6 +2,7 @@
 #ifndef GM_SUBMISSION_H
 #define GM_SUBMISSION_H
 
+#include "checks.h"
 #include "latches.h"
 
 static inline void gm_engine_arm(gm_engine_t* e, gm_order_t* o, const gm_terms_t* terms, const gm_nbbo_t* n);     /* working.h */
@@ -30,8 +31,9 @@ static inline uint16_t gm_engine_parent(gm_engine_t* e, const gm_order_t* o, gm_
 /* Which checks concern an order: of a child what is sent to a venue, of a parent what it reserves. */
 static inline uint64_t gm_checks_of(const gm_order_t* o, const gm_terms_t* terms) {
     if (__builtin_expect(o->flags & GM_CHILD, 0)) return GM_CHILD_CHECKS;
-    if (__builtin_expect(terms != NULL && terms->waiting, 0)) return GM_CHILD_CHECKS;      /* the others when it is armed */
+    if (__builtin_expect(terms != NULL && terms->waiting, 0)) return GM_CHILD_CHECKS & GM_HELD_CHECKS;     /* the others when it is armed */
     if ((o->flags & GM_PARENT) && !(terms && terms->worked)) return GM_PARENT_CHECKS;
+    if (__builtin_expect(o->flags & GM_HELD, 0)) return GM_HELD_CHECKS;
     return GM_ALL_CHECKS;
 }
 
@@ -66,6 +68,15 @@ static inline void gm_engine_begin(gm_order_t* o, const gm_nbbo_t* n, int64_t no
     o->pending_price_e9 = GM_NO_PRICE;
     o->reason = GM_REASON_NONE;
     o->status = GM_PENDING_NEW;
+}
+
+/* Refuses an order that would match an own one; what was asked of that is seen to. */
+static inline int64_t gm_engine_refuse_match(gm_engine_t* e, gm_order_t* o, int64_t price_e9, const gm_nbbo_t* n, int64_t now) {
+    const int64_t result = gm_engine_refuse(e, o, GM_REASON_RISK, GM_CHECK_SELF_MATCH, 0, price_e9, n, now);
+    const gm_refusal_t refusal = e->refusal;
+    if (e->todo_count | e->venues->moved_count) gm_engine_settle(e, now);
+    e->refusal = refusal;
+    return result;
 }
 
 /* Submits one order whose fields are valid, at `now` (to which the market has been brought): its id, or minus the gm_reason of its
@@ -106,7 +117,7 @@ static inline int64_t gm_engine_submit_at(gm_engine_t* e, gm_order_t* o, gm_term
 
     if (timed) { t1 = gm_machine_ns(CLOCK_MONOTONIC); }
     gm_portfolio_settle(e->portfolio);
-    failed = gm_risk_check(e->limits, e->portfolio, gm_checks_of(o, terms), o->account, o->symbol, o->side, o->quantity, price, NULL);
+    failed = gm_engine_check(e, gm_checks_of(o, terms), o, o->quantity, price, &n, 0, now);
     if (timed) { int64_t t = gm_machine_ns(CLOCK_MONOTONIC); gm_histogram_record(e->stages[GM_STAGE_RISK], t - t1); t1 = t; }
     if (__builtin_expect(failed != 0, 0)) return gm_engine_refuse(e, o, GM_REASON_RISK, failed, 0, price, &n, now);
 
@@ -115,6 +126,7 @@ static inline int64_t gm_engine_submit_at(gm_engine_t* e, gm_order_t* o, gm_term
         e->route = route;
         if (__builtin_expect(route.venue < 0, 0)) return gm_engine_refuse(e, o, route.reason, 0, 0, price, &n, now);
         o->venue = route.venue;
+        if (__builtin_expect(gm_matches_own(e, o), 0) && gm_engine_self_match(e, o, now)) return gm_engine_refuse_match(e, o, price, &n, now);
         if (__builtin_expect(o->order_type == GM_ICEBERG, 0) && !gm_venue_takes(e->venues, o->venue, GM_ICEBERG)) {
             if (!terms) {
                 memset(&own, 0, sizeof own);

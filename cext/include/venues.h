@@ -49,6 +49,7 @@ typedef struct gm_venues {
     gm_capture_t* capture;                  /* NULL: none */
     uint64_t supports[GM_MAX_VENUES];       /* GM_NEED_*: what it takes */
     uint8_t barred[GM_MAX_VENUES];          /* a latch stands (latches.h) */
+    uint8_t* halted;                        /* [symbol] 1: trading in it is halted */
     int32_t* followed;                      /* [symbol] orders that wait for its quotes or prints */
     uint8_t* is_moved;                      /* [symbol] */
     int32_t* moved;                         /* followed symbols whose quotes or prints have moved */
@@ -96,7 +97,9 @@ typedef struct gm_nbbo {
     int64_t volume;
     int64_t sequence;                       /* the feed's: what all the venues and symbols have said before */
     int32_t bid_venue, ask_venue;           /* the first venue at it; -1: none */
+    int64_t time_ns;                        /* of the newest quote in it; GM_NO_TIME: nobody quotes */
 } gm_nbbo_t;
+#define GM_NO_TIME INT64_MIN
 
 static inline gm_quote_t* gm_quotes_of(const gm_venues_t* v, int32_t symbol) {
     return v->quotes + (size_t)symbol * GM_MAX_VENUES;
@@ -106,10 +109,11 @@ static inline int gm_displays(const gm_venues_t* v, int32_t venue) { return v->k
 
 static inline gm_nbbo_t gm_consolidate(const gm_venues_t* v, int32_t symbol) {
     const gm_quote_t* q = gm_quotes_of(v, symbol);
-    gm_nbbo_t n = {GM_NO_PRICE, GM_NO_PRICE, 0, 0, 0, v->updates, -1, -1};
+    gm_nbbo_t n = {GM_NO_PRICE, GM_NO_PRICE, 0, 0, 0, v->updates, -1, -1, GM_NO_TIME};
     for (int32_t i = 0; i < v->count; i++) {
         n.volume += q[i].volume;
         if (!gm_displays(v, i)) continue;
+        if ((q[i].bid_e9 > 0 || q[i].ask_e9 > 0) && q[i].time_ns > n.time_ns) n.time_ns = q[i].time_ns;
         if (q[i].bid_e9 > 0) {
             if (n.bid_venue < 0 || q[i].bid_e9 > n.bid_e9) {
                 n.bid_e9 = q[i].bid_e9; n.bid_quantity = q[i].bid_quantity; n.bid_venue = i;
@@ -176,11 +180,26 @@ static inline void gm_venue_publish(gm_venues_t* v, int32_t venue, int64_t time_
                        v->updates, time_ns);
 }
 
+/* Trading in a symbol halts, or goes on; `venue` says so. Who waits for its quotes looks again. */
+static inline void gm_halt_publish(gm_venues_t* v, int32_t symbol, int32_t venue, int halted, int64_t time_ns) {
+    if (v->halted[symbol] == (halted != 0)) return;
+    v->halted[symbol] = halted != 0;
+    v->updates++;
+    if (__builtin_expect(v->followed[symbol] > 0, 0)) gm_venues_moved(v, symbol);
+    if (__builtin_expect(v->capture != NULL, 0) && gm_capture_room(v->capture))
+        gm_capture_row(v->capture, GM_HALT, symbol, venue, 0, halted ? GM_HALTED : GM_TRADING_RESUMED, GM_NO_PRICE, 0, v->updates, time_ns);
+}
+
 /* An engine begins: what was quoted before is nobody's word any more; what stands in the table already is said again. */
 static inline void gm_venues_begin(gm_venues_t* v, int32_t symbols, int64_t time_ns) {
     v->updates++;
     if (v->capture && gm_capture_room(v->capture))
         gm_capture_row(v->capture, GM_CLEAR, -1, -1, 0, 0, GM_NO_PRICE, 0, v->updates, time_ns);
+    for (int32_t s = 0; s < symbols; s++)
+        if (v->halted[s]) {                                 /* said again, as the quotes are */
+            v->halted[s] = 0;
+            gm_halt_publish(v, s, 0, 1, time_ns);
+        }
     for (int32_t s = 0; s < symbols; s++)
         for (int32_t i = 0; i < v->count; i++) {
             gm_quote_t* q = gm_quotes_of(v, s) + i;
@@ -197,20 +216,23 @@ static inline int gm_venues_init(gm_venues_t* v, int32_t symbols) {
     v->symbols = symbols;
     v->quotes = (gm_quote_t*)gm_reserve((size_t)symbols * GM_MAX_VENUES * sizeof(gm_quote_t));
     v->tapes = (gm_tape_t*)gm_reserve((size_t)symbols * sizeof(gm_tape_t));
+    v->halted = (uint8_t*)gm_reserve((size_t)symbols);
     v->followed = (int32_t*)gm_reserve((size_t)symbols * sizeof(int32_t));
     v->is_moved = (uint8_t*)gm_reserve((size_t)symbols);
     v->moved = (int32_t*)gm_reserve((size_t)symbols * sizeof(int32_t));
-    return v->quotes && v->tapes && v->followed && v->is_moved && v->moved ? GM_OK : GM_ERR_MEMORY;
+    return v->quotes && v->tapes && v->halted && v->followed && v->is_moved && v->moved ? GM_OK : GM_ERR_MEMORY;
 }
 
 static inline void gm_venues_free(gm_venues_t* v) {
     gm_release(v->quotes, (size_t)v->symbols * GM_MAX_VENUES * sizeof(gm_quote_t));
     gm_release(v->tapes, (size_t)v->symbols * sizeof(gm_tape_t));
+    gm_release(v->halted, (size_t)v->symbols);
     gm_release(v->followed, (size_t)v->symbols * sizeof(int32_t));
     gm_release(v->is_moved, (size_t)v->symbols);
     gm_release(v->moved, (size_t)v->symbols * sizeof(int32_t));
     v->quotes = NULL;
     v->tapes = NULL;
+    v->halted = NULL;
     v->followed = NULL;
     v->is_moved = NULL;
     v->moved = NULL;

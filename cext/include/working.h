@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 #include "requests.h"
+#include "self_match.h"
 
 /* ---- triggers ---- */
 
@@ -71,6 +72,10 @@ static inline void gm_engine_let_out(gm_engine_t* e, gm_order_t* o, int64_t trig
         gm_engine_say(e, o, GM_EXEC_REJECTED, 0, route.reason, now);
         return;
     }
+    sent.venue = route.venue;
+    gm_portfolio_settle(e->portfolio);
+    if (gm_engine_check(e, GM_RELEASE_CHECKS, &sent, sent.quantity, gm_value_price(e->portfolio, &sent, &n), &n, 0, now) || gm_matches_own(e, &sent))
+        return;                                             /* not now: it is held, and looked at again with the next news */
     q.quantity = o->leaves_quantity;
     q.price_e9 = trigger_e9;
     q.venue = route.venue;
@@ -246,7 +251,7 @@ static inline void gm_engine_activate(gm_engine_t* e, gm_order_t* o, int64_t qua
     const uint64_t mask = gm_terms_of(e->orders, o)->contingency == GM_BRACKET ? GM_ARMED_CHECKS & ~(uint64_t)GM_SHORT_CHECKS : GM_ARMED_CHECKS;
     gm_request_t q;
     gm_portfolio_settle(e->portfolio);
-    if (gm_risk_check(e->limits, e->portfolio, mask, o->account, o->symbol, o->side, quantity, price, NULL) != 0) {
+    if (gm_engine_check(e, mask, o, quantity, price, &n, 0, now) != 0) {
         gm_engine_say(e, o, GM_EXEC_REJECTED, 0, GM_REASON_RISK, now);
         return;
     }
@@ -277,7 +282,7 @@ static inline void gm_engine_resize(gm_engine_t* e, gm_order_t* o, int64_t quant
     gm_request_t q;
     const int held = (o->flags & GM_HELD) != 0;
     if (o->status != GM_NEW && o->status != GM_PARTIALLY_FILLED) return;       /* once it has been answered */
-    if (quantity > o->quantity && gm_engine_check_change(e, o, quantity, GM_NO_PRICE, o->reserve_price_e9) != 0) return;
+    if (quantity > o->quantity && gm_engine_check_change(e, o, GM_RESIZE_CHECKS, quantity, GM_NO_PRICE, o->reserve_price_e9, now) != 0) return;
     if (!gm_engine_may_hold(e)) return;
     memset(&q, 0, sizeof q);
     q.quantity = quantity;
@@ -333,6 +338,7 @@ static inline int64_t gm_engine_submit_list(gm_engine_t* e, gm_order_t* orders, 
     gm_route_t routes[GM_LIST_MAX];
     gm_order_t* rows[GM_LIST_MAX];
     gm_score_t scores[GM_MAX_VENUES];
+    gm_order_t changed;
     gm_nbbo_t n;
     int64_t code = GM_OK;
     uint64_t failed = 0;
@@ -351,11 +357,14 @@ static inline int64_t gm_engine_submit_list(gm_engine_t* e, gm_order_t* orders, 
         if (o->client_order_id[0] && gm_clients_find(&e->clients, e->journal, gm_client_hash(o->client_order_id))) { code = -(int64_t)GM_REASON_DUPLICATE_CLIENT_ID; break; }
         gm_engine_mark(e, o->symbol, &n);
         gm_portfolio_settle(e->portfolio);
-        failed = gm_risk_check(e->limits, e->portfolio, gm_checks_of(o, &terms[k]), o->account, o->symbol, o->side, o->quantity, o->reserve_price_e9, NULL);
+        failed = gm_engine_check(e, gm_checks_of(o, &terms[k]), o, o->quantity, o->reserve_price_e9, &n, k, now);
         if (failed) { code = -(int64_t)GM_REASON_RISK; break; }
         if (!(o->flags & GM_HELD)) {
             routes[k] = gm_route_order(e->venues, &n, o, NULL);
             if (routes[k].venue < 0) { code = -(int64_t)routes[k].reason; break; }
+            changed = *o;
+            changed.venue = routes[k].venue;
+            if (gm_matches_own(e, &changed)) { failed = GM_CHECK_SELF_MATCH; code = -(int64_t)GM_REASON_RISK; break; }  /* in every mode */
         }
         if (!terms[k].waiting) gm_portfolio_reserve(e->portfolio, o->account, o->symbol, o->side, o->quantity, o->reserve_price_e9, +1);
     }

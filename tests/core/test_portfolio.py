@@ -23,8 +23,8 @@ def test_an_empty_account():
     assert portfolio.positions() == {}
     assert portfolio.position("A") == (0, 0, 0)
     assert portfolio.account() == {
-        "cash_e9": 0, "equity_e9": 0, "gross_exposure_e9": 0, "traded_e9": 0, "reserved_e9": 0, "orders_today": 0,
-        "unmarked_symbols": 0, "sector_exposure_e9": {},
+        "cash_e9": 0, "equity_e9": 0, "gross_exposure_e9": 0, "net_exposure_e9": 0, "traded_e9": 0, "reserved_e9": 0,
+        "orders_today": 0, "open_orders": 0, "messages": 0, "forgotten_orders": 0, "unmarked_symbols": 0, "sector_exposure_e9": {},
     }  # fmt: skip
 
 

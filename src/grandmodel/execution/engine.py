@@ -20,6 +20,7 @@ from ._core.risk import Limits
 from ._core.scoring import Venues
 from ._core.submit import Core
 from ._core.synthetic import Market
+from ._core.values import JournalError
 from .clock import Clock, Pulse, SimulatedClock, current_clock, current_seed
 from .instruments import Instrument
 
@@ -47,6 +48,8 @@ def make_instruments(rows: Iterable[Instrument], known: Sequence[str] = ()) -> I
             round_lot=row.round_lot,
             multiplier=row.multiplier,
             sector=row.sector,
+            calendar=row.session,
+            adv=None if row.adv is None else row.adv * 1_000_000_000 // row.quantity_step_e9,
         )
     return table
 
@@ -79,32 +82,11 @@ def make_venues(config: ExecutionConfig, instruments: Instruments, known: Sequen
 
 def make_limits(config: ExecutionConfig, instruments: Instruments) -> Limits:
     """The core's limits. Limits of symbols that are not in the table are left out with a warning."""
+    from .risk.limits import limit_settings, limit_values
+
     limits = Limits(instruments)
-    if not config.order_management.enable_pre_trade_risk:
-        return limits
-    risk, orders = config.risk_controls, config.risk_controls.order_limits
-    by_symbol = {}
-    for symbol, units in risk.position_limits.items():
-        if symbol == "default":
-            continue
-        if symbol not in instruments.symbols:
-            log.warning("risk_controls.position_limits.%s: no such instrument; the limit has no effect", symbol)
-            continue
-        by_symbol[symbol] = int(units * 1_000_000_000 // instruments.step_e9(symbol))
-    default = risk.position_limits.get("default")
-    limits.set(
-        positions=by_symbol,
-        default_position=None if default is None else int(default),
-        max_order_size=None if orders.max_order_size is None else int(orders.max_order_size),
-        max_notional_e9=orders.max_notional_e9,
-        max_order_value_e9=config.order_management.max_order_value_e9,
-        daily_value_e9=orders.daily_notional_e9,
-        daily_orders=config.order_management.daily_order_limit,
-        sectors=dict(risk.exposure_limits.sectors),
-        default_sector=risk.exposure_limits.default_sector_limit,
-        max_leverage=risk.exposure_limits.max_leverage,
-        max_concentration=risk.exposure_limits.max_concentration,
-    )
+    limits.values = limit_values(config)
+    limits.set(**limit_settings(limits.values, instruments))
     return limits
 
 
@@ -183,6 +165,7 @@ def _assemble(
     remote = connections(config) if market is None else {}
     if journal.path is not None:
         _recover(core, config.journal.snapshot_records, [venues.number(name) for name in remote])
+    _begin(core, config)
     Pulse(core)
     if remote:
         from .venues.links import Links
@@ -220,6 +203,23 @@ def _recover(core: Core, snapshot_records: int, outlives: Sequence[int]) -> None
         log.warning("%s: slow tail: the journal's ring is not in memory", core.journal.path)
 
 
+def _begin(core: Core, config: ExecutionConfig) -> None:
+    """What an engine is told once it has its state: days, patience, and the limits that it begins with."""
+    from .risk.limits import record_configured
+    from .sessions import all_closes_ns
+
+    for name in core.instruments.calendars:
+        try:
+            core.set_calendar(name, all_closes_ns(name))
+        except ValueError as error:
+            log.warning("%s: DAY orders of its instruments are not ended by a close", error)
+    core.set_timeout(config.order_management.order_timeout_ns)
+    try:
+        record_configured(core, config)
+    except JournalError as error:
+        log.warning("the limits could not be recorded: %s", error)
+
+
 def private_core(config: ExecutionConfig) -> Core:
     """The paper core of a component that nobody connected to anything; without a seed of its own, the running
     simulation's."""
@@ -252,12 +252,28 @@ class ExecutionEngine:
         self.config = load_config({} if config is None else config)
         self.core = make_core(self.config, clock=clock)
         self.order_manager = OrderManager(event_bus=event_bus, engine=self.core)
+        self.order_manager.watch_conduct(self.core, self.config)
+        self._watch(config)
         self.router = SmartOrderRouter(engine=self.core)
 
     @classmethod
     def from_config(cls, path: Any, event_bus: Any = None, *, clock: Clock | None = None) -> ExecutionEngine:
         """The engine that a YAML file describes."""
         return cls(path, event_bus, clock=clock)
+
+    def _watch(self, source: Any) -> None:
+        """Has the file that the limits came from watched, if the configuration asks for that."""
+        from os import PathLike
+
+        from .risk.limits import LimitWatcher
+
+        settings = self.config.risk_controls
+        if not settings.watch:
+            return
+        if not isinstance(source, str | PathLike):
+            log.warning("risk_controls.watch is true, but the configuration is no file: reload_limits() changes limits")
+            return
+        self.order_manager.limit_watcher = LimitWatcher(self.core, source, settings.watch_interval_ms / 1000)
 
     def close(self) -> None:
         """Takes no more orders, delivers what readers have not seen, and writes the journal out."""

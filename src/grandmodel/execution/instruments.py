@@ -91,7 +91,7 @@ class Instrument:
     shares_outstanding : units; None if unknown.
     volatility_daily   : standard deviation of daily returns, a fraction; None if unknown.
     venue              : primary listing.
-    session            : MIC of the exchange whose hours apply (see ``sessions``).
+    session            : MIC of the exchange whose hours apply, or 24/7 (see ``sessions``).
     """
 
     symbol: str
@@ -353,7 +353,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "shares_outstanding": _optional(_whole(1)),
     "volatility_daily": _optional(_volatility),
     "venue": _matching(_WORD.pattern, "the name of a venue, such as NYSE"),
-    "session": _matching(r"X[A-Z]{3}", "the MIC of an exchange with a session table, such as XNYS"),
+    "session": _matching(r"X[A-Z]{3}|24/7", "the MIC of an exchange with a session table, such as XNYS, or 24/7"),
 }
 
 

@@ -32,7 +32,7 @@ SEQUENCE_MASK = 0xFFFFFFFFFFFF  # of a header's commit word
 
 
 class EventType(StrEnum):
-    """What an event tells. All but the last two are records of the journal."""
+    """What an event tells. All but the last three are records of the journal."""
 
     NAME_DEFINED = "NAME_DEFINED"
     ORDER_SUBMITTED = "ORDER_SUBMITTED"
@@ -65,7 +65,9 @@ class EventType(StrEnum):
     TRADING_REDUCED = "TRADING_REDUCED"
     KILL_SWITCH_RESET = "KILL_SWITCH_RESET"
     LIMIT_CHANGED = "LIMIT_CHANGED"
+    LIMITS_REFUSED = "LIMITS_REFUSED"
     SESSION_CLOSED = "SESSION_CLOSED"
+    COMPLIANCE_FINDING = "COMPLIANCE_FINDING"
     BALANCE_OPENED = "BALANCE_OPENED"
     EXECUTION_FEEDBACK = "EXECUTION_FEEDBACK"
     RISK_ALERT = "RISK_ALERT"
@@ -121,6 +123,8 @@ def type_of(kind: int, row: Any) -> EventType:
     """What the row of a record of that kind tells."""
     if kind == REPORT and int(row["exec_type"]) == 10:
         return _BY_STATUS.get(int(row["status"]), EventType.ORDER_PENDING)
+    if kind == LIMIT and row["refused"]:
+        return EventType.LIMITS_REFUSED
     if kind == LATCH:
         return _BY_LATCH[int(row["action"])]
     if kind == REPORT:

@@ -1,8 +1,10 @@
-"""Trading sessions of the US equity exchanges, 2010 to 2030: holidays, special closures, half days.
+"""Trading sessions of the US equity exchanges, 2010 to 2035: holidays, special closures, half days.
 
 The packaged table ``data/sessions.json`` holds the exceptions to Monday-to-Friday, 09:30 to 16:00 New York
 time; ``tools/make_sessions.py`` generates it from the ``exchange_calendars`` package. Days in the future
 follow the exchanges' rules as they are known: a special closure cannot be foreseen.
+
+``24/7`` is the calendar of what is always open: its day ends at midnight UTC.
 
 Instants are int64 nanoseconds since the Unix epoch, UTC. Days are dates of the exchange's zone.
 """
@@ -17,9 +19,14 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import numpy as np
+
 __all__ = [
+    "ALWAYS_OPEN",
     "Session",
     "SessionRangeError",
+    "all_closes_ns",
+    "closes_ns",
     "exchanges",
     "local_to_ns",
     "next_session",
@@ -27,6 +34,7 @@ __all__ = [
     "previous_session",
     "session",
     "session_date",
+    "session_of",
     "trading_date",
     "zone",
 ]
@@ -35,6 +43,10 @@ _TABLE = Path(__file__).with_name("data") / "sessions.json"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY = timedelta(days=1)
 _NS = 10**9
+_DAY_NS = 86400 * _NS
+
+#: The calendar of what is traded at all times: every day of UTC is a session, which ends at midnight.
+ALWAYS_OPEN = "24/7"
 
 
 class SessionRangeError(LookupError):
@@ -74,7 +86,7 @@ def _tables() -> dict[str, dict[str, Any]]:
 def _calendar(exchange: str) -> _Calendar:
     entry = _tables().get(exchange)
     if entry is None:
-        raise ValueError(f"unknown exchange {exchange!r}, known are {', '.join(sorted(_tables()))}")
+        raise ValueError(f"unknown exchange {exchange!r}, known are {', '.join(exchanges())}")
     return _Calendar(
         zone=_zone(entry["zone"]),
         open=time.fromisoformat(entry["open"]),
@@ -95,13 +107,13 @@ def _zone(name: str) -> ZoneInfo:
 
 
 def exchanges() -> tuple[str, ...]:
-    """The exchanges that the table knows, by MIC."""
-    return tuple(sorted(_tables()))
+    """The exchanges that the table knows, by MIC, and the calendar of what is always open."""
+    return tuple(sorted([*_tables(), ALWAYS_OPEN]))
 
 
 def zone(exchange: str = "XNYS") -> ZoneInfo:
     """The time zone of an exchange. ValueError if the exchange is unknown."""
-    return _calendar(exchange).zone
+    return _zone("UTC") if exchange == ALWAYS_OPEN else _calendar(exchange).zone
 
 
 def session(exchange: str, day: date) -> Session | None:
@@ -125,6 +137,9 @@ def session(exchange: str, day: date) -> Session | None:
 
 @lru_cache(maxsize=4096)
 def _session(exchange: str, day: date) -> Session | None:
+    if exchange == ALWAYS_OPEN:
+        midnight = (day - _EPOCH.date()).days * _DAY_NS
+        return Session(exchange=exchange, date=day, open_ns=midnight, close_ns=midnight + _DAY_NS, is_half_day=False)
     calendar = _calendar(exchange)
     if not calendar.first <= day <= calendar.last:
         raise SessionRangeError(
@@ -141,6 +156,56 @@ def _session(exchange: str, day: date) -> Session | None:
         close_ns=_ns(datetime.combine(day, calendar.early_close if half else calendar.close, calendar.zone)),
         is_half_day=half,
     )
+
+
+def session_of(exchange: str, ns: int) -> Session | None:
+    """The session that is open at an instant, or None: before the open, from the close on, on a day without one.
+
+    Raises as :func:`session` does.
+    """
+    day = session_date(ns, exchange)
+    found = session(exchange, day)
+    return found if found is not None and found.open_ns <= ns < found.close_ns else None
+
+
+def closes_ns(exchange: str, start_ns: int, end_ns: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """The closes of an exchange's sessions after ``start_ns`` and up to ``end_ns``: (n,) int64, ascending.
+
+    What lies outside the years of the table has none there: nobody knows them. Of what is always open every midnight
+    UTC is one.
+
+    Raises
+    ------
+    ValueError  if the exchange is unknown.
+    """
+    if exchange == ALWAYS_OPEN:
+        first = max(start_ns, 0) // _DAY_NS + 1
+        return np.arange(first, max(first, end_ns // _DAY_NS + 1), dtype=np.int64) * _DAY_NS
+    every = all_closes_ns(exchange)
+    return every[np.searchsorted(every, start_ns, "right") : np.searchsorted(every, end_ns, "right")]
+
+
+@lru_cache(maxsize=16)
+def all_closes_ns(exchange: str) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """All closes that are known, read-only; of what is always open those from 1970 to 2069. ValueError: an unknown exchange."""
+    if exchange == ALWAYS_OPEN:
+        found = closes_ns(ALWAYS_OPEN, 0, 36525 * _DAY_NS)
+    else:
+        calendar, tables = _calendar(exchange), _tables()
+        twin = next(name for name, entry in tables.items() if entry is tables[exchange])
+        if twin != exchange:
+            return all_closes_ns(twin)
+        seconds = []
+        for ordinal in range(calendar.first.toordinal(), calendar.last.toordinal() + 1):
+            day = date.fromordinal(ordinal)
+            if day.weekday() < 5 and day not in calendar.closed:
+                local = datetime.combine(day, calendar.early_close if day in calendar.half_days else calendar.close)
+                offset = calendar.zone.utcoffset(local)
+                assert offset is not None
+                seconds.append((local - _EPOCH.replace(tzinfo=None) - offset).total_seconds())
+        found = np.array(seconds).astype(np.int64) * _NS
+    found.flags.writeable = False
+    return found
 
 
 def next_session(exchange: str, day: date) -> Session:
@@ -181,7 +246,7 @@ def trading_date(ns: int, exchange: str = "XNYS") -> date:
 
 def ns_to_local(ns: int, exchange: str = "XNYS") -> datetime:
     """An instant as an aware datetime in the exchange's zone, rounded down to the microsecond."""
-    return (_EPOCH + timedelta(microseconds=ns // 1000)).astimezone(_calendar(exchange).zone)
+    return (_EPOCH + timedelta(microseconds=ns // 1000)).astimezone(zone(exchange))
 
 
 def local_to_ns(when: datetime, exchange: str = "XNYS") -> int:
@@ -199,7 +264,7 @@ def local_to_ns(when: datetime, exchange: str = "XNYS") -> int:
         raise TypeError(f"expected a datetime, was {type(when).__name__}")
     if when.tzinfo is not None:
         return _ns(when)
-    here = _calendar(exchange).zone
+    here = zone(exchange)
     aware = when.replace(tzinfo=here)
     if aware.astimezone(UTC).astimezone(here).replace(tzinfo=None) != when:
         raise ValueError(f"{when.isoformat(' ')} does not exist in {here.key}: clocks go forward over it")

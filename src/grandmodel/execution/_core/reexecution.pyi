@@ -5,7 +5,9 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import disjoint_base
 
+from grandmodel.execution._core.records import LIMIT_DTYPE as LIMIT_DTYPE
 from grandmodel.execution._core.records import MESSAGE_DTYPE as MESSAGE_DTYPE
+from grandmodel.execution._core.recovery import learn_limit as learn_limit
 from grandmodel.execution._core.recovery import learn_name as learn_name
 from grandmodel.execution._core.scoring import Venues
 from grandmodel.execution._core.submit import Core
@@ -39,6 +41,10 @@ class Reexecutor:
     def sequence(self) -> int: ...
     @property
     def stopped(self) -> str | None: ...
+    @property
+    def on_limit(self) -> Callable[[Any], object] | None: ...
+    @on_limit.setter
+    def on_limit(self, value: Callable[[Any], object] | None) -> None: ...
     def run(
         self,
         journal: RecordStream,

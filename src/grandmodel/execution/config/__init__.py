@@ -19,6 +19,7 @@ from .loader import (
 from .models import (
     Account,
     Analytics,
+    Compliance,
     DarkPool,
     ExecutionConfig,
     ExecutionRiskLimits,
@@ -30,6 +31,7 @@ from .models import (
     OrderLimits,
     OrderManagement,
     Performance,
+    PriceCollar,
     Retention,
     RiskControls,
     Routing,
@@ -42,6 +44,7 @@ from .units import money_e9
 __all__ = [
     "Account",
     "Analytics",
+    "Compliance",
     "ConfigError",
     "ConfigProblem",
     "DarkPool",
@@ -55,6 +58,7 @@ __all__ = [
     "OrderLimits",
     "OrderManagement",
     "Performance",
+    "PriceCollar",
     "Retention",
     "RiskControls",
     "Routing",

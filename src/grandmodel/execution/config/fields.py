@@ -119,6 +119,30 @@ def read_limit_key(value: Any) -> str:
     return units.read_text(_SYMBOL, "a symbol in capital letters, or 'default'")(value)
 
 
+def read_symbols(value: Any) -> tuple[str, ...]:
+    """A list of symbols, in alphabetical order."""
+    expected = "a list of different symbols in capital letters"
+    if not isinstance(value, list | tuple):
+        raise RefusedError(expected)
+    try:
+        symbols = [units.read_text(_SYMBOL, expected)(each) for each in value]
+    except RefusedError:
+        raise RefusedError(expected) from None
+    if len(set(symbols)) != len(symbols):
+        raise RefusedError(expected)
+    return tuple(sorted(symbols))
+
+
+def read_long_only(value: Any) -> bool | tuple[str, ...]:
+    """True (all symbols), false, or a list of symbols."""
+    if isinstance(value, bool):
+        return value
+    try:
+        return read_symbols(value)
+    except RefusedError:
+        raise RefusedError("true, false, or a list of different symbols in capital letters") from None
+
+
 def read_instruments(value: Any) -> dict[str, dict[str, Any]]:
     if value is None:
         return {}
@@ -131,6 +155,12 @@ def read_instruments(value: Any) -> dict[str, dict[str, Any]]:
     return {symbol: dict(value[symbol]) for symbol in sorted(value)}
 
 
+def _listed(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+# In JSON a tuple is a list, which the tuple's own schema would not know again.
+LISTED = PlainSerializer(_listed, when_used="json")
 Flag = Annotated[bool, checked(units.read_flag), schema("boolean")]
 Money = Annotated[Decimal, checked(units.read_money(0, units.MONEY_MAX)), _EXACT, schema("number", "string")]
 Fee = Annotated[Decimal, checked(units.read_money(-1, 1, "a fee per share")), _EXACT, schema("number", "string")]

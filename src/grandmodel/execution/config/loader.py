@@ -21,7 +21,7 @@ _MAX_NODES = 200_000
 # Whole sections that a part takes beside the keys of its own section.
 _SHARED = (
     "risk_controls", "routing", "order_management", "microstructure", "account", "journal", "instruments",
-    "market", "performance", "seed", "mode",
+    "market", "performance", "compliance", "seed", "mode",
 )  # fmt: skip
 
 
@@ -87,7 +87,7 @@ def part_config(part: str, mapping: PartSource) -> ExecutionConfig:
 
     ``mapping`` has the keys of section ``part`` at its top level and optionally whole sections beside them
     (risk_controls, routing, order_management, microstructure, account, journal, instruments, market,
-    performance, seed, mode, without ``part`` itself). None is all defaults; an ExecutionConfig is taken as
+    performance, compliance, seed, mode, without ``part`` itself). None is all defaults; an ExecutionConfig is taken as
     it is. Paths in errors are those of ``mapping``.
 
     Raises ConfigError; ValueError if no class has such a section.

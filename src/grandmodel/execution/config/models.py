@@ -21,6 +21,7 @@ from ..instruments import InstrumentCatalog
 from .fields import (
     ECN_NAMES,
     HOUR_NS,
+    LISTED,
     ORDER_TYPES,
     Count,
     Fee,
@@ -50,8 +51,10 @@ from .fields import (
     read_cpus,
     read_instruments,
     read_limit_key,
+    read_long_only,
     read_order_types,
     read_path,
+    read_symbols,
     schema,
     size,
     text,
@@ -240,11 +243,21 @@ class Analytics(Section):
 
 
 class OrderLimits(Section):
-    """Per order: size in units, value in the quote currency; ``daily_notional`` is the day's traded value."""
+    """Per order: size in units, value in the quote currency, ``max_volume_share`` of the average daily volume.
+
+    ``daily_notional`` is the day's traded value. No second order of the same account, symbol, side, quantity and price
+    within ``duplicate_window_ms``; at most ``max_messages`` orders and replaces of an account within
+    ``message_window_ms``; at most ``max_open_orders`` of it open.
+    """
 
     max_order_size: Quantity | None = None
     max_notional: Money | None = None
     daily_notional: Money | None = None
+    max_volume_share: Multiple | None = None
+    duplicate_window_ms: Annotated[float, *lasting("ms", 1, 24 * HOUR_NS)] | None = None
+    max_messages: Annotated[int, *integer(0, 65536)] | None = None
+    message_window_ms: Annotated[float, *lasting("ms", 1, 24 * HOUR_NS)] = 1000.0
+    max_open_orders: Count | None = None
 
     @property
     def max_notional_e9(self) -> int | None:
@@ -258,12 +271,14 @@ class OrderLimits(Section):
 
 
 class ExposureLimits(Section):
-    """As multiples of equity: by sector, all together (gross), and by instrument."""
+    """As multiples of equity: by sector, all together (gross), and by instrument. ``max_gross`` and ``max_net`` are money."""
 
     sectors: Annotated[dict[Sector, Multiple], AfterValidator(in_order)] = Field(default_factory=dict)
     default_sector_limit: Multiple | None = None
     max_leverage: Multiple | None = None
     max_concentration: Multiple | None = None
+    max_gross: Money | None = None
+    max_net: Money | None = None
 
     def sector_limit(self, sector: str) -> float | None:
         """The limit of a sector: its own, else the default; None if neither is configured."""
@@ -283,25 +298,86 @@ class ExecutionRiskLimits(Section):
         return None if self.max_execution_latency is None else round(self.max_execution_latency * 1e6)
 
 
+class PriceCollar(Section):
+    """How far a price may lie beyond the reference, on the side that is worse for the order: in bps of it, or in ticks."""
+
+    reference: Annotated[str, *choice("mid", "last", "mark")] = "mid"
+    max_bps: Annotated[float, *number(0, 1e6, "basis points")] | None = None
+    max_ticks: Annotated[int, *integer(0, 10**9)] | None = None
+
+    @model_validator(mode="after")
+    def _one_measure(self) -> Self:
+        if (self.max_bps is None) == (self.max_ticks is None):
+            raise PydanticCustomError("refused", "expected either max_bps or max_ticks", {"bare": True})
+        return self
+
+
 class RiskControls(Section):
-    """``risk_controls``. A limit that is not configured is off."""
+    """``risk_controls``. A limit that is not configured is off.
+
+    ``restricted`` symbols take no order at all; ``long_only`` ones (true: all) are not sold short, and ``locates``
+    ({symbol: units, default}) is how far each may be. ``halts``: a halted symbol takes no orders. ``self_match`` is what is
+    done with an order that would trade with one of its own account. With ``watch`` the file that the configuration
+    came from is looked at every ``watch_interval_ms``: limits that it tightens hold at once.
+    """
 
     position_limits: Annotated[
         dict[Annotated[str, checked(read_limit_key), schema("string")], Quantity], AfterValidator(in_order)
     ] = Field(default_factory=dict)
     order_limits: OrderLimits = Field(default_factory=OrderLimits)
     exposure_limits: ExposureLimits = Field(default_factory=ExposureLimits)
+    price_collar: PriceCollar | None = None
+    max_quote_age_ms: Annotated[float, *lasting("ms", 1, 365 * 24 * HOUR_NS)] | None = None
+    halts: Flag = False
+    restricted: Annotated[tuple[str, ...], checked(read_symbols), LISTED, schema("array", items={"type": "string"})] = ()
+    long_only: Annotated[bool | tuple[str, ...], checked(read_long_only), LISTED, schema("boolean", "array")] = False
+    locates: (
+        Annotated[
+            dict[Annotated[str, checked(read_limit_key), schema("string")], Quantity], AfterValidator(in_order)
+        ]
+        | None
+    ) = None
+    self_match: (
+        Annotated[str, *choice("cancel_newest", "cancel_oldest", "cancel_both", "decrement")] | None
+    ) = None
+    watch: Flag = False
+    watch_interval_ms: Annotated[float, *lasting("ms", 10**7, HOUR_NS)] = 1000.0
     execution_risk_limits: ExecutionRiskLimits = Field(default_factory=ExecutionRiskLimits)
     alert_thresholds: Annotated[dict[Name, Threshold], AfterValidator(in_order)] = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
     def _empty_mappings(cls, data: Any) -> Any:
-        return without_none(data, "position_limits", "alert_thresholds")
+        return without_none(data, "position_limits", "alert_thresholds", "restricted", "long_only")
 
     def position_limit(self, symbol: str) -> int | Decimal | None:
         """The limit of a symbol in units: its own, else the default; None if neither is configured."""
         return self.position_limits.get(symbol, self.position_limits.get("default"))
+
+
+class Compliance(Section):
+    """``compliance``: conduct that is looked at over ``window_seconds``, by account or strategy. What is left out is off.
+
+    ``max_order_to_trade`` messages (orders, replaces, cancels) a fill, once there were ``min_messages``;
+    ``max_self_matches`` attempts to trade with oneself; ``max_cancels`` cancels asked for within ``cancel_window_ms``;
+    ``max_repeats`` orders of one strategy in the same symbol and side that were executed within
+    ``repeat_window_seconds``, above which it is stopped until a person re-enables it.
+    """
+
+    window_seconds: Annotated[float, *lasting("s", 10**9, 24 * HOUR_NS)] = 3600.0
+    max_order_to_trade: Annotated[float, *number(0, 1e9, "a ratio", True)] | None = None
+    min_messages: Annotated[int, *integer(1, 10**9)] = 100
+    max_self_matches: Annotated[int, *integer(0, 10**6)] | None = None
+    max_cancels: Annotated[int, *integer(0, 65536)] | None = None
+    cancel_window_ms: Annotated[float, *lasting("ms", 10**6, HOUR_NS)] = 1000.0
+    max_repeats: Annotated[int, *integer(1, 65536)] | None = None
+    repeat_window_seconds: Annotated[float, *lasting("s", 10**6, 24 * HOUR_NS)] = 60.0
+
+    @property
+    def is_on(self) -> bool:
+        """True when any threshold is configured."""
+        limits = (self.max_order_to_trade, self.max_self_matches, self.max_cancels, self.max_repeats)
+        return any(limit is not None for limit in limits)
 
 
 class Performance(Section):
@@ -403,6 +479,7 @@ class ExecutionConfig(Section):
     routing: Routing = Field(default_factory=Routing)
     analytics: Analytics = Field(default_factory=Analytics)
     risk_controls: RiskControls = Field(default_factory=RiskControls)
+    compliance: Compliance = Field(default_factory=Compliance)
     performance: Performance = Field(default_factory=Performance)
     journal: Journal = Field(default_factory=Journal)
     account: Account = Field(default_factory=Account)
@@ -434,6 +511,9 @@ class ExecutionConfig(Section):
                 "risk_controls.position_limits",
                 [s for s in self.risk_controls.position_limits if s != "default"],
             ),
+            ("risk_controls.restricted", list(self.risk_controls.restricted)),
+            ("risk_controls.long_only", [] if isinstance(self.risk_controls.long_only, bool) else list(self.risk_controls.long_only)),
+            ("risk_controls.locates", [s for s in self.risk_controls.locates or () if s != "default"]),
             ("account.opening_positions", list(self.account.opening_positions)),
         ]
         found = [
@@ -454,11 +534,12 @@ class ExecutionConfig(Section):
 
         Over canonical JSON: sorted keys, no spaces, money as decimal text. ``journal`` and ``performance``
         are left out, they say where and how fast: a day hashes the same wherever its journal lies. So is the
-        ``connection`` of a venue, which says where it is served.
+        ``connection`` of a venue, which says where it is served, and whether the file of the limits is watched.
         """
         values = self.model_dump(exclude={"journal", "performance", "instruments"})
         for venue in values["routing"]["venues"].values():
             del venue["connection"]
+        del values["risk_controls"]["watch"], values["risk_controls"]["watch_interval_ms"]
         catalog = self.catalog() if self.instruments else {}
         values["instruments"] = {symbol: asdict(catalog[symbol]) for symbol in self.instruments}
         text = json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False, default=_canonical)

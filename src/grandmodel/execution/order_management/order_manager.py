@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from .._core.scoring import Quote
     from .._core.submit import Core, Ticket
     from ..config import ExecutionConfig
+    from ..risk.limits import LimitChange, LimitWatcher
+    from .compliance import ComplianceMonitor
     from .explanation import Explanation
     from .memory import MemoryReport
     from .memory_optimized import MemoryOptimizedOrderManager as MemoryOptimizedOrderManager
@@ -75,6 +77,8 @@ class OrderManager(OrderGate):
     """
 
     memory_threshold: float | None = None  # MB; see optimize_memory_usage
+    limit_watcher: LimitWatcher | None = None  # of the configuration's file, if that is watched
+    compliance: ComplianceMonitor | None = None  # if the configuration has thresholds for it
 
     def __init__(self, config: Any = None, event_bus: Any = None, *, engine: Any = None) -> None:
         self._engine = engine
@@ -99,7 +103,17 @@ class OrderManager(OrderGate):
                 self._reader = self._bus
             else:
                 self._reader = BusBridge(core, self._bus)
+        if self._engine is None:
+            self.watch_conduct(core, self._config)
         return core
+
+    def watch_conduct(self, core: Core, config: ExecutionConfig) -> None:
+        """Has the engine's conduct read against the configuration's thresholds, if there are any."""
+        if config.compliance.is_on:
+            from .compliance import ComplianceMonitor
+
+            publish = None if self._bus is None else self._bus.publish
+            self.compliance = ComplianceMonitor(core, config.compliance, publish)
 
     def validate_order(self, order: Any) -> ValidationResult:
         """Checks an order's fields without submitting it; nothing is recorded."""
@@ -244,8 +258,31 @@ class OrderManager(OrderGate):
         return explain(self.core, read_id(order_id))
 
     def health(self) -> dict[str, Any]:
-        """Whether orders are taken and, if not, why; how far the journal is written and forced to the disk."""
-        return self.core.health()
+        """Whether orders are taken and, if not, why; how far the journal is written and forced to the disk.
+
+        `limits`: what watches the file of the limits has to say (None: nobody watches).
+        """
+        watched = None if self.limit_watcher is None else self.limit_watcher.state
+        return {**self.core.health(), "limits": watched}
+
+    def reload_limits(
+        self, limits: Any, *, who: str, why: str, allow_loosening: bool = False
+    ) -> tuple[LimitChange, ...]:
+        """Puts other limits in force, all at once between two orders, each change recorded with who and why.
+
+        Parameters
+        ----------
+        limits : path of a configuration, a mapping of one or of its `risk_controls` alone, or an ExecutionConfig
+        allow_loosening : without it nothing may become looser
+
+        Raises
+        ------
+        OSError, ConfigError  it cannot be read, or is wrong: the old limits stay
+        LimitsLoosened        names each limit that would be looser: the old ones stay
+        """
+        from ..risk.limits import reload_limits
+
+        return reload_limits(self.core, limits, who=who, why=why, allow_loosening=allow_loosening)
 
     def force(self) -> None:
         """Has everything acknowledged so far on the disk when it returns. JournalError when the disk fails."""
@@ -297,11 +334,17 @@ class OrderManager(OrderGate):
         """
         if not self.core.closed:
             self.core.advance()
+        if self.compliance is not None:
+            self.compliance.look()
         return 0 if self._reader is None else int(self._reader.pump())
 
     def close(self) -> None:
         """Takes no more orders, delivers what the bus has not seen, writes the journal out. Twice is allowed."""
+        if self.limit_watcher is not None:
+            self.limit_watcher.close()
         self.pump()
+        if self.compliance is not None:
+            self.compliance.close()
         self.core.close()
         self.pump()
 

@@ -1,5 +1,9 @@
-"""Pre-trade risk as a what-if over any portfolio; the engine's own checks are the same native function."""
+"""Pre-trade risk: a what-if over any portfolio, and limits that change while an engine runs.
 
+The engine's own checks are the same native function.
+"""
+
+from .limits import LimitChange, LimitsLoosened, LimitWatcher
 from .pre_trade import PreTradeRiskManager, RiskCheckResult
 
-__all__ = ["PreTradeRiskManager", "RiskCheckResult"]
+__all__ = ["LimitChange", "LimitWatcher", "LimitsLoosened", "PreTradeRiskManager", "RiskCheckResult"]

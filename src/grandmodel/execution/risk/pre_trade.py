@@ -18,14 +18,15 @@ from typing import Any, Final, Literal
 
 from .._core.instruments import Instruments
 from .._core.portfolio import Portfolio
-from .._core.risk import Limits
+from .._core.risk import NOT_EVALUATED, Limits
 from .._core.values import CHECK_GROUPS, CHECKS, Unknown
 from ..config import ExecutionConfig, risk_config
 from ..instruments import InstrumentCatalog
+from .limits import limit_settings, limit_values
 
 __all__ = ["PreTradeRiskManager", "RiskCheckResult"]
 
-CheckState = bool | Literal["not_configured"]
+CheckState = bool | Literal["not_configured", "not_evaluated"]
 
 _E9: Final = 10**9
 _QUANTITY_MAX = 1 << 50
@@ -37,6 +38,9 @@ _UNIT_OF = {name: unit for _, name, _, unit in CHECKS}
 _BIT_OF = {name: bit for bit, name, _, _ in CHECKS}
 _NEEDS_PRICE = ("notional", "daily_value")
 _NEEDS_EQUITY = ("sector", "leverage", "concentration")
+_NEEDS_MARKS = (*_NEEDS_EQUITY, "gross_exposure", "net_exposure")
+#: The mission's six, then the other groups in the order of the checks.
+_GROUPS = tuple(dict.fromkeys((*CHECK_GROUPS, *(group for _, name, group, _ in CHECKS if name != "price"))))
 #: Stands in `failed_checks` when the order or the portfolio cannot be read; no limit is needed for it.
 _READABLE = "valid_input"
 _MISSING: Any = object()
@@ -46,14 +50,15 @@ _MISSING: Any = object()
 class RiskCheckResult:
     """The outcome of one what-if; awaiting it gives it again.
 
-    approved, failed_checks : approved exactly if no check failed; names are the mission's six, and
-        ``valid_input`` when the order or the portfolio could not be read
+    approved, failed_checks : approved exactly if no check failed; names are the mission's six, those of the other
+        groups of checks (`values.CHECKS`), and ``valid_input`` when the order or the portfolio could not be read
     risk_score              : the largest utilisation, at most 1; 1 is at or over a limit, or not known
     recommended_adjustments : largest_quantity (units), largest_quantity_lots (units, whole round lots),
         round_lot, binding_check, alternatives (sentences)
-    checks                  : {mission's name: passed, or "not_configured"}
+    checks                  : {name of the group: passed, "not_configured", or "not_evaluated": what it looks at (what
+        was sent before, the age of a quote, the route) no portfolio tells; the engine evaluates it
     utilisation, figures    : by the engine's names of the checks: used / limit, and (used, limit); Unknown
-        where an input is missing
+        where an input is missing or not evaluated. What is there or is not (a bar, a halt) is 1 or 0 above 0
     binding_check           : the engine's name of the check with the largest utilisation, or None
     reasons                 : a sentence for each thing that failed or was missing
     """
@@ -243,8 +248,8 @@ class PreTradeRiskManager:
 
     Parameters
     ----------
-    config    : mapping with the keys of ``risk_controls`` (position_limits, order_limits, exposure_limits),
-        or an ExecutionConfig. What is left out is not checked and reported as ``not_configured``
+    config    : mapping with the keys of ``risk_controls`` (position_limits, order_limits, exposure_limits, ...),
+        ``order_management`` beside them or not, or an ExecutionConfig. What is left out is not checked and reported as ``not_configured``
     catalog   : where sectors and round lots come from, by default the configuration's; never its prices
 
     Raises
@@ -259,11 +264,11 @@ class PreTradeRiskManager:
         self.position_limits = controls.position_limits
         self.order_limits = controls.order_limits
         self.exposure_limits = controls.exposure_limits
+        self._values = limit_values(whole, regardless=True)
         self._lock = threading.Lock()
         self._instruments = Instruments()
         self._limits = Limits(self._instruments)
         self._names: dict[tuple[str, str], str] = {}
-        self._positions: dict[str, int] = {}
         for symbol in self.position_limits:
             if symbol != "default":
                 self._name(symbol, None)
@@ -272,19 +277,18 @@ class PreTradeRiskManager:
     # ---- limits
 
     def _apply(self) -> None:
-        exposure, order = self.exposure_limits, self.order_limits
-        default = self.position_limits.get("default")
-        self._limits.set(
-            positions=self._positions,
-            default_position=None if default is None else int(default),
-            max_order_size=None if order.max_order_size is None else int(order.max_order_size),
-            max_notional_e9=order.max_notional_e9,
-            daily_value_e9=order.daily_notional_e9,
-            sectors=exposure.sectors,
-            default_sector=exposure.default_sector_limit,
-            max_leverage=exposure.max_leverage,
-            max_concentration=exposure.max_concentration,
-        )
+        """Sets the limits for the names that the scratch table has by now: a symbol's hold for each of its names."""
+        names: dict[str, list[str]] = {}
+        for (symbol, _), name in self._names.items():
+            names.setdefault(symbol, []).append(name)
+        spread: dict[str, int] = {}
+        for path, value in self._values.items():
+            family, _, symbol = path.partition(".")
+            if family in ("position_limits", "restricted", "long_only", "locates") and symbol not in ("", "default"):
+                spread |= {f"{family}.{name}": value for name in names.get(symbol, ())}
+            else:
+                spread[path] = value
+        self._limits.set(**limit_settings(spread, self._instruments))
 
     def _name(self, symbol: str, sector: str | None) -> str:
         """The symbol's name in the scratch table; in a sector that is not its usual one it has another."""
@@ -296,15 +300,16 @@ class PreTradeRiskManager:
             name = symbol if key[1] == usual else f"{symbol} | {key[1]}"
             try:
                 self._instruments.add(
-                    name, tick_e9=1, multiplier=1 if known is None else known.multiplier, sector=key[1]
+                    name,
+                    tick_e9=1 if known is None else known.tick_e9,
+                    multiplier=1 if known is None else known.multiplier,
+                    sector=key[1],
+                    adv=None if known is None else known.adv,
                 )
             except ValueError as error:
                 raise _UnreadableError(f"{symbol}: {error}") from None
             self._names[key] = name
-            limit = self.position_limits.get(symbol)
-            if limit is not None and symbol != "default":
-                self._positions[name] = int(limit)
-                self._apply()
+            self._apply()
         return name
 
     # ---- the check
@@ -318,8 +323,9 @@ class PreTradeRiskManager:
             else estimated_price; units and currency
         portfolio_state : mapping or object with positions {symbol: quantity, or mapping or object with
             quantity, market_value or mark, sector}; total_value (equity; else cash and all market values);
-            optional open_orders (each like an order; leaves_quantity goes before quantity) and daily_traded
-            (money; nothing if left out)
+            optional open_orders (each like an order; leaves_quantity goes before quantity), daily_traded (money;
+            nothing if left out), daily_orders (how many were sent today), quotes ({symbol: bid, ask, last}) and halted
+            (symbols): the price collar and the halt are evaluated only where these are given
 
         Returns
         -------
@@ -361,8 +367,13 @@ class PreTradeRiskManager:
         self._set_day(portfolio, state, reasons, blind)
 
         price_e9 = order.price_e9 if order.price_e9 is not None else marks.get(name)
-        mask, figures = self._limits.check(portfolio, name, order.side, order.quantity, price_e9)
-        largest = self._limits.largest(portfolio, name, order.side, order.quantity, price_e9)
+        quote, halted = self._quote(state, order.symbol), self._halted(state, order.symbol)
+        mask, figures = self._limits.check(
+            portfolio, name, order.side, order.quantity, price_e9, quote=quote, halted=halted
+        )
+        largest = self._limits.largest(
+            portfolio, name, order.side, order.quantity, price_e9, quote=quote, halted=halted
+        )
         failing = {each for each, bit in _BIT_OF.items() if mask & bit and each != "price"}
         configured = self._limits.configured
         blind &= set(configured)
@@ -374,12 +385,37 @@ class PreTradeRiskManager:
             if (unmarked or name not in marks) and _raises(portfolio.position(name), order):
                 if unmarked:
                     reasons.append(f"{unmarked} position(s) have neither market value nor mark")
-                failing |= {each for each in _NEEDS_EQUITY if each in configured}
+                failing |= {each for each in _NEEDS_MARKS if each in configured}
+            if "price_collar" in configured and figures["price_collar"][0] is not NOT_EVALUATED:
+                if math.isnan(figures["price_collar"][0]):
+                    reasons.append(f"{order.symbol} has no reference for the price collar")
+                    failing.add("price_collar")
         blind -= set(_NEEDS_EQUITY) - failing  # without equity too, what lowers an exposure passes
         failing |= blind
-        if "daily_value" in blind:
+        if blind & {"daily_value", "daily_count"}:
             largest = 0
         return self._result(order, configured, figures, failing, blind, largest, reasons)
+
+    def _quote(self, state: Any, symbol: str) -> tuple[int | None, int | None, int | None, int | None] | None:
+        quotes = _read(state, "quotes")
+        if quotes is None:
+            return None
+        if not isinstance(quotes, Mapping):
+            raise _UnreadableError("portfolio: quotes must be a mapping of symbols")
+        given = quotes.get(symbol)
+        bid, ask, last = (
+            None if given is None or (raw := _read(given, field)) is None else _price_e9(raw, f"quote {symbol}: {field}")
+            for field in ("bid", "ask", "last")
+        )
+        return bid, ask, last, None
+
+    def _halted(self, state: Any, symbol: str) -> bool | None:
+        halted = _read(state, "halted")
+        if halted is None:
+            return None
+        if isinstance(halted, str) or not isinstance(halted, Iterable):
+            raise _UnreadableError(f"portfolio: halted is {_shown(halted)}, must be a list of symbols")
+        return symbol in set(halted)
 
     def _holdings(self, state: Any) -> list[_Holding]:
         positions = _read(state, "positions")
@@ -459,18 +495,19 @@ class PreTradeRiskManager:
             reasons.append(missing)
 
     def _set_day(self, portfolio: Portfolio, state: Any, reasons: list[str], blind: set[str]) -> None:
-        traded = _read(state, "daily_traded")
-        if traded is None:
-            return
-        try:
-            done = _e9(traded, "portfolio: daily_traded")
-            if done < 0:
-                raise _UnreadableError(f"portfolio: daily_traded is {_shown(traded)}, must not be negative")
-            portfolio.open_day(0, done)
-        except _UnreadableError as error:
-            if "daily_value" in self._limits.configured:
-                blind.add("daily_value")
-                reasons.append(str(error))
+        done = {}
+        for check, name, read in (("daily_value", "daily_traded", _e9), ("daily_count", "daily_orders", _whole)):
+            raw = _read(state, name)
+            try:
+                done[name] = 0 if raw is None else read(raw, f"portfolio: {name}")
+                if done[name] < 0:
+                    raise _UnreadableError(f"portfolio: {name} is {_shown(raw)}, must not be negative")
+            except _UnreadableError as error:
+                done[name] = 0
+                if check in self._limits.configured:
+                    blind.add(check)
+                    reasons.append(str(error))
+        portfolio.open_day(0, done["daily_traded"], done["daily_orders"], len(self._open_orders(state)))
 
     # ---- the result
 
@@ -492,13 +529,20 @@ class PreTradeRiskManager:
                 used = Unknown("an input is missing")
             shown[each] = (used, limit)
             utilisation[each] = _utilisation(used, limit)
-            if each in failing and not math.isnan(used):
+            if each not in failing:
+                continue
+            if _UNIT_OF[each] == "flag":
+                reasons.append(f"{_GROUP_OF[each]}: {each}")
+            elif not math.isnan(used):
                 reasons.append(f"{_GROUP_OF[each]}: {each} {_text(used, each)} above {_text(limit, each)}")
+            elif each == "daily_volume":
+                reasons.append(f"{order.symbol}: {getattr(used, 'reason', 'not known')}")
         unknown = [each for each in configured if each in failing and math.isnan(utilisation[each])]
         numbers = {each: value for each, value in utilisation.items() if not math.isnan(value)}
         binding = unknown[0] if unknown else max(numbers, key=lambda each: numbers[each], default=None)
         score = 1.0 if unknown or failing else min(1.0, max(numbers.values(), default=0.0))
-        checks = _states(configured, failing)
+        unseen = {each for each in configured if figures[each][0] is NOT_EVALUATED}
+        checks = _states(configured, failing, unseen)
         return RiskCheckResult(
             approved=not failing,
             failed_checks=[name for name, passed in checks.items() if passed is False],
@@ -518,12 +562,18 @@ class PreTradeRiskManager:
         if failing:
             if largest:
                 alternatives.append(f"reduce the order to {largest} units")
+            if largest > lot and largest % lot:
+                alternatives.append(f"reduce the order to {largest // lot * lot} units, {largest // lot} round lots")
             if failing <= {"order_size", "notional"} and largest:
                 parts = -(-order.quantity // largest)
                 alternatives.append(f"split the order into {parts} of at most {largest} units")
             if "daily_value" in failing:
                 alternatives.append("wait until the daily limit is reset")
-            exposed = sorted(failing & {"position", "sector", "leverage", "concentration"})
+            if "price_collar" in failing:
+                alternatives.append("choose a price within the collar")
+            if "halted" in failing:
+                alternatives.append("wait until trading is resumed")
+            exposed = sorted(failing & {"position", "open_orders", *_NEEDS_MARKS})
             if exposed:
                 alternatives.append(f"cancel open orders or reduce what counts against {', '.join(exposed)}")
         return {
@@ -536,7 +586,7 @@ class PreTradeRiskManager:
 
     def _unreadable(self, reason: str) -> RiskCheckResult:
         configured = self._limits.configured
-        checks = _states(configured, set(configured))
+        checks = _states(configured, set(configured), set())
         failed = [name for name, passed in checks.items() if passed is False]
         why = Unknown("the order or the portfolio could not be read")
         return RiskCheckResult(
@@ -555,11 +605,15 @@ class PreTradeRiskManager:
         )  # fmt: skip
 
 
-def _states(configured: Iterable[str], failing: set[str]) -> dict[str, CheckState]:
-    states: dict[str, CheckState] = dict.fromkeys(CHECK_GROUPS, "not_configured")
+def _states(configured: Iterable[str], failing: set[str], unseen: set[str]) -> dict[str, CheckState]:
+    """Of each group: whether all of it passed, as far as it is configured and could be evaluated."""
+    states: dict[str, CheckState] = dict.fromkeys(_GROUPS, "not_configured")
     for each in configured:
         group = _GROUP_OF[each]
-        states[group] = states[group] is not False and each not in failing
+        if each in unseen:
+            states[group] = "not_evaluated" if states[group] == "not_configured" else states[group]
+        else:
+            states[group] = states[group] is not False and each not in failing
     return states
 
 
@@ -577,4 +631,6 @@ def _text(value: float, check: str) -> str:
     unit = _UNIT_OF[check]
     if unit == "fraction":
         return f"{value:.2%}"
+    if unit in ("bps", "seconds"):
+        return f"{value:,.6g} {unit}"
     return f"{value:,.2f}" if unit == "money" else f"{value:,.0f}"

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .._core.capture import CaptureFile, Run
@@ -31,6 +32,7 @@ from .._core.values import CHECKS, REASON_TEXT, JournalError, MarketDataError, R
 from ..journal_file import JournalFile, open_journal
 from ..records_split import RecordStream, pieces
 from ..records_view import DECISION, NAME, REFUSAL
+from ..risk.limits import apply_recorded
 
 if TYPE_CHECKING:
     import numpy as np
@@ -238,6 +240,8 @@ def reexecute(
     market = core.market
     assert isinstance(market, RecordedMarket)
     machine = Reexecutor(core)
+    if set(recorded) == {core.config_hash} and core.limits.values:  # under other limits theirs were never in force
+        machine.on_limit = partial(apply_recorded, core)
     finished = machine.run(log, _rows(quotes, core), progress)
     counted = machine.counters
     same_configuration = set(recorded) == {core.config_hash}
