@@ -7,8 +7,9 @@ journal's writer has caught up then, too: what is measured is the path, not how 
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from grandmodel.execution import OrderManager
+from grandmodel.execution import OrderManager, RiskLimitBreached
 
 ORDERS = 1_000
 BATCH = 10_000
@@ -47,8 +48,7 @@ def manager():
 
 
 def cancel_all(om):
-    for order in om.open_orders():
-        om.cancel_order(order.order_id)
+    om.cancel_all()
     om.core.journal.flush()
 
 
@@ -94,6 +94,58 @@ def bench_cancel_order(benchmark):
             om.cancel_order(order_id)
 
     benchmark.pedantic(loop, setup=setup, rounds=60, warmup_rounds=5)
+    assert not om.open_orders()
+
+
+def bench_replace_order(benchmark):
+    """replace_order(id, quantity=...), less at the same price, confirmed by the venue. Per round: 1,000 orders."""
+    om = manager()
+    ids: list[int] = []
+
+    def setup():
+        cancel_all(om)
+        ids[:] = [om.submit_order(ORDER).order_id for _ in range(ORDERS)]
+        om.core.journal.flush()
+
+    def loop():
+        for order_id in ids:
+            om.replace_order(order_id, quantity=50)
+
+    benchmark.pedantic(loop, setup=setup, rounds=60, warmup_rounds=5)
+    assert {om.get_order(order_id).quantity for order_id in ids} == {50}
+
+
+def bench_refusal(benchmark):
+    """submit_order(dict) of an order that two checks refuse, its exception caught. Per round: 1,000 orders."""
+    om = manager()
+    wrong = {**ORDER, "quantity": 200_000}
+
+    def loop():
+        for _ in range(ORDERS):
+            try:
+                om.submit_order(wrong)
+            except RiskLimitBreached:
+                continue
+
+    benchmark.pedantic(loop, setup=om.core.journal.flush, rounds=60, warmup_rounds=5)
+    with pytest.raises(RiskLimitBreached, match=r"order_size.*notional"):
+        om.submit_order(wrong)
+
+
+def bench_kill(benchmark):
+    """kill("engine", ...) over 10,000 open orders: latched, every cancel out and confirmed. Per round: once."""
+    om = manager()
+    rows = om.order_rows(BATCH)
+    rows["symbol"], rows["side"], rows["quantity"] = om.symbol_number("AAPL"), 1, 100
+    rows["order_type"], rows["limit_price_e9"] = 2, 120_250_000_000
+
+    def setup():
+        if om.kill_switches():
+            om.reset_kill("engine", "next round")
+        om.submit_orders(rows)
+        om.core.journal.flush()
+
+    benchmark.pedantic(lambda: om.kill("engine", "benchmark"), setup=setup, rounds=30, warmup_rounds=3)
     assert not om.open_orders()
 
 

@@ -1,4 +1,4 @@
-# A limit order book by order: prices in ticks, quantities in steps. Bodies are in include/book.h and include/feed.h.
+# Limit order books by order and by level: prices in ticks, quantities in steps. Bodies: include/{book,levels,feed}.h.
 cimport cython
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
@@ -8,6 +8,7 @@ from grandmodel.execution._core.records cimport gm_message_t
 cdef extern from "book.h" nogil:
     enum: GM_NIL
     enum: GM_BOOK_MAX_TICKS
+    const uint32_t GM_BOOK_MAX_SPAN
 
     cdef enum gm_rest_flags:
         GM_REST_USED, GM_REST_OVERLAY, GM_REST_ANONYMOUS, GM_REST_OWN
@@ -37,6 +38,7 @@ cdef extern from "book.h" nogil:
         int32_t capacity
         int32_t used
         int32_t live
+        uint32_t max_span
 
     int gm_book_init(gm_book_t* b, uint32_t ticks, int32_t capacity) noexcept
     void gm_book_free(gm_book_t* b) noexcept
@@ -53,15 +55,37 @@ cdef extern from "book.h" nogil:
     int gm_book_check(const gm_book_t* b) noexcept
 
 
+cdef extern from "levels.h" nogil:
+    int gm_levels_init(gm_book_t* b, uint32_t ticks, int32_t capacity) noexcept
+    void gm_levels_free(gm_book_t* b) noexcept
+    void gm_levels_clear(gm_book_t* b) noexcept
+    uint64_t gm_levels_state_hash(const gm_book_t* b) noexcept
+    int gm_levels_check(const gm_book_t* b) noexcept
+
+
 cdef extern from "feed.h" nogil:
     enum: GM_FEED_PROBLEM_END
+    enum: GM_ANY_SYMBOL
+    enum: GM_SYNCED
 
     cdef enum gm_feed_problem:
         GM_FEED_OK, GM_FEED_UNKNOWN_ORDER, GM_FEED_DUPLICATE_ORDER, GM_FEED_PRICE, GM_FEED_QUANTITY, GM_FEED_SIDE,
-        GM_FEED_ACTION, GM_FEED_CAPACITY
+        GM_FEED_ACTION, GM_FEED_CAPACITY, GM_FEED_SEQUENCE
 
-    int gm_feed_by_order(gm_book_t* b, int64_t tick_e9, const gm_message_t* m) noexcept
-    int gm_feed_by_level(gm_book_t* b, int64_t tick_e9, const gm_message_t* m) noexcept
+    ctypedef struct gm_feed_t:
+        int64_t tick_e9
+        int32_t symbol
+        int32_t state
+        int64_t sequence
+        int64_t gaps
+        int64_t problems[GM_FEED_PROBLEM_END]
+
+    void gm_feed_init(gm_feed_t* f, int64_t tick_e9, int by_level, int32_t symbol, int dense) noexcept
+    void gm_feed_reset(gm_feed_t* f) noexcept
+    int gm_feed_one(gm_feed_t* f, gm_book_t* b, const gm_message_t* m) noexcept
+    int64_t gm_feed_apply(gm_feed_t* f, gm_book_t* b, const gm_message_t* rows, int64_t n, int strict,
+                          int64_t* first, int* what) noexcept
+    void gm_book_row(const gm_book_t* b, int64_t tick_e9, int64_t n, int64_t* row) noexcept
 
 
 cdef class BookView:                # read access to somebody's book
@@ -80,12 +104,15 @@ cdef class BookView:                # read access to somebody's book
 cdef class OrderBook(BookView):     # a book of its own, fed by messages
     cdef gm_book_t own
     cdef bint own_busy
-    cdef int64_t problems[8]        # by gm_feed_problem
+    cdef gm_feed_t feed
     cdef int64_t applied
     cdef str first                  # what was wrong with the first message that was
+
+    cdef object _failed(self, const gm_message_t* rows, int64_t first, int problem, bint strict)
 
 
 cdef BookView view_of(gm_book_t* book, bint* busy, int64_t tick_e9, object owner)
 cdef int64_t to_e9(object value, str name) except? -1
 cdef int64_t tick_argument(object tick_size) except -1
 cdef int book_arguments(object capacity, object ticks) except -1
+cdef str describe_problem(const gm_message_t* m, int problem, int64_t tick_e9, bint by_level)

@@ -11,19 +11,36 @@ from cpython.bool cimport PyBool_Check
 from cpython.float cimport PyFloat_Check
 from cpython.long cimport PyLong_Check
 from libc.math cimport fabs, llround
-from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t, uint32_t
+from libc.stdint cimport INT32_MAX, INT64_MAX, INT64_MIN, int32_t, int64_t, uint32_t
 from libc.string cimport memset
 
 from grandmodel.execution._core.arguments cimport int_argument, record_bytes, value_text
-from grandmodel.execution._core.records cimport gm_message_t
+from grandmodel.execution._core.records cimport (
+    GM_ADD, GM_CLEAR, GM_CROSS_TRADE, GM_DELETE, GM_EXECUTE, GM_EXECUTE_HIDDEN, GM_FLAG_GAP, GM_FLAG_LAST, GM_FLAG_OWN,
+    GM_FLAG_SNAPSHOT, GM_FLAG_UNPRINTED, GM_HALT, GM_REDUCE, GM_REPLACE, GM_SET_LEVEL, GM_TRADE, gm_message_t,
+)
 from grandmodel.execution._core.records import MESSAGE_DTYPE
 from grandmodel.execution._core.values import MarketDataError, Unknown
 
-#: A level of a book as `levels` gives it; order_count is -1 where the feed does not tell it (L2).
+#: A level of a book as `levels` gives it; order_count is -1 where a feed by level does not tell it.
 LEVEL_DTYPE = np.dtype([("price_e9", "<i8"), ("quantity", "<i8"), ("order_count", "<i8")])
 
 #: A resting order as `orders` gives it.
 RESTING_DTYPE = np.dtype([("order_id", "<i8"), ("price_e9", "<i8"), ("quantity", "<i8"), ("side", "i1")])
+
+#: What a message does, its `action`.
+ACTIONS = {
+    "add": int(GM_ADD), "reduce": int(GM_REDUCE), "delete": int(GM_DELETE), "execute": int(GM_EXECUTE),
+    "execute_hidden": int(GM_EXECUTE_HIDDEN), "replace": int(GM_REPLACE), "halt": int(GM_HALT), "clear": int(GM_CLEAR),
+    "trade": int(GM_TRADE), "set_level": int(GM_SET_LEVEL), "cross_trade": int(GM_CROSS_TRADE),
+}
+
+#: Bits of a message's `flags` (records.h says what they mean); a HALT has its state in the lowest two.
+FLAG_OWN = int(GM_FLAG_OWN)
+FLAG_SNAPSHOT = int(GM_FLAG_SNAPSHOT)
+FLAG_LAST = int(GM_FLAG_LAST)
+FLAG_GAP = int(GM_FLAG_GAP)
+FLAG_UNPRINTED = int(GM_FLAG_UNPRINTED)
 
 CAPACITY_MAX = 1 << 29
 TICKS_MIN = 4096
@@ -50,6 +67,7 @@ INVARIANTS = {
 cdef dict _PROBLEM_NAMES = {
     GM_FEED_UNKNOWN_ORDER: "unknown_order", GM_FEED_DUPLICATE_ORDER: "duplicate_order", GM_FEED_PRICE: "price",
     GM_FEED_QUANTITY: "quantity", GM_FEED_SIDE: "side", GM_FEED_ACTION: "action", GM_FEED_CAPACITY: "capacity",
+    GM_FEED_SEQUENCE: "sequence",
 }
 
 
@@ -233,7 +251,7 @@ cdef class BookView:
         for k in range(count):
             rows[k, 0] = (b.base + i) * self.tick_e9
             rows[k, 1] = b.levels[s][i].quantity
-            rows[k, 2] = -1 if self.by_level else b.levels[s][i].count
+            rows[k, 2] = -1 if self.by_level and b.levels[s][i].count == 0 else b.levels[s][i].count
             i = gm_book_next(b, s, i)
         return out
 
@@ -269,13 +287,15 @@ cdef class BookView:
 
     def check_invariants(self):
         """Checks the whole book. AssertionError names the invariant that is broken."""
-        cdef int broken = gm_book_check(self._get())
+        cdef gm_book_t* b = self._get()
+        cdef int broken = gm_levels_check(b) if self.by_level else gm_book_check(b)
         if broken:
             raise AssertionError(f"invariant {broken} is broken: {INVARIANTS[broken]}")
 
     def state_hash(self):
-        """A hash of the resting orders, their order in the queues left out; equal books have equal hashes."""
-        return gm_book_state_hash(self._get())
+        """A hash of the resting orders (L2: levels), their order in the queues left out; equal books have equal hashes."""
+        cdef gm_book_t* b = self._get()
+        return gm_levels_state_hash(b) if self.by_level else gm_book_state_hash(b)
 
 
 @cython.final
@@ -288,28 +308,48 @@ cdef class OrderBook(BookView):
     kind : "L3", a feed by order (ADD, REDUCE, DELETE, EXECUTE, REPLACE), or "L2", one by level (SET_LEVEL)
     capacity : int, most orders (levels) resting at once
     ticks : int, a power of two from 4096; levels in the window at first, it moves and widens by itself
+    symbol : int, the only symbol of the feed that is meant; None: every message is
+    sequenced : the feed's sequences, over all its symbols, count up by one a message, or stay while one event goes on:
+        a jump is a gap, a lower one is old (problem "sequence"). 0 is no sequence.
 
-    CLEAR empties either kind; HALT, TRADE, EXECUTE_HIDDEN and CROSS_TRADE change no book.
+    CLEAR empties either kind; HALT, TRADE, EXECUTE_HIDDEN and CROSS_TRADE change no book. A SET_LEVEL of `level` 1 is the
+    best of its side, and all that stood there is gone; its `counterparty` is the number of orders, 0: not told.
+    A snapshot is a CLEAR and what follows it, all flagged FLAG_SNAPSHOT, the last row FLAG_LAST too. In a book by order
+    a snapshot's ADD without an id stands in front of its level for orders nobody knows by name; a message that names an
+    unknown order, its side, price and quantity takes from it.
     Memory is reserved at once and touched as it fills.
     """
 
-    def __cinit__(self, tick_size="0.01", kind="L3", *, capacity=1 << 20, ticks=1 << 16):
+    def __cinit__(self, tick_size="0.01", kind="L3", *, capacity=1 << 20, ticks=1 << 16, symbol=None, bint sequenced=False):
+        cdef int32_t only = GM_ANY_SYMBOL
+        cdef int code
         memset(&self.own, 0, sizeof(self.own))
         self.tick_e9 = tick_argument(tick_size)
         if kind not in ("L3", "L2"):
             raise ValueError(f"kind is {value_text(kind)}, must be 'L3' or 'L2'")
         book_arguments(capacity, ticks)
+        if symbol is not None:
+            only = <int32_t>int_argument(symbol, "symbol", 0, INT32_MAX)
         self.by_level = kind == "L2"
-        if gm_book_init(&self.own, <uint32_t>ticks, <int32_t>capacity) != 0:
+        gm_feed_init(&self.feed, self.tick_e9, self.by_level, only, sequenced)
+        if self.by_level:
+            code = gm_levels_init(&self.own, <uint32_t>ticks, <int32_t>capacity)
+        else:
+            code = gm_book_init(&self.own, <uint32_t>ticks, <int32_t>capacity)
+        if code != 0:
             raise MemoryError("the book could not be reserved")
+        self.own.max_span = GM_BOOK_MAX_SPAN
         self.book = &self.own
         self.busy = &self.own_busy
 
-    def __init__(self, tick_size="0.01", kind="L3", *, capacity=1 << 20, ticks=1 << 16):
+    def __init__(self, tick_size="0.01", kind="L3", *, capacity=1 << 20, ticks=1 << 16, symbol=None, sequenced=False):
         pass
 
     def __dealloc__(self):
-        gm_book_free(&self.own)
+        if self.by_level:
+            gm_levels_free(&self.own)
+        elif self.book != NULL:
+            gm_book_free(&self.own)
 
     def apply(self, messages, *, bint strict=False):
         """Applies the messages in order, without the GIL.
@@ -329,53 +369,97 @@ cdef class OrderBook(BookView):
         TypeError, ValueError  if `messages` is no contiguous array of MESSAGE_DTYPE.
         """
         cdef const unsigned char[::1] raw = record_bytes(messages, MESSAGE_DTYPE, "messages", "MESSAGE_DTYPE")
-        cdef Py_ssize_t n = raw.shape[0] // <Py_ssize_t>sizeof(gm_message_t), i, first = -1, failed = 0
+        cdef int64_t n = raw.shape[0] // <Py_ssize_t>sizeof(gm_message_t), first = -1, failed
         cdef gm_book_t* b = self._get()
         cdef const gm_message_t* rows = <const gm_message_t*>&raw[0] if n else NULL
-        cdef int problem, first_problem = 0
-        cdef int64_t tick_e9 = self.tick_e9
-        cdef int64_t* problems = self.problems
-        cdef bint by_level = self.by_level
+        cdef int problem = 0
         self.own_busy = True
         with nogil:
-            for i in range(n):
-                if by_level:
-                    problem = gm_feed_by_level(b, tick_e9, &rows[i])
-                else:
-                    problem = gm_feed_by_order(b, tick_e9, &rows[i])
-                if problem != GM_FEED_OK:
-                    problems[problem] += 1
+            failed = gm_feed_apply(&self.feed, b, rows, n, strict, &first, &problem)
+        self.own_busy = False
+        if failed and strict:
+            n = first + 1
+        self.applied += n - failed
+        if failed:
+            self._failed(rows, first, problem, strict)
+        return n - failed
+
+    def trace(self, messages, n=1):
+        """Applies the messages as `apply` does and gives the book after each of them.
+
+        Parameters
+        ----------
+        messages : (k,) MESSAGE_DTYPE, contiguous
+        n : int from 1 to 1000, levels of a side
+
+        Returns
+        -------
+        (k, n, 4) int64: ask price_e9, ask quantity, bid price_e9, bid quantity, best first; (NO_PRICE, 0) where there
+        is no level.
+        """
+        cdef const unsigned char[::1] raw = record_bytes(messages, MESSAGE_DTYPE, "messages", "MESSAGE_DTYPE")
+        cdef int64_t k = raw.shape[0] // <Py_ssize_t>sizeof(gm_message_t), i, first = -1, failed = 0
+        cdef int64_t depth = int_argument(n, "n", 1, 1000)
+        cdef gm_book_t* b = self._get()
+        cdef const gm_message_t* rows = <const gm_message_t*>&raw[0] if k else NULL
+        cdef int64_t[:, :, ::1] cells
+        cdef int problem, first_problem = 0
+        out = np.empty((k, depth, 4), dtype=np.int64)
+        if k == 0:
+            return out
+        cells = out
+        self.own_busy = True
+        with nogil:
+            for i in range(k):
+                problem = gm_feed_one(&self.feed, b, &rows[i])
+                if problem:
                     failed += 1
                     if first < 0:
                         first = i
                         first_problem = problem
-                        if strict:
-                            n = i + 1
-                            break
+                gm_book_row(b, self.tick_e9, depth, &cells[i, 0, 0])
         self.own_busy = False
-        self.applied += n - failed
-        if first >= 0:
-            text = f"messages[{first}]: {_describe(&rows[first], first_problem, self.tick_e9, self.by_level)}"
-            if self.first is None:
-                self.first = text
-            if strict:
-                raise MarketDataError(text)
-        return n - failed
+        self.applied += k - failed
+        if failed:
+            self._failed(rows, first, first_problem, False)
+        return out
+
+    cdef object _failed(self, const gm_message_t* rows, int64_t first, int problem, bint strict):
+        text = f"messages[{first}]: {describe_problem(&rows[first], problem, self.tick_e9, self.by_level)}"
+        if self.first is None:
+            self.first = text
+        if strict:
+            raise MarketDataError(text)
 
     @property
     def messages_applied(self):
-        """Messages that fitted, since the book was made or cleared."""
+        """Messages that fitted (or were of another symbol), since the book was made or cleared."""
         return self.applied
+
+    @property
+    def is_synchronised(self):
+        """Nothing is known to be missing: no gap since the last CLEAR or whole snapshot, and none is half read."""
+        return self.feed.state == GM_SYNCED
+
+    @property
+    def gaps(self):
+        """Gaps in the feed: rows flagged FLAG_GAP, and jumps of the sequence where it counts up by one."""
+        return self.feed.gaps
+
+    @property
+    def sequence(self):
+        """The last sequence of a `sequenced` feed; 0: none yet."""
+        return self.feed.sequence
 
     @property
     def unknown_orders(self):
         """Messages about an order that does not rest here (and additions without an id)."""
-        return self.problems[<int>GM_FEED_UNKNOWN_ORDER]
+        return self.feed.problems[<int>GM_FEED_UNKNOWN_ORDER]
 
     @property
     def problems(self):
-        """{what was wrong: messages}: unknown_order, duplicate_order, price, quantity, side, action, capacity."""
-        return {name: self.problems[<int>code] for code, name in _PROBLEM_NAMES.items() if self.problems[<int>code]}
+        """{what was wrong: messages}: unknown_order, duplicate_order, price, quantity, side, action, capacity, sequence."""
+        return {name: self.feed.problems[<int>code] for code, name in _PROBLEM_NAMES.items() if self.feed.problems[<int>code]}
 
     @property
     def first_problem(self):
@@ -383,16 +467,22 @@ cdef class OrderBook(BookView):
         return self.first
 
     def clear(self):
-        """Removes all orders and forgets the problems counted."""
-        gm_book_clear(self._get())
-        memset(self.problems, 0, sizeof(self.problems))
+        """Removes all orders and forgets problems, gaps and the last sequence."""
+        cdef gm_book_t* b = self._get()
+        if self.by_level:
+            gm_levels_clear(b)
+        else:
+            gm_book_clear(b)
+        gm_feed_reset(&self.feed)
         self.applied = 0
         self.first = None
 
 
-cdef str _describe(const gm_message_t* m, int problem, int64_t tick_e9, bint by_level):
+cdef str describe_problem(const gm_message_t* m, int problem, int64_t tick_e9, bint by_level):
     if problem == GM_FEED_UNKNOWN_ORDER:
         return f"order_id is {m.order_id}, no such order rests" if m.order_id else "order_id is 0, the feed gave none"
+    if problem == GM_FEED_SEQUENCE:
+        return f"sequence is {m.sequence}, below what has been applied"
     if problem == GM_FEED_DUPLICATE_ORDER:
         return f"an order with the id {m.counterparty or m.order_id} already rests"
     if problem == GM_FEED_PRICE:
@@ -400,6 +490,8 @@ cdef str _describe(const gm_message_t* m, int problem, int64_t tick_e9, bint by_
             return f"price_e9 is {m.price_e9}, must be a multiple of the tick {tick_e9}"
         return f"price_e9 is {m.price_e9} with quantity {m.quantity}: out of the book's range"
     if problem == GM_FEED_QUANTITY:
+        if by_level and m.quantity >= 0:
+            return f"counterparty is {m.counterparty}, must be the number of orders, >= 0 and below 2**31"
         return f"quantity is {m.quantity}, must be " + (">= 0" if by_level else "> 0 and no more than rests")
     if problem == GM_FEED_SIDE:
         return f"side is {m.side}, must be 1 or -1"

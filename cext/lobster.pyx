@@ -30,12 +30,15 @@ cdef extern from "lobster.h" nogil:
         const char* end
         int error
 
-    int64_t gm_lobster_lines(const char* text, size_t size) noexcept
     int64_t gm_lobster_columns(const char* text, size_t size) noexcept
     int gm_lobster_messages(const char* text, size_t size, int64_t midnight_ns, int32_t symbol, int32_t venue,
-                            gm_message_t* rows, int64_t lines, gm_lobster_place_t* place) noexcept
+                            int64_t before, int64_t* last, gm_message_t* rows, int64_t lines,
+                            gm_lobster_place_t* place) noexcept
     int gm_lobster_books(const char* text, size_t size, int64_t levels, int64_t* rows, int64_t lines,
                          gm_lobster_place_t* place) noexcept
+
+cdef extern from "text.h" nogil:
+    int64_t gm_text_lines(const char* text, size_t size) noexcept
 
 
 LEVELS_MAX = GM_LOBSTER_MAX_LEVELS
@@ -50,15 +53,17 @@ cdef tuple _BOOK_COLUMNS = ("ask price", "ask size", "bid price", "bid size")
 
 
 def parse_messages(const unsigned char[::1] data not None, int64_t midnight_ns=0, *, name="messages", int32_t symbol=0,
-                   int32_t venue=0):
-    """The rows of a message file.
+                   int32_t venue=0, int64_t before=0, int64_t last_ns=0):
+    """The rows of a message file, or of some whole lines of it.
 
     Parameters
     ----------
-    data : bytes-like, the whole file, plain
+    data : bytes-like, the whole file or whole lines of it, plain
     midnight_ns : UTC nanoseconds of the day's midnight at the exchange
     name : what messages call the file
     symbol, venue : int, written into every row
+    before : int >= 0, lines of the file that came earlier
+    last_ns : int, time after midnight of the last of them
 
     Returns
     -------
@@ -76,15 +81,17 @@ def parse_messages(const unsigned char[::1] data not None, int64_t midnight_ns=0
     cdef gm_message_t* rows
     if midnight_ns > 1 << 62 or midnight_ns < -(1 << 62):
         raise ValueError(f"midnight_ns is {midnight_ns}, must be within 2**62")
+    if before < 0 or before > 1 << 62:
+        raise ValueError(f"before is {before}, must be >= 0 and at most 2**62")
     if size == 0:
         raise MarketDataError(f"{name}: the file is empty")
     with nogil:
-        lines = min(gm_lobster_lines(text, size), <int64_t>size // 12 + 1)   # twelve bytes are the shortest line
+        lines = min(gm_text_lines(text, size), <int64_t>size // 12 + 1)   # twelve bytes are the shortest line
     out = np.empty(lines, dtype=MESSAGE_DTYPE)
     raw = out.view(np.uint8)
     rows = <gm_message_t*>&raw[0]
     with nogil:
-        code = gm_lobster_messages(text, size, midnight_ns, symbol, venue, rows, lines, &place)
+        code = gm_lobster_messages(text, size, midnight_ns, symbol, venue, before, &last_ns, rows, lines, &place)
     if code != 0:
         raise MarketDataError(f"{name}: line {place.line}: {_fault(&place, 6, _MESSAGE_COLUMNS)}")
     return out
@@ -126,7 +133,7 @@ def parse_books(const unsigned char[::1] data not None, levels=None, *, name="or
     else:
         depth = columns // 4
     with nogil:                             # a level takes eight bytes at least: more lines than that have a fault
-        lines = min(gm_lobster_lines(text, size), (<int64_t>size + 1) // (8 * depth) + 1)
+        lines = min(gm_text_lines(text, size), (<int64_t>size + 1) // (8 * depth) + 1)
     out = np.empty((lines, depth, 4), dtype=np.int64)
     rows = out
     with nogil:

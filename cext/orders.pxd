@@ -1,7 +1,7 @@
 # The order table, and an order as Python reads it back. Bodies in include/orders.h.
 from libc.stdint cimport int32_t, int64_t, uint8_t
 
-from grandmodel.execution._core.records cimport gm_order_t, gm_terms_t
+from grandmodel.execution._core.records cimport gm_order_t, gm_report_t, gm_terms_t
 
 
 cdef extern from "orders.h" nogil:
@@ -36,6 +36,11 @@ cdef extern from "orders.h" nogil:
 cdef class OrderTable:
     cdef gm_orders_t table
     cdef int64_t copy_rows(self, char* buffer, int64_t capacity) noexcept nogil
+
+
+cdef class Report:
+    cdef gm_report_t row
+    cdef object names               # the core that made it
 
 
 cdef class Order:

@@ -6,10 +6,13 @@ from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memcpy
 
 from grandmodel.execution._core.records cimport (
-    GM_ALL_OR_NONE, GM_CHILD, GM_HIDDEN, GM_NO_PRICE, GM_PARENT, GM_POST_ONLY, GM_REDUCE_ONLY, gm_order_t,
+    GM_ALL_OR_NONE, GM_CHILD, GM_HELD, GM_HIDDEN, GM_NO_PRICE, GM_PARENT, GM_PENDING_REPLACE, GM_POST_ONLY,
+    GM_REDUCE_ONLY, GM_SUSPENDED, gm_order_t, gm_report_t,
 )
 from grandmodel.execution._core.records import ORDER_DTYPE
-from grandmodel.execution._core.values import ORDER_TYPES, REASON_TEXT, SIDES, STATUSES, TIMES_IN_FORCE, URGENCIES, Reason, Unknown
+from grandmodel.execution._core.values import (
+    EXEC_TYPES, LIQUIDITIES, ORDER_TYPES, REASON_TEXT, Reason, SIDES, STATUSES, TIMES_IN_FORCE, URGENCIES, Unknown,
+)
 
 #: The one table of legal transitions, as names: {status: [statuses it may become]}.
 TRANSITIONS = {
@@ -100,6 +103,105 @@ def sorted_rows(rows):
     return rows[np.argsort(rows["order_id"], kind="stable")]
 
 
+cdef class Report:
+    """A venue's word on an order, or the engine's own; values are computed on access. Prices and money in currency (`_e9`: exact)."""
+
+    @property
+    def order_id(self):
+        return self.row.order_id
+
+    @property
+    def execution_id(self):
+        """The venue's id of it; 0: the engine's own word."""
+        return self.row.execution_id
+
+    @property
+    def exec_type(self):
+        """ExecType: what happened."""
+        return EXEC_TYPES[self.row.exec_type]
+
+    @property
+    def status(self):
+        """The order's OrderStatus after it."""
+        return STATUSES.get(self.row.status)
+
+    @property
+    def symbol(self):
+        return self.names.symbol_text(self.row.symbol)
+
+    @property
+    def side(self):
+        return SIDES.get(self.row.side)
+
+    @property
+    def venue(self):
+        """None: no venue, the engine itself."""
+        return None if self.row.venue < 0 else self.names.venue_text(self.row.venue)
+
+    @property
+    def quantity(self):
+        """Steps of this fill, or what ended."""
+        return self.row.quantity
+
+    @property
+    def price(self):
+        return Unknown("not a fill") if self.row.price_e9 == GM_NO_PRICE else self.row.price_e9 / 1e9
+
+    @property
+    def price_e9(self):
+        return None if self.row.price_e9 == GM_NO_PRICE else self.row.price_e9
+
+    @property
+    def fee(self):
+        return self.row.fee_e9 / 1e9
+
+    @property
+    def filled_quantity(self):
+        """The order's, after it."""
+        return self.row.filled_quantity
+
+    @property
+    def leaves_quantity(self):
+        """The order's, after it."""
+        return self.row.leaves_quantity
+
+    @property
+    def liquidity(self):
+        return LIQUIDITIES[self.row.liquidity]
+
+    @property
+    def reference_id(self):
+        """Of a bust or a correction: the execution it is about; else None."""
+        return self.row.bid_e9 if self.exec_type in ("TRADE_CANCEL", "TRADE_CORRECT") else None
+
+    @property
+    def reason(self):
+        return Reason(self.row.reason)
+
+    @property
+    def reason_text(self):
+        return REASON_TEXT[Reason(self.row.reason)]
+
+    @property
+    def time_ns(self):
+        """UTC nanoseconds, the venue's."""
+        return self.row.venue_time_ns
+
+    def __repr__(self):
+        fill = f" {self.row.quantity} @ {self.price:.4f}" if self.row.price_e9 != GM_NO_PRICE else ""
+        return f"Report({self.row.order_id} {self.exec_type}{fill}: {self.status}, {self.row.filled_quantity} filled)"
+
+
+def report_of(names, bytes row not None):
+    """A Report from the 96 bytes of its row."""
+    cdef Report report = Report.__new__(Report)
+    if len(row) != sizeof(gm_report_t):
+        raise ValueError(f"row is {len(row)} bytes long, must be {sizeof(gm_report_t)}")
+    memcpy(&report.row, <const char*>row, sizeof(gm_report_t))
+    report.names = names
+    return report
+
+
 cdef class Order:
     """An order as it stood when it was asked for; values are computed on access.
 
@@ -160,12 +262,14 @@ cdef class Order:
     @property
     def leaves_quantity(self):
         """Open quantity; 0 once the order is closed."""
+        if self.row.status == GM_SUSPENDED and not self.row.flags & GM_PARENT:
+            return 0                    # FIX LeavesQty; its reservation stands, for it may go on
         return self.row.leaves_quantity
 
     @property
     def working_quantity(self):
-        """Of a parent: what its open children have at venues."""
-        return self.row.working_quantity
+        """Of a parent: what its open children have at venues; else 0."""
+        return self.row.working_quantity if self.row.flags & GM_PARENT else 0
 
     @property
     def limit_price(self):
@@ -175,6 +279,25 @@ cdef class Order:
     @property
     def limit_price_e9(self):
         return None if self.row.limit_price_e9 == GM_NO_PRICE else self.row.limit_price_e9
+
+    @property
+    def stop_price(self):
+        """The price its trigger waits for (of a trailing stop: as it stands now), or None."""
+        return None if self.row.stop_price_e9 == GM_NO_PRICE else self.row.stop_price_e9 / 1e9
+
+    @property
+    def stop_price_e9(self):
+        return None if self.row.stop_price_e9 == GM_NO_PRICE else self.row.stop_price_e9
+
+    @property
+    def is_held(self):
+        """True while the engine holds it (a trigger not met yet, a list's first order not filled): no venue knows of it."""
+        return bool(self.row.flags & GM_HELD) and not gm_is_closed(self.row.status)
+
+    @property
+    def pending_quantity(self):
+        """The total quantity that a replace in flight asks for, or None."""
+        return self.row.working_quantity or None if self.row.status == GM_PENDING_REPLACE else None
 
     @property
     def display_quantity(self):
@@ -268,13 +391,15 @@ cdef class Order:
 
     def __repr__(self):
         price = "market" if self.row.limit_price_e9 == GM_NO_PRICE else f"@ {self.limit_price:g}"
+        if self.is_held and self.row.stop_price_e9 != GM_NO_PRICE:
+            price += f", waits for {self.stop_price:g}"
         return (f"Order({self.order_id} {self.side} {self.quantity} {self.symbol} {price}: {self.status}, "
                 f"{self.filled_quantity} filled)")
 
 
 _ORDER_FIELDS = (
     "order_id", "parent_id", "client_order_id", "symbol", "side", "order_type", "time_in_force", "status", "reason",
-    "quantity", "filled_quantity", "leaves_quantity", "limit_price", "display_quantity", "average_price", "fees",
+    "quantity", "filled_quantity", "leaves_quantity", "limit_price", "stop_price", "display_quantity", "average_price", "fees",
     "arrival_mid", "venue", "account", "strategy", "algorithm", "tag", "urgency", "instructions", "created_ns",
     "acknowledged_ns", "updated_ns",
 )

@@ -103,6 +103,9 @@ cdef extern from "records.h" nogil:
     cdef enum gm_halt_state:
         GM_HALTED, GM_QUOTING_RESUMED, GM_TRADING_RESUMED
 
+    cdef enum gm_message_flag:
+        GM_FLAG_OWN, GM_FLAG_SNAPSHOT, GM_FLAG_LAST, GM_FLAG_GAP, GM_FLAG_UNPRINTED
+
     cdef enum gm_command_kind:
         GM_COMMAND_SUBMIT, GM_COMMAND_CANCEL, GM_COMMAND_REPLACE
 

@@ -218,16 +218,15 @@ cdef class Reexecutor:
                 "other_hash": x.other_hash, "hash": x.hash}
 
 
-def recovered_hash(Core core not None, journal):
-    """The state hash of an empty core (`introduce=False`) to which the log's records have been applied, as a start does."""
+def apply_log(Core core not None, journal, int64_t end):
+    """Applies the log's records up to byte `end`, where one begins, to an empty core (`introduce=False`), as a start does."""
     cdef const unsigned char[::1] view
-    cdef int64_t used = 0, sequence = 0, end = journal.head, position = 0
+    cdef int64_t used = 0, sequence = 0, position = 0
     cdef int code = GM_OK
-    cdef uint64_t value
     core.engine.still = 1
     piece = b""
     while position < end:
-        more = journal.read(position + len(piece), _CHUNK)
+        more = journal.read(position + len(piece), min(_CHUNK, end - position - len(piece)))
         piece += more
         view = piece
         core._enter()
@@ -246,6 +245,12 @@ def recovered_hash(Core core not None, journal):
             raise JournalError(f"record {sequence + 1} at byte {position + used} of the log {_FAULTS.get(code, 'is cut short')}")
         position += used
         piece = piece[used:]
+
+
+def recovered_hash(Core core not None, journal):
+    """The state hash of an empty core (`introduce=False`) to which the log's records have been applied, as a start does."""
+    cdef uint64_t value
+    apply_log(core, journal, journal.head)
     core._enter()
     value = gm_state_hash(&core.engine)
     core._leave()

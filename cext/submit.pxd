@@ -137,6 +137,7 @@ cdef class Core:
     cdef Ticket _ticket(self, int64_t order_id)
     cdef object _same_again(self, gm_order_t* o, gm_terms_t* terms, int64_t known, bint rebuilt)
     cdef int _snapshot(self) except -1
+    cdef int _send_held(self, int64_t forced) except -1
     cdef int _begin_feed(self) except -1
 
 

@@ -12,32 +12,38 @@ from grandmodel.execution._core.capture cimport Capture
 from grandmodel.execution._core.clock cimport CLOCK_MONOTONIC, NativeClock, gm_machine_ns, gm_now
 from grandmodel.execution._core.instruments cimport Instruments
 from grandmodel.execution._core.journal cimport (
-    Journal, gm_crc32c_setup, gm_journal_append, gm_journal_t, gm_journal_want, name_row,
+    Journal, name_row, gm_crc32c_setup, gm_journal_append, gm_journal_t, gm_journal_want,
 )
 from grandmodel.execution._core.latency cimport GM_STAGE_COUNT, GM_STAGE_VALIDATE, StageHistograms, gm_histogram_record
-from grandmodel.execution._core.orders cimport GM_ORDER_IDS, Order, OrderTable, gm_is_closed, gm_is_triggered, gm_orders_find, gm_orders_let_go, gm_orders_oldest
+from grandmodel.execution._core.orders cimport (
+    GM_ORDER_IDS, Order, OrderTable, gm_is_closed, gm_is_triggered, gm_orders_find, gm_orders_let_go,
+    gm_orders_oldest,
+)
 from grandmodel.execution._core.portfolio cimport GM_MAX_ACCOUNTS, Portfolio
 from grandmodel.execution._core.records cimport (
-    GM_AWAITED, GM_CANCELED, GM_CHILD, GM_ERR_CAPACITY, GM_ERR_NOT_FOUND, GM_EXEC_TRADE_CANCEL, GM_EXEC_TRADE_CORRECT, GM_HELD,
-    GM_LATCH_NAME, GM_LATCH_REASON, GM_LATCH_RESET, GM_OCO, GM_REASON_RISK, GM_RECORD_TERMS, GM_REDUCE_ONLY, gm_latch_t, gm_terms_t, GM_CLIENT_ORDER_ID_LENGTH, GM_EXEC_TRADE, GM_EXEC_TYPE_END, GM_EXPIRED,
-    GM_FILLED, GM_LIMIT, GM_MARKET, GM_NAME_ALGORITHM, GM_NEW, GM_NAME_SYMBOL, GM_NAME_VENUE, GM_NO_PRICE, GM_PARENT,
-    GM_PARTIALLY_FILLED, GM_POST_ONLY, GM_REASON_ALGORITHM_DONE, GM_REASON_DUPLICATE_CLIENT_ID,
-    GM_REASON_INVALID, GM_REASON_USER, GM_RECORD_BALANCE, GM_RECORD_DECISION, GM_RECORD_NAME, GM_RECORD_ORDER,
-    GM_RECORD_REFUSAL, GM_RECORD_REPORT, GM_RECORD_REQUEST, GM_RECORD_SMALL, GM_REJECTED, GM_REQUEST_CLOSE_PARENT,
-    gm_balance_t, gm_header_t, gm_name_t, gm_order_t, gm_refusal_t, gm_report_t, gm_request_t,
+    GM_AWAITED, GM_CANCELED, GM_CHILD, GM_CLIENT_ORDER_ID_LENGTH, GM_ERR_CAPACITY, GM_ERR_NOT_FOUND, GM_EXEC_TRADE,
+    GM_EXEC_TRADE_CANCEL, GM_EXEC_TRADE_CORRECT, GM_EXEC_TYPE_END, GM_EXPIRED, GM_FILLED, GM_GTD, GM_HELD,
+    GM_LATCH_NAME, GM_LATCH_REASON, GM_LATCH_RESET, GM_LIMIT, GM_MARKET, GM_NAME_ALGORITHM, GM_NAME_STRATEGY,
+    GM_NAME_SYMBOL, GM_NAME_VENUE, GM_NEW, GM_NO_PRICE, GM_OCO, GM_PARENT, GM_PARTIALLY_FILLED, GM_POST_ONLY,
+    GM_REASON_ALGORITHM_DONE, GM_REASON_DUPLICATE_CLIENT_ID, GM_REASON_INVALID, GM_REASON_RISK, GM_REASON_USER,
+    GM_RECORD_BALANCE, GM_RECORD_NAME, GM_RECORD_ORDER, GM_RECORD_REFUSAL, GM_RECORD_REPORT, GM_RECORD_REQUEST,
+    GM_RECORD_SMALL, GM_RECORD_TERMS, GM_REDUCE_ONLY, GM_REJECTED, gm_balance_t, gm_header_t, gm_latch_t, gm_name_t,
+    gm_order_t, gm_refusal_t, gm_report_t, gm_request_t, gm_terms_t,
 )
 from grandmodel.execution._core.risk cimport Limits, gm_risk_detail_t
 from grandmodel.execution._core.scoring cimport Venues, gm_venues_begin
 from grandmodel.execution._core.synthetic cimport Market
 from grandmodel.execution._core.validation cimport (
-    GM_FIELD_STRATEGY, GM_FIELD_TAGS, OrderReader, gm_supports_time_in_force, gm_validate_row,
+    GM_FIELD_STRATEGY, GM_FIELD_TAGS, OrderReader, read_price, read_quantity, gm_supports_time_in_force,
+    gm_validate_row,
 )
-from grandmodel.execution._core.orders import sorted_rows
+from grandmodel.execution._core.journal import iterate
+from grandmodel.execution._core.orders import report_of, sorted_rows
 from grandmodel.execution._core.records import ORDER_DTYPE, REPORT_DTYPE
 from grandmodel.execution._core.validation import FIELDS
 from grandmodel.execution._core.values import (
-    CHECKS, REASON_TEXT, EngineClosed, EngineForked, JournalError, OrderRejected, OrderStateError, OrderValidationError, Reason,
-    RiskLimitBreached, TIME_IN_FORCE_CODES, UnknownOrder, check_names,
+    CHECKS, EngineClosed, EngineForked, JournalError, OrderRejected, OrderStateError, OrderValidationError,
+    REASON_TEXT, Reason, RiskLimitBreached, STATUSES, TIME_IN_FORCE_CODES, UnknownOrder, check_names,
 )
 
 cdef extern from "recovery.h" nogil:
@@ -337,7 +343,6 @@ cdef class Core:
     cdef object _same_again(self, gm_order_t* o, gm_terms_t* terms, int64_t known, bint rebuilt):
         """A client_order_id that is taken: the ticket of the order that has it if every term is the same, else a refusal."""
         cdef gm_order_t first
-        cdef gm_terms_t first_terms
         cdef gm_refusal_t refusal
         original, original_terms = self._recorded(known)
         client = (<char*>o.client_order_id)[:36].rstrip(b"\0").decode()
@@ -423,6 +428,7 @@ cdef class Core:
         except BlockingIOError:
             pass
         forced = self.journal.forced
+        self._send_held(forced)
         trouble = self.journal.trouble if self.journal.state not in ("healthy", "full") else None
         left = []
         for position, future in waiting:
@@ -437,6 +443,14 @@ cdef class Core:
         waiting[:] = left
         self._after()
 
+    cdef int _send_held(self, int64_t forced) except -1:
+        """What waited for the disk and is there now has been sent when this returns: the journal's writer may be a moment behind its force."""
+        if self.engine.held != NULL and self.engine.held_first < self.engine.held_end:
+            self._enter()
+            gm_engine_release(&self.engine, forced)
+            self._leave()
+        return 0
+
     def _forget_loop(self, loop):
         fd, _ = self.durables.pop(loop)
         self.journal.remove_notice(fd)
@@ -448,33 +462,21 @@ cdef class Core:
         """Has everything acknowledged so far on the disk, and held orders sent, when it returns."""
         self.journal.force()
         if self.engine.held != NULL:
-            self._enter()
-            gm_engine_release(&self.engine, self.journal.log.forced)
-            self._leave()
+            self._send_held(self.journal.log.forced)
             self._after()
 
     cdef object _refused(self, gm_order_t* o, gm_refusal_t* refusal, gm_risk_detail_t* detail, dict errors):
         """The exception for a refusal that has been recorded; `refusal` and `detail` were copied under the gate."""
-        cdef uint64_t failed = refusal.failed_checks
-        reason = Reason(refusal.reason)
-        order_id = refusal.order_id
-        symbol = self.instruments.symbols.texts[o.symbol] if 0 <= o.symbol < len(self.instruments.symbols) else "?"
-        what = f"{'buy' if o.side > 0 else 'sell'} {o.quantity} {symbol}"
+        cdef Refusal told = Refusal.__new__(Refusal)
+        told.core = self
+        told.row = o[0]
+        told.refusal = refusal[0]
+        if detail != NULL:
+            told.detail = detail[0]
+        told.problems = errors
         if errors is not None:
-            listed = "; ".join(f"{field} {message}" for field, messages in errors.items() for message in messages)
-            return OrderValidationError(f"order refused: {listed}", reason, order_id, errors)
-        if failed:
-            parts = []
-            for index, (bit, name, group, unit) in enumerate(CHECKS):
-                if failed & <uint64_t>bit:
-                    if unit == "none":
-                        parts.append("no price or mark to check it with")
-                    elif unit == "flag":
-                        parts.append(f"{group}: {name}")
-                    else:
-                        parts.append(f"{group}: {name} {_figure(detail.used[index], unit)} above {_figure(detail.limit[index], unit)}")
-            return RiskLimitBreached(f"{what} refused: {'; '.join(parts)}", reason, order_id, None, check_names(failed))
-        return OrderRejected(f"{what} refused: {REASON_TEXT[reason]}", reason, order_id)
+            return OrderValidationError.of(told)
+        return RiskLimitBreached.of(told) if refusal.failed_checks else OrderRejected.of(told)
 
     def submit_parent(self, order, str algorithm):
         """Accepts a parent order for `algorithm`: checked and reserved once, never sent to a venue itself. A ticket."""
@@ -519,7 +521,7 @@ cdef class Core:
         if quantity <= 0:
             raise ValueError(f"quantity is {quantity}, must be positive")
         code = TIME_IN_FORCE_CODES.get(time_in_force)
-        if code is None or not gm_supports_time_in_force(code):
+        if code is None or not gm_supports_time_in_force(code) or code == GM_GTD:
             raise ValueError(f"time_in_force is {time_in_force!r}, must be DAY, GTC, IOC or FOK")
         if post_only and limit_price_e9 is None:
             raise ValueError("post_only is True, but a market order cannot be")
@@ -662,7 +664,8 @@ cdef class Core:
         if code < 0:
             self._check_request(code, order_id)
         if refused:
-            raise OrderStateError(f"order {order_id}: its venue did not take the replace ({REASON_TEXT[Reason(kept.reason)]}); it stands as it was")
+            raise OrderStateError(f"order {order_id}: its venue did not take the replace ({REASON_TEXT[Reason(kept.reason)]}); "
+                                  "it stands as it was")
 
     def cancel_all(self, int account=-1, int strategy=-1, int symbol=-1, int venue=-1, int side=0, int reason=GM_REASON_USER):
         """Asks for the end of every live order that matches; -1 (side 0) matches all.
@@ -691,7 +694,8 @@ cdef class Core:
         cdef gm_latch_t latch
         cdef int code
         if not 0 < len(name) < GM_LATCH_NAME or len(reason) >= GM_LATCH_REASON:
-            raise ValueError(f"name is {len(name)} bytes and reason {len(reason)}, must be 1 to {GM_LATCH_NAME - 1} and at most {GM_LATCH_REASON - 1}")
+            raise ValueError(f"name is {len(name)} bytes and reason {len(reason)}, must be 1 to {GM_LATCH_NAME - 1} "
+                             f"and at most {GM_LATCH_REASON - 1}")
         self._check_open()
         memset(&latch, 0, sizeof(latch))
         latch.scope = scope
@@ -708,7 +712,8 @@ cdef class Core:
         if code == GM_ERR_CAPACITY:
             raise OrderStateError("256 kill switches stand already; reset some, or stop the whole engine")
         if code != 0:
-            raise JournalError(f"{self.journal.path}: the journal did not take the record" + ("" if action == GM_LATCH_RESET else "; it stands nevertheless"))
+            nevertheless = "" if action == GM_LATCH_RESET else "; it stands nevertheless"
+            raise JournalError(f"{self.journal.path}: the journal did not take the record{nevertheless}")
 
     def latches(self):
         """The latches that stand: [{scope, target, action, name, reason}], numbers as in gm_latch_t."""
@@ -753,6 +758,38 @@ cdef class Core:
             raise type(error)(f"orders[{which}]: {error}", error.reason, error.order_id, error.errors, error.failed_checks)
         return [self._ticket(rows[k].order_id) for k in range(count)]
 
+    def find_orders(self, status=None, symbol=None, strategy=None, tag=None, account=None):
+        """The orders held in memory that match all that is not None, by id."""
+        cdef gm_order_t row
+        cdef const unsigned char[::1] view
+        rows = self.orders_array()
+        if status is not None:
+            codes = [code for code, each in STATUSES.items() if each == status]
+            if not codes:
+                raise ValueError(f"status is {status!r}, must be one of {', '.join(STATUSES.values())}")
+            rows = rows[rows["status"] == codes[0]]
+        if symbol is not None:
+            if symbol not in self.instruments.symbols:
+                raise ValueError(f"symbol is {symbol!r}, which is not in the instrument table")
+            rows = rows[rows["symbol"] == self.instruments.symbols.number(symbol)]
+        for field, names, text in (("strategy", self.reader.strategies, strategy), ("tag", self.reader.tags, tag)):
+            if text is not None:
+                rows = rows[rows[field] == names.number(text)] if text in names else rows[:0]
+        if account is not None:
+            rows = rows[rows["account"] == account]
+        result = []
+        for index in range(len(rows)):
+            view = rows[index:index + 1].view(np.uint8)
+            memcpy(&row, &view[0], sizeof(row))
+            result.append(self._order(&row))
+        return result
+
+    def strategy_number(self, str text not None):
+        """The number of a strategy, a new one at first sight. ValueError when it is no name."""
+        if not text or not text.isprintable() or len(text.encode("utf-8", "surrogatepass")) > 72:
+            raise ValueError(f"strategy is {text!r}, must be 1 to 72 bytes of printable text")
+        return self.reader._named(self.reader.strategies, GM_NAME_STRATEGY, text)
+
     # ---- days ----
 
     def set_calendar(self, str name, closes_ns):
@@ -788,7 +825,8 @@ cdef class Core:
             return
         reason = Reason(-code)
         if reason is Reason.UNKNOWN_ORDER:
-            raise UnknownOrder(f"no order has the id {order_id}")
+            status = self.get_order(order_id).status        # UnknownOrder; or one that memory holds no more
+            raise OrderStateError(f"order {order_id} has already ended: {status}")
         raise OrderStateError(f"order {order_id}: {REASON_TEXT[reason]}")
 
     def _check_open(self):
@@ -1038,6 +1076,8 @@ cdef class Core:
         return self.instruments.symbols.text(number)
 
     def venue_text(self, int number):
+        if not 0 <= number < self.venues.table.count:
+            raise IndexError(f"no venue has the number {number}")
         return self.venues.names[number]
 
     def strategy_text(self, int number):
@@ -1055,7 +1095,8 @@ cdef class Core:
         return {
             "accepted": e.accepted, "refused": e.refused, "fills": e.fills, "open": self.orders.live,
             "illegal_transitions": self.orders.illegal_transitions, "unknown_reports": e.unknown_reports,
-            "late_fills": e.late_fills, "overfills": e.overfills, "duplicate_executions": e.duplicate_executions, "journal_records": self.journal.records,
+            "late_fills": e.late_fills, "overfills": e.overfills, "duplicate_executions": e.duplicate_executions,
+            "journal_records": self.journal.records,
             "journal_lost": self.journal.log.lost, "market_messages": self.market.messages,
         }
 
@@ -1132,6 +1173,38 @@ cdef void _row_of_refusal(gm_order_t* row, gm_refusal_t* refusal, int64_t time_n
     row.reason = refusal.reason
 
 
+async def _reports(core, order_id):
+    """The reports of an order and its children, from the log, until it has ended."""
+    from asyncio import get_running_loop
+
+    children = set()
+    place = core.journal.find(order_id)
+    position = core.journal.head if place is None else place[0]
+    while True:
+        ended = core.is_closed(order_id)            # before the look: what comes after it is seen in the next
+        while True:
+            piece = core.journal.read(position, 1 << 18)
+            used = 0
+            for offset, kind, record in iterate(piece):
+                used = offset + record.dtype.itemsize
+                if kind == GM_RECORD_ORDER and int(record["row"]["parent_id"]) == order_id:
+                    children.add(int(record["row"]["order_id"]))
+                elif kind == GM_RECORD_REPORT and (int(record["row"]["order_id"]) == order_id or int(record["row"]["order_id"]) in children):
+                    yield report_of(core, piece[offset + 32:offset + 128])
+            position += used
+            if used == 0:
+                break
+        if ended:
+            return
+        core._check_open()
+        future = get_running_loop().create_future()
+        core.add_waiter(order_id, future, False)
+        try:
+            await future
+        finally:
+            core.remove_waiter(order_id, future)
+
+
 def _complete(future):
     if future.done():
         return
@@ -1147,6 +1220,54 @@ def _complete(future):
 def _complete_here(future):
     if not future.done():
         future.set_result(None)
+
+
+cdef class Refusal:
+    """A refusal as it was recorded; its words are made when somebody asks for them."""
+
+    cdef Core core
+    cdef gm_order_t row
+    cdef gm_refusal_t refusal
+    cdef gm_risk_detail_t detail
+    cdef dict problems
+
+    @property
+    def reason(self):
+        return Reason(self.refusal.reason)
+
+    @property
+    def order_id(self):
+        return self.refusal.order_id
+
+    @property
+    def errors(self):
+        return {} if self.problems is None else self.problems
+
+    @property
+    def failed_checks(self):
+        return check_names(self.refusal.failed_checks)
+
+    @property
+    def message(self):
+        cdef uint64_t failed = self.refusal.failed_checks
+        if self.problems is not None:
+            listed = "; ".join(f"{field} {message}" for field, messages in self.problems.items() for message in messages)
+            return f"order refused: {listed}"
+        symbols = self.core.instruments.symbols
+        symbol = symbols.texts[self.row.symbol] if 0 <= self.row.symbol < len(symbols) else "?"
+        what = f"{'buy' if self.row.side > 0 else 'sell'} {self.row.quantity} {symbol}"
+        if not failed:
+            return f"{what} refused: {REASON_TEXT[self.reason]}"
+        parts = []
+        for index, (bit, name, group, unit) in enumerate(CHECKS):
+            if failed & <uint64_t>bit:
+                if unit == "none":
+                    parts.append("no price or mark to check it with")
+                elif unit == "flag":
+                    parts.append(f"{group}: {name}")
+                else:
+                    parts.append(f"{group}: {name} {_figure(self.detail.used[index], unit)} above {_figure(self.detail.limit[index], unit)}")
+        return f"{what} refused: {'; '.join(parts)}"
 
 
 def _figure(double value, unit):
@@ -1165,6 +1286,8 @@ cdef class Ticket:
     def __await__(self):
         if self.position > self.core.journal.log.forced:
             yield from self.core._durable(self.position)
+        elif self.position:
+            self.core._send_held(self.position)
         return self.order_id
 
     # A coroutine's face over one private iterator, so that create_task and TaskGroup take a ticket.
@@ -1210,6 +1333,13 @@ cdef class Ticket:
                 self.core._check_open()
         return self.core.get_order(self.order_id)
 
+    def reports(self):
+        """What is said of the order, one Report at a time from the first on: `async for report in ticket.reports()`. It ends with the order.
+
+        Of a parent its children's too. Read from the log: whoever comes late misses nothing.
+        """
+        return _reports(self.core, self.order_id)
+
     async def durable(self):
         """Waits until the order, and all that was acknowledged before it, is on the disk; the order id.
 
@@ -1238,6 +1368,18 @@ cdef class Ticket:
 
     def __repr__(self):
         return f"Ticket({self.order_id})"
+
+
+cpdef int64_t read_id(object order_id) except? -1:
+    """An order id: an int or a ticket. A float, text or a bool is nobody's id."""
+    if type(order_id) is Ticket:
+        return (<Ticket>order_id).order_id
+    if type(order_id) is not int and (isinstance(order_id, bool) or not hasattr(type(order_id), "__index__")):
+        raise TypeError(f"order_id is {order_id!r}, must be an int or a Ticket")
+    number = order_id.__index__()
+    if not 0 < number < 1 << 62:
+        raise UnknownOrder(f"no order has the id {number}")
+    return number
 
 
 _opening = RLock()
@@ -1300,6 +1442,64 @@ cdef class OrderGate:
         if errors is not None:
             core._refuse_fields(&o, errors)
         return core._submit(&o, &terms)
+
+    def cancel_order(self, order_id):
+        """Asks for the order's end. UnknownOrder, or OrderStateError when it has ended already.
+
+        At a venue it is PENDING_CANCEL until that answers. Of a parent the open children are canceled, then it ends.
+        """
+        cdef int64_t number = read_id(order_id)
+        self._bound().cancel(number)
+
+    def replace_order(self, order_id, *, quantity=None, limit_price=None, stop_price=None):
+        """Asks for another total quantity (what has filled included) or other prices of a live order.
+
+        At a venue it is PENDING_REPLACE until that answers, and its old terms hold. Less quantity at the same price keeps the order's place
+        in the queue; more, or another price, goes to the back. A quantity at or below what has filled ends it FILLED. Orders that the
+        engine holds (stops, waiting members of a list) and parents change at once. More quantity, or another price, is risk-checked.
+
+        Raises
+        ------
+        OrderValidationError  a value is wrong
+        UnknownOrder          no order has that id
+        OrderStateError       it has ended, waits for an answer, or its venue did not take it
+        RiskLimitBreached     the change would break a limit
+
+        The order stands as it was then.
+        """
+        cdef int64_t number = read_id(order_id), steps = 0, limit_e9 = GM_NO_PRICE, stop_e9 = GM_NO_PRICE
+        cdef int32_t symbol = -1
+        cdef bint has_limit = False, has_stop = False
+        cdef Core core = self._bound()
+        cdef gm_order_t* row
+        core._enter()
+        row = gm_orders_find(core.engine.orders, number)
+        if row != NULL:
+            symbol = row.symbol
+            has_limit = row.limit_price_e9 != GM_NO_PRICE
+            has_stop = row.stop_price_e9 != GM_NO_PRICE
+        core._leave()
+        if symbol < 0:
+            raise OrderStateError(f"order {number} has already ended: {core.get_order(number).status}")
+        errors = {}
+        if quantity is None and limit_price is None and stop_price is None:
+            errors["order"] = ["is not changed: give quantity, limit_price or stop_price"]
+        if quantity is not None:
+            wrong = read_quantity(quantity, core.engine.instruments.rows[symbol].step_e9, &steps)
+            if wrong is not None:
+                errors["quantity"] = [wrong]
+        if limit_price is not None:
+            wrong = read_price(limit_price, core.engine.instruments.rows[symbol].tick_e9, &limit_e9)
+            if wrong is not None or not has_limit:
+                errors["limit_price"] = [wrong or f"is {limit_price!r}, but the order has none"]
+        if stop_price is not None:
+            wrong = read_price(stop_price, core.engine.instruments.rows[symbol].tick_e9, &stop_e9)
+            if wrong is not None or not has_stop:
+                errors["stop_price"] = [wrong or f"is {stop_price!r}, but the order has none"]
+        if errors:
+            listed = "; ".join(f"{field} {message}" for field, messages in errors.items() for message in messages)
+            raise OrderValidationError(f"order {number}: replace refused: {listed}", Reason.INVALID, number, errors)
+        core.replace(number, steps, limit_e9, stop_e9)
 
     def submit_orders(self, orders):
         """A batch through the same path, without the GIL.

@@ -162,6 +162,21 @@ class Urgency(StrEnum):
     IMMEDIATE = "immediate"
 
 
+class ExecType(StrEnum):
+    """FIX ExecType names; STATUS is a state without an event of its own (PENDING_*, SUSPENDED, UNKNOWN)."""
+
+    NEW = "NEW"
+    TRADE = "TRADE"
+    CANCELED = "CANCELED"
+    REPLACED = "REPLACED"
+    REJECTED = "REJECTED"
+    EXPIRED = "EXPIRED"
+    CANCEL_REJECTED = "CANCEL_REJECTED"
+    TRADE_CANCEL = "TRADE_CANCEL"
+    TRADE_CORRECT = "TRADE_CORRECT"
+    STATUS = "STATUS"
+
+
 class Liquidity(StrEnum):
     NONE = "none"
     ADDED = "added"
@@ -279,6 +294,7 @@ STATUSES = {
     GM_PENDING_REPLACE: OrderStatus.PENDING_REPLACE, GM_CANCELED: OrderStatus.CANCELED, GM_REJECTED: OrderStatus.REJECTED,
     GM_EXPIRED: OrderStatus.EXPIRED, GM_SUSPENDED: OrderStatus.SUSPENDED, GM_UNKNOWN_STATUS: OrderStatus.UNKNOWN,
 }
+EXEC_TYPES = dict(enumerate(ExecType, 1))         # gm_exec_type, in its order
 LIQUIDITIES = {
     GM_LIQUIDITY_NONE: Liquidity.NONE, GM_ADDED: Liquidity.ADDED, GM_REMOVED: Liquidity.REMOVED,
     GM_HIDDEN_FILL: Liquidity.HIDDEN, GM_MIDPOINT_FILL: Liquidity.MIDPOINT,
@@ -331,15 +347,55 @@ class OrderRejected(ExecutionError):
     failed_checks : list of str, the mission's check names that failed
     """
 
-    def __init__(self, message, reason=Reason.INVALID, order_id=0, errors=None, failed_checks=None):
+    def __init__(self, message="", reason=Reason.INVALID, order_id=0, errors=None, failed_checks=None):
         super().__init__(message)
-        self.reason = Reason(reason)
-        self.order_id = order_id
-        self.errors = dict(errors or {})
-        self.failed_checks = list(failed_checks or ())
+        self._told = _Told(str(message), Reason(reason), order_id, dict(errors or {}), list(failed_checks or ()))
+
+    @classmethod
+    def of(cls, told):
+        """One whose words are made when somebody reads them: `told` has message, reason, order_id, errors and failed_checks."""
+        self = cls.__new__(cls)
+        self._told = told
+        return self
+
+    @property
+    def reason(self):
+        return self._told.reason
+
+    @property
+    def order_id(self):
+        return self._told.order_id
+
+    @property
+    def errors(self):
+        return self._told.errors
+
+    @property
+    def failed_checks(self):
+        return self._told.failed_checks
+
+    def __str__(self):
+        return self._told.message
+
+    def __repr__(self):
+        return f"{type(self).__name__}({self._told.message!r})"
 
     def __reduce__(self):
-        return (type(self), (self.args[0], self.reason, self.order_id, self.errors, self.failed_checks))
+        told = self._told
+        return (type(self), (told.message, told.reason, told.order_id, told.errors, told.failed_checks))
+
+
+class _Told:
+    """The words of a refusal that are there already."""
+
+    __slots__ = ("errors", "failed_checks", "message", "order_id", "reason")
+
+    def __init__(self, message, reason, order_id, errors, failed_checks):
+        self.message = message
+        self.reason = reason
+        self.order_id = order_id
+        self.errors = errors
+        self.failed_checks = failed_checks
 
 
 class OrderValidationError(OrderRejected, ValueError):

@@ -51,12 +51,14 @@ def make_core(
     *, clock=None, start_ns=START_NS, limits=None, cash=100_000_000, seed=1, path=None, retained=16384,
     ring_bytes=1 << 24, positions=None, audit=True, events_per_second=50.0, segment_bytes=1 << 26, durability="process",
     retention_ns=0, capture=None, recorded=False, fees=VENUES, disabled=(), config_hash=0, snapshots=0,
+    silent=False,
 ):  # fmt: skip
     """A core over the synthetic market, and its gate. Simulated time that stands at ``start_ns`` by default.
 
     limits    : keywords of Limits.set; None: wide ones, {}: none at all
     positions : {symbol: steps} at the opening, with the instruments' reference prices as marks
     capture   : path of a file for what the market says
+    silent    : venues that take orders and answer nothing: what they say, the test says (report)
     recorded  : an empty core over a RecordedMarket instead, which lives a day of this one again
     fees      : (venue, fee for taking in 1e-3 of a currency unit) in the order of their priority
     """
@@ -77,7 +79,7 @@ def make_core(
     for priority, (name, fee) in enumerate(fees):
         enabled = name not in disabled
         venues.add(name, priority=priority, take_fee_e9=round(fee * 1e6), make_fee_e9=-(10**6), enabled=enabled)
-    market = RecordedMarket(venues) if recorded else SyntheticMarket(
+    market = RecordedMarket(venues) if recorded or silent else SyntheticMarket(
         venues, [1] * len(VENUES), seed=seed, start_ns=clock.now_ns(), source="paper",
         events_per_second=events_per_second,
     )  # fmt: skip
@@ -103,12 +105,13 @@ def resting(**changes):
     return order(**{"order_type": "limit", "limit_price": 140.0, **changes})
 
 
-def report(core, order_id, exec_type, *, quantity=0, price=None, execution_id=1, reason=0, time_ns=None):
-    """A venue's report as a row, made by hand."""
+def report(core, order_id, exec_type, *, quantity=0, price=None, execution_id=None, reason=0, time_ns=None, status=0):
+    """A venue's report as a row, made by hand; without an execution_id, with one that nobody has."""
     known = core.get_order(order_id)
     row = np.zeros(1, REPORT_DTYPE)
     row["order_id"] = order_id
-    row["execution_id"] = execution_id
+    row["execution_id"] = (1 << 40) + core.journal.records if execution_id is None else execution_id
+    row["status"] = status
     row["exec_type"] = exec_type
     row["quantity"] = quantity
     row["price_e9"] = NO_PRICE if price is None else round(price * E9)

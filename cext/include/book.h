@@ -17,6 +17,7 @@
 
 #define GM_NIL (-1)
 #define GM_BOOK_MAX_TICKS (1u << 26)
+#define GM_BOOK_MAX_SPAN (1u << 31)      /* of a market data book: stub quotes at 199,999.99 over ticks of 1e-4 */
 enum gm_rest_flags { GM_REST_USED = 1, GM_REST_OVERLAY = 2, GM_REST_ANONYMOUS = 4, GM_REST_OWN = 8 };
 
 typedef struct gm_resting {
@@ -54,6 +55,7 @@ typedef struct gm_book {
     int32_t free_head;
     int32_t live;           /* orders resting, overlays too */
     int32_t placed;         /* base has been chosen */
+    uint32_t max_span;      /* ticks that a window may widen to; a venue refuses what is farther away */
 } gm_book_t;
 
 static inline int gm_side_of(int8_t side) { return side > 0 ? 0 : 1; }
@@ -98,6 +100,7 @@ static inline int gm_book_init(gm_book_t* b, uint32_t ticks, int32_t capacity) {
     memset(b, 0, sizeof *b);
     while (slots < 2u * (uint32_t)capacity) slots *= 2;
     b->capacity = capacity;
+    b->max_span = GM_BOOK_MAX_TICKS;
     b->index_mask = slots - 1;
     b->free_head = GM_NIL;
     b->pool = (gm_resting_t*)gm_reserve((size_t)capacity * sizeof(gm_resting_t));
@@ -307,7 +310,7 @@ static inline int gm_book_move_window(gm_book_t* b, int64_t tick) {
         if (r->tick > high) high = r->tick;
     }
     span = high - low + 1;
-    while ((int64_t)ticks < 2 * span && ticks < GM_BOOK_MAX_TICKS) ticks *= 2;
+    while ((int64_t)ticks < 2 * span && ticks < b->max_span) ticks *= 2;
     if ((int64_t)ticks < span) return GM_ERR_RANGE;
     if (gm_book_reserve_window(&moved, ticks) != GM_OK) {
         gm_book_release_window(&moved);

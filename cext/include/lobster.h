@@ -23,15 +23,13 @@ typedef struct gm_lobster_place {
     int error;
 } gm_lobster_place_t;
 
-/* Lines in `text`, the last one with or without its newline. */
-int64_t gm_lobster_lines(const char* text, size_t size);
-
 /* Fields of the first line. */
 int64_t gm_lobster_columns(const char* text, size_t size);
 
-/* Parses `lines` lines into `rows`; 0, or -1 with `place` set. */
-int gm_lobster_messages(const char* text, size_t size, int64_t midnight_ns, int32_t symbol, int32_t venue,
-                        gm_message_t* rows, int64_t lines, gm_lobster_place_t* place);
+/* Parses `lines` lines into `rows`; 0, or -1 with `place` set. `before` lines came earlier, the last of them at *last
+ * nanoseconds after midnight. */
+int gm_lobster_messages(const char* text, size_t size, int64_t midnight_ns, int32_t symbol, int32_t venue, int64_t before,
+                        int64_t* last, gm_message_t* rows, int64_t lines, gm_lobster_place_t* place);
 
 /* Parses `lines` lines of `levels` levels into rows of (ask_e9, ask size, bid_e9, bid size); 0, or -1. */
 int gm_lobster_books(const char* text, size_t size, int64_t levels, int64_t* rows, int64_t lines, gm_lobster_place_t* place);

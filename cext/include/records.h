@@ -375,13 +375,13 @@ typedef struct gm_message {
     int64_t price_e9;
     int64_t quantity;
     int64_t sequence;
-    int64_t counterparty;          /* new id of a replace, execution id of a trade; 0: none */
+    int64_t counterparty;          /* new id of a replace, execution id of a trade, orders of a SET_LEVEL; 0: none told */
     int32_t symbol;
     int32_t venue;
     uint8_t action;                /* gm_action */
     int8_t side;                   /* of the resting order; 0: not told */
-    uint8_t flags;                 /* of a HALT: gm_halt_state; of a captured TRADE: 1, an own order's */
-    uint8_t level;
+    uint8_t flags;                 /* of a HALT: gm_halt_state in the lowest two bits; otherwise gm_message_flag */
+    uint8_t level;                 /* of SET_LEVEL: 0 by price; 1 the best of its side, all that stood there before is gone; n > 1 follows it */
     uint32_t reserved;
 } gm_message_t;
 _Static_assert(sizeof(gm_message_t) == 64, "a market data message is 64 bytes");
@@ -390,6 +390,13 @@ enum gm_action {
     GM_SET_LEVEL, GM_CROSS_TRADE, GM_ACTION_END
 };
 enum gm_halt_state { GM_HALTED = 1, GM_QUOTING_RESUMED, GM_TRADING_RESUMED };
+enum gm_message_flag {
+    GM_FLAG_OWN = 1,               /* of a captured TRADE: an own order's */
+    GM_FLAG_SNAPSHOT = 4,          /* a state, not news: begins with a CLEAR, ends with LAST */
+    GM_FLAG_LAST = 8,              /* the last row of what the feed said at once: the book is whole behind it */
+    GM_FLAG_GAP = 16,              /* rows before this one are missing */
+    GM_FLAG_UNPRINTED = 32         /* of an execution: not in the venue's volume, another row prints it */
+};
 
 /* A command to a matching engine. 48 bytes. */
 typedef struct gm_command {

@@ -37,13 +37,12 @@ static inline uint8_t gm_report_status(const gm_order_t* o, const gm_report_t* r
         return r->quantity >= o->leaves_quantity ? GM_FILLED : GM_PARTIALLY_FILLED;
     case GM_EXEC_CANCELED:
     case GM_EXEC_EXPIRED:
-        if (closed) return o->status == GM_CANCELED || o->status == GM_EXPIRED ? o->status
-            : r->exec_type == GM_EXEC_CANCELED ? GM_CANCELED : GM_EXPIRED;
+        if (closed) return r->exec_type == GM_EXEC_EXPIRED || o->reason == GM_REASON_TIME_EXPIRED ? GM_EXPIRED : GM_CANCELED;
         if (o->leaves_quantity == 0 && o->filled_quantity) return GM_FILLED;   /* there was nothing left to end */
         return r->exec_type == GM_EXEC_EXPIRED || o->reason == GM_REASON_TIME_EXPIRED ? GM_EXPIRED : GM_CANCELED;
     case GM_EXEC_REJECTED: return GM_REJECTED;
     case GM_EXEC_REPLACED:
-        if (closed) return o->status;
+        if (closed) return GM_NEW;                                     /* which is not legal: recorded and counted */
         if (o->status == GM_PENDING_CANCEL) return o->status;
         return r->quantity <= o->filled_quantity ? GM_FILLED : o->filled_quantity ? GM_PARTIALLY_FILLED : GM_NEW;
     case GM_EXEC_STATUS:

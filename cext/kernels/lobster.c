@@ -1,6 +1,7 @@
 /* Parsers of LOBSTER files: one pass, a field at a time, the first fault ends it. */
 #include <string.h>
 #include "lobster.h"
+#include "text.h"
 
 #define E9_PER_UNIT 100000              /* files count prices in 1e-4 */
 #define PRICE_MAX (INT64_MAX / E9_PER_UNIT)
@@ -8,66 +9,10 @@
 #define EMPTY_BID (-9999999999LL)
 #define DAY_SECONDS 86400
 
-int64_t gm_lobster_lines(const char* text, size_t size) {
-    const char* end = text + size;
-    const char* p = text;
-    int64_t lines = 0;
-    while (p < end && (p = memchr(p, '\n', (size_t)(end - p))) != NULL) {
-        lines++;
-        p++;
-    }
-    return lines + (size > 0 && end[-1] != '\n');
-}
-
 int64_t gm_lobster_columns(const char* text, size_t size) {
     int64_t columns = 1;
     for (size_t i = 0; i < size && text[i] != '\n'; i++) columns += text[i] == ',';
     return columns;
-}
-
-static inline int digit(const char* p, const char* end) { return p < end && (unsigned char)(*p - '0') < 10; }
-
-/* Where the line's content ends: before "\n" or "\r\n". */
-static inline const char* line_end(const char* p, const char* end, const char** next) {
-    const char* newline = memchr(p, '\n', (size_t)(end - p));
-    const char* stop = newline ? newline : end;
-    *next = newline ? newline + 1 : end;
-    return stop > p && stop[-1] == '\r' ? stop - 1 : stop;
-}
-
-/* A decimal integer up to the next comma or the line's end; NULL: it is none, or too large. */
-static inline const char* integer(const char* p, const char* end, int64_t* value) {
-    int negative = p < end && *p == '-';
-    const char* first = p + negative;
-    uint64_t sum = 0;
-    for (p = first; digit(p, end); p++) {
-        if (p - first >= 18 && (p - first > 18 || sum > (uint64_t)INT64_MAX / 10 || sum * 10 + (uint64_t)(*p - '0') > INT64_MAX))
-            return NULL;
-        sum = sum * 10 + (uint64_t)(*p - '0');
-    }
-    if (p == first || (p < end && *p != ',')) return NULL;
-    *value = negative ? -(int64_t)sum : (int64_t)sum;
-    return p;
-}
-
-/* "34200.017459617" as nanoseconds. Digits after the ninth are rounded: some files carry a float's noise there. */
-static inline const char* seconds(const char* p, const char* end, int64_t* ns) {
-    const char* first = p;
-    int64_t whole = 0, fraction = 0;
-    int digits = 0;
-    for (; digit(p, end) && p - first < 6; p++) whole = whole * 10 + (*p - '0');
-    if (p == first) return NULL;
-    if (p < end && *p == '.') {
-        for (p++; digit(p, end) && digits < 18; p++, digits++) {
-            if (digits < 9) fraction = fraction * 10 + (*p - '0');
-            else if (digits == 9) fraction += *p >= '5';
-        }
-        if (digits == 0) return NULL;
-        for (; digits < 9; digits++) fraction *= 10;
-    }
-    if (p < end && *p != ',') return NULL;
-    *ns = whole * 1000000000 + fraction;
-    return p;
 }
 
 /* The field that begins at p, for a message. */
@@ -88,24 +33,24 @@ static int64_t columns_of(const char* p, const char* end) {
     return columns;
 }
 
-int gm_lobster_messages(const char* text, size_t size, int64_t midnight_ns, int32_t symbol, int32_t venue,
-                        gm_message_t* rows, int64_t lines, gm_lobster_place_t* place) {
+int gm_lobster_messages(const char* text, size_t size, int64_t midnight_ns, int32_t symbol, int32_t venue, int64_t before,
+                        int64_t* last, gm_message_t* rows, int64_t lines, gm_lobster_place_t* place) {
     static const uint8_t ACTIONS[8] = {0, GM_ADD, GM_REDUCE, GM_DELETE, GM_EXECUTE, GM_EXECUTE_HIDDEN, GM_CROSS_TRADE, GM_HALT};
     const char* end = text + size;
     const char* next = text;
-    int64_t last_ns = 0;
-    for (int64_t line = 1; line <= lines; line++) {
+    int64_t last_ns = *last;
+    for (int64_t line = before + 1; line <= before + lines; line++) {
         const char* begin = next;
-        const char* stop = line_end(begin, end, &next);
+        const char* stop = gm_text_line(begin, end, &next);
         const char* at[6];
         const char* p = begin;
         int64_t ns, field[6] = {0};
-        gm_message_t* m = &rows[line - 1];
+        gm_message_t* m = &rows[line - before - 1];
         if (begin == stop) return fault(place, GM_LOBSTER_EMPTY_LINE, line, 0, begin, stop, 0);
         for (int i = 0; i < 6; i++) {
             at[i] = p;
-            p = i == 0 ? seconds(p, stop, &ns) : integer(p, stop, &field[i]);
-            if (p == NULL || (i < 5) != (p < stop)) {
+            p = i == 0 ? gm_text_seconds(p, stop, &ns) : gm_text_integer(p, stop, &field[i]);
+            if (p == NULL || (p < stop && *p != ',') || (i < 5) != (p < stop)) {
                 int64_t columns = columns_of(begin, stop);
                 if (columns != 6) return fault(place, GM_LOBSTER_COLUMNS, line, 0, begin, stop, columns);
                 return fault(place, i == 0 ? GM_LOBSTER_TIME : GM_LOBSTER_NUMBER, line, i + 1, at[i], stop, 0);
@@ -138,6 +83,7 @@ int gm_lobster_messages(const char* text, size_t size, int64_t midnight_ns, int3
         m->price_e9 = field[4] * E9_PER_UNIT;
         m->side = (int8_t)field[5];
     }
+    *last = last_ns;
     return 0;
 }
 
@@ -147,7 +93,7 @@ int gm_lobster_books(const char* text, size_t size, int64_t levels, int64_t* row
     int64_t columns = 4 * levels;
     for (int64_t line = 1; line <= lines; line++) {
         const char* begin = next;
-        const char* stop = line_end(begin, end, &next);
+        const char* stop = gm_text_line(begin, end, &next);
         const char* p = begin;
         int64_t last[2] = {0, INT64_MAX};               /* asks rise, bids fall; an unused level ends its side */
         if (begin == stop) return fault(place, GM_LOBSTER_EMPTY_LINE, line, 0, begin, stop, 0);
@@ -157,8 +103,8 @@ int gm_lobster_books(const char* text, size_t size, int64_t levels, int64_t* row
             int64_t price = 0, quantity = 0;
             for (int i = 0; i < 2; i++) {
                 const char* field = p;
-                p = integer(p, stop, i ? &quantity : &price);
-                if (p == NULL || (k + i < columns - 1) != (p < stop)) {
+                p = gm_text_integer(p, stop, i ? &quantity : &price);
+                if (p == NULL || (p < stop && *p != ',') || (k + i < columns - 1) != (p < stop)) {
                     int64_t found = columns_of(begin, stop);
                     if (found != columns) return fault(place, GM_LOBSTER_COLUMNS, line, 0, begin, stop, found);
                     return fault(place, GM_LOBSTER_NUMBER, line, k + i + 1, field, stop, 0);

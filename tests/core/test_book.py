@@ -169,14 +169,14 @@ def test_by_level():
         ((ADD, 9, 1, CENT * 2**31, 5), "price", "out of the book's range"),
         ((ADD, 9, 1, -CENT * 2**31 - CENT, 5), "price", "out of the book's range"),
         (
-            (ADD, 9, 1, CENT * 2**30, 5),
+            (ADD, 9, 1, -CENT * 2**31, 5),
             "price",
             "out of the book's range",
         ),  # more levels than a window may have
         ((ADD, 9, 1, cents(10), INT64_MAX), "price", "out of the book's range"),  # the level's sum
         ((REPLACE, 1, 0, cents(10), INT64_MAX, 9), "price", "out of the book's range"),
         ((REPLACE, 1, 0, cents(10) + 1, 5, 9), "price", "multiple of the tick"),
-        ((REPLACE, 1, 0, CENT * 2**30, 5, 9), "price", "out of the book's range"),
+        ((REPLACE, 1, 0, -CENT * 2**31, 5, 9), "price", "out of the book's range"),
         (add(9, 1, 10.0, 0), "quantity", "quantity is 0"),
         (add(9, 1, 10.0, -5), "quantity", "quantity is -5"),
         ((REDUCE, 1, 0, 0, 101), "quantity", "quantity is 101"),

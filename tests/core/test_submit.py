@@ -88,8 +88,8 @@ def test_iceberg_shows_a_part():
 BAD = [
     ("symbol", "APPL"), ("symbol", None), ("symbol", 7), ("symbol", ["AAPL"]), ("symbol", "aapl"), ("symbol", ""),
     ("side", "long"), ("side", None), ("side", 1), ("side", "BUY"), ("side", b"buy"),
-    ("order_type", "lmit"), ("order_type", None), ("order_type", 3), ("order_type", "stop"),
-    ("time_in_force", "FOREVER"), ("time_in_force", 1), ("time_in_force", "GTD"), ("time_in_force", "OPG"),
+    ("order_type", "lmit"), ("order_type", None), ("order_type", 3), ("order_type", "pegged_primary"),
+    ("time_in_force", "FOREVER"), ("time_in_force", 1), ("time_in_force", "CLS"), ("time_in_force", "OPG"),
     ("quantity", None), ("quantity", 0), ("quantity", -1), ("quantity", -(2**63)), ("quantity", 1.5),
     ("quantity", 1e-9), ("quantity", True), ("quantity", False), ("quantity", "100"), ("quantity", b"100"),
     ("quantity", 2**63), ("quantity", 2**63 - 1), ("quantity", 2**64), ("quantity", 10**5000), ("quantity", 1e300),
@@ -438,8 +438,6 @@ def test_a_parent_reserves_once_and_its_children_draw_from_it():
         gate.submit_order(order(quantity=1))  # all of the limit is reserved
     with pytest.raises(OrderStateError):
         core.close_parent(parent.order_id)  # a child still works
-    with pytest.raises(OrderStateError):
-        core.cancel(parent.order_id)  # its algorithm ends it
     core.cancel(2)
     core.close_parent(parent.order_id)
     assert core.portfolio.position("AAPL") == (200, 0, 0)
@@ -683,7 +681,7 @@ def test_a_batch_is_one_by_one_byte_for_byte():
     ("field", "value", "bit"),
     [
         ("symbol", -1, 0), ("symbol", 3, 0), ("side", 0, 1), ("side", 2, 1), ("quantity", 0, 2), ("quantity", -5, 2),
-        ("quantity", 2**63 - 1, 2), ("order_type", 0, 3), ("order_type", 3, 3), ("order_type", 99, 3),
+        ("quantity", 2**63 - 1, 2), ("order_type", 0, 3), ("order_type", 5, 3), ("order_type", 99, 3),
         ("limit_price_e9", 5, 4), ("limit_price_e9", 0, 4), ("stop_price_e9", 5, 5), ("time_in_force", 0, 6),
         ("time_in_force", 5, 6), ("display_quantity", 5, 7), ("urgency", 9, 8), ("strategy", -1, 9), ("strategy", 1, 9),
         ("account", -1, 10), ("account", 64, 10), ("tag", 5, 11), ("flags", 1, 13), ("flags", 16, 14),

@@ -79,16 +79,15 @@ def test_validate_order_names_the_field_and_records_nothing():
 
 def test_an_unsupported_type_is_refused_by_name():
     om = OrderManager()
-    stop = {
+    pegged = {
         "symbol": "AAPL",
         "quantity": 100,
-        "order_type": "stop",
+        "order_type": "pegged_midpoint",
         "side": "sell",
-        "stop_price": 145.00,
         "time_in_force": "DAY",
     }
-    with pytest.raises(OrderValidationError, match="'stop'") as caught:
-        om.submit_order(stop)
+    with pytest.raises(OrderValidationError, match="'pegged_midpoint'") as caught:
+        om.submit_order(pegged)
     assert list(caught.value.errors) == ["order_type"]
 
 

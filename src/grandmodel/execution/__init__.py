@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ._core.book import OrderBook
+    from ._core.consolidated import ConsolidatedBook
     from ._core.matching import MatchingEngine
     from ._core.orders import Order
     from ._core.records import MESSAGE_DTYPE, ORDER_DTYPE, REPORT_DTYPE
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "._core.book": ("OrderBook",),
+    "._core.consolidated": ("ConsolidatedBook",),
     "._core.matching": ("MatchingEngine",),
     "._core.orders": ("Order",),
     "._core.records": ("MESSAGE_DTYPE", "ORDER_DTYPE", "REPORT_DTYPE"),
@@ -79,6 +81,7 @@ __all__ = [
     "CapacityError",
     "CircularBuffer",
     "ConfigError",
+    "ConsolidatedBook",
     "EngineClosed",
     "EngineForked",
     "Event",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from .data_command import app as data_app
 from .journal_command import app as journal_app
 from .venues.command import register as register_venue
 
@@ -31,11 +32,13 @@ Begin with:
   gmexec run                 a basket of orders on a synthetic trading day
   gmexec replay --help       one order in a recorded day
   gmexec journal --help      what an engine did, record by record
+  gmexec data --help         what a file of market data holds
   gmexec venue --help        a venue as a process of its own
 \b
 Exit status: 0 done, 2 an input was wrong (stderr says which and how).""",
 )
 app.add_typer(journal_app, name="journal")
+app.add_typer(data_app, name="data")
 
 
 class _Side(StrEnum):

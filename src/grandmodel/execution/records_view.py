@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from ._core.records import NO_PRICE
+from ._core.scoring import VERDICTS
 from ._core.validation import FIELDS
 from ._core.values import (
     CHECKS,
@@ -49,14 +50,25 @@ class EventType(StrEnum):
     TRADE_CORRECTED = "TRADE_CORRECTED"
     PARENT_CLOSED = "PARENT_CLOSED"
     ORDER_UNKNOWN = "ORDER_UNKNOWN"
-    BALANCE_OPENED = "BALANCE_OPENED"
-    TERMS_RECORDED = "TERMS_RECORDED"
-    TRADING_STOPPED = "TRADING_STOPPED"
-    TRADING_RESUMED = "TRADING_RESUMED"
+    ORDER_PENDING = "ORDER_PENDING"
+    ORDER_SUSPENDED = "ORDER_SUSPENDED"
+    ORDER_TERMS = "ORDER_TERMS"
+    PARENT_SUSPENDED = "PARENT_SUSPENDED"
+    REPLACE_REQUESTED = "REPLACE_REQUESTED"
+    EXPIRY_REQUESTED = "EXPIRY_REQUESTED"
+    ORDER_AMENDED = "ORDER_AMENDED"
+    ORDER_TRIGGERED = "ORDER_TRIGGERED"
+    STOP_TRAILED = "STOP_TRAILED"
+    ORDER_ARMED = "ORDER_ARMED"
+    REQUEST_REFUSED = "REQUEST_REFUSED"
+    KILL_SWITCH = "KILL_SWITCH"
+    TRADING_REDUCED = "TRADING_REDUCED"
+    KILL_SWITCH_RESET = "KILL_SWITCH_RESET"
     LIMIT_CHANGED = "LIMIT_CHANGED"
     LIMITS_REFUSED = "LIMITS_REFUSED"
     SESSION_CLOSED = "SESSION_CLOSED"
     COMPLIANCE_FINDING = "COMPLIANCE_FINDING"
+    BALANCE_OPENED = "BALANCE_OPENED"
     EXECUTION_FEEDBACK = "EXECUTION_FEEDBACK"
     RISK_ALERT = "RISK_ALERT"
 
@@ -69,10 +81,10 @@ _BY_KIND = {
     DECISION: EventType.ORDER_ROUTED,
     REFUSAL: EventType.ORDER_REFUSED,
     BALANCE: EventType.BALANCE_OPENED,
-    TERMS: EventType.TERMS_RECORDED,
+    TERMS: EventType.ORDER_TERMS,
+    LIMIT: EventType.LIMIT_CHANGED,
     SESSION: EventType.SESSION_CLOSED,
 }
-_RESET = 3  # gm_latch_action
 _BY_EXEC_TYPE = {
     1: EventType.ORDER_ACKNOWLEDGED,
     2: EventType.ORDER_FILLED,
@@ -85,7 +97,23 @@ _BY_EXEC_TYPE = {
     9: EventType.TRADE_CORRECTED,
     10: EventType.ORDER_UNKNOWN,
 }
-_BY_REQUEST = {1: EventType.CANCEL_REQUESTED, 2: EventType.PARENT_CLOSED}
+_BY_REQUEST = {
+    1: EventType.CANCEL_REQUESTED,
+    2: EventType.PARENT_CLOSED,
+    3: EventType.PARENT_SUSPENDED,
+    4: EventType.REPLACE_REQUESTED,
+    5: EventType.EXPIRY_REQUESTED,
+    6: EventType.ORDER_AMENDED,
+    7: EventType.ORDER_TRIGGERED,
+    8: EventType.STOP_TRAILED,
+    9: EventType.ORDER_ARMED,
+    10: EventType.REQUEST_REFUSED,
+}
+_BY_LATCH = {1: EventType.KILL_SWITCH, 2: EventType.TRADING_REDUCED, 3: EventType.KILL_SWITCH_RESET}
+_BY_STATUS = {10: EventType.ORDER_SUSPENDED, 11: EventType.ORDER_UNKNOWN}  # of a report that is of a state alone
+SCOPES = {1: "engine", 2: "account", 3: "strategy", 4: "symbol", 5: "venue"}
+TRIGGERS = {1: "last", 2: "bid_ask", 3: "mid"}
+CONTINGENCIES = {1: "oco", 2: "oto", 3: "bracket"}
 SYMBOL, VENUE, STRATEGY, ALGORITHM, TAG = 1, 2, 3, 4, 5
 NAME_KINDS = {SYMBOL: "symbol", VENUE: "venue", STRATEGY: "strategy", ALGORITHM: "algorithm", TAG: "tag"}
 _INSTRUCTIONS = ((1, "post_only"), (2, "reduce_only"), (4, "all_or_none"), (8, "hidden"))
@@ -93,14 +121,16 @@ _INSTRUCTIONS = ((1, "post_only"), (2, "reduce_only"), (4, "all_or_none"), (8, "
 
 def type_of(kind: int, row: Any) -> EventType:
     """What the row of a record of that kind tells."""
+    if kind == REPORT and int(row["exec_type"]) == 10:
+        return _BY_STATUS.get(int(row["status"]), EventType.ORDER_PENDING)
+    if kind == LIMIT and row["refused"]:
+        return EventType.LIMITS_REFUSED
+    if kind == LATCH:
+        return _BY_LATCH[int(row["action"])]
     if kind == REPORT:
         return _BY_EXEC_TYPE[int(row["exec_type"])]
     if kind == REQUEST:
         return _BY_REQUEST[int(row["kind"])]
-    if kind == LATCH:
-        return EventType.TRADING_RESUMED if int(row["action"]) == _RESET else EventType.TRADING_STOPPED
-    if kind == LIMIT:
-        return EventType.LIMITS_REFUSED if row["refused"] else EventType.LIMIT_CHANGED
     return _BY_KIND[kind]
 
 
@@ -219,6 +249,7 @@ class RecordView:
             "is_parent": bool(flags & 16),
         }
         _priced(payload, "limit_price", row["limit_price_e9"], "the order has no limit price")
+        _priced(payload, "stop_price", row["stop_price_e9"], "the order has no stop price")
         _priced(payload, "arrival_mid", row["arrival_mid_e9"], "no quote at arrival")
         return payload
 
@@ -236,10 +267,85 @@ class RecordView:
             "ask_venue": self._venue(row["ask_venue"]),
             "config_hash": int(row["config_hash"]),
             "checks": [name for bit, name, _, _ in CHECKS if int(row["checks"]) & bit],
+            "venues": self.scores(row),
         }
         for name in ("bid", "ask", "expected_price"):
             _priced(payload, name, row[f"{name}_e9"], "no quote")
         return payload
+
+    def scores(self, row: Any) -> dict[str, tuple[float, str]]:
+        """What each of the first venues would have cost (bps against the mid, in hundredths) and why it lost, as a
+        decision recorded it."""
+        if not any(row["scores"]):
+            return {}
+        found: dict[str, tuple[float, str]] = {}
+        for number, packed in enumerate(row["scores"]):
+            name = self._known_venue(number)
+            if name is None:
+                break
+            verdict, cost = VERDICTS[int(packed) >> 12], (int(packed) & 0xFFF) - 2048
+            found[name] = (Unknown("not a candidate, or beyond 20 bps") if abs(cost) >= 2047 else cost / 100, verdict)
+        return found
+
+    def _known_venue(self, number: int) -> str | None:
+        try:
+            name = self._names.venue_text(number)
+        except (IndexError, KeyError):
+            return None
+        return None if name.startswith("venue#") else name
+
+    def terms(self, row: Any) -> dict[str, Any]:
+        """The rarer terms of an order: those it has."""
+        unit, offset = int(row["trail_unit"]), int(row["trail_offset"])
+        found: dict[str, Any] = {
+            "order_id": int(row["order_id"]),
+            "expire_ns": int(row["expire_ns"]) or None,
+            "min_quantity": int(row["minimum_quantity"]) or None,
+            "trailing_amount": offset / 1e9 if unit == 1 else None,
+            "trailing_bps": offset / 1e5 if unit == 2 else None,
+            "limit_offset": int(row["limit_offset_e9"]) / 1e9 or None,
+            "display_spread": int(row["display_spread_e9"]) / 1e9 or None,
+            "trigger": TRIGGERS.get(int(row["trigger"])),
+            "contingency": CONTINGENCIES.get(int(row["contingency"])),
+            "list_id": int(row["list_id"]) or None,
+        }
+        return {name: value for name, value in found.items() if value is not None}
+
+    def latch(self, row: Any) -> dict[str, Any]:
+        scope, target = int(row["scope"]), int(row["target"])
+        names = self._names
+        texts: dict[int, Callable[[int], Any]] = {
+            2: int,
+            3: names.strategy_text,
+            4: names.symbol_text,
+            5: names.venue_text,
+        }
+        return {
+            "scope": SCOPES.get(scope, str(scope)),
+            "target": texts[scope](target) if scope in texts else None,
+            "name": bytes(row["name"]).rstrip(b"\0").decode("utf-8", "replace"),
+            "reason": bytes(row["reason"]).rstrip(b"\0").decode("utf-8", "replace"),
+        }
+
+    def limit(self, row: Any) -> dict[str, Any]:
+        def value(name: str, there: Any) -> int | None:
+            return (int(row[f"{name}_hi"]) << 64) + int(row[f"{name}_lo"]) if there else None
+
+        return {
+            "name": bytes(row["name"]).rstrip(b"\0").decode("utf-8", "replace"),
+            "old": value("old", row["had"]),
+            "new": value("new", row["has"]),
+            "loosens": bool(row["loosens"]),
+            "who": bytes(row["who"]).rstrip(b"\0").decode("utf-8", "replace"),
+            "why": bytes(row["why"]).rstrip(b"\0").decode("utf-8", "replace"),
+        }
+
+    def session(self, row: Any) -> dict[str, Any]:
+        return {
+            "calendar": int(row["calendar"]),
+            "close_ns": int(row["close_ns"]),
+            "next_close_ns": int(row["next_close_ns"]),
+        }
 
     def report(self, row: Any) -> dict[str, Any]:
         payload: dict[str, Any] = {
@@ -258,6 +364,10 @@ class RecordView:
             "venue_time_ns": int(row["venue_time_ns"]),
         }
         _priced(payload, "price", row["price_e9"], "not a fill")
+        if int(row["exec_type"]) in (8, 9):  # a bust or a correction names the execution it is about
+            payload["reference_id"] = int(row["bid_e9"])
+            _reason(payload, row["reason"])
+            return payload
         for name in ("bid", "ask"):
             _priced(payload, name, row[f"{name}_e9"], "no quote")
         _reason(payload, row["reason"])
@@ -288,6 +398,8 @@ class RecordView:
             "venue": self._venue(row["venue"]),
             "status": STATUSES.get(int(row["status"])),
         }
+        _priced(payload, "price", row["price_e9"], "none asked for")
+        _priced(payload, "stop_price", row["stop_price_e9"], "none asked for")
         _reason(payload, row["reason"])
         return payload
 
@@ -302,27 +414,6 @@ class RecordView:
         }
         _priced(payload, "mark", row["mark_e9"], "none known")
         return payload
-
-    def terms(self, row: Any) -> dict[str, Any]:
-        return {name: int(row[name]) for name in row.dtype.names}
-
-    def latch(self, row: Any) -> dict[str, Any]:
-        texts = {name: bytes(row[name]).decode("utf-8", "replace") for name in ("name", "reason")}
-        return {**{name: int(row[name]) for name in ("scope", "target", "action")}, **texts}
-
-    def limit(self, row: Any) -> dict[str, Any]:
-        """Values are integers in the limit's own unit (risk/limits.py); None: there was, or is, no limit."""
-        old, new = ((int(row[f"{name}_hi"]) << 64) + int(row[f"{name}_lo"]) for name in ("old", "new"))
-        texts = {name: bytes(row[name]).decode("utf-8", "replace") for name in ("name", "who", "why")}
-        return {
-            **texts,
-            "old": old if row["had"] else None,
-            "new": new if row["has"] else None,
-            "loosens": bool(row["loosens"]),
-        }
-
-    def session(self, row: Any) -> dict[str, Any]:
-        return {name: int(row[name]) for name in ("calendar", "close_ns", "next_close_ns")}
 
 
 _PAYLOADS: dict[int, Callable[[RecordView, Any], dict[str, Any]]] = {

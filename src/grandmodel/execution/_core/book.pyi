@@ -11,6 +11,12 @@ from grandmodel.execution._core.values import Unknown as Unknown
 
 LEVEL_DTYPE: Final[np.dtype[np.void]]
 RESTING_DTYPE: Final[np.dtype[np.void]]
+ACTIONS: Final[dict[str, int]]
+FLAG_OWN: Final[int]
+FLAG_SNAPSHOT: Final[int]
+FLAG_LAST: Final[int]
+FLAG_GAP: Final[int]
+FLAG_UNPRINTED: Final[int]
 CAPACITY_MAX: Final[int]
 TICKS_MIN: Final[int]
 TICKS_MAX: Final[int]
@@ -54,6 +60,8 @@ class OrderBook(BookView):
         *,
         capacity: SupportsIndex = ...,
         ticks: SupportsIndex = ...,
+        symbol: SupportsIndex | None = None,
+        sequenced: bool = False,
     ) -> Self: ...
     def __init__(
         self,
@@ -62,8 +70,17 @@ class OrderBook(BookView):
         *,
         capacity: SupportsIndex = ...,
         ticks: SupportsIndex = ...,
+        symbol: SupportsIndex | None = None,
+        sequenced: bool = False,
     ) -> None: ...
     def apply(self, messages: NDArray[Any], *, strict: bool = False) -> int: ...
+    def trace(self, messages: NDArray[Any], n: SupportsIndex = 1) -> NDArray[np.int64]: ...
+    @property
+    def is_synchronised(self) -> bool: ...
+    @property
+    def gaps(self) -> int: ...
+    @property
+    def sequence(self) -> int: ...
     @property
     def messages_applied(self) -> int: ...
     @property

@@ -13,6 +13,13 @@ QUOTING_RESUMED: Final[int]
 TRADING_RESUMED: Final[int]
 
 def parse_messages(
-    data: Buffer, midnight_ns: int = 0, *, name: object = "messages", symbol: int = 0, venue: int = 0
+    data: Buffer,
+    midnight_ns: int = 0,
+    *,
+    name: object = "messages",
+    symbol: int = 0,
+    venue: int = 0,
+    before: int = 0,
+    last_ns: int = 0,
 ) -> NDArray[np.void]: ...
 def parse_books(data: Buffer, levels: int | None = None, *, name: object = "orderbook") -> NDArray[np.int64]: ...

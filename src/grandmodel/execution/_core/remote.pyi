@@ -42,6 +42,7 @@ class Kind(IntEnum):
     STATUS_REQUEST = 5
     LOGOUT = 6
     CONTROL = 7
+    REPLACE = 8
     WELCOME = 33
     REFUSED = 34
     REPORT = 35

@@ -1,13 +1,16 @@
+from collections.abc import Iterable
 from typing import Any, Final, Literal, Self
 
 from typing_extensions import disjoint_base
 
 from grandmodel.execution._core.instruments import Instruments
+from grandmodel.execution._core.values import ORDER_TYPE_CODES as ORDER_TYPE_CODES
 from grandmodel.execution._core.values import Reason as Reason
 from grandmodel.execution._core.values import Unknown as Unknown
 
 VENUE_CLASSES: Final[dict[str, int]]
 VERDICTS: Final[dict[int, str]]
+CAPABILITIES: Final[dict[str, dict[str, int]]]
 
 @disjoint_base
 class Quote:
@@ -59,6 +62,9 @@ class Venues:
         min_size: int = 0,
         latency_ns: int = 0,
         enabled: bool = True,
+        order_types: Iterable[str] | None = None,
+        times_in_force: Iterable[str] | None = None,
+        instructions: Iterable[str] | None = None,
     ) -> int: ...
     def number(self, name: str) -> int: ...
     def describe(self, name: str) -> dict[str, Any]: ...

@@ -79,6 +79,18 @@ class Urgency(StrEnum):
     HIGH = "high"
     IMMEDIATE = "immediate"
 
+class ExecType(StrEnum):
+    NEW = "NEW"
+    TRADE = "TRADE"
+    CANCELED = "CANCELED"
+    REPLACED = "REPLACED"
+    REJECTED = "REJECTED"
+    EXPIRED = "EXPIRED"
+    CANCEL_REJECTED = "CANCEL_REJECTED"
+    TRADE_CANCEL = "TRADE_CANCEL"
+    TRADE_CORRECT = "TRADE_CORRECT"
+    STATUS = "STATUS"
+
 class Liquidity(StrEnum):
     NONE = "none"
     ADDED = "added"
@@ -114,6 +126,18 @@ class Reason(IntEnum):
     ALGORITHM_DONE = 503
     CLOSED = 504
     ENGINE_RESTARTED = 505
+    TIME_EXPIRED = 506
+    CONTINGENCY = 507
+    TRIGGERED = 508
+    REDUCE_ONLY = 107
+    LIST_REFUSED = 108
+    KILLED = 201
+    REDUCING = 202
+    NO_ANSWER = 411
+    DUPLICATE_EXECUTION = 412
+    OVERFILL = 413
+    LATE_FILL = 414
+    UNKNOWN_EXECUTION = 415
 
 REASON_TEXT: Final[dict[Reason, str]]
 SIDE_CODES: Final[dict[str, int]]
@@ -125,6 +149,7 @@ ORDER_TYPES: Final[dict[int, OrderType]]
 TIMES_IN_FORCE: Final[dict[int, TimeInForce]]
 URGENCIES: Final[dict[int, Urgency | None]]
 STATUSES: Final[dict[int, OrderStatus]]
+EXEC_TYPES: Final[dict[int, ExecType]]
 LIQUIDITIES: Final[dict[int, Liquidity]]
 CHECKS: Final[tuple[tuple[int, str, str, str], ...]]
 CHECK_GROUPS: Final[tuple[str, ...]]
@@ -132,13 +157,19 @@ CHECK_GROUPS: Final[tuple[str, ...]]
 class ExecutionError(Exception): ...
 
 class OrderRejected(ExecutionError):  # noqa: N818
-    reason: Reason
-    order_id: int
-    errors: dict[str, list[str]]
-    failed_checks: list[str]
+    @classmethod
+    def of(cls, told: Any) -> Self: ...
+    @property
+    def reason(self) -> Reason: ...
+    @property
+    def order_id(self) -> int: ...
+    @property
+    def errors(self) -> dict[str, list[str]]: ...
+    @property
+    def failed_checks(self) -> list[str]: ...
     def __init__(
         self,
-        message: str,
+        message: str = "",
         reason: Reason | int = ...,
         order_id: int = 0,
         errors: Mapping[str, list[str]] | None = None,

@@ -40,9 +40,7 @@ def process_bytes(what: str = "RssAnon") -> int | Unknown:
     return Unknown(f"the system does not tell {what}")
 
 
-def memory_usage(
-    core: Core, buffers: Mapping[str, CircularBuffer] | None = None
-) -> MemoryReport:
+def memory_usage(core: Core, buffers: Mapping[str, CircularBuffer] | None = None) -> MemoryReport:
     """Bytes of memory by structure of one engine, and of the whole process.
 
     Parameters

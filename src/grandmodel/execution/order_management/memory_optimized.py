@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 import numpy as np
 
 from .._core.records import REPORT_DTYPE
+from .._core.submit import read_id
 from .._core.values import UnknownOrder
 from ..records_split import pieces
 from ..records_view import ORDER, REPORT
-from .order_manager import OrderManager, read_id
+from .order_manager import OrderManager
 from .storage import CircularBuffer
 
 if TYPE_CHECKING:

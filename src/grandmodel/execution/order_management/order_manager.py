@@ -7,21 +7,24 @@ ticket; both `order_id = await om.submit_order(order)` and a plain loop of calls
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from operator import index
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
-from .._core.submit import OrderGate
-from .._core.values import OrderStateError, OrderStatus, UnknownOrder
+from .._core.submit import OrderGate, read_id
+from .._core.values import OrderStateError
+from .kill_switch import REDUCE, RESET, KillReport, KillSwitch, check_reason, kill, read_scope, set_latch, standing
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
 
     from .._core.orders import Order
     from .._core.scoring import Quote
-    from .._core.submit import Core
+    from .._core.submit import Core, Ticket
     from ..config import ExecutionConfig
     from ..risk.limits import LimitChange, LimitWatcher
     from .compliance import ComplianceMonitor
+    from .explanation import Explanation
     from .memory import MemoryReport
     from .memory_optimized import MemoryOptimizedOrderManager as MemoryOptimizedOrderManager
     from .storage import CircularBuffer
@@ -42,14 +45,20 @@ class ValidationResult:
         return self.is_valid
 
 
-def read_id(order_id: SupportsIndex) -> int:
-    """An order id: an int or a ticket. A float, text or a bool is nobody's id."""
-    if isinstance(order_id, bool) or not hasattr(type(order_id), "__index__"):
-        raise TypeError(f"order_id is {order_id!r}, must be an int or a Ticket")
-    number = index(order_id)
-    if not 0 < number < 2**62:
-        raise UnknownOrder(f"no order has the id {number}")
-    return number
+def check_bracket(orders: list[Any]) -> None:
+    """The exits of a bracket are in the entry's symbol, on the other side, and of its quantity. ValueError says what
+    is not."""
+    entry = orders[0]
+    for number, leg in enumerate(orders[1:], 1):
+        for key, right in (
+            ("symbol", entry.get("symbol")),
+            ("account", entry.get("account", 0)),
+            ("quantity", entry.get("quantity")),
+        ):
+            if leg.get(key, 0 if key == "account" else None) != right:
+                raise ValueError(f"orders[{number}].{key} is {leg.get(key)!r}, must be the entry's, {right!r}")
+        if leg.get("side") == entry.get("side"):
+            raise ValueError(f"orders[{number}].side is {leg.get('side')!r}, must be the other side of the entry")
 
 
 class OrderManager(OrderGate):
@@ -142,27 +151,111 @@ class OrderManager(OrderGate):
         """The consolidated quote of a symbol, now."""
         return self.core.quote(symbol)
 
-    def cancel_order(self, order_id: SupportsIndex) -> None:
-        """Asks the venue to cancel. UnknownOrder, or OrderStateError when the order has ended already.
+    def submit_order_list(self, orders: Sequence[Any], contingency: str) -> list[Ticket]:
+        """Several orders as one: all are accepted, or none is. Their tickets, in order.
 
-        Of a parent whose algorithm a restart has ended (SUSPENDED) the open children are canceled, and it is closed
-        once none of them is left.
+        Parameters
+        ----------
+        orders : 2 to 16 mappings, as for `submit_order`
+        contingency : "oco": the first that fills (a part is enough) or ends cancels the others. "oto": the others
+            wait until the first has ended with fills. "bracket": the first is an entry, the others are its exits; they
+            stand for what the entry has filled and no exit has closed, and once that is nothing all ends.
         """
-        number = read_id(order_id)
-        order = self.core.get_order(number)
-        if order.status.is_closed:
-            raise OrderStateError(f"order {number} has already ended: {order.status}")
-        if order.is_parent and order.status is OrderStatus.SUSPENDED:
-            self._cancel_suspended(number)
-        else:
-            self.core.cancel(number)
+        codes = {"oco": 1, "oto": 2, "bracket": 3}
+        if contingency not in codes:
+            raise ValueError(f"contingency is {contingency!r}, must be one of {', '.join(codes)}")
+        listed = list(orders)
+        if contingency == "bracket":
+            check_bracket(listed)
+        return self.core.submit_list(listed, codes[contingency])
 
-    def _cancel_suspended(self, number: int) -> None:
-        for child in self.core.open_orders():
-            if child.parent_id == number and child.status is not OrderStatus.PENDING_CANCEL:
-                self.core.cancel(child.order_id)
-        if not self.core.get_order(number).working_quantity:
-            self.core.close_parent(number)
+    def cancel_all(
+        self,
+        *,
+        symbol: str | None = None,
+        strategy: str | None = None,
+        venue: str | None = None,
+        side: str | None = None,
+        account: int | None = None,
+    ) -> list[int]:
+        """Asks for the cancel of every live order that matches all that is given; their ids. Nothing given: all.
+
+        Each is done when its venue says so (`get_order(id).status`). OrderStateError when requests could not be made:
+        it names how many.
+        """
+        filters: dict[str, int] = {}
+        for kind, target in (("symbol", symbol), ("strategy", strategy), ("venue", venue), ("account", account)):
+            if target is not None:
+                filters[kind] = read_scope(self.core, (kind, target))[1]
+        if side is not None:
+            if side not in ("buy", "sell"):
+                raise ValueError(f"side is {side!r}, must be 'buy' or 'sell'")
+            filters["side"] = 1 if side == "buy" else -1
+        ids, refused = self.core.cancel_all(**filters)
+        if refused:
+            raise OrderStateError(
+                f"{refused} of {len(ids)} cancels could not be asked for; those orders are open: see health()"
+            )
+        return [int(order_id) for order_id in ids]
+
+    def kill(self, scope: object, reason: str, *, name: str | None = None) -> KillReport:
+        """Stops a scope: latched first, then every open order in it is cancelled. It stands, over restarts too, until
+        `reset_kill`.
+
+        Parameters
+        ----------
+        scope : "engine", or a pair such as ("symbol", "AAPL"), also "symbol:AAPL"; of account, strategy, symbol, venue
+        reason : why, for the log
+        name : what `reset_kill` calls it; None: the scope's text, such as "symbol:AAPL"
+
+        Returns
+        -------
+        KillReport : `.unconfirmed()` tells which orders no venue has confirmed yet, `await .done()` waits for them
+
+        While it stands, only orders with `reduce_only` pass; to a stopped venue none does.
+        """
+        return kill(self.core, scope, reason, name)
+
+    def reduce(self, scope: object, reason: str, *, name: str | None = None) -> str:
+        """Trading state REDUCING for a scope: only orders that do not raise their symbol's worst case pass. Its name,
+        for `reset_kill`."""
+        return set_latch(self.core, scope, REDUCE, reason, name)[0]
+
+    def reset_kill(self, name: str, reason: str) -> None:
+        """Lifts the kill switch (or reduction) of that name. KeyError when none of it stands."""
+        if not isinstance(name, str) or not 0 < len(name.encode("utf-8", "surrogatepass")) < 48:
+            raise KeyError(f"no kill switch named {name!r} stands")
+        self.core.set_latch(1, 0, RESET, name.encode(), check_reason(reason))
+
+    def kill_switches(self) -> list[KillSwitch]:
+        """The kill switches and reductions that stand."""
+        return standing(self.core)
+
+    @property
+    def trading_state(self) -> str:
+        """Of the whole engine: "ACTIVE", "REDUCING" or "HALTED"; narrower stops are in `kill_switches()`."""
+        actions = {switch.action for switch in self.kill_switches() if switch.scope == "engine"}
+        return "HALTED" if "kill" in actions else "REDUCING" if actions else "ACTIVE"
+
+    def find_orders(
+        self,
+        *,
+        status: str | None = None,
+        symbol: str | None = None,
+        strategy: str | None = None,
+        tag: str | None = None,
+        account: int | None = None,
+    ) -> list[Order]:
+        """The orders held in memory that match all that is given, by id; older ones are in the journal (`get_order`,
+        `gmexec journal show`)."""
+        return self.core.find_orders(status, symbol, strategy, tag, account)
+
+    def explain(self, order_id: SupportsIndex) -> Explanation:
+        """One account of an order: what was checked against which limit, which venues scored how, every state with
+        its time."""
+        from .explanation import explain
+
+        return explain(self.core, read_id(order_id))
 
     def health(self) -> dict[str, Any]:
         """Whether orders are taken and, if not, why; how far the journal is written and forced to the disk.

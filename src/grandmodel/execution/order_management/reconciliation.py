@@ -166,9 +166,7 @@ def _position_breaks(
     return breaks
 
 
-def reconcile(
-    core: Core, market: RemoteMarket, venue: str, *, since: int = 0, timeout: float = 5.0
-) -> list[Break]:
+def reconcile(core: Core, market: RemoteMarket, venue: str, *, since: int = 0, timeout: float = 5.0) -> list[Break]:
     """Holds the engine against one venue. Open orders of ours that it does not have are canceled, and still listed.
 
     Orders may be submitted meanwhile: what the venue did after it answered is left out of the comparison.
@@ -223,9 +221,7 @@ def _resolves(ours: Any, theirs: Any) -> bool:
     return unknown and alive and int(ours["filled_quantity"]) == int(theirs["filled_quantity"])
 
 
-def _our_view(
-    core: Core, venue: int, status: VenueStatus, since: int
-) -> tuple[NDArray[np.void], NDArray[np.void]]:
+def _our_view(core: Core, venue: int, status: VenueStatus, since: int) -> tuple[NDArray[np.void], NDArray[np.void]]:
     """Our orders at a venue, those from memory and, of what the venue names besides, from the log; and our fills."""
     held = core.orders_array()
     held = held[(held["venue"] == venue) & (held["flags"] & _PARENT == 0)]

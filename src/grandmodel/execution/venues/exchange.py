@@ -223,7 +223,8 @@ class Exchange:
         self._changed(book)
 
     def replace(self, client: Client, symbol: str, request: Any) -> None:
-        """Another total quantity and limit: REPLACED, or CANCEL_REJECTED. Less at the same price keeps its place in the queue; anything else
+        """Another total quantity and limit: REPLACED, or CANCEL_REJECTED. Less at the same price keeps its place in
+        the queue; anything else
         comes in again, and may trade. A quantity at or below what has traded ends the order."""
         self.replaces += 1
         order = client.orders.get(request.order_id)

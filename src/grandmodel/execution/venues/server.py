@@ -354,7 +354,9 @@ class VenueServer:
         book = self._book(connection, kind.name, row.symbol)
         expected = 1 if kind is Kind.CANCEL else 4  # gm_request_kind
         if row.order_id <= 0 or row.kind != expected:
-            text = f"order_id and kind of {kind.name} are {row.order_id} and {row.kind}, must be positive and {expected}"
+            text = (
+                f"order_id and kind of {kind.name} are {row.order_id} and {row.kind}, must be positive and {expected}"
+            )
             raise ProtocolError(Refusal.BAD_FRAME, text)
         order = client.orders.get(row.order_id)
         if order is not None and order.symbol != book.symbol:

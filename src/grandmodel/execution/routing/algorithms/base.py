@@ -212,7 +212,10 @@ class Parent:
 
     @property
     def is_over(self) -> bool:
-        return self.order.status.is_closed
+        """Has it ended, or been asked to? Then nothing more is placed; the engine withdraws what is at work, and
+        closes it."""
+        status = self.order.status
+        return status.is_closed or status is OrderStatus.PENDING_CANCEL
 
     def others_volume(self) -> int:
         """Steps printed since the start, own prints apart."""
@@ -381,6 +384,7 @@ class Parent:
             await self.wait_closed(order_id, None)
         if not self.is_over:
             self.core.close_parent(self.order_id, reason=Reason.USER)
+        await self.wait_closed(self.order_id, None)
 
     async def sleep_until(self, time_ns: int) -> None:
         """Sleeps until `time_ns`, or not at all when that has passed."""
@@ -404,6 +408,7 @@ async def run_parent(parent: Parent) -> Order:
         raise
     if not parent.is_over:
         parent.core.close_parent(parent.order_id, expired=True, reason=Reason.ALGORITHM_DONE)
+    await parent.wait_closed(parent.order_id, None)
     order = parent.order
     assert order.status in (OrderStatus.FILLED, OrderStatus.EXPIRED, OrderStatus.CANCELED)
     return order
