@@ -44,14 +44,18 @@ __all__ = ["TABLES", "Column", "columns", "exchange_days"]
 #: {kind of record: table}
 TABLES = {
     1: "names", 2: "orders", 3: "decisions", 4: "reports", 5: "refusals", 6: "requests", 7: "balances",
+    8: "terms", 9: "latches", 10: "limits", 11: "sessions",
 }  # fmt: skip
 
 _EXEC_TYPES = {
     1: "NEW", 2: "TRADE", 3: "CANCELED", 4: "REPLACED", 5: "REJECTED", 6: "EXPIRED", 7: "CANCEL_REJECTED",
     8: "TRADE_CANCEL", 9: "TRADE_CORRECT", 10: "STATUS",
 }  # fmt: skip
-_REQUESTS = {1: "CANCEL", 2: "CLOSE_PARENT"}
-_FLAGS = ("post_only", "reduce_only", "all_or_none", "hidden", "parent", "child")
+_REQUESTS = {
+    1: "CANCEL", 2: "CLOSE_PARENT", 3: "SUSPEND", 4: "REPLACE", 5: "EXPIRE", 6: "AMEND", 7: "TRIGGER", 8: "TRAIL",
+    9: "ACTIVATE", 10: "REFUSED",
+}  # fmt: skip
+_FLAGS = ("post_only", "reduce_only", "all_or_none", "hidden", "parent", "child", "awaited", "held")
 _NAMED = {
     "symbol": SYMBOL, "venue": VENUE, "bid_venue": VENUE, "ask_venue": VENUE, "runner_up": VENUE,
     "strategy": STRATEGY, "algorithm": ALGORITHM, "tag": TAG,
@@ -121,7 +125,10 @@ def columns(kind: int, records: np.ndarray[Any, Any], names: JournalNames) -> di
 def _field(out: dict[str, Column], field: str, kind: int, row: Any, names: JournalNames) -> None:
     values = np.ascontiguousarray(row[field])
     lookups: Mapping[str, Lookup] = _COMMON if field != "kind" else {"kind": _KINDS.get(kind, str)}
-    if values.dtype.kind == "S":
+    if values.ndim == 2:  # a row of its own, such as a decision's scores by venue: a column each
+        for k in range(values.shape[1]):
+            out[f"{field}_{k}"] = Column(np.ascontiguousarray(values[:, k]))
+    elif values.dtype.kind == "S":
         texts = [text.decode("utf-8", "replace") or None for text in values.tolist()]
         out[field] = Column(_objects(texts))
     elif field in _NAMED:
