@@ -1,4 +1,5 @@
-"""Days of an engine made from a configuration: DAY orders end with their exchange's session, daily figures begin again."""
+"""Days of an engine made from a configuration: DAY orders end with their exchange's session, daily figures begin
+again."""
 
 from datetime import UTC, date, datetime
 
@@ -45,7 +46,8 @@ def test_day_orders_end_with_the_session(day, close):
     assert found is not None
     assert found.close_ns == close
     core, om = engine(close - MINUTE, order_management={"daily_order_limit": 3})
-    ends, stays, other = (om.submit_order(resting(**each)) for each in ({}, {"time_in_force": "GTC"}, {"symbol": "JPM"}))
+    ends, stays, other = (om.submit_order(resting(**each)) for each in ({}, {"time_in_force": "GTC"}, {"symbol":
+    "JPM"}))
     with pytest.raises(Exception, match="daily_count"):
         om.submit_order(resting())
     core.advance(close - 1)
