@@ -8,6 +8,7 @@
 
 #include "submission.h"
 #include "reports.h"
+#include "validation.h"
 
 /* What a recorded request does to its order's row, but for the change of its status. */
 static inline void gm_order_obey(gm_order_t* o, const gm_request_t* q, int64_t time_ns) {
@@ -214,7 +215,9 @@ static inline int64_t gm_engine_replace(gm_engine_t* e, int64_t order_id, int64_
     if (quantity < o->filled_quantity) quantity = o->filled_quantity;
     if (limit_e9 == o->limit_price_e9) limit_e9 = GM_NO_PRICE;
     if (stop_e9 == o->stop_price_e9) stop_e9 = GM_NO_PRICE;
-    if ((limit_e9 != GM_NO_PRICE && o->limit_price_e9 == GM_NO_PRICE) || (stop_e9 != GM_NO_PRICE && (!(o->flags & GM_HELD) || o->stop_price_e9 == GM_NO_PRICE))
+    if (quantity > GM_MAX_QUANTITY || (limit_e9 != GM_NO_PRICE && !gm_on_grid(limit_e9, e->instruments->rows[o->symbol].tick_e9))
+        || (stop_e9 != GM_NO_PRICE && !gm_on_grid(stop_e9, e->instruments->rows[o->symbol].tick_e9))
+        || (limit_e9 != GM_NO_PRICE && o->limit_price_e9 == GM_NO_PRICE) || (stop_e9 != GM_NO_PRICE && (!(o->flags & GM_HELD) || o->stop_price_e9 == GM_NO_PRICE))
         || (quantity == o->quantity && limit_e9 == GM_NO_PRICE && stop_e9 == GM_NO_PRICE)
         || ((o->flags & GM_PARENT) && (quantity <= o->filled_quantity || quantity < o->filled_quantity + o->working_quantity)))
         return gm_engine_deny(e, o, GM_REQUEST_REPLACE, GM_REASON_INVALID, now);
