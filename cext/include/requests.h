@@ -232,7 +232,8 @@ static inline int64_t gm_engine_replace(gm_engine_t* e, int64_t order_id, int64_
     changed.quantity = quantity > o->quantity ? quantity - o->quantity : 0;
     if (e->latched && (changed.quantity || limit_e9 != GM_NO_PRICE) && (code = gm_latches_refuse(e, &changed)) != 0)
         return gm_engine_deny(e, o, GM_REQUEST_REPLACE, (uint16_t)code, now);
-    if ((o->flags & GM_REDUCE_ONLY) && changed.quantity && !gm_reduces_only(e, &changed)) return gm_engine_deny(e, o, GM_REQUEST_REPLACE, GM_REASON_REDUCE_ONLY, now);
+    if ((o->flags & GM_REDUCE_ONLY) && changed.quantity && !(o->terms && gm_terms_of(e->orders, o)->waiting) && !gm_reduces_only(e, &changed))
+        return gm_engine_deny(e, o, GM_REQUEST_REPLACE, GM_REASON_REDUCE_ONLY, now);
     e->market->touch(e->market, o->symbol, now);
     n = gm_consolidate(e->venues, o->symbol);
     if (limit_e9 != GM_NO_PRICE) changed.limit_price_e9 = limit_e9;
