@@ -210,7 +210,9 @@ static inline int64_t gm_engine_replace(gm_engine_t* e, int64_t order_id, int64_
     if (!o) return -(int64_t)GM_REASON_UNKNOWN_ORDER;
     if (gm_is_closed(o->status)) return gm_engine_deny(e, o, GM_REQUEST_REPLACE, GM_REASON_ORDER_CLOSED, now);
     at_once = (o->flags & (GM_HELD | GM_PARENT)) != 0;
-    if (o->status != GM_NEW && o->status != GM_PARTIALLY_FILLED) return gm_engine_deny(e, o, GM_REQUEST_REPLACE, GM_REASON_ILLEGAL_TRANSITION, now);
+    /* One at a time, also where nobody knows what became of the last: the row can hold one worst case. */
+    if ((o->status != GM_NEW && o->status != GM_PARTIALLY_FILLED) || (o->working_quantity != 0 && !(o->flags & GM_PARENT)))
+        return gm_engine_deny(e, o, GM_REQUEST_REPLACE, GM_REASON_ILLEGAL_TRANSITION, now);
     if (quantity <= 0) quantity = o->quantity;
     if (quantity < o->filled_quantity) quantity = o->filled_quantity;
     if (limit_e9 == o->limit_price_e9) limit_e9 = GM_NO_PRICE;

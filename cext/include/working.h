@@ -288,7 +288,7 @@ static inline void gm_oto_attend(gm_engine_t* e, int64_t first, int32_t count, i
 static inline void gm_engine_resize(gm_engine_t* e, gm_order_t* o, int64_t quantity, int64_t now) {
     gm_request_t q;
     const int held = (o->flags & GM_HELD) != 0;
-    if (o->status != GM_NEW && o->status != GM_PARTIALLY_FILLED) return;       /* once it has been answered */
+    if ((o->status != GM_NEW && o->status != GM_PARTIALLY_FILLED) || o->working_quantity != 0) return;         /* once it has been answered */
     if (quantity > o->quantity && gm_engine_check_change(e, o, quantity, GM_NO_PRICE, o->reserve_price_e9) != 0) return;
     if (!gm_engine_may_hold(e)) return;
     memset(&q, 0, sizeof q);

@@ -342,7 +342,7 @@ class OrderMachine(RuleBasedStateMachine):
 
 
 OrderMachine.TestCase.settings = settings(
-    max_examples=60 if LONG else 6, stateful_step_count=300, deadline=None, suppress_health_check=list(HealthCheck),
+    max_examples=200 if LONG else 20, stateful_step_count=300, deadline=None, suppress_health_check=list(HealthCheck),
     phases=tuple(Phase) if LONG else (Phase.explicit, Phase.reuse, Phase.generate), report_multiple_bugs=False,
 )  # fmt: skip
 TestOrderMachine = OrderMachine.TestCase

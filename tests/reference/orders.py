@@ -222,7 +222,7 @@ class Book:
         o = self.orders[order_id]
         if o.closed:
             raise Refused("ORDER_CLOSED")
-        if o.status not in ("NEW", "PARTIALLY_FILLED"):
+        if o.status not in ("NEW", "PARTIALLY_FILLED") or o.asked:
             self.illegal += 1
             raise Refused("ILLEGAL_TRANSITION")
         total = max(o.filled, quantity or o.quantity)
@@ -537,7 +537,7 @@ class Book:
                     self.ask_end(each)
             elif each.waiting:
                 self.activate(each, left, True)
-            elif each.quantity != each.filled + left and each.status in ("NEW", "PARTIALLY_FILLED"):
+            elif each.quantity != each.filled + left and each.status in ("NEW", "PARTIALLY_FILLED") and not each.asked:
                 self.ask_change(each, each.filled + left, None)
 
     def activate(self, o: Order, quantity: int, bracket: bool) -> None:
