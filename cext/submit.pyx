@@ -2,6 +2,7 @@
 """The one gate to the venues: an order in, validated, risk-checked, routed, journalled and handed over; a ticket out."""
 import os
 from _thread import RLock
+from operator import index
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from libc.string cimport memcmp, memcpy, memset
 
 from grandmodel.execution._core.capture cimport Capture
 from grandmodel.execution._core.clock cimport CLOCK_MONOTONIC, NativeClock, gm_machine_ns, gm_now
-from grandmodel.execution._core.instruments cimport Instruments
+from grandmodel.execution._core.instruments cimport GM_MAX_PRICE_E9, GM_MAX_QUANTITY, Instruments
 from grandmodel.execution._core.journal cimport (
     Journal, name_row, gm_crc32c_setup, gm_journal_append, gm_journal_t, gm_journal_want,
 )
@@ -27,8 +28,8 @@ from grandmodel.execution._core.records cimport (
     GM_NAME_SYMBOL, GM_NAME_VENUE, GM_NEW, GM_NO_PRICE, GM_OCO, GM_PARENT, GM_PARTIALLY_FILLED, GM_POST_ONLY,
     GM_REASON_ALGORITHM_DONE, GM_REASON_DUPLICATE_CLIENT_ID, GM_REASON_INVALID, GM_REASON_RISK, GM_REASON_USER,
     GM_RECORD_BALANCE, GM_RECORD_NAME, GM_RECORD_ORDER, GM_RECORD_REFUSAL, GM_RECORD_REPORT, GM_RECORD_REQUEST,
-    GM_RECORD_SMALL, GM_RECORD_TERMS, GM_REDUCE_ONLY, GM_REJECTED, gm_balance_t, gm_header_t, gm_latch_t, gm_name_t,
-    gm_order_t, gm_refusal_t, gm_report_t, gm_request_t, gm_terms_t,
+    GM_RECORD_SMALL, GM_RECORD_TERMS, GM_REDUCE_ONLY, GM_REJECTED, GM_STATUS_END, GM_UNKNOWN_STATUS, gm_balance_t, gm_header_t, gm_latch_t,
+    gm_name_t, gm_order_t, gm_refusal_t, gm_report_t, gm_request_t, gm_terms_t,
 )
 from grandmodel.execution._core.risk cimport Limits, gm_risk_detail_t
 from grandmodel.execution._core.scoring cimport Venues, gm_venues_begin
@@ -625,7 +626,7 @@ cdef class Core:
         self._enter()
         code = gm_engine_cancel(&self.engine, order_id, GM_REASON_USER)
         row = gm_orders_find(self.engine.orders, order_id)
-        if code == 0 and row != NULL and row.status in (GM_NEW, GM_PARTIALLY_FILLED):
+        if code == 0 and row != NULL and row.status in (GM_NEW, GM_PARTIALLY_FILLED, GM_UNKNOWN_STATUS):
             refused = True                  # its venue answered on the spot that it takes none
         self._leave()
         if self.engine.news_count or self.engine.news_lost or self.listeners:
@@ -735,13 +736,16 @@ cdef class Core:
         self._check_open()
         if not 2 <= count <= GM_LIST_MAX:
             raise ValueError(f"orders is {count} long, must be 2 to {GM_LIST_MAX}")
-        for k in range(count):
+        for k in range(count):          # all are looked at before one gets its names
             memset(&terms[k], 0, sizeof(gm_terms_t))
-            errors = self.reader.read(orders[k], &rows[k], &terms[k])
+            errors = self.reader.read(orders[k], &rows[k], &terms[k], True)
             if errors is None and (rows[k].flags & GM_PARENT):
                 errors = {"order": ["is worked by the engine (display_spread, all_or_none, min_quantity), which an order of a list cannot be"]}
             if errors is not None:
                 self._refuse_fields(&rows[k], {f"orders[{k}].{field}": messages for field, messages in errors.items()})
+        for k in range(count):
+            memset(&terms[k], 0, sizeof(gm_terms_t))
+            self.reader.read(orders[k], &rows[k], &terms[k])
             if not rows[k].terms:
                 memset(&terms[k], 0, sizeof(gm_terms_t))
             rows[k].terms = 1
@@ -1054,6 +1058,10 @@ cdef class Core:
         memcpy(&r, &raw[0], sizeof(r))
         if not 0 <= r.symbol < self.engine.instruments.count or not 0 < r.exec_type < GM_EXEC_TYPE_END or r.quantity < 0:
             raise ValueError(f"symbol {r.symbol}, exec_type {r.exec_type}, quantity {r.quantity} is not a report")
+        if r.exec_type in (GM_EXEC_TRADE, GM_EXEC_TRADE_CORRECT) and (r.quantity == 0 or r.price_e9 <= 0):
+            raise ValueError(f"quantity {r.quantity} at price_e9 {r.price_e9} is not a report of an execution; both are positive")
+        if r.quantity > GM_MAX_QUANTITY or r.price_e9 >= GM_MAX_PRICE_E9 or r.status >= GM_STATUS_END or r.venue >= self.engine.venues.count:
+            raise ValueError(f"quantity {r.quantity}, price_e9 {r.price_e9}, status {r.status}, venue {r.venue} is not a report: out of range")
         self._check_open()
         self._enter()
         gm_engine_report(&self.engine, &r)
@@ -1376,7 +1384,10 @@ cpdef int64_t read_id(object order_id) except? -1:
         return (<Ticket>order_id).order_id
     if type(order_id) is not int and (isinstance(order_id, bool) or not hasattr(type(order_id), "__index__")):
         raise TypeError(f"order_id is {order_id!r}, must be an int or a Ticket")
-    number = order_id.__index__()
+    try:
+        number = index(order_id)
+    except TypeError:
+        raise TypeError(f"order_id is {order_id!r}, must be an int or a Ticket") from None
     if not 0 < number < 1 << 62:
         raise UnknownOrder(f"no order has the id {number}")
     return number

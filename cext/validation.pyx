@@ -572,7 +572,7 @@ cdef class OrderReader:
             seen[0] += 1
             value = <object>item
             if value is not None:
-                if not isinstance(value, (bool, str)) and value == 0:
+                if isinstance(value, (int, float)) and not isinstance(value, bool) and value == 0:
                     wrong = None
                 else:
                     wrong = read_price(value, tick_e9, &terms.limit_offset_e9)
@@ -587,7 +587,8 @@ cdef class OrderReader:
             seen[0] += 1
             value = <object>item
             if value is not None:
-                if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)) or not 0 <= value < 1:
+                if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)) or (isinstance(value, Decimal) and value.is_nan()) \
+                        or not 0 <= value < 1:
                     errors = _note(errors, "display_spread", f"is {_shown(value)}, must be a number from 0 to below 1")
                 elif o.order_type and o.order_type != GM_ICEBERG:
                     errors = _note(errors, "display_spread", f"is {_shown(value)}, but only an iceberg order has one")

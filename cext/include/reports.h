@@ -18,6 +18,8 @@ static inline int gm_is_void(const gm_report_t* r) {
     return r->reason == GM_REASON_DUPLICATE_EXECUTION || r->reason == GM_REASON_UNKNOWN_EXECUTION;
 }
 
+static inline int gm_answers_replace(const gm_order_t* o, const gm_report_t* r);
+
 static inline uint8_t gm_live_status(const gm_order_t* o) {
     return o->leaves_quantity == 0 ? GM_FILLED : o->filled_quantity ? GM_PARTIALLY_FILLED : GM_NEW;
 }
@@ -48,18 +50,28 @@ static inline uint8_t gm_report_status(const gm_order_t* o, const gm_report_t* r
     case GM_EXEC_STATUS:
         return gm_is_pending(r->status) || (closed && r->status != o->status) ? o->status : r->status;
     case GM_EXEC_CANCEL_REJECTED:
-        if (o->status != GM_PENDING_CANCEL && o->status != GM_PENDING_REPLACE) return o->status;
+        if (o->status != GM_PENDING_CANCEL && o->status != GM_PENDING_REPLACE && o->status != GM_UNKNOWN_STATUS) return o->status;
         if (gm_is_closed(r->status)) return o->leaves_quantity == 0 && o->filled_quantity ? GM_FILLED : r->status;
-        if (!o->acknowledged_ns) return GM_UNKNOWN_STATUS;             /* no word on the order itself yet */
+        if (o->status == GM_PENDING_CANCEL && gm_answers_replace(o, r)) return o->status;      /* its own answer is still to come */
+        if (o->working_quantity != 0 && !(o->flags & GM_PARENT) && !gm_answers_replace(o, r)) return GM_UNKNOWN_STATUS;
+        if (!o->acknowledged_ns && r->status != GM_NEW && r->status != GM_PARTIALLY_FILLED) return GM_UNKNOWN_STATUS;   /* no word on the order itself yet */
         return gm_live_status(o);
     case GM_EXEC_TRADE_CANCEL:
         if (closed || gm_is_pending(o->status)) return o->status;
         return o->filled_quantity > r->quantity ? GM_PARTIALLY_FILLED : GM_NEW;
     case GM_EXEC_TRADE_CORRECT:
         if (closed || gm_is_pending(o->status)) return o->status;
-        return GM_PARTIALLY_FILLED;
+        return r->leaves_quantity == 0 ? GM_FILLED : GM_PARTIALLY_FILLED;       /* as gm_engine_revise has worked it out */
     default: return o->status;
     }
+}
+
+/* Does it answer the replace that the order's venue has been asked for? A venue answers in the order in which it is asked: a refusal while a
+ * cancel is pending too is the replace's, unless it says that the cancel did not leave. */
+static inline int gm_answers_replace(const gm_order_t* o, const gm_report_t* r) {
+    if (o->working_quantity == 0 || (o->flags & GM_PARENT)) return 0;
+    if (r->exec_type == GM_EXEC_REPLACED) return 1;
+    return r->exec_type == GM_EXEC_CANCEL_REJECTED && (o->status == GM_PENDING_REPLACE || r->reason != GM_REASON_DISCONNECTED);
 }
 
 /* May a report take an order to `status`? A closed order keeps its own. */
@@ -79,8 +91,9 @@ static inline void gm_order_book(gm_order_t* o, const gm_report_t* r, int sign) 
 
 /* What a recorded report does to its own order's row, but for the change of its status. */
 static inline void gm_order_take(gm_order_t* o, const gm_report_t* r) {
+    const int answers = gm_answers_replace(o, r) || (o->working_quantity != 0 && !(o->flags & GM_PARENT) && gm_is_closed(r->status));
     o->updated_ns = r->venue_time_ns;
-    if (!o->acknowledged_ns && r->exec_type != GM_EXEC_STATUS) o->acknowledged_ns = r->venue_time_ns;
+    if (!o->acknowledged_ns && r->exec_type != GM_EXEC_STATUS && r->status != GM_UNKNOWN_STATUS) o->acknowledged_ns = r->venue_time_ns;
     switch (r->exec_type) {
     case GM_EXEC_TRADE:
         gm_order_book(o, r, +1);
@@ -96,10 +109,11 @@ static inline void gm_order_take(gm_order_t* o, const gm_report_t* r) {
         o->quantity = r->quantity > o->filled_quantity ? r->quantity : o->filled_quantity;
         o->leaves_quantity = o->quantity - o->filled_quantity;
         if (r->price_e9 != GM_NO_PRICE) o->limit_price_e9 = r->price_e9;
+        if (o->limit_price_e9 != GM_NO_PRICE) o->reserve_price_e9 = o->limit_price_e9;     /* also of one that nobody here asked for */
         break;
     default: break;
     }
-    if (o->status == GM_PENDING_REPLACE && r->status != GM_PENDING_REPLACE && !(o->flags & GM_PARENT)) {
+    if (answers) {
         o->working_quantity = 0;
         o->pending_price_e9 = GM_NO_PRICE;
         if (o->limit_price_e9 != GM_NO_PRICE) o->reserve_price_e9 = o->limit_price_e9;
@@ -229,7 +243,7 @@ static inline void gm_engine_revise(gm_engine_t* e, gm_order_t* o, gm_report_t* 
     const int found = gm_engine_find_execution(e, o->order_id, r->venue, gm_reference_of(r), &booked);
     const int64_t said = r->leaves_quantity;                /* open at the venue now, as it says */
     int64_t left;
-    if (found != GM_OK) {
+    if (found != GM_OK || (booked.exec_type != GM_EXEC_TRADE && booked.exec_type != GM_EXEC_TRADE_CORRECT)) {   /* of what was no execution nothing was booked */
         r->reason = GM_REASON_UNKNOWN_EXECUTION;
         gm_engine_record_report(e, o, r);
         return;

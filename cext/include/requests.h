@@ -8,6 +8,7 @@
 
 #include "submission.h"
 #include "reports.h"
+#include "validation.h"
 
 /* What a recorded request does to its order's row, but for the change of its status. */
 static inline void gm_order_obey(gm_order_t* o, const gm_request_t* q, int64_t time_ns) {
@@ -221,12 +222,16 @@ static inline int64_t gm_engine_replace(gm_engine_t* e, int64_t order_id, int64_
     if (!o) return -(int64_t)GM_REASON_UNKNOWN_ORDER;
     if (gm_is_closed(o->status)) return gm_engine_deny(e, o, GM_REQUEST_REPLACE, GM_REASON_ORDER_CLOSED, now);
     at_once = (o->flags & (GM_HELD | GM_PARENT)) != 0;
-    if (o->status != GM_NEW && o->status != GM_PARTIALLY_FILLED) return gm_engine_deny(e, o, GM_REQUEST_REPLACE, GM_REASON_ILLEGAL_TRANSITION, now);
+    /* One at a time, also where nobody knows what became of the last: the row can hold one worst case. */
+    if ((o->status != GM_NEW && o->status != GM_PARTIALLY_FILLED) || (o->working_quantity != 0 && !(o->flags & GM_PARENT)))
+        return gm_engine_deny(e, o, GM_REQUEST_REPLACE, GM_REASON_ILLEGAL_TRANSITION, now);
     if (quantity <= 0) quantity = o->quantity;
     if (quantity < o->filled_quantity) quantity = o->filled_quantity;
     if (limit_e9 == o->limit_price_e9) limit_e9 = GM_NO_PRICE;
     if (stop_e9 == o->stop_price_e9) stop_e9 = GM_NO_PRICE;
-    if ((limit_e9 != GM_NO_PRICE && o->limit_price_e9 == GM_NO_PRICE) || (stop_e9 != GM_NO_PRICE && (!(o->flags & GM_HELD) || o->stop_price_e9 == GM_NO_PRICE))
+    if (quantity > GM_MAX_QUANTITY || (limit_e9 != GM_NO_PRICE && !gm_on_grid(limit_e9, e->instruments->rows[o->symbol].tick_e9))
+        || (stop_e9 != GM_NO_PRICE && !gm_on_grid(stop_e9, e->instruments->rows[o->symbol].tick_e9))
+        || (limit_e9 != GM_NO_PRICE && o->limit_price_e9 == GM_NO_PRICE) || (stop_e9 != GM_NO_PRICE && (!(o->flags & GM_HELD) || o->stop_price_e9 == GM_NO_PRICE))
         || (quantity == o->quantity && limit_e9 == GM_NO_PRICE && stop_e9 == GM_NO_PRICE)
         || ((o->flags & GM_PARENT) && (quantity <= o->filled_quantity || quantity < o->filled_quantity + o->working_quantity)))
         return gm_engine_deny(e, o, GM_REQUEST_REPLACE, GM_REASON_INVALID, now);
@@ -241,7 +246,8 @@ static inline int64_t gm_engine_replace(gm_engine_t* e, int64_t order_id, int64_
     changed.quantity = quantity > o->quantity ? quantity - o->quantity : 0;
     if (e->latched && (changed.quantity || limit_e9 != GM_NO_PRICE) && (code = gm_latches_refuse(e, &changed)) != 0)
         return gm_engine_deny(e, o, GM_REQUEST_REPLACE, (uint16_t)code, now);
-    if ((o->flags & GM_REDUCE_ONLY) && changed.quantity && !gm_reduces_only(e, &changed)) return gm_engine_deny(e, o, GM_REQUEST_REPLACE, GM_REASON_REDUCE_ONLY, now);
+    if ((o->flags & GM_REDUCE_ONLY) && changed.quantity && !(o->terms && gm_terms_of(e->orders, o)->waiting) && !gm_reduces_only(e, &changed))
+        return gm_engine_deny(e, o, GM_REQUEST_REPLACE, GM_REASON_REDUCE_ONLY, now);
     e->market->touch(e->market, o->symbol, now);
     n = gm_consolidate(e->venues, o->symbol);
     if (limit_e9 != GM_NO_PRICE) changed.limit_price_e9 = limit_e9;

@@ -249,7 +249,19 @@ static inline void gm_engine_activate(gm_engine_t* e, gm_order_t* o, int64_t qua
     const int64_t price = gm_value_price(e->portfolio, o, &n);
     /* The exits of a bracket count twice while both are open: that they could go short together is not held against them. */
     const uint64_t mask = gm_terms_of(e->orders, o)->contingency == GM_BRACKET ? GM_ARMED_CHECKS & ~(uint64_t)GM_SHORT_CHECKS : GM_ARMED_CHECKS;
+    const gm_position_t* x = gm_position_of(e->portfolio, o->account, o->symbol);
+    gm_order_t asked = *o;
     gm_request_t q;
+    uint16_t reason;
+    asked.quantity = quantity;
+    reason = e->latched ? gm_latches_refuse(e, &asked) : GM_REASON_NONE;
+    /* Of a bracket only one exit will fill: each has to reduce by itself. */
+    if (!reason && (o->flags & GM_REDUCE_ONLY)
+        && (gm_terms_of(e->orders, o)->contingency == GM_BRACKET ? -o->side * x->quantity < quantity : !gm_reduces_only(e, &asked))) reason = GM_REASON_REDUCE_ONLY;
+    if (reason) {
+        gm_engine_say(e, o, GM_EXEC_REJECTED, 0, reason, now);
+        return;
+    }
     gm_portfolio_settle(e->portfolio);
     if (gm_engine_check(e, mask, o, quantity, price, &n, 0, now) != 0) {
         gm_engine_say(e, o, GM_EXEC_REJECTED, 0, GM_REASON_RISK, now);
@@ -281,7 +293,7 @@ static inline void gm_oto_attend(gm_engine_t* e, int64_t first, int32_t count, i
 static inline void gm_engine_resize(gm_engine_t* e, gm_order_t* o, int64_t quantity, int64_t now) {
     gm_request_t q;
     const int held = (o->flags & GM_HELD) != 0;
-    if (o->status != GM_NEW && o->status != GM_PARTIALLY_FILLED) return;       /* once it has been answered */
+    if ((o->status != GM_NEW && o->status != GM_PARTIALLY_FILLED) || o->working_quantity != 0) return;         /* once it has been answered */
     if (quantity > o->quantity && gm_engine_check_change(e, o, GM_RESIZE_CHECKS, quantity, GM_NO_PRICE, o->reserve_price_e9, now) != 0) return;
     if (!gm_engine_may_hold(e)) return;
     memset(&q, 0, sizeof q);
@@ -331,6 +343,15 @@ static inline void gm_list_attend(gm_engine_t* e, const gm_terms_t* terms, int64
     }
 }
 
+/* Has an order, or one before it in its list, the client_order_id of orders[k]? */
+static inline int gm_list_knows(gm_engine_t* e, const gm_order_t* orders, int32_t k) {
+    const char* id = orders[k].client_order_id;
+    if (!id[0]) return 0;
+    for (int32_t j = 0; j < k; j++)
+        if (memcmp(orders[j].client_order_id, id, GM_CLIENT_ORDER_ID_LENGTH) == 0) return 1;
+    return gm_clients_find(&e->clients, e->journal, gm_client_hash(id)) != 0;
+}
+
 /* Several orders as one: all are accepted, or none is. `orders` are completed in place and their `terms` say what binds them. GM_OK, or minus
  * the gm_reason of the first that was refused, whose place is in *which; each refused one is recorded. */
 static inline int64_t gm_engine_submit_list(gm_engine_t* e, gm_order_t* orders, gm_terms_t* terms, int32_t count, int32_t* which) {
@@ -349,12 +370,14 @@ static inline int64_t gm_engine_submit_list(gm_engine_t* e, gm_order_t* orders, 
         n = gm_consolidate(e->venues, o->symbol);
         gm_engine_begin(o, &n, now);
         if (terms[k].waiting || gm_is_triggered(o->order_type)) o->flags |= GM_HELD;
-        gm_engine_arm(e, o, &terms[k], &n);
+        if (!terms[k].waiting) gm_engine_arm(e, o, &terms[k], &n);         /* one that waits trails from when it is armed */
         o->reserve_price_e9 = gm_value_price(e->portfolio, o, &n);
         routes[k] = (gm_route_t){-1, -1, 0, GM_REASON_NONE, 0, 0, 0, GM_NO_PRICE};
         *which = k;
         if ((code = -(int64_t)gm_engine_barred(e, o, &terms[k])) != GM_OK) break;
-        if (o->client_order_id[0] && gm_clients_find(&e->clients, e->journal, gm_client_hash(o->client_order_id))) { code = -(int64_t)GM_REASON_DUPLICATE_CLIENT_ID; break; }
+        if (e->orders->next_id + count >= GM_ORDER_IDS - 1 || e->orders->live + count > GM_ORDER_ROWS - e->orders->retained
+            || (e->held && e->held_end - e->held_first + count > GM_HELD_MAX)) { code = -(int64_t)GM_REASON_CAPACITY; break; }
+        if (gm_list_knows(e, orders, k)) { code = -(int64_t)GM_REASON_DUPLICATE_CLIENT_ID; break; }
         gm_engine_mark(e, o->symbol, &n);
         gm_portfolio_settle(e->portfolio);
         failed = gm_engine_check(e, gm_checks_of(o, &terms[k]), o, o->quantity, o->reserve_price_e9, &n, k, now);
@@ -376,7 +399,8 @@ static inline int64_t gm_engine_submit_list(gm_engine_t* e, gm_order_t* orders, 
         gm_refusal_t first;
         for (int32_t j = 0; j < count; j++) {
             n = gm_consolidate(e->venues, orders[j].symbol);
-            gm_engine_refuse(e, &orders[j], j == *which ? (uint16_t)-code : GM_REASON_LIST_REFUSED, j == *which ? failed : 0, 0, orders[j].reserve_price_e9, &n, now);
+            gm_engine_refuse(e, &orders[j], j == *which ? (uint16_t)-code : GM_REASON_LIST_REFUSED, j == *which ? failed : 0, 0,
+                             j <= *which ? orders[j].reserve_price_e9 : GM_NO_PRICE, &n, now);
             if (j == *which) first = *kept;
         }
         e->refusal = first;
@@ -500,8 +524,12 @@ static inline void gm_engine_set_deadline(gm_engine_t* e, int64_t now) {
     e->deadline_ns = next > now ? next : now + 1000000;     /* what could not be done (a full journal) is tried again in a millisecond */
 }
 
-static inline void gm_engine_expire(gm_engine_t* e, gm_order_t* o, int64_t now) {
-    gm_engine_cancel_order(e, o, GM_REQUEST_EXPIRE, GM_REASON_TIME_EXPIRED, now);
+/* What finds no room now (a full journal) is tried again. */
+static inline int gm_engine_expire(gm_engine_t* e, gm_order_t* o, int64_t now) {
+    const int64_t code = gm_engine_cancel_order(e, o, GM_REQUEST_EXPIRE, GM_REASON_TIME_EXPIRED, now);
+    if ((code != -GM_REASON_JOURNAL && code != -GM_REASON_CAPACITY) || gm_journal_fenced(e->journal) || e->expiry_count >= GM_TERMS_ROWS) return 1;
+    gm_expiries_push(e->expiries, &e->expiry_count, now, o->order_id);
+    return 0;
 }
 
 /* A recorded end of a trading day: of the first calendar the daily figures begin again. */
@@ -562,12 +590,18 @@ static inline int gm_engine_set_calendar(gm_engine_t* e, int32_t calendar, const
     return GM_OK;
 }
 
-/* A venue has not answered in time. */
+/* A venue has not answered in time: what became of the order, or of the cancel or replace asked for, nobody knows. It is open still; whoever
+ * wants its end may ask for it again. */
 static inline void gm_engine_unanswered(gm_engine_t* e, gm_order_t* o, int64_t since_ns, int64_t now) {
-    if (o->updated_ns > since_ns && o->status != GM_PENDING_NEW) return;       /* it has, or something else was asked since */
-    if (o->status == GM_PENDING_NEW) gm_engine_say(e, o, GM_EXEC_STATUS, GM_UNKNOWN_STATUS, GM_REASON_NO_ANSWER, now);
-    else if (gm_is_pending(o->status) && gm_open_as(e->orders, o, o->status) == 0 && o->filled_quantity)
+    if (!gm_is_pending(o->status) || (o->flags & (GM_PARENT | GM_HELD))) return;
+    if (o->status != GM_PENDING_NEW && o->updated_ns > since_ns) {  /* a fill came in between, or something else was asked since */
+        gm_engine_expect(e, o, now);
+        return;
+    }
+    if (o->status != GM_PENDING_NEW && gm_open_as(e->orders, o, o->status) == 0 && o->filled_quantity)
         gm_engine_say(e, o, GM_EXEC_STATUS, GM_FILLED, GM_REASON_NO_ANSWER, now);      /* nothing is left that an answer could change */
+    else
+        gm_engine_say(e, o, GM_EXEC_STATUS, GM_UNKNOWN_STATUS, GM_REASON_NO_ANSWER, now);
 }
 
 /* Does what is due at `now`. */
@@ -577,7 +611,7 @@ static void gm_engine_due(gm_engine_t* e, int64_t now) {
     while (e->expiry_count && e->expiries[0].time_ns <= now) {
         const gm_expiry_t x = gm_expiries_pop(e->expiries, &e->expiry_count);
         gm_order_t* o = gm_orders_find(e->orders, x.order_id);
-        if (o && !gm_is_closed(o->status)) gm_engine_expire(e, o, now);
+        if (o && !gm_is_closed(o->status) && !gm_engine_expire(e, o, now)) break;
     }
     while (e->timeout_ns && e->unheard_first < e->unheard_end && e->unheard[e->unheard_first & (GM_HELD_MAX - 1)].since_ns + e->timeout_ns <= now) {
         const gm_unheard_t u = e->unheard[e->unheard_first++ & (GM_HELD_MAX - 1)];

@@ -80,7 +80,9 @@ def same_row(row, record):
     for name in fields.dtype.names:
         raw = fields[name]
         column = next((f"{name}{end}" for end in ("_number", "_code", "_mask") if f"{name}{end}" in row), name)
-        if name.endswith(("_lo", "_hi")):
+        if raw.ndim:
+            assert [row[f"{name}_{k}"] for k in range(raw.size)] == raw.tolist()
+        elif name.endswith(("_lo", "_hi")):
             high, low = int(fields[f"{name[:-3]}_hi"]), int(fields[f"{name[:-3]}_lo"])
             assert int(row[f"{name[:-3]}_e9"]) == (high << 64) + low
         elif raw.dtype.kind == "S":

@@ -6,6 +6,7 @@ ticket; both `order_id = await om.submit_order(order)` and a plain loop of calls
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
@@ -48,6 +49,11 @@ class ValidationResult:
 def check_bracket(orders: list[Any]) -> None:
     """The exits of a bracket are in the entry's symbol, on the other side, and of its quantity. ValueError says what
     is not."""
+    for number, leg in enumerate(orders):
+        if not isinstance(leg, Mapping):
+            raise ValueError(f"orders[{number}] is {leg!r}, must be a mapping")
+    if not orders:
+        return  # that there are too few is said behind
     entry = orders[0]
     for number, leg in enumerate(orders[1:], 1):
         for key, right in (
@@ -162,8 +168,10 @@ class OrderManager(OrderGate):
             stand for what the entry has filled and no exit has closed, and once that is nothing all ends.
         """
         codes = {"oco": 1, "oto": 2, "bracket": 3}
-        if contingency not in codes:
+        if not isinstance(contingency, str) or contingency not in codes:
             raise ValueError(f"contingency is {contingency!r}, must be one of {', '.join(codes)}")
+        if not isinstance(orders, (list, tuple)):
+            raise TypeError(f"orders is {orders!r}, must be a list or tuple of mappings")
         listed = list(orders)
         if contingency == "bracket":
             check_bracket(listed)
@@ -188,7 +196,7 @@ class OrderManager(OrderGate):
             if target is not None:
                 filters[kind] = read_scope(self.core, (kind, target))[1]
         if side is not None:
-            if side not in ("buy", "sell"):
+            if not isinstance(side, str) or side not in ("buy", "sell"):
                 raise ValueError(f"side is {side!r}, must be 'buy' or 'sell'")
             filters["side"] = 1 if side == "buy" else -1
         ids, refused = self.core.cancel_all(**filters)
@@ -223,7 +231,7 @@ class OrderManager(OrderGate):
 
     def reset_kill(self, name: str, reason: str) -> None:
         """Lifts the kill switch (or reduction) of that name. KeyError when none of it stands."""
-        if not isinstance(name, str) or not 0 < len(name.encode("utf-8", "surrogatepass")) < 48:
+        if not isinstance(name, str) or not name.isprintable() or not 0 < len(name.encode()) < 48:
             raise KeyError(f"no kill switch named {name!r} stands")
         self.core.set_latch(1, 0, RESET, name.encode(), check_reason(reason))
 
