@@ -79,7 +79,14 @@ def make_core(
     venues = Venues(instruments)
     for priority, (name, fee) in enumerate(fees):
         enabled = name not in disabled
-        venues.add(name, priority=priority, take_fee_e9=round(fee * 1e6), make_fee_e9=-(10**6), enabled=enabled, order_types=order_types)
+        venues.add(
+            name,
+            priority=priority,
+            take_fee_e9=round(fee * 1e6),
+            make_fee_e9=-(10**6),
+            enabled=enabled,
+            order_types=order_types,
+        )
     market = RecordedMarket(venues) if recorded or silent else SyntheticMarket(
         venues, [1] * len(VENUES), seed=seed, start_ns=clock.now_ns(), source="paper",
         events_per_second=events_per_second,

@@ -1,5 +1,6 @@
-"""What the engine does by itself: orders that wait for a price, that a venue cannot take as they are, whose time is over, that belong to a
-list; and what of it stands over a restart."""
+"""What the engine does by itself: orders that wait for a price, that a venue cannot take as they are, whose time is
+over, that belong to a list; and what of it stands over a restart.
+"""
 
 import asyncio
 from datetime import UTC, datetime
@@ -41,7 +42,9 @@ def quiet(**changes):
 
 
 def show(core, bid, ask, size=100, venue="NYSE"):
-    core.venues.set_quote("AAPL", venue, None if bid is None else round(bid * E9), None if ask is None else round(ask * E9), size, size)
+    core.venues.set_quote(
+        "AAPL", venue, None if bid is None else round(bid * E9), None if ask is None else round(ask * E9), size, size
+    )
     core.advance()
 
 
@@ -78,7 +81,11 @@ def test_a_trigger_on_the_quote(kind, side, stop, moves, fires):
     core, gate, _ = quiet()
     limit = 150.0 if "limit" in kind else None
     ticket = gate.submit_order(order(side=side, order_type=kind, stop_price=stop, limit_price=limit, trigger="bid_ask"))
-    assert (status(ticket), ticket.order.venue, core.portfolio.position("AAPL")[1 if side == "buy" else 2]) == ("NEW", None, 100)
+    assert (status(ticket), ticket.order.venue, core.portfolio.position("AAPL")[1 if side == "buy" else 2]) == (
+        "NEW",
+        None,
+        100,
+    )
     for number, (bid, ask) in enumerate(moves):
         assert status(ticket) == "NEW"
         show(core, bid, ask)
@@ -109,7 +116,10 @@ def test_what_is_met_already_goes_at_once():
 
 def test_stops_of_one_price_go_in_the_order_they_came():
     core, gate, _ = quiet()
-    tickets = [gate.submit_order(order(order_type="stop", stop_price=153.0, trigger="bid_ask", quantity=10 + k)) for k in range(5)]
+    tickets = [
+        gate.submit_order(order(order_type="stop", stop_price=153.0, trigger="bid_ask", quantity=10 + k))
+        for k in range(5)
+    ]
     core.cancel(tickets[2].order_id)
     assert status(tickets[2]) == "CANCELED"
     show(core, 152, 153)
@@ -122,8 +132,11 @@ def test_stops_on_the_last_price_of_a_living_market():
     core, gate = make_core(limits={}, seed=3, events_per_second=200.0)
     later(core, SECOND)
     last = core.quote("AAPL").bid_e9
-    stops = [gate.submit_order(order(order_type="stop", side=side, stop_price=(last + sign * away * 10**7) / E9, quantity=1))
-             for away in (1, 2, 4) for side, sign in (("buy", 1), ("sell", -1))]  # fmt: skip
+    stops = [
+        gate.submit_order(order(order_type="stop", side=side, stop_price=(last + sign * away * 10**7) / E9, quantity=1))
+        for away in (1, 2, 4)
+        for side, sign in (("buy", 1), ("sell", -1))
+    ]
     waiting = {int(each): each for each in stops}
     for _ in range(400):
         later(core, SECOND // 10)
@@ -147,7 +160,11 @@ def test_stops_on_the_last_price_of_a_living_market():
 @pytest.mark.parametrize(
     ("side", "trail", "path"),
     [
-        ("sell", {"trailing_amount": 1.0}, [(150, 149), (150.5, 149.5), (150, 149.5), (155.25, 154.25), (154.5, 154.25)]),
+        (
+            "sell",
+            {"trailing_amount": 1.0},
+            [(150, 149), (150.5, 149.5), (150, 149.5), (155.25, 154.25), (154.5, 154.25)],
+        ),
         ("buy", {"trailing_amount": 1.0}, [(150, 151), (149.5, 150.5), (150, 150.5), (145.25, 146.25), (146, 146.25)]),
         ("sell", {"trailing_bps": 10}, [(150, 149.85), (151.01, 150.85), (160, 159.84)]),  # 150.858.. down to the tick
         ("buy", {"trailing_bps": 10}, [(150, 150.15), (149.01, 149.16), (140, 140.14)]),  # 149.159.. up to the tick
@@ -189,7 +206,11 @@ def test_a_trailing_exit_trails_from_when_its_entry_filled():
     """Not from when the list came: the market has moved since."""
     core, _, manager = quiet()
     entry, leave = manager.submit_order_list(
-        [resting(limit_price=130.0), order(side="sell", order_type="trailing_stop", trigger="mid", trailing_amount=2.0)], "oto"
+        [
+            resting(limit_price=130.0),
+            order(side="sell", order_type="trailing_stop", trigger="mid", trailing_amount=2.0),
+        ],
+        "oto",
     )
     show(core, 129, 131)
     tell(core, entry, EXEC_TRADE, quantity=100, price=130.0)
@@ -224,7 +245,9 @@ def test_an_iceberg_shows_one_part_at_a_time():
     assert manager.explain(ticket).children == [child, child + 1, child + 2]
 
 
-@pytest.mark.parametrize(("word", "ends"), [(EXEC_CANCELED, "CANCELED"), (EXEC_EXPIRED, "EXPIRED"), (EXEC_REJECTED, "CANCELED")])
+@pytest.mark.parametrize(
+    ("word", "ends"), [(EXEC_CANCELED, "CANCELED"), (EXEC_EXPIRED, "EXPIRED"), (EXEC_REJECTED, "CANCELED")]
+)
 def test_an_iceberg_ends_with_its_child(word, ends):
     core, gate, _ = quiet(order_types=["market", "limit"])
     ticket = gate.submit_order(resting(quantity=250, order_type="iceberg", display_quantity=100))
@@ -301,9 +324,12 @@ def test_all_or_none_at_once_is_fill_or_kill():
 def test_gtd_expires_when_its_time_has_come():
     core, gate, _ = quiet()
     at = datetime.fromtimestamp((START_NS + 60 * SECOND) / 1e9, UTC)
-    rests, held = gate.submit_order(resting(time_in_force="GTD", expire_time=at)), gate.submit_order(
-        order(order_type="stop", stop_price=160.0, time_in_force="GTD", expire_time=START_NS + 30 * SECOND)
-    )  # fmt: skip
+    rests, held = (
+        gate.submit_order(resting(time_in_force="GTD", expire_time=at)),
+        gate.submit_order(
+            order(order_type="stop", stop_price=160.0, time_in_force="GTD", expire_time=START_NS + 30 * SECOND)
+        ),
+    )
     later(core, 30 * SECOND - 1)
     assert status(held) == "NEW"
     later(core, 1)
@@ -311,7 +337,11 @@ def test_gtd_expires_when_its_time_has_come():
     later(core, 30 * SECOND)
     assert status(rests) == "PENDING_CANCEL"  # not before the venue has said so
     tell(core, rests, EXEC_CANCELED)
-    assert (status(rests), rests.order.reason, core.portfolio.position("AAPL")) == ("EXPIRED", Reason.TIME_EXPIRED, (0, 0, 0))
+    assert (status(rests), rests.order.reason, core.portfolio.position("AAPL")) == (
+        "EXPIRED",
+        Reason.TIME_EXPIRED,
+        (0, 0, 0),
+    )
 
 
 def test_what_has_expired_already_does_not_stay():
@@ -437,7 +467,12 @@ def test_a_correction_to_the_whole_order_fills_it():
     row["bid_e9"] = 2
     core.report(row)
     done = ticket.order
-    assert (str(done.status), done.filled_quantity, done.leaves_quantity, done.average_price) == ("FILLED", 100, 0, 139.0)
+    assert (str(done.status), done.filled_quantity, done.leaves_quantity, done.average_price) == (
+        "FILLED",
+        100,
+        0,
+        139.0,
+    )
     assert core.portfolio.position("AAPL") == (100, 0, 0)
 
 
@@ -479,15 +514,23 @@ def test_what_waits_for_an_entry_that_ends_without_fills_ends_too(word):
     entry, leave = manager.submit_order_list([resting(), order(side="sell")], "oto")
     assert core.portfolio.position("AAPL") == (0, 100, 0)  # what waits reserves nothing
     tell(core, entry, word)
-    assert (status(leave), leave.order.reason, core.portfolio.position("AAPL")) == ("CANCELED", Reason.CONTINGENCY, (0, 0, 0))
+    assert (status(leave), leave.order.reason, core.portfolio.position("AAPL")) == (
+        "CANCELED",
+        Reason.CONTINGENCY,
+        (0, 0, 0),
+    )
 
 
 def test_a_bracket_stands_for_what_has_filled():
     core, _, manager = quiet()
     entry, take, stop = manager.submit_order_list(
-        [resting(), order(side="sell", order_type="limit", limit_price=170.0),
-         order(side="sell", order_type="stop", stop_price=130.0, trigger="bid_ask")], "bracket"
-    )  # fmt: skip
+        [
+            resting(),
+            order(side="sell", order_type="limit", limit_price=170.0),
+            order(side="sell", order_type="stop", stop_price=130.0, trigger="bid_ask"),
+        ],
+        "bracket",
+    )
     tell(core, entry, EXEC_TRADE, quantity=40, price=140.0)
     assert [(status(each), each.order.quantity) for each in (take, stop)] == [("PENDING_NEW", 40), ("NEW", 40)]
     tell(core, take, EXEC_NEW)
@@ -603,7 +646,9 @@ def test_held_orders_lists_and_latches_stand_over_a_restart(tmp_path, snapshots)
     core, gate, manager = quiet(path=tmp_path / "log", ring_bytes=1 << 22)
     stop = gate.submit_order(order(order_type="stop", stop_price=160.0, trigger="bid_ask", time_in_force="GTC"))
     trail = gate.submit_order(order(side="sell", order_type="trailing_stop", trailing_bps=50, trigger="mid"))
-    gtd = gate.submit_order(order(order_type="stop", stop_price=170.0, time_in_force="GTD", expire_time=START_NS + 60 * SECOND))
+    gtd = gate.submit_order(
+        order(order_type="stop", stop_price=170.0, time_in_force="GTD", expire_time=START_NS + 60 * SECOND)
+    )
     whole = gate.submit_order(order(order_type="limit", limit_price=140.0, quantity=5000, all_or_none=True))
     entry, leave = manager.submit_order_list([order(order_type="stop", stop_price=165.0), order(side="sell")], "oto")
     show(core, 151, 153)
@@ -614,11 +659,20 @@ def test_held_orders_lists_and_latches_stand_over_a_restart(tmp_path, snapshots)
     before, tickets = state_hash(core), (stop, trail, gtd, whole, entry, leave)
     seen = [each.order.to_dict() for each in tickets]
     core.close()
-    again, _ = make_core(silent=True, limits={}, path=tmp_path / "log", ring_bytes=1 << 22, clock=NativeClock(simulated=True, start_ns=START_NS))
+    again, _ = make_core(
+        silent=True,
+        limits={},
+        path=tmp_path / "log",
+        ring_bytes=1 << 22,
+        clock=NativeClock(simulated=True, start_ns=START_NS),
+    )
     assert state_hash(again) == before
     assert [again.get_order(int(each)).to_dict() for each in tickets] == seen
     manager = OrderManager(engine=again)
-    assert {(each.name, each.action) for each in manager.kill_switches()} == {("symbol:JPM", "kill"), ("account:3", "reduce")}
+    assert {(each.name, each.action) for each in manager.kill_switches()} == {
+        ("symbol:JPM", "kill"),
+        ("account:3", "reduce"),
+    }
     assert again.get_order(int(trail)).stop_price == 151.24
     show(again, 151, 153)
     later(again, 60 * SECOND)
@@ -643,15 +697,25 @@ def test_a_day_with_held_orders_is_the_same_bit_for_bit(tmp_path):
         up, down = quote.ask_e9 / E9 + away / 100, quote.bid_e9 / E9 - away / 100
         up, down = round(up, 2), round(down, 2)
         gate.submit_order(order(order_type="stop", stop_price=up, trigger=("last", "bid_ask", "mid")[away % 3]))
-        gate.submit_order(order(side="sell", order_type="trailing_stop", trailing_amount=0.02 * away, trigger="bid_ask"))
+        gate.submit_order(
+            order(side="sell", order_type="trailing_stop", trailing_amount=0.02 * away, trigger="bid_ask")
+        )
         gate.submit_order(order(order_type="limit_if_touched", stop_price=down, limit_price=down))
-        gate.submit_order(order(order_type="iceberg", limit_price=up, quantity=900, display_quantity=100, display_spread=0.2))
+        gate.submit_order(
+            order(order_type="iceberg", limit_price=up, quantity=900, display_quantity=100, display_spread=0.2)
+        )
         gate.submit_order(order(order_type="limit", limit_price=up, quantity=300 * away, all_or_none=True))
-        gate.submit_order(order(order_type="stop", stop_price=up + 9, time_in_force="GTD", expire_time=core.clock.now_ns() + SECOND))
+        gate.submit_order(
+            order(order_type="stop", stop_price=up + 9, time_in_force="GTD", expire_time=core.clock.now_ns() + SECOND)
+        )
         manager.submit_order_list(
-            [order(order_type="limit", limit_price=up), order(side="sell", order_type="limit", limit_price=round(up + 0.02, 2)),
-             order(side="sell", order_type="stop", stop_price=round(down - 0.02, 2))], "bracket",
-        )  # fmt: skip
+            [
+                order(order_type="limit", limit_price=up),
+                order(side="sell", order_type="limit", limit_price=round(up + 0.02, 2)),
+                order(side="sell", order_type="stop", stop_price=round(down - 0.02, 2)),
+            ],
+            "bracket",
+        )
         for each in core.open_orders()[:3]:
             try:
                 manager.replace_order(each.order_id, quantity=each.quantity + 10)
@@ -664,7 +728,9 @@ def test_a_day_with_held_orders_is_the_same_bit_for_bit(tmp_path):
     requests = [int(record["row"]["kind"]) for _, kind, record in core.journal.scan() if kind == 6]
     assert {1, 5, 6, 7, 8, 9} <= set(requests)  # cancel, expire, amend, trigger, trail, activate
     core.flush_capture()
-    result = reexecute(core.journal, tmp_path / "c", build=lambda known: make_core(recorded=True, start_ns=0, **same)[0])
+    result = reexecute(
+        core.journal, tmp_path / "c", build=lambda known: make_core(recorded=True, start_ns=0, **same)[0]
+    )
     assert result.differences == []
     assert result.sha256 == (core.journal.sha256(), core.journal.sha256())
 
@@ -686,17 +752,31 @@ def test_the_reports_of_a_ticket_and_the_account_of_an_order():
 
     heard = asyncio.run(listen())
     assert [(str(each.exec_type), each.quantity, each.leaves_quantity, str(each.status)) for each in heard] == [
-        ("NEW", 0, 100, "NEW"), ("TRADE", 40, 60, "PARTIALLY_FILLED"), ("REPLACED", 80, 40, "PARTIALLY_FILLED"),
+        ("NEW", 0, 100, "NEW"),
+        ("TRADE", 40, 60, "PARTIALLY_FILLED"),
+        ("REPLACED", 80, 40, "PARTIALLY_FILLED"),
         ("TRADE", 40, 0, "FILLED"),
-    ]  # fmt: skip
+    ]
     account = manager.explain(ticket)
     assert (account.order_id, account.status, account.terms["quantity"]) == (int(ticket), "FILLED", 100)
     assert [each.status for each in account.history] == [
-        "PENDING_NEW", "NEW", "PARTIALLY_FILLED", "PENDING_REPLACE", "PARTIALLY_FILLED", "FILLED",
-    ]  # fmt: skip
+        "PENDING_NEW",
+        "NEW",
+        "PARTIALLY_FILLED",
+        "PENDING_REPLACE",
+        "PARTIALLY_FILLED",
+        "FILLED",
+    ]
     assert "FILLED" in str(account)
-    assert [each.order_id for each in manager.find_orders(strategy="alpha", tag="x", status="FILLED", symbol="AAPL")] == [int(ticket)]
-    assert manager.find_orders(strategy="nobody") == manager.find_orders(status="NEW") == manager.find_orders(account=5) == []
+    assert [
+        each.order_id for each in manager.find_orders(strategy="alpha", tag="x", status="FILLED", symbol="AAPL")
+    ] == [int(ticket)]
+    assert (
+        manager.find_orders(strategy="nobody")
+        == manager.find_orders(status="NEW")
+        == manager.find_orders(account=5)
+        == []
+    )
     with pytest.raises(ValueError, match="status is 'OPEN'"):
         manager.find_orders(status="OPEN")
 
@@ -707,7 +787,9 @@ def test_a_refusal_is_explained_too():
         gate.submit_order(resting())
     account = manager.explain(caught.value.order_id)
     assert account.status == "REJECTED"
-    assert [(each.name, each.used, each.limit, each.passed) for each in account.checks] == [("position", 100.0, 50.0, False)]
+    assert [(each.name, each.used, each.limit, each.passed) for each in account.checks] == [
+        ("position", 100.0, 50.0, False)
+    ]
 
 
 def test_the_rows_of_a_replace_in_the_log():
@@ -715,7 +797,7 @@ def test_the_rows_of_a_replace_in_the_log():
     ticket = gate.submit_order(resting())
     tell(core, ticket, EXEC_NEW)
     manager.replace_order(ticket, limit_price=141.0)
-    row = [record["row"] for _, kind, record in core.journal.scan() if kind == 6][0]
+    row = next(record["row"] for _, kind, record in core.journal.scan() if kind == 6)
     assert (int(row["kind"]), int(row["quantity"]), int(row["price_e9"])) == (4, 100, 141 * E9)
     tell(core, ticket, REPLACED, quantity=100, price=141.0)
     core.orders.rows()

@@ -353,7 +353,12 @@ def test_a_cancelled_algorithm_withdraws_its_children_and_closes_its_parent(conf
 
 
 @settings(max_examples=15)
-@given(config=st.sampled_from([TWAP, VWAP, IS]), after=st.floats(0.0, 3200.0), seed=st.integers(0, 99), all_of_it=st.booleans())
+@given(
+    config=st.sampled_from([TWAP, VWAP, IS]),
+    after=st.floats(0.0, 3200.0),
+    seed=st.integers(0, 99),
+    all_of_it=st.booleans(),
+)
 def test_a_parent_canceled_under_its_running_algorithm_ends_the_run(config, after, seed, all_of_it):
     core, clock = synthetic(seed)
 

@@ -1,4 +1,8 @@
-"""Replaces over the wire: a venue in a process of its own changes a resting order, keeps or loses its place, or says no."""
+"""Replaces over the wire: a venue in a process of its own changes a resting order, keeps or loses its place, or says
+no.
+"""
+
+import contextlib
 
 import pytest
 from support import order
@@ -48,7 +52,11 @@ def test_a_price_through_the_market_trades(engine):
     ticket = rest(engine)
     core.replace(ticket.order_id, 100, 160 * 10**9)
     wait_for(core, market, lambda: core.is_closed(ticket.order_id))
-    assert (ticket.status, ticket.order.filled_quantity, core.portfolio.position("AAPL")) == (OrderStatus.FILLED, 100, (100, 0, 0))
+    assert (ticket.status, ticket.order.filled_quantity, core.portfolio.position("AAPL")) == (
+        OrderStatus.FILLED,
+        100,
+        (100, 0, 0),
+    )
 
 
 def test_a_fill_on_the_way_is_counted_in_the_new_total(engine, path):
@@ -70,12 +78,8 @@ def test_a_lost_connection_leaves_the_worst_case_reserved(engine, venue):
     core, _, market = engine
     ticket = rest(engine)
     venue.stop()
-    try:
+    with contextlib.suppress(OrderStateError):
         core.replace(ticket.order_id, 500)
-    except OrderStateError:
-        pass
     wait_for(core, market, lambda: ticket.status is not OrderStatus.PENDING_REPLACE)
     assert ticket.status in (OrderStatus.UNKNOWN, OrderStatus.NEW)
     assert core.portfolio.position("AAPL") == (0, 500 if ticket.status is OrderStatus.UNKNOWN else 100, 0)
-
-
