@@ -51,7 +51,7 @@ def make_core(
     *, clock=None, start_ns=START_NS, limits=None, cash=100_000_000, seed=1, path=None, retained=16384,
     ring_bytes=1 << 24, positions=None, audit=True, events_per_second=50.0, segment_bytes=1 << 26, durability="process",
     retention_ns=0, capture=None, recorded=False, fees=VENUES, disabled=(), config_hash=0, snapshots=0,
-    silent=False,
+    silent=False, order_types=None,
 ):  # fmt: skip
     """A core over the synthetic market, and its gate. Simulated time that stands at ``start_ns`` by default.
 
@@ -59,6 +59,7 @@ def make_core(
     positions : {symbol: steps} at the opening, with the instruments' reference prices as marks
     capture   : path of a file for what the market says
     silent    : venues that take orders and answer nothing: what they say, the test says (report)
+    order_types : what its venues take; None: the usual
     recorded  : an empty core over a RecordedMarket instead, which lives a day of this one again
     fees      : (venue, fee for taking in 1e-3 of a currency unit) in the order of their priority
     """
@@ -78,7 +79,14 @@ def make_core(
     venues = Venues(instruments)
     for priority, (name, fee) in enumerate(fees):
         enabled = name not in disabled
-        venues.add(name, priority=priority, take_fee_e9=round(fee * 1e6), make_fee_e9=-(10**6), enabled=enabled)
+        venues.add(
+            name,
+            priority=priority,
+            take_fee_e9=round(fee * 1e6),
+            make_fee_e9=-(10**6),
+            enabled=enabled,
+            order_types=order_types,
+        )
     market = RecordedMarket(venues) if recorded or silent else SyntheticMarket(
         venues, [1] * len(VENUES), seed=seed, start_ns=clock.now_ns(), source="paper",
         events_per_second=events_per_second,

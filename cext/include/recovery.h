@@ -318,7 +318,10 @@ static inline int gm_snapshot_load(gm_engine_t* e, const char* data, int64_t siz
             if (k >= h.live) gm_orders_set_status(e->orders, row, status);
             else if (o.flags & GM_HELD) gm_engine_follow(e, o.symbol, +1);
         }
-        if (has_terms && k < h.live && terms.expire_ns) gm_expiries_push(e->expiries, &e->expiry_count, terms.expire_ns, o.order_id);
+        if (has_terms && k < h.live && terms.expire_ns) {
+            gm_expiries_push(e->expiries, &e->expiry_count, terms.expire_ns, o.order_id);
+            if (terms.expire_ns < e->deadline_ns) e->deadline_ns = terms.expire_ns;
+        }
     }
     for (int64_t k = 0; k < h.latches; k++, at += sizeof(gm_latch_t)) {
         gm_latch_t l;

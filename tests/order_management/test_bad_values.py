@@ -14,11 +14,31 @@ from grandmodel.execution.order_management.order_manager import OrderManager
 
 REFUSAL = 5
 WRONG = {
-    "nan": math.nan, "inf": math.inf, "minus inf": -math.inf, "minus one": -1, "zero": 0, "2**63": 2**63, "minus 2**63": -(2**63),
-    "10**30": 10**30, "a half": 0.5, "1e-300": 1e-300, "true": True, "text": "x", "empty": "", "none of it": None, "list": [1], "dict": {}, "bytes": b"100",
-    "array": np.ones(2), "nan decimal": Decimal("NaN"), "huge decimal": Decimal("1e400"), "surrogate": "\ud800", "nul": "AAPL\0",
-    "digits": "१०", "object": SimpleNamespace(),
-}  # fmt: skip
+    "nan": math.nan,
+    "inf": math.inf,
+    "minus inf": -math.inf,
+    "minus one": -1,
+    "zero": 0,
+    "2**63": 2**63,
+    "minus 2**63": -(2**63),
+    "10**30": 10**30,
+    "a half": 0.5,
+    "1e-300": 1e-300,
+    "true": True,
+    "text": "x",
+    "empty": "",
+    "none of it": None,
+    "list": [1],
+    "dict": {},
+    "bytes": b"100",
+    "array": np.ones(2),
+    "nan decimal": Decimal("NaN"),
+    "huge decimal": Decimal("1e400"),
+    "surrogate": "\ud800",
+    "nul": "AAPL\0",
+    "digits": "१०",
+    "object": SimpleNamespace(),
+}
 # field -> the order it stands in, and which of WRONG are right there after all (None: left out)
 FIELDS = {
     "symbol": (order(), {}),
@@ -83,9 +103,15 @@ def state(core):
     told = core.statistics()
     names = (core.reader.strategies, core.reader.tags, core.reader.algorithms)
     return (
-        core.orders_array().tobytes(), core.portfolio.positions(), str(core.portfolio.account()), core.latches(),
-        told["accepted"], told["open"], told["illegal_transitions"], [len(each) for each in names],
-    )  # fmt: skip
+        core.orders_array().tobytes(),
+        core.portfolio.positions(),
+        str(core.portfolio.account()),
+        core.latches(),
+        told["accepted"],
+        told["open"],
+        told["illegal_transitions"],
+        [len(each) for each in names],
+    )
 
 
 class Nothing:
@@ -105,7 +131,10 @@ class Nothing:
         assert found == self.records
         assert state(self.core) == self.before
         refusals = self.records.count(REFUSAL)
-        assert (self.core.orders.next_id, self.core.statistics()["refused"]) == (self.next_id + refusals, self.refused + refusals)
+        assert (self.core.orders.next_id, self.core.statistics()["refused"]) == (
+            self.next_id + refusals,
+            self.refused + refusals,
+        )
 
 
 @pytest.mark.parametrize(("field", "value"), CASES)
@@ -115,20 +144,23 @@ def test_a_key_of_an_order(shared, field, value):
     with Nothing(core, [REFUSAL]):
         with pytest.raises(OrderValidationError) as caught:
             manager.submit_order(given)
-        assert any(field in named or named in ("trailing_amount", "expire_time") for named in caught.value.errors), caught.value.errors
+        assert any(field in named or named in ("trailing_amount", "expire_time") for named in caught.value.errors), (
+            caught.value.errors
+        )
         assert str(caught.value).isprintable()
     with Nothing(core, []):
         assert not manager.validate_order(given).is_valid
-    with Nothing(core, [REFUSAL]):
-        with pytest.raises(OrderValidationError):
-            core.submit_parent(given, "twap")
+    with Nothing(core, [REFUSAL]), pytest.raises(OrderValidationError):
+        core.submit_parent(given, "twap")
     with Nothing(core, [REFUSAL]):
         with pytest.raises(OrderValidationError) as caught:
             manager.submit_order_list([order(strategy="never seen"), given], "oco")
         assert all(named.startswith("orders[1].") for named in caught.value.errors)
 
 
-@pytest.mark.parametrize("given", [None, 5, "AAPL", [], [("symbol", "AAPL")], {1: 2}, {"": 1}, {"symbol\0": "AAPL"}, {"\ud800": 1}], ids=repr)
+@pytest.mark.parametrize(
+    "given", [None, 5, "AAPL", [], [("symbol", "AAPL")], {1: 2}, {"": 1}, {"symbol\0": "AAPL"}, {"\ud800": 1}], ids=repr
+)
 def test_what_is_no_order(shared, given):
     core, manager = shared
     with Nothing(core, [REFUSAL]), pytest.raises(OrderValidationError):
@@ -156,9 +188,16 @@ def test_a_replace_of_nothing(shared):
 
 @pytest.mark.parametrize(
     ("quantity", "limit", "stop"),
-    [(2**50 + 1, None, None), (2**63 - 1, None, None), (0, -1, None), (0, 0, None), (0, 140_005_000_001, None), (0, 2**62, None),
-     (0, None, 5)],
-)  # fmt: skip
+    [
+        (2**50 + 1, None, None),
+        (2**63 - 1, None, None),
+        (0, -1, None),
+        (0, 0, None),
+        (0, 140_005_000_001, None),
+        (0, 2**62, None),
+        (0, None, 5),
+    ],
+)
 def test_a_replace_in_the_cores_units(shared, quantity, limit, stop):
     """Algorithms speak to the core without the face's checks: it looks for itself."""
     core, _ = shared
@@ -235,9 +274,14 @@ def test_lists_of_a_wrong_length(shared, count):
 
 @pytest.mark.parametrize(
     ("change", "words"),
-    [({"side": "buy"}, "side"), ({"symbol": "MSFT"}, "symbol"), ({"quantity": 50}, "quantity"), ({"account": 1}, "account"),
-     ({"quantity": math.nan}, "quantity")],
-)  # fmt: skip
+    [
+        ({"side": "buy"}, "side"),
+        ({"symbol": "MSFT"}, "symbol"),
+        ({"quantity": 50}, "quantity"),
+        ({"account": 1}, "account"),
+        ({"quantity": math.nan}, "quantity"),
+    ],
+)
 def test_exits_that_are_none(shared, change, words):
     core, manager = shared
     with Nothing(core, []), pytest.raises(ValueError, match=rf"orders\[1\].{words}"):
@@ -248,27 +292,76 @@ def test_exits_that_are_none(shared, change, words):
 def test_ids(shared, name):
     core, manager = shared
     value = WRONG.get(name, 4711)
-    for act in (manager.cancel_order, manager.get_order, manager.explain, lambda each: manager.replace_order(each, quantity=5)):
-        with Nothing(core, []), pytest.raises((TypeError, UnknownOrder), match="order_id is|no order has the id"):
+    for act in (
+        manager.cancel_order,
+        manager.get_order,
+        manager.explain,
+        lambda each: manager.replace_order(each, quantity=5),
+    ):
+        with Nothing(core, []), pytest.raises((TypeError, UnknownOrder), match=r"order_id is|no order has the id"):
             act(value)
 
 
 BAD_ROWS = [
-    ("symbol", -1), ("symbol", 99), ("symbol", 2**31 - 1), ("side", 0), ("side", 2), ("side", -128), ("quantity", 0), ("quantity", -1),
-    ("quantity", 2**50 + 1), ("quantity", 2**63 - 1), ("quantity", -(2**63)), ("order_type", 0), ("order_type", 5), ("order_type", 6),
-    ("order_type", 10), ("order_type", 255), ("time_in_force", 0), ("time_in_force", 5), ("time_in_force", 6), ("time_in_force", 255),
-    ("limit_price_e9", 0), ("limit_price_e9", 1), ("limit_price_e9", -(10**9)), ("limit_price_e9", 2**63 - 1), ("stop_price_e9", 10**9),
-    ("display_quantity", 1), ("display_quantity", -1), ("urgency", 5), ("urgency", 255), ("account", -1), ("account", 64), ("strategy", -1),
-    ("strategy", 10**6), ("tag", -1), ("tag", 10**6), ("flags", 4), ("flags", 16), ("flags", 32), ("flags", 128), ("parent_id", 1),
-    ("algorithm", 1), ("venue", -2), ("venue", 99), ("terms", 1), ("terms", 2**32 - 1),
-]  # fmt: skip
+    ("symbol", -1),
+    ("symbol", 99),
+    ("symbol", 2**31 - 1),
+    ("side", 0),
+    ("side", 2),
+    ("side", -128),
+    ("quantity", 0),
+    ("quantity", -1),
+    ("quantity", 2**50 + 1),
+    ("quantity", 2**63 - 1),
+    ("quantity", -(2**63)),
+    ("order_type", 0),
+    ("order_type", 5),
+    ("order_type", 6),
+    ("order_type", 10),
+    ("order_type", 255),
+    ("time_in_force", 0),
+    ("time_in_force", 5),
+    ("time_in_force", 6),
+    ("time_in_force", 255),
+    ("limit_price_e9", 0),
+    ("limit_price_e9", 1),
+    ("limit_price_e9", -(10**9)),
+    ("limit_price_e9", 2**63 - 1),
+    ("stop_price_e9", 10**9),
+    ("display_quantity", 1),
+    ("display_quantity", -1),
+    ("urgency", 5),
+    ("urgency", 255),
+    ("account", -1),
+    ("account", 64),
+    ("strategy", -1),
+    ("strategy", 10**6),
+    ("tag", -1),
+    ("tag", 10**6),
+    ("flags", 4),
+    ("flags", 16),
+    ("flags", 32),
+    ("flags", 128),
+    ("parent_id", 1),
+    ("algorithm", 1),
+    ("venue", -2),
+    ("venue", 99),
+    ("terms", 1),
+    ("terms", 2**32 - 1),
+]
 
 
 @pytest.mark.parametrize(("field", "value"), BAD_ROWS)
 def test_a_row_of_a_batch(shared, field, value):
     core, manager = shared
     rows = core.order_rows(2)
-    rows["symbol"], rows["side"], rows["quantity"], rows["order_type"], rows["limit_price_e9"] = 0, 1, 10, 2, 140 * 10**9
+    rows["symbol"], rows["side"], rows["quantity"], rows["order_type"], rows["limit_price_e9"] = (
+        0,
+        1,
+        10,
+        2,
+        140 * 10**9,
+    )
     rows[field] = value
     with Nothing(core, [REFUSAL, REFUSAL]):
         assert manager.submit_orders(rows).tolist() == [-100, -100]
@@ -283,10 +376,20 @@ def test_what_is_no_batch(shared, given):
 
 @pytest.mark.parametrize(
     ("fields", "words"),
-    [({"price_e9": -(2**63)}, "execution"), ({"price_e9": 0}, "execution"), ({"quantity": 0}, "execution"), ({"quantity": -1}, "report"),
-     ({"quantity": 2**50 + 1}, "out of range"), ({"price_e9": 2**62}, "out of range"), ({"status": 99}, "out of range"),
-     ({"venue": 99}, "out of range"), ({"exec_type": 0}, "report"), ({"exec_type": 11}, "report"), ({"symbol": 3}, "report")],
-)  # fmt: skip
+    [
+        ({"price_e9": -(2**63)}, "execution"),
+        ({"price_e9": 0}, "execution"),
+        ({"quantity": 0}, "execution"),
+        ({"quantity": -1}, "report"),
+        ({"quantity": 2**50 + 1}, "out of range"),
+        ({"price_e9": 2**62}, "out of range"),
+        ({"status": 99}, "out of range"),
+        ({"venue": 99}, "out of range"),
+        ({"exec_type": 0}, "report"),
+        ({"exec_type": 11}, "report"),
+        ({"symbol": 3}, "report"),
+    ],
+)
 def test_a_report_that_cannot_be(shared, fields, words):
     from support import EXEC_TRADE, report
 
@@ -299,7 +402,7 @@ def test_a_report_that_cannot_be(shared, fields, words):
 
 
 def test_the_ends_of_the_ids_and_a_list_that_would_pass_them():
-    core, gate = make_core(silent=True, limits={})
+    core, _gate = make_core(silent=True, limits={})
     core.skip_ids((1 << 28) - 6)
     with pytest.raises(OrderRejected, match=r"orders\[0\].*capacity|orders\[0\]"):
         core.submit_list([resting()] * 16, 1)

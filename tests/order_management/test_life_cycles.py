@@ -1,4 +1,5 @@
-"""Every order in which the six messages of a life cycle can arrive, with duplicates: the truth is the same whatever comes first.
+"""Every order in which the six messages of a life cycle can arrive, with duplicates: the truth is the same whatever
+comes first.
 
 An order of 100: acknowledged, filled 30, 40 and 30, a cancel that came too late, and a cancel that did not.
 """
@@ -14,7 +15,14 @@ from grandmodel.execution._core.records import NO_PRICE, REPORT_DTYPE
 from grandmodel.execution._core.recovery import state_hash
 from grandmodel.execution._core.reexecution import recovered_hash
 
-MESSAGES = (("NEW", 1, 0), ("TRADE", 2, 30), ("TRADE", 2, 40), ("TRADE", 2, 30), ("CANCEL_REJECTED", 7, 0), ("CANCELED", 3, 0))
+MESSAGES = (
+    ("NEW", 1, 0),
+    ("TRADE", 2, 30),
+    ("TRADE", 2, 40),
+    ("TRADE", 2, 30),
+    ("CANCEL_REJECTED", 7, 0),
+    ("CANCELED", 3, 0),
+)
 ORDERS = list(itertools.permutations(range(6)))
 VARIANTS = {
     "once": lambda order: order,
@@ -28,7 +36,12 @@ VARIANTS = {
 def row_of(core, order_id, number, first):
     _, exec_type, quantity = MESSAGES[number]
     row = np.zeros(1, REPORT_DTYPE)
-    row["order_id"], row["execution_id"], row["exec_type"], row["quantity"] = order_id, first + number, exec_type, quantity
+    row["order_id"], row["execution_id"], row["exec_type"], row["quantity"] = (
+        order_id,
+        first + number,
+        exec_type,
+        quantity,
+    )
     row["price_e9"] = (140 + number) * E9 if quantity else NO_PRICE
     row["fee_e9"] = number * E9 if quantity else 0
     row["side"], row["venue_time_ns"] = 1, core.clock.now_ns()
@@ -53,9 +66,15 @@ def test_every_order_of_arrival_comes_to_the_same(variant, asks):
             core.report(row_of(core, order_id, number, 10 * count + 1))
             name, _, quantity = MESSAGES[number]
             fee = number * E9 if quantity else 0
-            plain.report(order_id, name, 10 * count + 1 + number, quantity, (140 + number) * E9 if quantity else None, fee)
+            plain.report(
+                order_id, name, 10 * count + 1 + number, quantity, (140 + number) * E9 if quantity else None, fee
+            )
         seen = core.get_order(order_id)
-        assert (str(seen.status), seen.filled_quantity, seen.leaves_quantity) == (known.status, known.filled, known.leaves), order
+        assert (str(seen.status), seen.filled_quantity, seen.leaves_quantity) == (
+            known.status,
+            known.filled,
+            known.leaves,
+        ), order
         assert seen.filled_quantity == 100
         assert seen.notional_e9 == (30 * 141 + 40 * 142 + 30 * 143) * E9
         assert seen.fees_e9 == 6 * E9
@@ -68,7 +87,11 @@ def test_every_order_of_arrival_comes_to_the_same(variant, asks):
     assert core.portfolio.account()["cash_e9"] == cash
     assert core.portfolio.account()["reserved_e9"] == 0
     assert (told["fills"], told["duplicate_executions"], told["unknown_reports"]) == (3 * 720, duplicates, 0)
-    assert (told["late_fills"], told["overfills"], told["illegal_transitions"]) == (plain.late, plain.over, plain.illegal)
+    assert (told["late_fills"], told["overfills"], told["illegal_transitions"]) == (
+        plain.late,
+        plain.over,
+        plain.illegal,
+    )
     reports = sum(1 for _, kind, _ in core.journal.scan() if kind == 4)
     assert reports == 720 * 6 + duplicates  # every word is in the log
     empty, _ = make_core(recorded=True, start_ns=0, limits={}, audit=False)

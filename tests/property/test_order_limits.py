@@ -1,8 +1,9 @@
-"""No configured limit is ever exceeded by what has filled plus the worst that the venues can still make of every order out there.
+"""No configured limit is ever exceeded by what has filled plus the worst that the venues can still make of every
+order out there.
 
-A random day over a market that answers nothing; this test is its venues, and they keep to what they were asked, though they answer late, out
-of turn, or never: then the engine's own timer makes the order UNKNOWN. The worst case is reckoned here from what the venues were asked,
-not from what the engine reserves.
+A random day over a market that answers nothing; this test is its venues, and they keep to what they were asked,
+though they answer late, out of turn, or never: then the engine's own timer makes the order UNKNOWN. The worst case is
+reckoned here from what the venues were asked, not from what the engine reserves.
 """
 
 from __future__ import annotations
@@ -46,7 +47,9 @@ class Day:
     def __init__(self, seed):
         self.random = random.Random(seed)
         limits = {"default_position": POSITION, "max_leverage": LEVERAGE}
-        self.core, self.gate = make_core(silent=True, limits=limits, cash=CASH, retained=64, audit=False, ring_bytes=1 << 22)
+        self.core, self.gate = make_core(
+            silent=True, limits=limits, cash=CASH, retained=64, audit=False, ring_bytes=1 << 22
+        )
         for number, symbol in enumerate(("AAPL", "MSFT")):
             self.core.venues.set_quote(symbol, "NYSE", MARK[number] * E9 - E9, MARK[number] * E9 + E9, 10**6, 10**6)
         self.core.set_timeout(5 * 10**6)
@@ -62,7 +65,10 @@ class Day:
         rows = self.core.orders_array()
         live = {}
         for order_id, status, flags, symbol, side, quantity, asked in zip(
-            *(rows[name].tolist() for name in ("order_id", "status", "flags", "symbol", "side", "quantity", "working_quantity")),
+            *(
+                rows[name].tolist()
+                for name in ("order_id", "status", "flags", "symbol", "side", "quantity", "working_quantity")
+            ),
             strict=True,
         ):
             if flags & (PARENT | HELD) or status in CLOSED:
@@ -82,7 +88,12 @@ class Day:
         row = np.zeros(1, REPORT_DTYPE)
         row["order_id"], row["execution_id"], row["exec_type"] = order_id, self.execution, kind
         known = self.venues[order_id]
-        row["symbol"], row["side"], row["venue_time_ns"], row["price_e9"] = known.symbol, known.side, self.core.clock.now_ns(), NO_PRICE
+        row["symbol"], row["side"], row["venue_time_ns"], row["price_e9"] = (
+            known.symbol,
+            known.side,
+            self.core.clock.now_ns(),
+            NO_PRICE,
+        )
         for name, value in fields.items():
             row[name] = value
         self.core.report(row)
@@ -92,15 +103,30 @@ class Day:
     def user(self, live, rows):
         choose = self.random
         what = choose.randrange(8)
-        symbol, side, quantity = choose.choice(["AAPL", "MSFT"]), choose.choice(["buy", "sell"]), choose.randrange(1, 300)
+        symbol, side, quantity = (
+            choose.choice(["AAPL", "MSFT"]),
+            choose.choice(["buy", "sell"]),
+            choose.randrange(1, 300),
+        )
         price = MARK[symbol == "MSFT"]
         try:
             if what < 3:
-                self.gate.submit_order({"symbol": symbol, "side": side, "quantity": quantity, "order_type": "limit", "limit_price": price})
+                self.gate.submit_order(
+                    {"symbol": symbol, "side": side, "quantity": quantity, "order_type": "limit", "limit_price": price}
+                )
             elif what == 3:
-                exits = {"symbol": symbol, "side": "sell" if side == "buy" else "buy", "quantity": quantity, "order_type": "limit"}
+                exits = {
+                    "symbol": symbol,
+                    "side": "sell" if side == "buy" else "buy",
+                    "quantity": quantity,
+                    "order_type": "limit",
+                }
                 self.core.submit_list(
-                    [{**exits, "side": side, "limit_price": price}, {**exits, "limit_price": price}, {**exits, "limit_price": price + 1}],
+                    [
+                        {**exits, "side": side, "limit_price": price},
+                        {**exits, "limit_price": price},
+                        {**exits, "limit_price": price + 1},
+                    ],
                     choose.randrange(1, 4),
                 )
             elif what == 4 and live:
@@ -108,7 +134,9 @@ class Day:
             elif what == 5 and live:
                 self.core.replace(choose.choice(list(live)), choose.randrange(1, 500))
             elif what == 6:
-                self.core.submit_parent({"symbol": symbol, "side": side, "quantity": quantity, "order_type": "market"}, "twap")
+                self.core.submit_parent(
+                    {"symbol": symbol, "side": side, "quantity": quantity, "order_type": "market"}, "twap"
+                )
             else:
                 parents = rows["order_id"][(rows["flags"] & PARENT > 0) & (rows["leaves_quantity"] > 0)].tolist()
                 if parents:
@@ -127,7 +155,7 @@ class Day:
         status, known = live[order_id], self.venues[order_id]
         what = choose.randrange(10)
         left = known.total - self.filled[order_id]
-        if known.asked and what < 5:                    # the first request first
+        if known.asked and what < 5:  # the first request first
             total = known.asked.pop(0)
             if what < 3 and total > self.filled[order_id]:
                 known.total = total
@@ -175,7 +203,7 @@ class Day:
                 self.core.advance()
             live, _ = self.look()
             for order_id in [each for each in self.venues if each not in live]:
-                del self.venues[order_id]               # it has ended, by the engine's word: nothing more will fill
+                del self.venues[order_id]  # it has ended, by the engine's word: nothing more will fill
             self.check()
             name = ("AAPL", "MSFT")
             assert [self.core.portfolio.position(each)[0] for each in name] == self.position
@@ -189,4 +217,4 @@ def test_no_limit_is_ever_exceeded_by_the_worst_case():
         assert told["late_fills"] == told["overfills"] == 0
         assert told["fills"] > 100 < day.refused
         assert day.unknown > 0
-        assert day.largest > 0.9 * LEVERAGE             # the limits were pressed against
+        assert day.largest > 0.9 * LEVERAGE  # the limits were pressed against

@@ -1,8 +1,8 @@
-"""The native order manager against the plain-Python one of `reference/orders.py`, over a market that answers nothing: this machine is the
-venue, and says whatever a venue can say, right or wrong, in any order.
+"""The native order manager against the plain-Python one of `reference/orders.py`, over a market that answers nothing:
+this machine is the venue, and says whatever a venue can say, right or wrong, in any order.
 
-After every step each order's status, quantities and money are those of the reference, the sums agree (executed + open + ended, children and
-parents, reservations), and every so often the state made again from the log is the state.
+After every step each order's status, quantities and money are those of the reference, the sums agree (executed + open
++ ended, children and parents, reservations), and every so often the state made again from the log is the state.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from hypothesis import HealthCheck, Phase, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from reference.orders import CLOSED, PENDING, Book, Order, Refused
+from reference.orders import CLOSED, PENDING, Book, Order, RefusedError
 from support import E9, make_core
 
 from grandmodel.execution import OrderRejected, OrderStateError
@@ -21,16 +21,24 @@ from grandmodel.execution._core.records import NO_PRICE, REPORT_DTYPE
 from grandmodel.execution._core.recovery import state_hash
 from grandmodel.execution._core.reexecution import recovered_hash
 from grandmodel.execution._core.values import STATUSES
-from grandmodel.execution.order_management.order_manager import OrderManager
 from grandmodel.execution.order_management.kill_switch import REDUCE, kill, set_latch
+from grandmodel.execution.order_management.order_manager import OrderManager
 
 LONG = os.environ.get("GRANDMODEL_LONG") == "1"
 SYMBOLS = ("AAPL", "MSFT")
 CODES = {str(status): code for code, status in STATUSES.items()}
 KINDS = {
-    "NEW": 1, "TRADE": 2, "CANCELED": 3, "REPLACED": 4, "REJECTED": 5, "EXPIRED": 6, "CANCEL_REJECTED": 7,
-    "TRADE_CANCEL": 8, "TRADE_CORRECT": 9, "STATUS": 10,
-}  # fmt: skip
+    "NEW": 1,
+    "TRADE": 2,
+    "CANCELED": 3,
+    "REPLACED": 4,
+    "REJECTED": 5,
+    "EXPIRED": 6,
+    "CANCEL_REJECTED": 7,
+    "TRADE_CANCEL": 8,
+    "TRADE_CORRECT": 9,
+    "STATUS": 10,
+}
 CONTINGENCIES = {"oco": 1, "oto": 2, "bracket": 3}
 SIDES = st.sampled_from([1, -1])
 PICK = st.integers(0, 1 << 30)
@@ -43,11 +51,18 @@ def fields(o: Order) -> dict:
     """An order of the reference as its user writes it."""
     kind = "stop" if o.stop and o.limit is None else "stop_limit" if o.stop else "limit" if o.limit else "market"
     found = {
-        "symbol": o.symbol, "side": "buy" if o.side > 0 else "sell", "quantity": o.quantity, "order_type": kind,
-        "limit_price": None if o.limit is None else o.limit / E9, "stop_price": None if o.stop is None else o.stop / E9,
-        "account": o.account, "strategy": o.strategy, "reduce_only": o.reduce_only or None, "time_in_force": "GTC",
+        "symbol": o.symbol,
+        "side": "buy" if o.side > 0 else "sell",
+        "quantity": o.quantity,
+        "order_type": kind,
+        "limit_price": None if o.limit is None else o.limit / E9,
+        "stop_price": None if o.stop is None else o.stop / E9,
+        "account": o.account,
+        "strategy": o.strategy,
+        "reduce_only": o.reduce_only or None,
+        "time_in_force": "GTC",
         "trigger": "bid_ask" if o.stop else None,
-    }  # fmt: skip
+    }
     return {name: value for name, value in found.items() if value is not None}
 
 
@@ -70,7 +85,7 @@ class OrderMachine(RuleBasedStateMachine):
         told = said = None
         try:
             plain()
-        except Refused as error:
+        except RefusedError as error:
             told = error.args[0]
         try:
             native()
@@ -88,20 +103,47 @@ class OrderMachine(RuleBasedStateMachine):
         return self.core.orders.next_id
 
     def order(self, **changes) -> Order:
-        return Order(**{"order_id": self.core.orders.next_id, "symbol": "AAPL", "side": 1, "quantity": 1, "limit": None, **changes})
+        return Order(
+            **{
+                "order_id": self.core.orders.next_id,
+                "symbol": "AAPL",
+                "side": 1,
+                "quantity": 1,
+                "limit": None,
+                **changes,
+            }
+        )
 
     def choose(self, pick, **wanted):
         """One of the orders that are as wanted, the later ones more often; None: there is none."""
-        found = [o for o in self.book.orders.values() if all(getattr(o, name) == value for name, value in wanted.items())]
+        found = [
+            o for o in self.book.orders.values() if all(getattr(o, name) == value for name, value in wanted.items())
+        ]
         return found[-1 - min(pick % len(found), (pick >> 12) % len(found))] if found else None
 
     # ---- the user
 
-    @rule(symbol=st.sampled_from(SYMBOLS), side=SIDES, quantity=QUANTITIES, limit=PRICES, account=st.integers(0, 1),
-          strategy=STRATEGIES, reduce_only=st.integers(0, 5), stop=st.one_of(st.none(), st.none(), PRICES))  # fmt: skip
+    @rule(
+        symbol=st.sampled_from(SYMBOLS),
+        side=SIDES,
+        quantity=QUANTITIES,
+        limit=PRICES,
+        account=st.integers(0, 1),
+        strategy=STRATEGIES,
+        reduce_only=st.integers(0, 5),
+        stop=st.one_of(st.none(), st.none(), PRICES),
+    )
     def submit(self, symbol, side, quantity, limit, account, strategy, reduce_only, stop):
-        o = self.order(symbol=symbol, side=side, quantity=quantity, limit=limit * E9, account=account, strategy=strategy,
-                       reduce_only=reduce_only == 0, stop=None if stop is None else stop * E9)  # fmt: skip
+        o = self.order(
+            symbol=symbol,
+            side=side,
+            quantity=quantity,
+            limit=limit * E9,
+            account=account,
+            strategy=strategy,
+            reduce_only=reduce_only == 0,
+            stop=None if stop is None else stop * E9,
+        )
         if stop is not None and stop % 2:
             o.limit = None
         self.both(lambda: self.gate.submit_order(fields(o)), lambda: self.book.submit(o))
@@ -115,18 +157,32 @@ class OrderMachine(RuleBasedStateMachine):
     @rule(pick=PICK, quantity=QUANTITIES, limit=PRICES)
     def child(self, pick, quantity, limit):
         parent = self.choose(pick, is_parent=True)
-        o = self.order(side=parent.side, quantity=quantity, limit=limit * E9, account=parent.account, parent=parent.order_id)
+        o = self.order(
+            side=parent.side, quantity=quantity, limit=limit * E9, account=parent.account, parent=parent.order_id
+        )
         self.both(lambda: self.core.submit_child(parent.order_id, quantity, limit * E9), lambda: self.book.submit(o))
 
-    @rule(symbol=st.sampled_from(SYMBOLS), side=SIDES, quantity=QUANTITIES, kind=st.sampled_from(list(CONTINGENCIES)),
-          count=st.integers(2, 3), reduce_only=st.booleans())  # fmt: skip
+    @rule(
+        symbol=st.sampled_from(SYMBOLS),
+        side=SIDES,
+        quantity=QUANTITIES,
+        kind=st.sampled_from(list(CONTINGENCIES)),
+        count=st.integers(2, 3),
+        reduce_only=st.booleans(),
+    )
     def several(self, symbol, side, quantity, kind, count, reduce_only):
         first = self.core.orders.next_id
         orders = [
-            self.order(order_id=first + number, symbol=symbol, side=side if number == 0 or kind == "oco" else -side,
-                       quantity=quantity, limit=(100 + number) * E9, reduce_only=reduce_only and number > 0 and kind != "oco")
+            self.order(
+                order_id=first + number,
+                symbol=symbol,
+                side=side if number == 0 or kind == "oco" else -side,
+                quantity=quantity,
+                limit=(100 + number) * E9,
+                reduce_only=reduce_only and number > 0 and kind != "oco",
+            )
             for number in range(count)
-        ]  # fmt: skip
+        ]
         self.both(
             lambda: self.core.submit_list([fields(o) for o in orders], CONTINGENCIES[kind]),
             lambda: self.book.submit_list(orders, kind),
@@ -154,8 +210,12 @@ class OrderMachine(RuleBasedStateMachine):
         order_id = self.choose(pick, is_parent=True).order_id
         self.both(lambda: self.core.close_parent(order_id), lambda: self.book.close_parent(order_id))
 
-    @rule(filters=st.sampled_from([{"symbol": "AAPL"}, {"strategy": "alpha"}, {"side": 1}, {"side": -1}, {"account": 1}, {}]),
-          often=st.integers(0, 3))  # fmt: skip
+    @rule(
+        filters=st.sampled_from(
+            [{"symbol": "AAPL"}, {"strategy": "alpha"}, {"side": 1}, {"side": -1}, {"account": 1}, {}]
+        ),
+        often=st.integers(0, 3),
+    )
     def cancel_all(self, filters, often):
         if often and len(filters) == 0:
             return
@@ -166,7 +226,10 @@ class OrderMachine(RuleBasedStateMachine):
         self.core.advance()
         assert sorted(found) == sorted(self.book.cancel_all(**filters))
 
-    @rule(scope=st.sampled_from([("engine", None), ("symbol", "MSFT"), ("strategy", "beta"), ("account", 1)]), reduce=st.booleans())
+    @rule(
+        scope=st.sampled_from([("engine", None), ("symbol", "MSFT"), ("strategy", "beta"), ("account", 1)]),
+        reduce=st.booleans(),
+    )
     def latch(self, scope, reduce):
         text = scope[0] if scope[1] is None else f"{scope[0]}:{scope[1]}"
         if reduce:
@@ -193,7 +256,20 @@ class OrderMachine(RuleBasedStateMachine):
 
     # ---- the venue
 
-    def say(self, order_id, kind, execution_id=None, *, quantity=0, price=None, fee=0, status="", reference=0, leaves=0, reason=0):
+    def say(
+        self,
+        order_id,
+        kind,
+        execution_id=None,
+        *,
+        quantity=0,
+        price=None,
+        fee=0,
+        status="",
+        reference=0,
+        leaves=0,
+        reason=0,
+    ):
         known = self.book.orders.get(order_id)
         if execution_id is None:
             self.execution += 1
@@ -203,7 +279,12 @@ class OrderMachine(RuleBasedStateMachine):
         row["quantity"], row["price_e9"], row["fee_e9"] = quantity, NO_PRICE if price is None else price, fee
         row["symbol"] = 0 if known is None else SYMBOLS.index(known.symbol)
         row["side"] = 1 if known is None else known.side
-        row["status"], row["bid_e9"], row["leaves_quantity"], row["reason"] = CODES.get(status, 0), reference, leaves, reason
+        row["status"], row["bid_e9"], row["leaves_quantity"], row["reason"] = (
+            CODES.get(status, 0),
+            reference,
+            leaves,
+            reason,
+        )
         row["venue_time_ns"] = self.core.clock.now_ns()
         word = (order_id, kind, execution_id, quantity, price, fee, status, reference, leaves, reason)
         self.reports.append((row, word))
@@ -223,11 +304,17 @@ class OrderMachine(RuleBasedStateMachine):
     @rule(pick=PICK, quantity=QUANTITIES, whole=st.booleans(), price=PRICES, fee=st.integers(-5, 5))
     def trade(self, pick, quantity, whole, price, fee):
         o = self.out(pick)
-        self.say(o.order_id, "TRADE", quantity=(o.leaves or quantity) if whole else quantity, price=price * E9, fee=fee * E9)
+        self.say(
+            o.order_id, "TRADE", quantity=(o.leaves or quantity) if whole else quantity, price=price * E9, fee=fee * E9
+        )
 
     @precondition(lambda self: self.out(0))
-    @rule(pick=PICK, kind=st.sampled_from(["NEW", "NEW", "CANCELED", "EXPIRED", "REJECTED", "CANCEL_REJECTED", "STATUS"]),
-          status=st.sampled_from(["", "UNKNOWN", "NEW", "SUSPENDED", "FILLED", "PENDING_NEW", "CANCELED"]), reason=st.sampled_from([0, 410]))  # fmt: skip
+    @rule(
+        pick=PICK,
+        kind=st.sampled_from(["NEW", "NEW", "CANCELED", "EXPIRED", "REJECTED", "CANCEL_REJECTED", "STATUS"]),
+        status=st.sampled_from(["", "UNKNOWN", "NEW", "SUSPENDED", "FILLED", "PENDING_NEW", "CANCELED"]),
+        reason=st.sampled_from([0, 410]),
+    )
     def answer(self, pick, kind, status, reason):
         o = self.out(pick)
         if kind == "STATUS" and status == "":
@@ -243,8 +330,12 @@ class OrderMachine(RuleBasedStateMachine):
             return
         o = waiting[pick % len(waiting)]
         if o.asked:
-            self.say(o.order_id, *(("REPLACED",) if accept else ("CANCEL_REJECTED",)), quantity=o.asked if accept else 0,
-                     price=o.reserve_price if accept else None)  # fmt: skip
+            self.say(
+                o.order_id,
+                *(("REPLACED",) if accept else ("CANCEL_REJECTED",)),
+                quantity=o.asked if accept else 0,
+                price=o.reserve_price if accept else None,
+            )
         elif o.status == "PENDING_NEW":
             self.say(o.order_id, "NEW" if accept else "REJECTED")
         else:
@@ -265,7 +356,13 @@ class OrderMachine(RuleBasedStateMachine):
         self.hear(*self.reports[-1 - pick % min(len(self.reports), 20)])
 
     @precondition(lambda self: any(each is not None for each in self.book.seen.values()))
-    @rule(pick=PICK, right=st.one_of(st.none(), st.integers(1, 150)), price=PRICES, leaves=st.integers(0, 200), off=st.integers(0, 9))
+    @rule(
+        pick=PICK,
+        right=st.one_of(st.none(), st.integers(1, 150)),
+        price=PRICES,
+        leaves=st.integers(0, 200),
+        off=st.integers(0, 9),
+    )
     def revise(self, pick, right, price, leaves, off):
         """A bust, or (with the right quantity) a correction, of an execution; now and then of one that never was."""
         trades = [key for key, each in self.book.seen.items() if each is not None]
@@ -286,16 +383,33 @@ class OrderMachine(RuleBasedStateMachine):
     @invariant()
     def each_order_is_as_the_rules_say(self):
         rows = self.core.orders_array()
-        names = ("order_id", "status", "quantity", "filled_quantity", "leaves_quantity", "fees_e9", "limit_price_e9", "parent_id")
+        names = (
+            "order_id",
+            "status",
+            "quantity",
+            "filled_quantity",
+            "leaves_quantity",
+            "fees_e9",
+            "limit_price_e9",
+            "parent_id",
+        )
         found = {row[0]: row[1:] for row in zip(*(rows[name].tolist() for name in names), strict=True)}
         expected = {
             o.order_id: (
-                CODES[o.status], o.quantity, o.filled, o.leaves, o.fees, NO_PRICE if o.limit is None else o.limit, o.parent,
+                CODES[o.status],
+                o.quantity,
+                o.filled,
+                o.leaves,
+                o.fees,
+                NO_PRICE if o.limit is None else o.limit,
+                o.parent,
             )
             for o in self.book.orders.values()
-        }  # fmt: skip
+        }
         assert found == expected, {
-            key: (found.get(key), expected.get(key)) for key in found.keys() | expected.keys() if found.get(key) != expected.get(key)
+            key: (found.get(key), expected.get(key))
+            for key in found.keys() | expected.keys()
+            if found.get(key) != expected.get(key)
         }
         money = (rows["notional_lo"].astype(object) + (rows["notional_hi"].astype(object) << 64)).tolist()
         assert dict(zip(rows["order_id"].tolist(), money, strict=True)) == {
@@ -320,15 +434,27 @@ class OrderMachine(RuleBasedStateMachine):
     @invariant()
     def counters_and_lists_agree(self):
         told = self.core.statistics()
-        assert (told["fills"], told["late_fills"], told["overfills"], told["duplicate_executions"], told["unknown_reports"]) == (
-            self.book.fills, self.book.late, self.book.over, self.book.duplicates, self.book.unknown,
-        )  # fmt: skip
+        assert (
+            told["fills"],
+            told["late_fills"],
+            told["overfills"],
+            told["duplicate_executions"],
+            told["unknown_reports"],
+        ) == (
+            self.book.fills,
+            self.book.late,
+            self.book.over,
+            self.book.duplicates,
+            self.book.unknown,
+        )
         assert told["illegal_transitions"] == self.book.illegal
         assert told["open"] == sum(not o.closed for o in self.book.orders.values())
         assert {each["name"] for each in self.core.latches()} == set(self.book.latches)
         for o in self.book.orders.values():
             assert o.status not in CLOSED or o.leaves == 0
-            assert o.filled + o.leaves <= max(o.quantity, o.filled)  # executed + open + ended = quantity, but for overfills
+            assert o.filled + o.leaves <= max(
+                o.quantity, o.filled
+            )  # executed + open + ended = quantity, but for overfills
             if o.is_parent:
                 assert o.filled == sum(child.filled for child in self.book.children(o.order_id))
 
@@ -342,7 +468,11 @@ class OrderMachine(RuleBasedStateMachine):
 
 
 OrderMachine.TestCase.settings = settings(
-    max_examples=200 if LONG else 20, stateful_step_count=300, deadline=None, suppress_health_check=list(HealthCheck),
-    phases=tuple(Phase) if LONG else (Phase.explicit, Phase.reuse, Phase.generate), report_multiple_bugs=False,
-)  # fmt: skip
+    max_examples=200 if LONG else 20,
+    stateful_step_count=300,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    phases=tuple(Phase) if LONG else (Phase.explicit, Phase.reuse, Phase.generate),
+    report_multiple_bugs=False,
+)
 TestOrderMachine = OrderMachine.TestCase

@@ -1,9 +1,11 @@
-"""Orders by the rules, in plain Python: what an order manager has to hold after each word of a venue and each request of its user.
+"""Orders by the rules, in plain Python: what an order manager has to hold after each word of a venue and each request
+of its user.
 
-Written from the rules, not from the engine: FIX 4.4 appendix D (a pending cancel or replace stands until it is answered; fills in
-between are booked), and what the engine promises in its documents: the truth is booked whatever it is, one execution counts once, a bust
-takes back what was booked, worst cases keep what an unanswered replace could still make of an order, a parent's children draw on its
-reservation, the members of a list follow one another. Nothing here knows of journals, time or routes.
+Written from the rules, not from the engine: FIX 4.4 appendix D (a pending cancel or replace stands until it is
+answered; fills in between are booked), and what the engine promises in its documents: the truth is booked whatever it
+is, one execution counts once, a bust takes back what was booked, worst cases keep what an unanswered replace could
+still make of an order, a parent's children draw on its reservation, the members of a list follow one another. Nothing
+here knows of journals, time or routes.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ LEGAL = {
 DISCONNECTED = 410
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """What was asked for is refused; `args[0]` is the name of the reason."""
 
 
@@ -154,13 +156,13 @@ class Book:
     def submit(self, o: Order) -> None:
         refused = self.barred(o, o.quantity)
         if refused:
-            raise Refused(refused)
+            raise RefusedError(refused)
         if o.parent:
             parent = self.orders[o.parent]
             if parent.closed or parent.status == "PENDING_CANCEL":
-                raise Refused("ORDER_CLOSED")
+                raise RefusedError("ORDER_CLOSED")
             if o.quantity > parent.leaves - self.working(parent.order_id):
-                raise Refused("PARENT_EXCEEDED")
+                raise RefusedError("PARENT_EXCEEDED")
         self.enter(o)
         self.touched.append(o.order_id)
         self.settle()
@@ -185,7 +187,7 @@ class Book:
                 for order_id in entered:
                     del self.orders[order_id]
                     self.orders_today[o.account] -= 1
-                raise Refused(refused)
+                raise RefusedError(refused)
             self.enter(o)
             entered.append(o.order_id)
         self.touched += entered
@@ -193,7 +195,7 @@ class Book:
 
     def cancel(self, order_id: int) -> None:
         if self.orders[order_id].closed:
-            raise Refused("ORDER_CLOSED")
+            raise RefusedError("ORDER_CLOSED")
         self.ask_end(self.orders[order_id])
         self.settle()
 
@@ -209,10 +211,14 @@ class Book:
 
     def cancel_all(self, account=None, strategy=None, symbol=None, side=None) -> list[int]:
         found = [
-            o for o in self.orders.values()
-            if not o.closed and account in (None, o.account) and strategy in (None, o.strategy)
-            and symbol in (None, o.symbol) and side in (None, o.side)
-        ]  # fmt: skip
+            o
+            for o in self.orders.values()
+            if not o.closed
+            and account in (None, o.account)
+            and strategy in (None, o.strategy)
+            and symbol in (None, o.symbol)
+            and side in (None, o.side)
+        ]
         for o in found:
             self.ask_end(o)
         self.settle()
@@ -221,28 +227,28 @@ class Book:
     def replace(self, order_id: int, quantity: int | None, limit: int | None) -> None:
         o = self.orders[order_id]
         if o.closed:
-            raise Refused("ORDER_CLOSED")
+            raise RefusedError("ORDER_CLOSED")
         if o.status not in ("NEW", "PARTIALLY_FILLED") or o.asked:
             self.illegal += 1
-            raise Refused("ILLEGAL_TRANSITION")
+            raise RefusedError("ILLEGAL_TRANSITION")
         total = max(o.filled, quantity or o.quantity)
         limit = None if limit == o.limit else limit
         nothing = total == o.quantity and limit is None
         if nothing or (limit is not None and o.limit is None):
-            raise Refused("INVALID")
+            raise RefusedError("INVALID")
         if o.is_parent and (total <= o.filled or total < o.filled + self.working(order_id)):
-            raise Refused("INVALID")
+            raise RefusedError("INVALID")
         more = max(0, total - o.quantity)
         if o.parent and more:
             parent = self.orders[o.parent]
             if more > parent.leaves - self.working(parent.order_id):
-                raise Refused("PARENT_EXCEEDED")
+                raise RefusedError("PARENT_EXCEEDED")
         if more or limit is not None:
             refused = self.latched(o, more)
             if refused:
-                raise Refused(refused)
+                raise RefusedError(refused)
         if more and o.reduce_only and self.barred(o, more) == "REDUCE_ONLY":
-            raise Refused("REDUCE_ONLY")
+            raise RefusedError("REDUCE_ONLY")
         self.ask_change(o, total, limit)
         self.settle()
 
@@ -268,7 +274,7 @@ class Book:
             return
         if self.working(order_id):
             self.illegal += 1
-            raise Refused("ILLEGAL_TRANSITION")
+            raise RefusedError("ILLEGAL_TRANSITION")
         o.status, o.leaves = "CANCELED", 0
         self.touch(o)
         self.settle()
@@ -282,9 +288,18 @@ class Book:
     # ---- a venue's word
 
     def report(
-        self, order_id: int, kind: str, execution_id: int, quantity: int = 0, price: int | None = None, fee: int = 0,
-        status: str = "", reference: int = 0, leaves: int = 0, reason: int = 0,
-    ) -> None:  # fmt: skip
+        self,
+        order_id: int,
+        kind: str,
+        execution_id: int,
+        quantity: int = 0,
+        price: int | None = None,
+        fee: int = 0,
+        status: str = "",
+        reference: int = 0,
+        leaves: int = 0,
+        reason: int = 0,
+    ) -> None:
         """Takes in one report; an order that is not known is counted and nothing else."""
         o = self.orders.get(order_id)
         if o is None:

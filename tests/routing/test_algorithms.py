@@ -352,6 +352,36 @@ def test_a_cancelled_algorithm_withdraws_its_children_and_closes_its_parent(conf
     check_every_record(core)
 
 
+@settings(max_examples=15)
+@given(
+    config=st.sampled_from([TWAP, VWAP, IS]),
+    after=st.floats(0.0, 3200.0),
+    seed=st.integers(0, 99),
+    all_of_it=st.booleans(),
+)
+def test_a_parent_canceled_under_its_running_algorithm_ends_the_run(config, after, seed, all_of_it):
+    core, clock = synthetic(seed)
+
+    async def main():
+        parent = SmartOrderRouter(engine=core).start(MARKET_ORDER, config)
+        task = asyncio.ensure_future(run_parent(parent))
+        await clock.sleep(after)
+        if all_of_it:
+            core.cancel_all()
+        else:
+            core.cancel(parent.order_id)
+        ended = await task
+        assert ended.order_id == parent.order_id
+        return parent.order
+
+    ended = run(main(), clock=clock)
+    assert ended.status in (OrderStatus.CANCELED, OrderStatus.FILLED)
+    assert ended.working_quantity == ended.leaves_quantity == 0
+    assert core.orders.live == 0
+    assert core.portfolio.position("AAPL")[1:] == (0, 0)
+    check_every_record(core)
+
+
 class Failing(Algorithm):
     """Leaves a child at work and fails."""
 
