@@ -124,6 +124,9 @@ def test_checks_have_one_bit_each_and_the_missions_names():
     assert bits == [1 << index for index in range(len(CHECKS))]
     others = {group for _, _, group, _ in CHECKS} - set(CHECK_GROUPS)
     assert check_names(sum(bits)) == [*CHECK_GROUPS, *sorted(others)]
+    assert len({name for _, name, *_ in CHECKS}) == len(CHECKS)
+    units = {"steps", "money", "orders", "fraction", "none", "bps", "messages", "flag", "seconds"}
+    assert {unit for *_, unit in CHECKS} == units
     assert check_names(0) == []
     assert CHECK_GROUPS == (
         "position_limit", "order_size_limit", "daily_trading_limit", "sector_exposure", "leverage_limit",
