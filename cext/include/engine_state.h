@@ -240,15 +240,12 @@ static inline void gm_engine_decision(gm_engine_t* e, const gm_order_t* o, const
 
 /* What may fill of an order, in a status: its open quantity, or what a replace that the venue has not answered would make of it, if that is
  * more (also while a cancel is asked for on top, and while nobody knows). Of one that waits for its list's first order nothing yet. Of a parent
- * what its children may fill counts, if venues have filled so much that it is more than what is left; also once it has ended. That is what it
- * keeps reserved in its account's portfolio, unless it is a child: its parent has reserved for it. */
+ * what its children may fill counts, if venues have filled so much that it is more than what is left. That is what it keeps reserved in its
+ * account's portfolio, unless it is a child: its parent reserves for it, as long as that lives. */
 static inline int64_t gm_open_as(const gm_orders_t* t, const gm_order_t* o, uint8_t status) {
     int64_t asked;
-    if (__builtin_expect(o->flags & GM_PARENT, 0)) {
-        asked = gm_is_closed(status) ? 0 : o->leaves_quantity;
-        return o->working_quantity > asked ? o->working_quantity : asked;
-    }
     if (gm_is_closed(status)) return 0;
+    if (__builtin_expect(o->flags & GM_PARENT, 0)) return o->working_quantity > o->leaves_quantity ? o->working_quantity : o->leaves_quantity;
     if (__builtin_expect(o->terms != 0, 0) && t->terms[o->terms - 1].waiting) return 0;
     if (__builtin_expect(o->working_quantity == 0, 1)) return o->leaves_quantity;
     asked = o->working_quantity - o->filled_quantity;
@@ -256,7 +253,11 @@ static inline int64_t gm_open_as(const gm_orders_t* t, const gm_order_t* o, uint
 }
 
 static inline int64_t gm_reserved_quantity_as(const gm_orders_t* t, const gm_order_t* o, uint8_t status) {
-    return o->flags & GM_CHILD ? 0 : gm_open_as(t, o, status);
+    if (__builtin_expect(o->flags & GM_CHILD, 0)) {
+        const gm_order_t* parent = gm_orders_find(t, o->parent_id);
+        if (parent && !gm_is_closed(parent->status)) return 0;
+    }
+    return gm_open_as(t, o, status);
 }
 
 static inline int64_t gm_reserved_quantity(const gm_orders_t* t, const gm_order_t* o) { return gm_reserved_quantity_as(t, o, o->status); }

@@ -161,6 +161,17 @@ static inline void gm_parent_take(gm_engine_t* e, gm_order_t* parent, const gm_r
         gm_orders_set_status(e->orders, parent, parent->filled_quantity ? GM_PARTIALLY_FILLED : GM_NEW);
 }
 
+/* A parent has ended while children are still out there (a venue has filled more than it should): each reserves for itself now. `o` is the
+ * one whose report did it, and becomes `status`. */
+static inline void gm_parent_passes_on(gm_engine_t* e, const gm_order_t* parent, const gm_order_t* o, uint8_t status) {
+    if (parent->working_quantity == 0) return;
+    for (const gm_order_t* child = gm_orders_newest(e->orders, parent->symbol, 0); child; child = gm_orders_older(e->orders, child)) {
+        const int64_t open = gm_open_as(e->orders, child, child == o ? status : child->status);
+        if ((child->flags & GM_CHILD) && child->parent_id == parent->order_id && open != 0)
+            gm_portfolio_reserve(e->portfolio, child->account, child->symbol, child->side, open, child->reserve_price_e9, +1);
+    }
+}
+
 /* A recorded report moves order, parent, position and cash; its status and account were settled when it was recorded. */
 static inline void gm_engine_take(gm_engine_t* e, gm_order_t* o, const gm_report_t* r) {
     gm_order_t *parent, *reserving;
@@ -177,7 +188,7 @@ static inline void gm_engine_take(gm_engine_t* e, gm_order_t* o, const gm_report
         return;
     }
     parent = o->flags & GM_CHILD ? gm_orders_find(e->orders, o->parent_id) : NULL;
-    reserving = parent ? parent : o;
+    reserving = parent && !gm_is_closed(parent->status) ? parent : o;
     before = gm_reserved_quantity(e->orders, reserving);
     before_price = reserving->reserve_price_e9;
     at_work = gm_open_as(e->orders, o, o->status);
@@ -190,7 +201,10 @@ static inline void gm_engine_take(gm_engine_t* e, gm_order_t* o, const gm_report
     if (parent) {
         parent_was_closed = gm_is_closed(parent->status);
         gm_parent_take(e, parent, r, at_work, gm_open_as(e->orders, o, was_closed ? o->status : status));
-        if (!parent_was_closed && gm_is_closed(parent->status)) gm_engine_ended(e, parent);
+        if (!parent_was_closed && gm_is_closed(parent->status)) {
+            gm_engine_ended(e, parent);
+            gm_parent_passes_on(e, parent, o, status);
+        }
     }
     if (r->exec_type == GM_EXEC_TRADE || r->exec_type == GM_EXEC_TRADE_CORRECT)
         gm_portfolio_fill(e->portfolio, o->account, o->symbol, o->side, r->quantity, r->price_e9, r->fee_e9);

@@ -104,22 +104,26 @@ class Book:
     def may_fill(self, o: Order) -> int:
         """The most that can still fill of it, as far as anybody here knows."""
         if o.is_parent:
-            return max(0 if o.closed else o.leaves, self.working(o.order_id))
+            return 0 if o.closed else max(o.leaves, self.working(o.order_id))
         if o.closed or o.waiting:
             return 0
         return max(o.leaves, o.asked - o.filled) if o.asked else o.leaves
 
+    def reserves(self, o: Order) -> bool:
+        """A child's parent reserves for it, as long as that lives."""
+        return not o.parent or self.orders[o.parent].closed
+
     def open(self, account: int, symbol: str) -> tuple[int, int]:
-        """(buys, sells) reserved: of every order that is no child."""
+        """(buys, sells) reserved."""
         sums = {1: 0, -1: 0}
         for o in self.orders.values():
-            if (o.account, o.symbol) == (account, symbol) and not o.parent:
+            if (o.account, o.symbol) == (account, symbol) and self.reserves(o):
                 sums[o.side] += self.may_fill(o)
         return sums[1], sums[-1]
 
     def reserved(self, account: int) -> int:
         return sum(
-            self.may_fill(o) * o.reserve_price for o in self.orders.values() if o.account == account and not o.parent
+            self.may_fill(o) * o.reserve_price for o in self.orders.values() if o.account == account and self.reserves(o)
         )
 
     def worst(self, account: int, symbol: str, buys: int = 0, sells: int = 0) -> int:
