@@ -122,9 +122,8 @@ class Book:
         return sums[1], sums[-1]
 
     def reserved(self, account: int) -> int:
-        return sum(
-            self.may_fill(o) * o.reserve_price for o in self.orders.values() if o.account == account and self.reserves(o)
-        )
+        own = [o for o in self.orders.values() if o.account == account and self.reserves(o)]
+        return sum(self.may_fill(o) * o.reserve_price for o in own)
 
     def worst(self, account: int, symbol: str, buys: int = 0, sells: int = 0) -> int:
         held = self.position.get((account, symbol), 0)
