@@ -239,9 +239,9 @@ def test_the_table_of_repetitions_forgets_the_oldest_of_a_full_set_and_says_so()
     book = held(sent=[("A", 1, size, 100 * E9, size) for size in range(1, 30_001)], now_ns=30_001)
     portfolio, table = native(book, {"duplicate_ns": 10**6})
     portfolio.note("A", 1, 1, 100 * E9, time_ns=30_001, window_ns=10**6)
-    missed = [size for size in range(30_001 - 8_000, 30_001) if not table.check(portfolio, "A", 1, size, 100 * E9,
-        **moment(book, "A"))[0]]
-    assert len(missed) < 8_000 * 0.15  # 4,096 sets of four: of the last 8,000 a few lie in sets that had more
+    latest = range(30_001 - 4_000, 30_001)
+    missed = [size for size in latest if not table.check(portfolio, "A", 1, size, 100 * E9, **moment(book, "A"))[0]]
+    assert len(missed) < 400  # 2,048 sets of four: of the last 4,000 a few lie in sets that had four more
     assert not [size for size in range(29_900, 30_001) if size in missed]
     for size in range(40_000, 80_000):
         portfolio.note("A", 1, size, 100 * E9, time_ns=30_002, window_ns=10**6)
