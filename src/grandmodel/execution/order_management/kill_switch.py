@@ -6,7 +6,6 @@ An order whose cancel the venue has not confirmed is never reported as done.
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -125,7 +124,9 @@ class KillReport:
 
     async def done(self) -> KillReport:
         """Waits until every order has ended; itself. It waits for as long as a venue does not answer."""
-        loop = asyncio.get_running_loop()
+        from asyncio import get_running_loop  # loaded already: somebody awaits this
+
+        loop = get_running_loop()
         for order_id in self.order_ids:
             if not self._is_closed(order_id):
                 future = loop.create_future()
