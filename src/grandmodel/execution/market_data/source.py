@@ -26,11 +26,26 @@ def _named(path: Path) -> Iterator[None]:
         raise MarketDataError(f"{path}: ends in the middle ({error})") from error
     except OSError as error:
         raise MarketDataError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except Exception as error:
-        # of lzma, zlib and zipfile, which are not imported for this
-        if type(error).__name__ in ("LZMAError", "error", "BadZipFile", "NotImplementedError", "RuntimeError"):
-            raise MarketDataError(f"{path}: cannot be decompressed ({error})") from error
-        raise
+    except _faults(path.suffix) as error:
+        raise MarketDataError(f"{path}: cannot be decompressed ({error})") from error
+
+
+def _faults(suffix: str) -> tuple[type[Exception], ...]:
+    """What reading a damaged file of that compression raises beside OSError and EOFError; asked for once it has."""
+    if suffix == ".xz":
+        from lzma import LZMAError
+
+        return (LZMAError,)
+    if suffix == ".gz":
+        import zlib
+
+        return (zlib.error,)
+    if suffix == ".zip":
+        import zlib
+        from zipfile import BadZipFile
+
+        return (BadZipFile, zlib.error, RuntimeError)  # the last: a password, or a method that zipfile does not know
+    return ()
 
 
 def stem_name(path: Path) -> str:
