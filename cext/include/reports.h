@@ -187,6 +187,12 @@ static inline void gm_engine_take(gm_engine_t* e, gm_order_t* o, const gm_report
         e->orders->illegal++;                       /* in the log, not in the state */
         return;
     }
+    if (r->exec_type == GM_EXEC_NEW && o->status == GM_PENDING_NEW && !(o->flags & GM_CHILD) && !o->terms) {
+        gm_order_take(o, r);                        /* the usual answer moves nothing but the order's own row */
+        if (status != o->status) gm_orders_set_status(e->orders, o, status);
+        if (r->bid_e9 != GM_NO_PRICE && r->ask_e9 != GM_NO_PRICE) gm_portfolio_mark(e->portfolio, o->symbol, r->bid_e9 + (r->ask_e9 - r->bid_e9) / 2);
+        return;
+    }
     parent = o->flags & GM_CHILD ? gm_orders_find(e->orders, o->parent_id) : NULL;
     reserving = parent && !gm_is_closed(parent->status) ? parent : o;
     before = gm_reserved_quantity(e->orders, reserving);
