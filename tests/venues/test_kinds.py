@@ -118,7 +118,7 @@ def test_a_market_order_does_not_wait_in_a_dark_pool():
 
 
 def test_a_pools_smallest_order_and_fill_or_kill():
-    core, om = engine()
+    _, om = engine()
     ticket = om.submit_order(order(quantity=199, venue="POOL"))
     assert (str(ticket.status), ticket.order.reason) == ("REJECTED", Reason.VENUE_REJECTED)
     for seed in range(20):
