@@ -16,7 +16,8 @@ VERDICTS = {
     GM_VENUE_DISABLED: "disabled", GM_VENUE_TOO_LARGE: "order above its max_order_size",
     GM_VENUE_TOO_SMALL: "order below its min_size", GM_VENUE_NO_QUOTE: "no quote on that side",
     GM_VENUE_WORSE_PRICE: "its displayed price is worse than the best", GM_VENUE_NOT_DISPLAYED: "no displayed quote",
-    GM_VENUE_UNSUPPORTED: "does not take such an order", GM_VENUE_BARRED: "stopped by a kill switch", GM_VENUE_NOT_NAMED: "the order names another venue",
+    GM_VENUE_UNSUPPORTED: "does not take such an order", GM_VENUE_BARRED: "stopped by a kill switch",
+    GM_VENUE_NOT_NAMED: "the order names another venue",
 }
 
 #: What a venue may be said to take, and the bit of each (venues.h).

@@ -18,7 +18,8 @@ from grandmodel.execution._core.orders cimport gm_is_triggered
 from grandmodel.execution._core.portfolio cimport GM_MAX_ACCOUNTS
 from grandmodel.execution._core.records cimport (
     GM_ALL_OR_NONE, GM_CLIENT_ORDER_ID_LENGTH, GM_DAY, GM_FOK, GM_GTD, GM_HIDDEN, GM_ICEBERG, GM_IOC, GM_LIMIT, GM_MARKET, GM_NAME_LENGTH,
-    GM_NAME_STRATEGY, GM_NAME_TAG, GM_NO_PRICE, GM_PARENT, GM_PEGGED_MARKET, GM_PEGGED_PRIMARY, GM_POST_ONLY, GM_REDUCE_ONLY, GM_TRAIL_AMOUNT, GM_TRAIL_BPS, GM_TRAILING_STOP,
+    GM_NAME_STRATEGY, GM_NAME_TAG, GM_NO_PRICE, GM_PARENT, GM_PEGGED_MARKET, GM_PEGGED_PRIMARY,
+    GM_POST_ONLY, GM_REDUCE_ONLY, GM_TRAIL_AMOUNT, GM_TRAIL_BPS, GM_TRAILING_STOP,
     GM_TRAILING_STOP_LIMIT, GM_TRIGGER_BID_ASK, GM_TRIGGER_LAST, GM_TRIGGER_MID, GM_WORK_ICEBERG, GM_WORK_WHOLE,
     gm_order_t, gm_terms_t,
 )
@@ -559,7 +560,7 @@ cdef class OrderReader:
                 o.flags |= GM_PARENT
                 terms.worked = GM_WORK_WHOLE
         if o.venue >= 0 and gm_is_triggered(o.order_type):
-            errors = _note(errors, "venue", f"does not go with a {_TYPE_NAMES[o.order_type]} order, which the engine holds and routes when its time has come")
+            errors = _note(errors, "venue", f"does not go with a {_TYPE_NAMES[o.order_type]} order, which the engine holds, and routes in time")
         item = _get(order, "expire_time")
         if item != NULL:
             seen[0] += 1
