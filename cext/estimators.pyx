@@ -152,7 +152,7 @@ def run(str kernel, columns, outputs=(), numbers=(), integers=()):
                 _take(array, "out", &views[held], PyBUF_WRITABLE, &out)
                 held += 1
                 if out.type != (c"q" if letters[0] == c"l" else letters[0]):
-                    raise TypeError(f"out has dtype {array.dtype}, must be {'float64' if letters[0] == c'd' else 'int8' if letters[0] == c'b' else 'int64'}")
+                    raise TypeError(f"out has dtype {array.dtype}, must be the struct type {chr(letters[0])!r}")
                 if not array.flags.c_contiguous or not array.flags.aligned:
                     raise ValueError("out is strided, must be contiguous")
                 _bind(lengths, letters[1], out.rows, "out", "rows")

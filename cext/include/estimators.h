@@ -154,6 +154,7 @@ int gm_k_impact(gm_estimator_call_t *c);
 int gm_k_as_of(gm_estimator_call_t *c);
 int gm_k_classify(gm_estimator_call_t *c);
 int gm_k_trade_spreads(gm_estimator_call_t *c);
+int gm_k_horizons(gm_estimator_call_t *c);
 int gm_k_flow(gm_estimator_call_t *c);
 int gm_k_bulk(gm_estimator_call_t *c);
 int gm_k_buckets(gm_estimator_call_t *c);

@@ -5,7 +5,7 @@
 #include "impact.h"
 
 /* Easley, Kiefer, O'Hara, Paperman (1996), counts of a day Poisson, its three kinds weighted in logarithms. in: buys, sells.
- * number: alpha, delta, mu, eb, es. result: log likelihood; its gradient by logit alpha, logit delta, log mu, log eb,
+ * number: alpha, delta, mu, eb, es; integer[0]: whether with the factorials. result: log likelihood; its gradient by logit alpha, logit delta, log mu, log eb,
  * log es. */
 int gm_k_pin(gm_estimator_call_t *c)
 {
@@ -30,7 +30,9 @@ int gm_k_pin(gm_estimator_call_t *c)
             const double e0 = exp(l0 - top), e1 = exp(l1 - top), e2 = exp(l2 - top), total = e0 + e1 + e2;
             const double bad = e1 / total, good = e2 / total;
             int sign;
-            gm_add(&sum, top + log(total) - lgamma_r(b + 1.0, &sign) - lgamma_r(s + 1.0, &sign));
+            gm_add(&sum, top + log(total));
+            if (c->integer[0])
+                gm_add(&sum, -lgamma_r(b + 1.0, &sign) - lgamma_r(s + 1.0, &sign));
             const double sold = s / (es + mu) - 1.0, bought = b / (eb + mu) - 1.0;
             g[0] += bad + good - alpha;
             g[1] += bad - delta * (bad + good);
@@ -47,8 +49,9 @@ int gm_k_pin(gm_estimator_call_t *c)
 /* Seconds from the window's begin: of float seconds or int64 nanoseconds. */
 static double seconds(const gm_column_t *column, ptrdiff_t row, double begin, int64_t begin_ns)
 {
+    int64_t since;
     if (column->type == 'q')
-        return (double)(gm_integer(column, row) - begin_ns) * 1e-9;
+        return __builtin_sub_overflow(gm_integer(column, row), begin_ns, &since) ? NAN : (double)since * 1e-9;
     return gm_cell(column, row, 0) - begin;
 }
 
@@ -62,7 +65,7 @@ int gm_k_hawkes(gm_estimator_call_t *c)
     const double mu = c->number[0], alpha = c->number[1], beta = c->number[2];
     const double end = times->type == 'q' ? (double)(c->integer[1] - c->integer[0]) * 1e-9 : c->number[4] - c->number[3];
     double before = 0.0, a = 0.0, s = 0.0; /* a = sum e^(-beta (t - t_i)), s = sum (t - t_i) e^(...), events before t */
-    gm_kahan_t logs = {0}, by_mu = {0}, by_alpha = {0}, by_beta = {0};
+    gm_kahan_t logs = {0}, by_mu = {0}, by_alpha = {0}, by_beta = {0}, gone = {0};
     for (ptrdiff_t i = 0; i < n; i++) {
         const double t = seconds(times, i, c->number[3], c->integer[0]), dt = t - before;
         if (!(t >= 0.0 && t <= end))
@@ -79,11 +82,12 @@ int gm_k_hawkes(gm_estimator_call_t *c)
         gm_add(&by_mu, 1.0 / rate);
         gm_add(&by_alpha, a / rate);
         gm_add(&by_beta, -alpha * s / rate);
+        gm_add(&gone, -expm1(-beta * (end - t)));
         before = t;
     }
     const double rest = end - before, decay = exp(-beta * rest);
-    const double tail = n ? decay * (1.0 + a) : 0.0, late = n ? decay * (s + rest * (1.0 + a)) : 0.0;
-    const double excited = (double)n - tail; /* sum 1 - e^(-beta (T - t_i)) */
+    const double late = n ? decay * (s + rest * (1.0 + a)) : 0.0; /* sum (T - t_i) e^(-beta (T - t_i)) */
+    const double excited = gone.sum; /* term by term: n less the sum of the exponentials cancels where beta is small */
     c->result[0] = logs.sum - mu * end - alpha / beta * excited;
     c->result[1] = by_mu.sum - end;
     c->result[2] = by_alpha.sum - excited / beta;

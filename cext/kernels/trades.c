@@ -1,16 +1,47 @@
 /* Estimators over trades: what stood when they came, which side they took, what they cost, buckets and sessions. */
 #include "estimators.h"
 
-/* What stood at each time: the last row before (integer[0] != 0: strictly) time + integer[1], unknown (NaN) where there is
- * none or that time is after integer[2]. in: at (n), time, value (m), and the other side: then the mid of both. */
+/* ---- what stood when ------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    ptrdiff_t next, read; /* the first row that is not yet there; the row whose value is held */
+    double value;
+} cursor_t;
+
+/* What stood at t, which never goes back: the value of the last row before it (strict) or not after it, the mid of two
+ * columns where there are two; NaN without one. The columns `time`, `one` and `other` (-1: none) are read as they come. */
+static int stands(gm_estimator_call_t *c, cursor_t *at, int time, int one, int other, int64_t t, int strict)
+{
+    const ptrdiff_t rows = c->in[time].rows;
+    for (; at->next < rows; at->next++) {
+        const int64_t then = gm_integer(&c->in[time], at->next);
+        if (at->next > 0 && then < gm_integer(&c->in[time], at->next - 1))
+            return gm_bad(c, time, at->next, 0);
+        if (strict ? then >= t : then > t)
+            break;
+    }
+    if (at->read != at->next - 1) {
+        double second;
+        at->read = at->next - 1;
+        if (gm_value(c, one, at->read, &at->value) || (other >= 0 && gm_value(c, other, at->read, &second)))
+            return GM_ESTIMATOR_ROW;
+        if (other >= 0)
+            at->value = 0.5 * (at->value + second);
+    }
+    return GM_ESTIMATOR_OK;
+}
+
+static const cursor_t AT_BEGIN = {0, -1, NAN};
+
+/* integer: strict, lag, end. in: at (n), time, value (m), and the other side: then the mid of both. out: what stood at
+ * at + lag, NaN where that is after end. */
 int gm_k_as_of(gm_estimator_call_t *c)
 {
-    const ptrdiff_t n = c->in[0].rows, m = c->in[1].rows;
-    const int strict = c->integer[0] != 0, both = c->in[3].data != NULL;
-    const int64_t lag = c->integer[1], end = c->integer[2];
-    double *out = c->out[0], value = NAN;
+    const ptrdiff_t n = c->in[0].rows;
+    const int other = c->in[3].data != NULL ? 3 : -1;
+    double *out = c->out[0];
     int64_t buffer[GM_BLOCK];
-    ptrdiff_t next = 0, read = -1; /* next: the first row that is not yet there */
+    cursor_t cursor = AT_BEGIN;
     for (ptrdiff_t i = 0; i < n; i += GM_BLOCK) {
         const ptrdiff_t rows = gm_at_most(n - i, GM_BLOCK);
         const int64_t *at = gm_integers(c, 0, i, rows, buffer);
@@ -18,61 +49,59 @@ int gm_k_as_of(gm_estimator_call_t *c)
             return GM_ESTIMATOR_ROW;
         for (ptrdiff_t j = 0; j < rows; j++) {
             int64_t t;
-            if (__builtin_add_overflow(at[j], lag, &t) || t > end) {
-                out[i + j] = NAN;
+            out[i + j] = NAN;
+            if (__builtin_add_overflow(at[j], c->integer[1], &t) || t > c->integer[2])
                 continue;
-            }
-            for (; next < m; next++) {
-                const int64_t time = gm_integer(&c->in[1], next);
-                if (next > 0 && time < gm_integer(&c->in[1], next - 1))
-                    return gm_bad(c, 1, next, 0);
-                if (strict ? time >= t : time > t)
-                    break;
-            }
-            if (read != next - 1) {
-                double other;
-                read = next - 1;
-                if (gm_value(c, 2, read, &value) || (both && gm_value(c, 3, read, &other)))
-                    return GM_ESTIMATOR_ROW;
-                if (both)
-                    value = 0.5 * (value + other);
-            }
-            out[i + j] = value;
+            if (stands(c, &cursor, 1, 2, other, t, c->integer[0] != 0))
+                return GM_ESTIMATOR_ROW;
+            out[i + j] = cursor.value;
         }
     }
     return GM_ESTIMATOR_OK;
 }
 
+/* ---- which side took ------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    double last; /* price; NaN: none yet */
+    int8_t tick; /* the sign of the last change */
+} tick_test_t;
+
 /* Lee and Ready (1991): above the mid bought, below it sold; at it, or without one, by the last price that differs; 0 where
- * there is none. Prices are the same where they differ by rounding only. in: price, mid. result: how many by tick test. */
+ * there is none. Prices are the same where they differ by rounding only. */
+static int8_t side_of(tick_test_t *test, double price, double mid)
+{
+    const double same = 1e-14 * price, moved = price - test->last, above = price - mid;
+    test->tick = moved > same ? 1 : moved < -same ? -1 : test->tick;
+    test->last = price;
+    return above > same ? 1 : above < -same ? -1 : test->tick;
+}
+
+/* in: time, price of trades; with quotes time, bid, ask of quotes. out: side, by the quote strictly before the trade. */
 int gm_k_classify(gm_estimator_call_t *c)
 {
     const ptrdiff_t n = c->in[0].rows;
     int8_t *out = c->out[0];
-    double price_buffer[GM_BLOCK], mid_buffer[GM_BLOCK], last = NAN;
-    int8_t tick = 0;
-    int64_t by_tick = 0;
+    double price_buffer[GM_BLOCK];
+    int64_t time_buffer[GM_BLOCK];
+    tick_test_t test = {NAN, 0};
+    cursor_t cursor = AT_BEGIN;
     for (ptrdiff_t i = 0; i < n; i += GM_BLOCK) {
         const ptrdiff_t rows = gm_at_most(n - i, GM_BLOCK);
         const double *p = gm_doubles(c, 0, i, rows, price_buffer);
-        const double *mid = p && c->in[1].data ? gm_doubles(c, 1, i, rows, mid_buffer) : NULL;
-        if (!p || (c->in[1].data && !mid))
+        const int64_t *t = p && c->in[1].data ? gm_integers(c, 1, i, rows, time_buffer) : NULL;
+        if (p == NULL || (c->in[1].data && t == NULL))
             return GM_ESTIMATOR_ROW;
         for (ptrdiff_t j = 0; j < rows; j++) {
-            const double same = 1e-14 * p[j], moved = p[j] - last, above = mid ? p[j] - mid[j] : NAN;
-            tick = moved > same ? 1 : moved < -same ? -1 : tick;
-            last = p[j];
-            if (above > same || above < -same) {
-                out[i + j] = above > 0.0 ? 1 : -1;
-            } else {
-                out[i + j] = tick;
-                by_tick++;
-            }
+            if (t && stands(c, &cursor, 2, 3, 4, t[j], 1))
+                return GM_ESTIMATOR_ROW;
+            out[i + j] = side_of(&test, p[j], cursor.value);
         }
     }
-    c->result[0] = (double)by_tick;
     return GM_ESTIMATOR_OK;
 }
+
+/* ---- what trades paid ------------------------------------------------------------------------------------------ */
 
 /* Effective 2 d (p - m)/m, realized 2 d (p - m')/m, impact 2 d (m' - m)/m, in bp. in: price, quantity, side, mid, later
  * mid m'. out (each if wanted): the three. result, weights p v: weight, effective, count of the trades with a side and a
@@ -122,6 +151,73 @@ int gm_k_trade_spreads(gm_estimator_call_t *c)
     c->result[7] = (double)matched;
     return GM_ESTIMATOR_OK;
 }
+
+/* The same of trades against quotes, at several horizons, with the mid strictly before each trade. in: time, price,
+ * quantity, side (n; not given: Lee and Ready), time, bid, ask of quotes (m), lags in ns (h, in order, at most 16).
+ * integer[0]: to when the quotes are known. out: h x 5: weight, effective, realized, impact, count of the trades whose
+ * later mid is known. result: weight, effective, count of all with a side and a mid. */
+int gm_k_horizons(gm_estimator_call_t *c)
+{
+    const ptrdiff_t n = c->in[0].rows, horizons = c->in[7].rows;
+    double (*out)[5] = c->out[0];
+    double buffer[3][GM_BLOCK];
+    int64_t time_buffer[GM_BLOCK], lag[16];
+    cursor_t before = AT_BEGIN, later[16];
+    tick_test_t test = {NAN, 0};
+    gm_kahan_t all[2] = {{0}}, sum[16][4] = {{{0}}};
+    int64_t count = 0, matched[16] = {0};
+    if (horizons > 16 || c->out_width[0] != 5)
+        return gm_breaks(c, 7, 0, 'x');
+    for (ptrdiff_t h = 0; h < horizons; h++) {
+        lag[h] = gm_integer(&c->in[7], h);
+        later[h] = AT_BEGIN;
+    }
+    for (ptrdiff_t i = 0; i < n; i += GM_BLOCK) {
+        const ptrdiff_t rows = gm_at_most(n - i, GM_BLOCK);
+        const int64_t *t = gm_integers(c, 0, i, rows, time_buffer);
+        const double *p = t ? gm_doubles(c, 1, i, rows, buffer[0]) : NULL, *q = p ? gm_doubles(c, 2, i, rows, buffer[1]) : NULL;
+        const double *side = q && c->in[3].data ? gm_doubles(c, 3, i, rows, buffer[2]) : NULL;
+        if (!q || (c->in[3].data && !side))
+            return GM_ESTIMATOR_ROW;
+        for (ptrdiff_t j = 0; j < rows; j++) {
+            if (stands(c, &before, 4, 5, 6, t[j], 1))
+                return GM_ESTIMATOR_ROW;
+            const double mid = before.value, d = side ? side[j] : side_of(&test, p[j], mid);
+            const double factor = d == 0.0 ? NAN : 2e4 * d / mid, weight = p[j] * q[j], effective = factor * (p[j] - mid);
+            if (effective == effective) {
+                count++;
+                gm_add(&all[0], weight);
+                gm_add(&all[1], weight * effective);
+            }
+            for (ptrdiff_t h = 0; h < horizons; h++) {
+                int64_t then;
+                if (__builtin_add_overflow(t[j], lag[h], &then) || then > c->integer[0])
+                    break;
+                if (stands(c, &later[h], 4, 5, 6, then, 0))
+                    return GM_ESTIMATOR_ROW;
+                const double realized = factor * (p[j] - later[h].value);
+                if (realized == realized) {
+                    matched[h]++;
+                    gm_add(&sum[h][0], weight);
+                    gm_add(&sum[h][1], weight * effective);
+                    gm_add(&sum[h][2], weight * realized);
+                    gm_add(&sum[h][3], weight * factor * (later[h].value - mid));
+                }
+            }
+        }
+    }
+    for (ptrdiff_t h = 0; h < horizons; h++) {
+        for (int k = 0; k < 4; k++)
+            out[h][k] = sum[h][k].sum;
+        out[h][4] = (double)matched[h];
+    }
+    c->result[0] = all[0].sum;
+    c->result[1] = all[1].sum;
+    c->result[2] = (double)count;
+    return GM_ESTIMATOR_OK;
+}
+
+/* ---- sums by time and by volume -------------------------------------------------------------------------------- */
 
 /* Trades by intervals of integer[1] ns from integer[0] on. in: time, price, quantity, side. out (a row an interval): last
  * price (NaN: no trade yet), signed volume, sum of side sqrt(price quantity), volume. result:
