@@ -49,18 +49,21 @@ cdef dict _RULES = {
     c"a": "finite or NaN", c"f": "finite", c"m": "> 0 and finite, or absent (NaN)", c"n": ">= 0 and finite, or NaN",
     c"p": "> 0 and finite", c"z": ">= 0 and finite", c"s": "1 (buy) or -1 (sell)", c"t": "1 (buy), -1 (sell) or 0 (unknown)",
     c"o": "at or after the one before it", c"l": "at most the high of the day", c"w": "within the window from start to end",
-    c"x": "of the shape that the kernel takes (512 levels at most)",
 }
 
 
-cdef char _type_of(const char* format) noexcept:
+cdef char _type_of(const Py_buffer* view) noexcept:
     """The struct-module letter of a native number; 0: none that is read."""
-    cdef char letter = format[0] if format != NULL else c"B"
-    if letter != 0 and format != NULL and format[1] != 0:
+    cdef const char* format = view.format
+    if format == NULL:
         return 0
-    if letter == c"l":
-        return c"q" if sizeof(long) == 8 else c"i"
-    return letter if letter in (c"d", c"f", c"q", c"i", c"h", c"b", c"I", c"H", c"B") else 0
+    if format[0] == c"=" or format[0] == c"@":      # "=" is what is not aligned
+        format += 1
+    if format[0] == 0 or format[1] != 0:
+        return 0
+    if format[0] == c"l" or format[0] == c"q":
+        return c"q" if view.itemsize == 8 else c"i"
+    return format[0] if format[0] in (c"d", c"f", c"i", c"h", c"b", c"I", c"H", c"B") else 0
 
 
 cdef int _bind(Py_ssize_t* lengths, char letter, Py_ssize_t length, str name, str what) except -1:
@@ -77,7 +80,7 @@ cdef int _bind(Py_ssize_t* lengths, char letter, Py_ssize_t length, str name, st
 
 cdef int _take(object array, str name, Py_buffer* view, int flags, gm_column_t* column) except -1:
     PyObject_GetBuffer(array, view, flags | PyBUF_FORMAT | PyBUF_STRIDES)
-    column.type = _type_of(view.format)
+    column.type = _type_of(view)
     if column.type == 0 or view.ndim < 1 or view.ndim > 2:
         text = (<bytes>view.format).decode("ascii", "replace") if view.format != NULL else ""
         ndim = view.ndim
@@ -170,6 +173,8 @@ def run(str kernel, columns, outputs=(), numbers=(), integers=()):
             raise MemoryError(f"{kernel}: no memory")
         if status == GM_ESTIMATOR_ROW:
             name, array, rule = columns[call.bad_column]
+            if call.in_[call.bad_column].rule == c"x":
+                raise ValueError(f"{name} has not the shape that {kernel} takes (512 levels, 16 horizons at most)")
             at = f"{call.bad_row}, {call.bad_cell}" if array.ndim == 2 else f"{call.bad_row}"
             value = array[call.bad_row, call.bad_cell] if array.ndim == 2 else array[call.bad_row]
             raise ValueError(f"{name}[{at}] is {value}, must be {_RULES[call.in_[call.bad_column].rule]}")

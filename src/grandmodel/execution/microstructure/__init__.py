@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from .depth import BookWalk, BookWalks, book_walk, book_walks
     from .hawkes import Hawkes, fit_hawkes, hawkes_intensity, hawkes_log_likelihood
     from .illiquidity import GlostenHarris, Line, amihud, glosten_harris, hasbrouck_lambda, kyle_lambda
-    from .imbalance import depth_imbalance, imbalance, order_flow_imbalance, weighted_mid
+    from .imbalances import depth_imbalance, imbalance, order_flow_imbalance, weighted_mid
     from .impact import (
         ATHL_2005,
         ISTAR_ALL_DATA,
@@ -111,7 +111,7 @@ _HOME = {
     ".depth": ("BookWalk", "BookWalks", "book_walk", "book_walks"),
     ".hawkes": ("Hawkes", "fit_hawkes", "hawkes_intensity", "hawkes_log_likelihood"),
     ".illiquidity": ("GlostenHarris", "Line", "amihud", "glosten_harris", "hasbrouck_lambda", "kyle_lambda"),
-    ".imbalance": ("depth_imbalance", "imbalance", "order_flow_imbalance", "weighted_mid"),
+    ".imbalances": ("depth_imbalance", "imbalance", "order_flow_imbalance", "weighted_mid"),
     ".impact": (
         "ATHL_2005", "ISTAR_ALL_DATA", "AthlCoefficients", "IstarCoefficients", "PowerLaw", "athl_permanent",
         "athl_realized", "athl_temporary", "fit_power_law", "istar", "istar_impact", "no_dynamic_arbitrage",

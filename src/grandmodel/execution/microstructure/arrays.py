@@ -29,8 +29,9 @@ def text_of(value: Any) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def column(values: ArrayLike, name: str, dimensions: int = 1) -> Array:
-    """The values as an array of `dimensions` dimensions of numbers, not copied where they are one."""
+def column(values: ArrayLike, name: str, dimensions: int = 1, or_one: bool = False) -> Array:
+    """The values as an array of `dimensions` dimensions (or, `or_one`, of one) of numbers, not copied where they are
+    one."""
     if isinstance(values, (str, bytes, bytearray)) or values is None:
         raise TypeError(f"{name} is {text_of(values)}, must be an array of numbers")
     if isinstance(values, (list, tuple)) and any(isinstance(item, (bool, np.bool_)) for item in values):
@@ -39,7 +40,7 @@ def column(values: ArrayLike, name: str, dimensions: int = 1) -> Array:
         array = values if isinstance(values, np.ndarray) else np.asarray(values)
     except (ValueError, OverflowError) as error:
         raise TypeError(f"{name} is {text_of(values)}, must be numbers ({error})") from None
-    if array.ndim != dimensions:
+    if array.ndim != dimensions and not (or_one and array.ndim == 1):
         raise ValueError(f"{name} has {array.ndim} dimensions, must have {dimensions}")
     if array.dtype.names:
         raise TypeError(
@@ -59,10 +60,8 @@ def column(values: ArrayLike, name: str, dimensions: int = 1) -> Array:
 
 def levels(values: ArrayLike, name: str) -> Array:
     """(n, levels) numbers, best level first; one dimension is one level."""
-    array = values if isinstance(values, np.ndarray) else np.asarray(values)
-    if array.ndim == 1:
-        return column(array, name)[:, np.newaxis]
-    return column(array, name, 2)
+    array = column(values, name, 2, or_one=True)
+    return array[:, np.newaxis] if array.ndim == 1 else array
 
 
 def times(values: ArrayLike, name: str) -> Array:

@@ -135,7 +135,7 @@ def fit_micro_price(
 
     A state is a bucket of the imbalance qb/(qb + qa) (equal widths) and a spread of 1 to `spreads` ticks; moves of
     the mid up to `half_ticks` half ticks are told apart. Every step counts together with its mirror image (sides
-    exchanged), so that the sum of `micro_price_adjustment` converges. Steps to another spread or a larger move are
+    exchanged), so that the sum of `micro_price_adjustment` converges; a state from which the mid never moved is not known. Steps to another spread or a larger move are
     left out.
 
     Source: Stoikov (2018), as above; the symmetric data are its section 3.
@@ -161,9 +161,9 @@ def fit_micro_price(
     move += move.reshape(many, wide, 2 * far)[::-1, :, ::-1].reshape(states, 2 * far)
     counts = stay.sum(axis=1) + move.sum(axis=1)
     halves = np.concatenate([np.arange(-far, 0), np.arange(1, far + 1)]) * 0.5 * size
-    seen = _leads_on(stay + after, counts)
+    seen = _leads_on(stay, move, counts)
     adjustment: Floats = np.full(states, np.nan)
-    reason = "" if seen.any() else "no step from a state that was seen"
+    reason = "" if seen.any() else "no state from which the mid was seen to move"
     if seen.any():
         total = counts[seen].astype(np.float64)[:, np.newaxis]
         inside = np.ix_(seen, seen)
@@ -173,11 +173,11 @@ def fit_micro_price(
     return MicroPrice(size, adjustment.reshape(many, wide), int(used), int(outside), reason, counts)
 
 
-def _leads_on(steps: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """States from which there was a step, and never one to a state without: the last row's state may be such."""
-    seen = counts > 0
+def _leads_on(stay: NDArray[np.int64], move: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """States from which, in some steps, the mid moves. What comes after another state counts as no move."""
+    moving = move.sum(axis=1) > 0
     while True:
-        lost = seen & ((steps > 0) & ~seen).any(axis=1)
-        if not lost.any():
-            return seen
-        seen = seen & ~lost
+        more = (counts > 0) & (moving | (stay[:, moving] > 0).any(axis=1))
+        if (more == moving).all():
+            return moving
+        moving = more
