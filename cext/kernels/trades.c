@@ -5,6 +5,7 @@
 
 typedef struct {
     ptrdiff_t next, read; /* the first row that is not yet there; the row whose value is held */
+    int64_t time;         /* of row next - 1 */
     double value;
 } cursor_t;
 
@@ -15,10 +16,11 @@ static int stands(gm_estimator_call_t *c, cursor_t *at, int time, int one, int o
     const ptrdiff_t rows = c->in[time].rows;
     for (; at->next < rows; at->next++) {
         const int64_t then = gm_integer(&c->in[time], at->next);
-        if (at->next > 0 && then < gm_integer(&c->in[time], at->next - 1))
+        if (then < at->time)
             return gm_bad(c, time, at->next, 0);
         if (strict ? then >= t : then > t)
             break;
+        at->time = then;
     }
     if (at->read != at->next - 1) {
         double second;
@@ -31,7 +33,7 @@ static int stands(gm_estimator_call_t *c, cursor_t *at, int time, int one, int o
     return GM_ESTIMATOR_OK;
 }
 
-static const cursor_t AT_BEGIN = {0, -1, NAN};
+static const cursor_t AT_BEGIN = {0, -1, INT64_MIN, NAN};
 
 /* integer: strict, lag, end. in: at (n), time, value (m), and the other side: then the mid of both. out: what stood at
  * at + lag, NaN where that is after end. */

@@ -357,7 +357,7 @@ def test_micro_price_counts_and_sums(seed, n):
     rows = list(zip(bid.tolist(), ask.tolist(), qb.tolist(), qa.tolist(), strict=True))
     expected, last = reference.micro_price(rows, 0.01, 3, 2, 3)
     assert fitted.observations + fitted.outside == n - 1
-    assert (np.nan_to_num(fitted.adjustment) == close(-np.nan_to_num(fitted.adjustment)[::-1], rel=1e-6, abs=1e-9))
+    assert np.nan_to_num(fitted.adjustment) == close(-np.nan_to_num(fitted.adjustment)[::-1], rel=1e-6, abs=1e-9)
     if last > 1e-9:  # the twin's sum has not settled
         return
     for (bucket, wide), value in expected.items():
@@ -598,6 +598,7 @@ GOOD = {"bid": [10.0, 10.0], "bid_quantity": [1, 2], "ask": [10.1, 10.1], "ask_q
         ("bid", np.array([1, 2], ">f8"), TypeError, "byte order"),
         ("bid", np.array([1, 2], np.complex128), TypeError, "complex128"),
         ("bid", np.array([1, 2], np.longdouble), TypeError, "bid has dtype"),
+        ("bid", np.ma.masked_array([1.0, 2.0], [True, False]), TypeError, "bid is masked"),
         ("bid", np.zeros((2, 1, 1)), ValueError, "bid has 3 dimensions"),
         ("bid", np.zeros(2, [("price", "f8")]), TypeError, r"must be one field of it, such as bid\['price'\]"),
         ("out", np.empty(2), ValueError, r"out is float64 of shape \(2,\), must be float64 of shape \(1,\)"),

@@ -196,8 +196,8 @@ def excess_after(sweeps, series, offsets):
 
 
 def micro_price(rows, tick, buckets, spreads, half_ticks, terms=300):
-    """(adjustment by (bucket, spread) in a dict, the last term of its sum), from (bid, ask, bid quantity, ask quantity) rows: states as dict
-    keys, the sum over `terms` terms."""
+    """(adjustment by (bucket, spread) in a dict, the last term of its sum), from (bid, ask, bid quantity, ask
+    quantity) rows: states as dict keys, the sum over `terms` terms."""
     states = []
     for bid, ask, qb, qa in rows:
         spread = round((ask - bid) / tick)

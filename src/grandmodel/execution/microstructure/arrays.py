@@ -42,6 +42,8 @@ def column(values: ArrayLike, name: str, dimensions: int = 1, or_one: bool = Fal
         raise TypeError(f"{name} is {text_of(values)}, must be numbers ({error})") from None
     if array.ndim != dimensions and not (or_one and array.ndim == 1):
         raise ValueError(f"{name} has {array.ndim} dimensions, must have {dimensions}")
+    if getattr(array, "mask", None) is not None:
+        raise TypeError(f"{name} is masked, must be a plain array: what is absent is NaN")
     if array.dtype.names:
         raise TypeError(
             f"{name} is an array of rows, must be one field of it, such as {name}[{array.dtype.names[0]!r}]"
