@@ -49,8 +49,8 @@ typedef struct {
 typedef int (*gm_estimator_fn)(gm_estimator_call_t *c);
 
 /* Letters of `in` and `out`: two a column, its rows and the cells of a row. A letter that has been seen stands for the
- * same length; '1' is one cell; 'o' is one row less than 'n'; '?' behind them: may be missing. Outputs begin with
- * their type: d float64, b int8, l int64. */
+ * same length; '1' is one cell; 'o' is one row less than 'n'; a capital: of int64; '?' behind them: may be missing. Outputs
+ * begin with their type: d float64, b int8, l int64. */
 typedef struct {
     const char *name;
     gm_estimator_fn run;

@@ -151,6 +151,8 @@ int gm_k_returns(gm_estimator_call_t *c)
     const ptrdiff_t n = c->in[0].rows, lag = (ptrdiff_t)c->integer[0];
     double now_buffer[GM_BLOCK], then_buffer[GM_BLOCK], returns[GM_BLOCK + 1] = {0.0};
     gm_kahan_t sum = {0}, pairs = {0};
+    if (lag < 1)
+        return gm_breaks(c, 0, 0, 'x');
     for (ptrdiff_t i = lag; i < n; i += GM_BLOCK) {
         const ptrdiff_t rows = gm_at_most(n - i, GM_BLOCK);
         const double *now = gm_doubles(c, 0, i, rows, now_buffer), *then = gm_doubles(c, 0, i - lag, rows, then_buffer);

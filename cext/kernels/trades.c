@@ -231,6 +231,8 @@ int gm_k_flow(gm_estimator_call_t *c)
     double *last = c->out[0], *signed_volume = c->out[1], *root = c->out[2], *volume = c->out[3];
     double buffer[4][GM_BLOCK];
     int64_t times[GM_BLOCK], outside = 0;
+    if (width < 1)
+        return gm_breaks(c, 0, 0, 'x');
     for (ptrdiff_t k = 0; k < intervals; k++) {
         last[k] = NAN;
         signed_volume[k] = root[k] = volume[k] = 0.0;
@@ -372,6 +374,14 @@ int gm_k_after(gm_estimator_call_t *c)
         mean[g] = 0.0;
         count[g] = 0;
     }
+    int64_t buffer[GM_BLOCK];
+    double values[GM_BLOCK];
+    for (int k = 0; k < 2; k++) /* the search below needs the order */
+        for (ptrdiff_t i = 0; i < c->in[k].rows; i += GM_BLOCK) {
+            const ptrdiff_t rows = gm_at_most(c->in[k].rows - i, GM_BLOCK);
+            if (!gm_integers(c, k, i, rows, buffer) || (k == 1 && !gm_doubles(c, 2, i, rows, values)))
+                return GM_ESTIMATOR_ROW;
+        }
     const int64_t end = n ? gm_integer(&c->in[1], n - 1) : INT64_MIN;
     for (ptrdiff_t i = 0; i < events; i++) {
         const int64_t t = gm_integer(&c->in[0], i);

@@ -68,13 +68,12 @@ def levels(values: ArrayLike, name: str) -> Array:
 
 def times(values: ArrayLike, name: str) -> Array:
     """(n,) int64 nanoseconds; datetime64[ns] is read as they are."""
-    array = values if isinstance(values, np.ndarray) else np.asarray(values)
-    if array.dtype == np.dtype("<M8[ns]"):
-        array = array.view(np.int64)
-    array = column(array if array.size else array.astype(np.int64), name)
-    if array.dtype.kind != "i":
+    if isinstance(values, np.ndarray) and values.dtype == np.dtype("<M8[ns]"):
+        values = values.view(np.int64)
+    array = column(values, name)
+    if array.dtype.kind != "i" and array.size:
         raise TypeError(f"{name} has dtype {array.dtype}, must be int64, nanoseconds")
-    return array if array.dtype.itemsize == 8 else array.astype(np.int64)
+    return array if array.dtype == np.int64 else array.astype(np.int64)
 
 
 def spread_out(value: ArrayLike, name: str, rows: int) -> Array:
