@@ -14,6 +14,10 @@ import grandmodel.execution.microstructure as package
 from grandmodel.execution.microstructure import lee_ready, order_flow_imbalance, spreads_at_horizons
 
 
+ESTIMATORS = ("depth", "hawkes", "illiquidity", "imbalances", "impact", "microprice", "resilience", "spreads", "toxicity",
+              "trades", "volatility", "volume")  # fmt: skip
+
+
 def test_all_is_what_is_visible():
     assert sorted(package.__all__) == sorted(dir(package)) == sorted(package._MODULE_OF)
     assert len(set(package.__all__)) == len(package.__all__)
@@ -28,6 +32,7 @@ def test_each_name_says_what_it_is(name):
         assert inspect.getdoc(value)
     if inspect.isfunction(value):
         assert typing.get_type_hints(value)["return"] is not None
+    if inspect.isfunction(value) and value.__module__.rpartition(".")[2] in ESTIMATORS:
         assert f"`{name}`" in package.__doc__, f"{name} is not in the package's table"
 
 

@@ -134,14 +134,21 @@ def test_hasbrouck_on_bars():
 KEYWORDS = {
     "end_ns": 10**9, "begin_ns": 0, "interval_ns": 10**7, "intervals": 100, "bucket_volume": 900.0, "tick": 0.01,
     "deviation": 0.02, "mu": 1.0, "alpha": 0.5, "beta": 2.0, "end": 1.0, "delta": 0.5, "epsilon_buy": 100.0,
-    "epsilon_sell": 100.0, "interval": 0.1, "decay": 0.4, "open_ns": [0], "close_ns": [10**9], "minimum_days": 1, "window": 3,
+    "epsilon_sell": 100.0, "interval": 0.1, "decay": 0.4, "open_ns": [0], "close_ns": [10**9], "minimum_days": 1,
+    "window": 3,
 }  # fmt: skip
 GIVEN = ("end_ns", "minimum_days", "deviation")
 SKIPPED = {  # of no columns, or of other shapes; tested by themselves
     "book_walk", "book_walks", "micro_price_adjustment", "no_dynamic_arbitrage", "turnover", "volume_curve_of",
     "worst_round_trip", "fit_exponential",
 }  # fmt: skip
-FUNCTIONS = [n for n in ms.__all__ if inspect.isfunction(getattr(ms, n)) and n not in SKIPPED]
+MODULES = ("depth", "hawkes", "illiquidity", "imbalances", "impact", "microprice", "resilience", "spreads", "toxicity",
+           "trades", "volatility", "volume")  # fmt: skip
+FUNCTIONS = [
+    name
+    for name in ms.__all__
+    if inspect.isfunction(f := getattr(ms, name)) and f.__module__.rpartition(".")[2] in MODULES and name not in SKIPPED
+]
 
 
 def arguments(function):
