@@ -13,9 +13,10 @@ import pytest
 import grandmodel.execution.microstructure as package
 from grandmodel.execution.microstructure import lee_ready, order_flow_imbalance, spreads_at_horizons
 
-
-ESTIMATORS = ("depth", "hawkes", "illiquidity", "imbalances", "impact", "microprice", "resilience", "spreads", "toxicity",
-              "trades", "volatility", "volume")  # fmt: skip
+ESTIMATORS = (
+    "depth", "hawkes", "illiquidity", "imbalances", "impact", "microprice", "resilience", "spreads", "toxicity", "trades",
+    "volatility", "volume",
+)  # fmt: skip
 
 
 def test_all_is_what_is_visible():
