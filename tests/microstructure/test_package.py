@@ -14,8 +14,8 @@ import grandmodel.execution.microstructure as package
 from grandmodel.execution.microstructure import lee_ready, order_flow_imbalance, spreads_at_horizons
 
 ESTIMATORS = (
-    "depth", "hawkes", "illiquidity", "imbalances", "impact", "microprice", "resilience", "spreads", "toxicity", "trades",
-    "volatility", "volume",
+    "depth", "hawkes", "illiquidity", "imbalances", "impact", "microprice", "resilience", "spreads", "toxicity",
+    "trades", "volatility", "volume",
 )  # fmt: skip
 
 
