@@ -181,7 +181,8 @@ _Static_assert(sizeof(gm_terms_t) == 96, "a TERMS record is 96 bytes behind its 
 
 /* A venue's word on an order. 96 bytes, the payload of a REPORT record; a fill is one of exec_type TRADE.
  *
- * A TRADE_CANCEL or TRADE_CORRECT names in `bid_e9` the execution it is about. A correction is recorded as a TRADE_CANCEL of what
+ * A TRADE_CANCEL or TRADE_CORRECT names in `bid_e9` the execution it is about, and has in `ask_e9` the time of that if it was of an earlier
+ * trading day (GM_NO_PRICE: of the same), since that day's traded value has been counted and begun anew. A correction is recorded as a TRADE_CANCEL of what
  * was booked (quantity, price and fee of then) and a TRADE_CORRECT with what is right. */
 typedef struct gm_report {
     int64_t order_id;
