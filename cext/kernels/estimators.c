@@ -223,6 +223,23 @@ static int order_flow(gm_estimator_call_t *c)
     return GM_ESTIMATOR_OK;
 }
 
+/* sum of weight times q, what is NaN left out; by four sums, levels taken in turn. */
+static double weighted(const double *weight, const double *q, ptrdiff_t w)
+{
+    double sum[4] = {0.0, 0.0, 0.0, 0.0};
+    ptrdiff_t l = 0;
+    for (; l + 4 <= w; l += 4)
+        for (int k = 0; k < 4; k++) {
+            const double part = weight[l + k] * q[l + k];
+            sum[k] += part == part ? part : 0.0;
+        }
+    for (int k = 0; l < w; l++, k++) {
+        const double part = weight[l] * q[l];
+        sum[k] += part == part ? part : 0.0;
+    }
+    return (sum[0] + sum[1]) + (sum[2] + sum[3]);
+}
+
 /* (sum w_l qb_l - sum w_l qa_l) / their sum. in: bid quantity, ask quantity (n x w), weights (w) or, with integer[0],
  * bid, ask (n x w) for the weights 1/(1 + ticks from the touch), number[0] the tick. A NaN quantity is none. */
 static int depth_imbalance(gm_estimator_call_t *c)
@@ -244,13 +261,18 @@ static int depth_imbalance(gm_estimator_call_t *c)
                 return GM_ESTIMATOR_ROW;
         }
         for (ptrdiff_t j = 0; j < many; j++) {
-            double side[2] = {0.0, 0.0};
-            for (ptrdiff_t l = 0, cell = j * w; l < w; l++, cell++)
-                for (int k = 0; k < 2; k++) {
-                    const double x = by_ticks ? 1.0 / (1.0 + fabs(p[k][cell] - p[k][j * w]) / c->number[0]) : weight[l];
-                    const double part = x * q[k][cell];
-                    side[k] += part == part ? part : 0.0;
+            double side[2];
+            for (int k = 0; k < 2; k++) {
+                if (by_ticks) {
+                    const double *price = p[k] + j * w;
+                    ptrdiff_t touch = 0;
+                    while (touch < w - 1 && price[touch] != price[touch])
+                        touch++;
+                    for (ptrdiff_t l = 0; l < w; l++)
+                        weight[l] = 1.0 / (1.0 + fabs(price[l] - price[touch]) / c->number[0]);
                 }
+                side[k] = weighted(weight, q[k] + j * w, w);
+            }
             const double sum = side[0] + side[1];
             out[i + j] = sum > 0.0 ? (side[0] - side[1]) / sum : 0.0;
         }

@@ -314,6 +314,9 @@ def test_depth_imbalance(seed, n, width):
     by_tick = [1 / (1 + k) for k in range(width)]
     got = depth_imbalance(qb, qa, bid=bid, ask=ask, tick=0.01)
     same(got, [reference.depth_imbalance(b, a, by_tick) for b, a in rows])
+    bid[:, 0] = np.nan  # then the second is the best
+    got = depth_imbalance(qb, qa, bid=bid, ask=ask, tick=0.01)
+    same(got, [reference.depth_imbalance(b, a, by_tick, 1) for b, a in rows])
     same(imbalance(qb[:, 0], qa[:, 0]), depth_imbalance(qb[:, :1], qa[:, :1], decay=1.0))
 
 

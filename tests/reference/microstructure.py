@@ -110,8 +110,9 @@ def order_flow(rows):
     return increments
 
 
-def depth_imbalance(bids, asks, weights):
-    b, a = (sum(w * q for w, q in zip(weights, side, strict=True)) for side in (bids, asks))
+def depth_imbalance(bids, asks, weights, absent=0):
+    """Of quantities by level, the first `absent` bids not there."""
+    b, a = (sum(w * q for w, q in zip(weights, side, strict=False)) for side in (bids[absent:], asks))
     return (b - a) / (b + a) if b + a else 0.0
 
 
