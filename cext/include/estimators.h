@@ -32,7 +32,7 @@ typedef struct {
     char type;              /* struct-module letter: d f q i h b I H B */
     char rule;              /* a any or NaN, f finite, m > 0 or NaN, n >= 0 or NaN, p > 0, z >= 0, u in [0, 1], s sign, t sign or 0,
                                o not before the row above; set by a kernel: l not above the high, w in the window,
-                               x few enough cells */
+                               v not above the volume, x few enough cells */
 } gm_column_t;
 
 typedef struct {

@@ -407,7 +407,7 @@ const gm_estimator_t gm_estimators[] = {
     {"horizons", gm_k_horizons, "N1n1n1n1?M1m1m1H1", "dhk", 0, 1, 3},
     {"flow", gm_k_flow, "N1n1n1n1", "dk1dk1dk1dk1", 0, 2, 1},
     {"bulk", gm_k_bulk, "n1n1", "dn1", 1, 0, 0},
-    {"buckets", gm_k_buckets, "n1n1", "dk1", 1, 0, 2},
+    {"buckets", gm_k_buckets, "n1n1", "dk1", 2, 0, 2},
     {"sessions", gm_k_sessions, "N1n1D1D1", "ddk", 0, 1, 1},
     {"after", gm_k_after, "E1N1n1G1", "dg1lg1", 0, 0, 2},
     {NULL, NULL, NULL, NULL, 0, 0, 0},

@@ -281,11 +281,12 @@ int gm_k_bulk(gm_estimator_call_t *c)
 }
 
 /* Buckets of equal volume number[0]: |bought - sold| of each, bars split pro rata, the last one only if it is complete. in:
- * bought, volume of each bar. out: one a bucket, as many as there are rows at most. result: buckets, volume left over. */
+ * bought (or, with number[1] the deviation, the price change of bulk classification), volume of each bar. out: one a bucket, as many as there are rows at most. result: buckets, volume left over. */
 int gm_k_buckets(gm_estimator_call_t *c)
 {
     const ptrdiff_t n = c->in[0].rows, most = c->out_rows[0];
     const double size = c->number[0], nearly = 1e-9 * size; /* what rounding may keep a bucket from */
+    const double scale = c->number[1] > 0.0 ? -1.0 / (c->number[1] * 1.4142135623730951) : 0.0;
     double *out = c->out[0], bought_buffer[GM_BLOCK], volume_buffer[GM_BLOCK], net = 0.0, filled = 0.0;
     ptrdiff_t bucket = 0;
     for (ptrdiff_t i = 0; i < n; i += GM_BLOCK) {
@@ -295,7 +296,9 @@ int gm_k_buckets(gm_estimator_call_t *c)
             return GM_ESTIMATOR_ROW;
         for (ptrdiff_t j = 0; j < rows; j++) {
             double left = volume[j];
-            const double balance = left > 0.0 ? (2.0 * bought[j] - left) / left : 0.0;
+            if (scale == 0.0 && bought[j] > left * (1.0 + 1e-9))
+                return gm_breaks(c, 0, i + j, 'v');
+            const double balance = scale != 0.0 ? erfc(bought[j] * scale) - 1.0 : left > 0.0 ? 2.0 * bought[j] / left - 1.0 : 0.0;
             while (left >= size - filled - nearly && bucket < most) {
                 const double part = left < size - filled ? left : size - filled;
                 out[bucket++] = fabs(net + balance * part);

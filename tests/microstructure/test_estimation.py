@@ -196,6 +196,8 @@ def test_vpin_of_one_sided_and_of_still_bars():
     assert np.isnan(vpin([0.0] * 10, [100] * 10, bucket_volume=50, window=4)).all()  # no deviation to measure by
     assert volume_buckets([7, 0, 5], [10, 3, 5], bucket_volume=6).tolist() == close([2.4, 0.4, 4.0])
     assert volume_buckets([7, 0, 4], [10, 3, 4], bucket_volume=6).tolist() == close([2.4, 0.4])
+    with pytest.raises(ValueError, match=r"buy_volume\[1\] is 6, must be at most the volume"):
+        volume_buckets([5, 6], [5, 5], bucket_volume=3)
     with pytest.raises(ValueError, match="window is 0"):
         vpin([1.0], [1], bucket_volume=1, window=0)
 
