@@ -49,7 +49,8 @@ cdef dict _RULES = {
     c"a": "finite or NaN", c"f": "finite", c"m": "> 0 and finite, or absent (NaN)", c"n": ">= 0 and finite, or NaN",
     c"p": "> 0 and finite", c"z": ">= 0 and finite", c"u": ">= 0 and <= 1", c"s": "1 (buy) or -1 (sell)",
     c"t": "1 (buy), -1 (sell) or 0 (unknown)",
-    c"o": "at or after the one before it", c"v": "at most the volume", c"l": "at most the high of the day", c"w": "within the window from start to end",
+    c"o": "at or after the one before it", c"v": "at most the volume",
+    c"l": "at most the high of the day", c"w": "within the window from start to end",
 }
 
 
