@@ -3,10 +3,11 @@
 import numpy as np
 
 cimport cython
-from libc.math cimport NAN, isfinite
+from cpython.float cimport PyFloat_CheckExact
+from libc.math cimport NAN
 from libc.stdint cimport INT64_MAX, int32_t, int64_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 
 from grandmodel.execution._core.arguments cimport int_argument, positive_argument, record_bytes, value_text
 from grandmodel.execution._core.book cimport OrderBook, gm_book_t, gm_feed_t, to_e9
@@ -67,7 +68,7 @@ cdef extern from "flow.h" nogil:
         gm_bar_t bar
         int64_t bars_head
         int64_t vpin_changes
-        double vpin_sum, vpin_square, bucket_volume, bucket_buys
+        double vpin_mean, vpin_squares, bucket_volume, bucket_buys
         int64_t buckets_head
         int64_t hawkes_ns, hawkes_count
         double hawkes_sum, hawkes_log
@@ -100,6 +101,17 @@ cdef extern from *:
     """
     double gm_real(gm_i128 x) noexcept nogil
 
+cdef extern from "impact.h" nogil:
+    ctypedef struct gm_athl_t:
+        pass
+    ctypedef struct gm_istar_t:
+        pass
+    const gm_athl_t GM_ATHL_2005
+    const gm_istar_t GM_ISTAR_ALL_DATA
+    double gm_athl_realized(double quantity, double volume, double shares, double sigma, double days, const gm_athl_t* c) noexcept
+    double gm_square_root_average(double quantity, double volume, double sigma, double y) noexcept
+    double gm_istar_mi(double quantity, double volume, double sigma_annual, double pov, const gm_istar_t* c) noexcept
+
 LEVELS_MAX = GM_STREAM_LEVELS
 PRICE_MAX_E9 = GM_STREAM_PRICE_MAX
 SNAPSHOT_LEVELS_MAX = 1000
@@ -112,6 +124,23 @@ BAR_DTYPE = np.dtype([
     ("buy_volume", "<i8"), ("sell_volume", "<i8"), ("trades", "<i8"), ("ofi", "<i8"), ("quoted_ns", "<i8"), ("whole", "<i8"),
     ("notional", "<f8"), ("mid_open", "<f8"), ("mid_close", "<f8"), ("spread", "<f8"), ("spread_bps", "<f8"), ("depth", "<f8"),
 ])
+
+
+def model_impact(str model, double quantity, double volume_daily, double sigma_daily, double days, double shares_outstanding=NAN,
+                 double coefficient=1.0):
+    """What an order of `quantity` worked over `days` is expected to cost, a fraction of the price; NaN outside the model's domain.
+
+    model : "almgren", J of Almgren, Thum, Hauptmann and Li (2005); "square_root", two thirds of coefficient sigma sqrt(Q / V);
+        "i_star", MI of Kissell and Malamut (2006) at the share of the volume that `days` ask for. Bodies: include/impact.h
+    """
+    if model == "almgren":
+        return gm_athl_realized(quantity, volume_daily, shares_outstanding, sigma_daily, days, &GM_ATHL_2005)
+    if model == "square_root":
+        return gm_square_root_average(quantity, volume_daily, sigma_daily, coefficient)
+    if model == "i_star":
+        pov = quantity / (volume_daily * days) if volume_daily * days > 0 else NAN
+        return gm_istar_mi(quantity, volume_daily, sigma_daily * 252.0 ** 0.5, min(pov, 1.0) if pov == pov else NAN, &GM_ISTAR_ALL_DATA)
+    raise ValueError(f"model is {model!r}, must be 'almgren', 'square_root' or 'i_star'")
 
 
 # ---- the stream
@@ -204,7 +233,6 @@ cdef class Stream(Tap):
             prices[side] = &price[side]
             amounts[side] = &amount[side]
         self._unbound()
-        self.s.messages += 1
         gm_stream_levels(self.s, at, 3, prices, amounts, count)
 
     def depth(self, time_ns, BookSnapshot book not None):
@@ -217,7 +245,6 @@ cdef class Stream(Tap):
             prices[side] = book.ladder.price_e9[side]
             amounts[side] = book.ladder.quantity[side]
         self._unbound()
-        self.s.messages += 1
         gm_stream_levels(self.s, at, 3, prices, amounts, book.ladder.count)
 
     def trade(self, time_ns, price, quantity, side=None):
@@ -230,7 +257,6 @@ cdef class Stream(Tap):
                 raise ValueError(f"side is {value_text(side)}, must be 'buy', 'sell', 1, -1 or None")
             sign = 1 if side in ("buy", 1) else -1
         self._get()
-        self.s.messages += 1
         gm_stream_trade(self.s, at, price_e9, amount, sign)
 
     cdef int _unbound(self) except -1:
@@ -435,6 +461,12 @@ cdef inline double _weighted_mid(int64_t bid, int64_t bid_quantity, int64_t ask,
     return (<double>bid + (<double>(ask - bid)) * (b / (a + b))) / 1e9
 
 
+cdef object _worse(object buy, object sell):
+    if not PyFloat_CheckExact(buy):
+        return buy
+    return sell if not PyFloat_CheckExact(sell) or <double>sell > <double>buy else buy
+
+
 # ---- one book
 
 cdef class BookSnapshot:
@@ -523,6 +555,11 @@ cdef class BookSnapshot:
     def best_ask(self):
         return self.ladder.price_e9[1][0] / 1e9 if self.ladder.count[1] else Unknown("no asks")
 
+    def __await__(self):
+        """At once: the snapshot itself."""
+        return self
+        yield
+
     def __len__(self):
         """Levels of the deeper side."""
         return max(self.ladder.count[0], self.ladder.count[1])
@@ -585,7 +622,7 @@ cdef class BookAnalysis:
         return (<double>self.book.ladder.price_e9[0][0] + <double>self.book.ladder.price_e9[1][0]) / 2e9
 
     cdef object _bps(self, object value):
-        return value if isinstance(value, Unknown) else <double>value / self._mid() * 1e4
+        return <double>value / self._mid() * 1e4 if PyFloat_CheckExact(value) else value
 
     @property
     def mid(self):
@@ -645,12 +682,11 @@ cdef class BookAnalysis:
     @property
     def effective_spread(self):
         """What a round trip of `reference_quantity` costs a unit: its average offer less its average bid."""
-        cdef const gm_ladder_t* l = &self.book.ladder
         cdef int64_t q = self.reference_quantity
         buy, sell = self._impact(1, q), self._impact(0, q)
-        if isinstance(buy, Unknown):
+        if not PyFloat_CheckExact(buy):
             return buy
-        return sell if isinstance(sell, Unknown) else <double>buy + <double>sell
+        return <double>buy + <double>sell if PyFloat_CheckExact(sell) else sell
 
     @property
     def effective_spread_bps(self):
@@ -679,10 +715,7 @@ cdef class BookAnalysis:
         return self._worse(q)
 
     cdef object _worse(self, int64_t quantity):
-        buy, sell = self._impact(1, quantity), self._impact(0, quantity)
-        if isinstance(buy, Unknown):
-            return buy
-        return sell if isinstance(sell, Unknown) or <double>sell > <double>buy else buy
+        return _worse(self._impact(1, quantity), self._impact(0, quantity))
 
     def price_impact_bps(self, quantity, side=None):
         return self._bps(self.price_impact(quantity, side))
@@ -727,16 +760,29 @@ cdef class BookAnalysis:
                 w.slippage_mid = gm_real(gm_ladder_excess2(l, taken, filled, money)) / (2e9 * <double>filled)
         return w
 
+    def __await__(self):
+        """At once: the analysis itself."""
+        return self
+        yield
+
     def as_dict(self):
-        """Every figure by its name."""
-        return {name: getattr(self, name) for name in _FIGURES}
+        """Every figure by its name; `buy_` and `sell_` are the sides of the impacts."""
+        cdef const gm_ladder_t* l = &self.book.ladder
+        reason = self._without_mid()
+        buy_100, sell_100 = self._impact(1, 100), self._impact(0, 100)
+        buy_1000, sell_1000 = self._impact(1, 1000), self._impact(0, 1000)
+        effective, spread = self.effective_spread, self.spread
+        worst_100, worst_1000 = _worse(buy_100, sell_100), _worse(buy_1000, sell_1000)
+        return {
+            "mid": self._mid() if reason is None else reason, "spread": spread, "imbalance": self.imbalance,
+            "effective_spread": effective, "price_impact_100": worst_100, "price_impact_1000": worst_1000,
+            "weighted_mid": self.weighted_mid, "depth": self.depth, "depth_imbalance": self.depth_imbalance,
+            "weighted_imbalance": self.weighted_imbalance, "bid_depth": gm_ladder_total(l, 0), "ask_depth": gm_ladder_total(l, 1),
+            "spread_bps": self._bps(spread), "effective_spread_bps": self._bps(effective), "price_impact_100_bps": self._bps(worst_100),
+            "price_impact_1000_bps": self._bps(worst_1000), "buy_impact_100": buy_100, "sell_impact_100": sell_100,
+            "buy_impact_1000": buy_1000, "sell_impact_1000": sell_1000,
+        }
 
     def __repr__(self):
-        return f"BookAnalysis({', '.join(f'{name}={getattr(self, name):.6g}' for name in _FIGURES[:8])})"
-
-
-_FIGURES = (
-    "mid", "spread", "imbalance", "effective_spread", "price_impact_100", "price_impact_1000", "weighted_mid", "depth",
-    "depth_imbalance", "weighted_imbalance", "bid_depth", "ask_depth", "spread_bps", "effective_spread_bps", "price_impact_100_bps",
-    "price_impact_1000_bps",
-)
+        figures = self.as_dict()
+        return f"BookAnalysis({', '.join(f'{name}={figures[name]:.6g}' for name in list(figures)[:8])})"

@@ -76,6 +76,7 @@ typedef struct gm_stream {
     double* buckets;
 
     int64_t began_ns, now_ns;           /* GM_NO_TIME: nothing heard yet */
+    int64_t heard_ns;                   /* of the last message; now_ns may be behind it */
     int64_t since_ns;                   /* the standing quote is counted up to here */
     int64_t due_ns;                     /* time beyond it has more to do than to pass */
     int64_t bar_end_ns;
@@ -98,7 +99,8 @@ typedef struct gm_stream {
     int64_t worst[2];                   /* tick of the last level known, if all are */
     int32_t bounded[2];
     int32_t dirty[2];
-    int64_t sequence, pending_ns;
+    int64_t sequence, pending_ns;       /* of the event whose rows are coming in */
+    int32_t event_open;
 
     /* trades */
     int64_t buys, sells, unsigned_trades;
@@ -119,13 +121,13 @@ typedef struct gm_stream {
     /* bars */
     gm_bar_t bar;
     int64_t bars_head;
-    int32_t sampled;                    /* depth is told from outside */
-    double depth_sample;
+    int32_t sampled;                    /* a bar's depth is told from outside, */
+    int32_t sample_due;                 /* and has not been yet */
 
     /* VPIN */
     int64_t vpin_close_e9;              /* 0: none */
-    int64_t vpin_changes;               /* for its sigma */
-    double vpin_sum, vpin_square;
+    int64_t vpin_changes;               /* for its sigma: */
+    double vpin_mean, vpin_squares;     /* their mean, and the sum of squares off it */
     double bucket_volume, bucket_buys;
     int64_t buckets_head;
 

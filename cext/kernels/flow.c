@@ -24,7 +24,8 @@ int gm_stream_init(gm_stream_t* s, const gm_stream_options_t* o) {
     s->pending = (gm_pending_t*)ring(o->trades, sizeof(gm_pending_t));
     s->changes = (int64_t*)ring(o->changes, sizeof(int64_t));
     s->buckets = (double*)ring(o->buckets, sizeof(double));
-    s->began_ns = s->now_ns = GM_NO_TIME;
+    s->began_ns = s->now_ns = s->heard_ns = GM_NO_TIME;
+    s->dirty[0] = s->dirty[1] = 1;
     for (int side = 0; side < 2; side++)
         for (int k = 0; k < GM_STREAM_LEVELS; k++) s->price_e9[side][k] = NOWHERE(side);
     if (s->bars && s->pending && s->changes && s->buckets) return GM_OK;
@@ -119,13 +120,15 @@ static void bulk_classify(gm_stream_t* s, const gm_bar_t* b) {
     }
     change = (double)(b->close_e9 - s->vpin_close_e9) / 1e9;
     s->vpin_close_e9 = b->close_e9;
-    s->vpin_changes++;
-    s->vpin_sum += change;
-    s->vpin_square += change * change;
+    {
+        const double off = change - s->vpin_mean;           /* Welford: equal changes have no variance at all */
+        s->vpin_changes++;
+        s->vpin_mean += off / (double)s->vpin_changes;
+        s->vpin_squares += off * (change - s->vpin_mean);
+    }
     if (sigma == 0.0) {
-        const double n = (double)s->vpin_changes, variance = n > 1.0 ? (s->vpin_square - s->vpin_sum * s->vpin_sum / n) / (n - 1.0) : 0.0;
-        if (n < 2.0) return;                                /* no scale yet */
-        sigma = variance > 0.0 ? sqrt(variance) : 0.0;
+        if (s->vpin_changes < 2) return;                    /* no scale yet */
+        sigma = sqrt(s->vpin_squares / (double)(s->vpin_changes - 1));
     }
     if (sigma > 0.0) share = normal(change / sigma);
     while (left > 0.0) {
@@ -163,8 +166,7 @@ static void settle(gm_stream_t* s, int64_t until) {
 static double depth_of(const gm_stream_t* s) {
     double least = INFINITY;
     const double mid2 = (double)s->mid2_e9, scale = -1.0 / (2.0 * s->o.reference_spread * mid2);
-    if (s->sampled) return s->depth_sample;
-    if (!s->quoted) return NAN;
+    if (s->sampled || !s->quoted) return NAN;               /* a tap tells it with the next quote */
     for (int side = 0; side < 2; side++) {
         double sum = 0.0;
         for (int k = 0; k < s->count[side]; k++)
@@ -178,6 +180,7 @@ static void bar_close(gm_stream_t* s) {
     gm_bar_t* b = &s->bar;
     b->mid2_close = s->quoted ? s->mid2_e9 : 0;
     b->depth = depth_of(s);
+    s->sample_due = s->sampled;
     bulk_classify(s, b);
     s->bars[s->bars_head++ % s->o.bars] = *b;
 }
@@ -231,7 +234,8 @@ static void breaks(gm_stream_t* s, int64_t time_ns) {
     }
     if (s->recovering) s->sweeps_lost++;
     s->recovering = s->seen[0] = s->seen[1] = 0;
-    s->quoted = 0;                                          /* until somebody quotes again */
+    s->quoted = 0;                                          /* until somebody quotes again, or a book is looked at */
+    s->dirty[0] = s->dirty[1] = 1;
     s->spread_e9 = s->mid2_e9 = 0;
     s->relative = 0.0;
     s->last_e9 = s->direction = s->vpin_close_e9 = s->changes_head = 0;
@@ -252,25 +256,34 @@ static void due(gm_stream_t* s, int64_t time_ns) {
     set_due(s);
 }
 
-void gm_stream_advance(gm_stream_t* s, int64_t time_ns) {
-    if (__builtin_expect(time_ns <= s->now_ns, 0)) {
-        s->late += time_ns < s->now_ns;
-        return;
-    }
-    if (__builtin_expect(s->now_ns == GM_NO_TIME, 0)) {
-        s->began_ns = s->now_ns = s->since_ns = s->hawkes_ns = time_ns;
-        bar_begin(s, bar_start(s, time_ns), bar_start(s, time_ns) == time_ns);
-        set_due(s);
-        return;
-    }
-    if (__builtin_expect(time_ns - s->now_ns > s->o.gap_ns, 0)) {
-        breaks(s, time_ns);
-        set_due(s);
-    } else if (__builtin_expect(time_ns > s->due_ns, 0)) {
-        due(s, time_ns);
-    }
+/* Brings the state to a time that has been heard. It may be put off: nothing depends on when it is done but the quote that stands. */
+static inline void reach(gm_stream_t* s, int64_t time_ns) {
+    if (time_ns <= s->now_ns) return;
+    if (__builtin_expect(time_ns > s->due_ns, 0)) due(s, time_ns);
     s->now_ns = time_ns;
 }
+
+/* The time of a message, or that of the one before where it goes back. */
+static inline int64_t hear(gm_stream_t* s, int64_t time_ns) {
+    if (__builtin_expect(time_ns - s->heard_ns > s->o.gap_ns, 0) || __builtin_expect(s->heard_ns == GM_NO_TIME, 0)) {
+        if (s->heard_ns == GM_NO_TIME) {
+            s->began_ns = s->since_ns = s->hawkes_ns = time_ns;
+            bar_begin(s, bar_start(s, time_ns), bar_start(s, time_ns) == time_ns);
+        } else {
+            reach(s, s->heard_ns);
+            breaks(s, time_ns);
+        }
+        set_due(s);
+        s->now_ns = time_ns;
+    } else if (time_ns < s->heard_ns) {
+        s->late++;
+        return s->heard_ns;
+    }
+    s->heard_ns = time_ns;
+    return time_ns;
+}
+
+void gm_stream_advance(gm_stream_t* s, int64_t time_ns) { reach(s, hear(s, time_ns)); }
 
 /* ---- quotes ---- */
 
@@ -295,10 +308,10 @@ static void requote(gm_stream_t* s) {
     s->relative = 2.0 * (double)s->spread_e9 / (double)s->mid2_e9;
 }
 
-void gm_stream_levels(gm_stream_t* s, int64_t time_ns, int sides, const int64_t* const price_e9[2], const int64_t* const quantity[2],
-                      const int32_t count[2]) {
+static void show(gm_stream_t* s, int64_t time_ns, int sides, const int64_t* const price_e9[2], const int64_t* const quantity[2],
+                 const int32_t count[2]) {
     int settled = 0;
-    gm_stream_advance(s, time_ns);
+    reach(s, time_ns);
     for (int side = 0; side < 2; side++) {
         const int32_t n = count[side] < s->o.levels ? count[side] : s->o.levels;
         int64_t moved = 0;
@@ -328,6 +341,12 @@ void gm_stream_levels(gm_stream_t* s, int64_t time_ns, int sides, const int64_t*
     if (!settled) return;
     requote(s);
     if (s->bar.mid2_open == 0) s->bar.mid2_open = s->mid2_e9;
+}
+
+void gm_stream_levels(gm_stream_t* s, int64_t time_ns, int sides, const int64_t* const price_e9[2], const int64_t* const quantity[2],
+                      const int32_t count[2]) {
+    s->messages++;
+    show(s, hear(s, time_ns), sides, price_e9, quantity, count);
 }
 
 /* ---- trades ---- */
@@ -387,11 +406,11 @@ static void follow_bar(gm_stream_t* s, int64_t price_e9, int64_t quantity, int s
     if (sign < 0) b->sell_volume += quantity;
 }
 
-void gm_stream_trade(gm_stream_t* s, int64_t time_ns, int64_t price_e9, int64_t quantity, int side) {
+static void print(gm_stream_t* s, int64_t time_ns, int64_t price_e9, int64_t quantity, int side) {
     gm_i128 notional;
     double money;
     int sign = side;
-    gm_stream_advance(s, time_ns);
+    reach(s, time_ns);
     if (price_e9 <= 0 || price_e9 >= GM_STREAM_PRICE_MAX || quantity <= 0 || quantity >= GM_STREAM_QUANTITY_MAX
         || s->volume >= INT64_MAX - GM_STREAM_QUANTITY_MAX) {
         s->refused++;
@@ -434,6 +453,11 @@ void gm_stream_trade(gm_stream_t* s, int64_t time_ns, int64_t price_e9, int64_t 
     watch_sweep(s, quantity, sign);
 }
 
+void gm_stream_trade(gm_stream_t* s, int64_t time_ns, int64_t price_e9, int64_t quantity, int side) {
+    s->messages++;
+    print(s, hear(s, time_ns), price_e9, quantity, side);
+}
+
 /* ---- a feed through a book ---- */
 
 static int32_t read_side(const gm_book_t* b, int side, int64_t tick_e9, int32_t most, int64_t* price_e9, int64_t* quantity, int64_t* worst) {
@@ -455,6 +479,8 @@ static void flush(gm_stream_t* s, const gm_feed_t* f, const gm_book_t* b) {
     const int64_t* const quantities[2] = {quantity[0], quantity[1]};
     int32_t count[2] = {0, 0};
     int sides = 0;
+    s->event_open = 0;
+    if (!(s->dirty[0] | s->dirty[1])) return;
     for (int side = 0; side < 2; side++) {
         if (!s->dirty[side]) continue;
         sides |= 1 << side;
@@ -462,7 +488,7 @@ static void flush(gm_stream_t* s, const gm_feed_t* f, const gm_book_t* b) {
         s->bounded[side] = count[side] == s->o.levels;
         s->dirty[side] = 0;
     }
-    gm_stream_levels(s, s->pending_ns, sides, prices, quantities, count);
+    show(s, s->pending_ns, sides, prices, quantities, count);
 }
 
 /* A price of side s is touched: does it lie in sight? */
@@ -478,7 +504,7 @@ static void touched_at(gm_stream_t* s, const gm_feed_t* f, const gm_message_t* m
 }
 
 /* What a message is about to do, before the book has it. */
-static void foresee(gm_stream_t* s, const gm_feed_t* f, const gm_book_t* b, const gm_message_t* m) {
+static void foresee(gm_stream_t* s, const gm_feed_t* f, const gm_book_t* b, const gm_message_t* m, int64_t time_ns) {
     const int told = m->side == GM_BUY || m->side == GM_SELL;
     switch (m->action) {
     case GM_ADD:
@@ -500,13 +526,13 @@ static void foresee(gm_stream_t* s, const gm_feed_t* f, const gm_book_t* b, cons
         }
         if (m->action == GM_EXECUTE && !(m->flags & GM_FLAG_UNPRINTED)) {
             const int64_t price = m->price_e9 > 0 ? m->price_e9 : slot == GM_NIL ? 0 : b->pool[slot].tick * f->tick_e9;
-            gm_stream_trade(s, m->time_ns, price, m->quantity, -side);
+            print(s, time_ns, price, m->quantity, -side);
         }
         return;
     }
     case GM_EXECUTE_HIDDEN:
     case GM_TRADE:
-        if (!(m->flags & GM_FLAG_UNPRINTED)) gm_stream_trade(s, m->time_ns, m->price_e9, m->quantity, told ? -m->side : 0);
+        if (!(m->flags & GM_FLAG_UNPRINTED)) print(s, time_ns, m->price_e9, m->quantity, told ? -m->side : 0);
         return;
     case GM_CLEAR:
         both_touched(s);
@@ -524,29 +550,29 @@ int64_t gm_stream_apply(gm_stream_t* s, gm_feed_t* f, gm_book_t* b, const gm_mes
         const int mine = f->symbol == GM_ANY_SYMBOL || m->symbol == f->symbol || (m->symbol < 0 && m->action == GM_CLEAR);
         int problem;
         if (mine) {
-            if ((s->dirty[0] | s->dirty[1]) && (m->sequence == 0 || m->sequence != s->sequence)) flush(s, f, b);
-            foresee(s, f, b, m);
+            if (s->event_open && (m->sequence == 0 || m->sequence != s->sequence)) flush(s, f, b);
             s->messages++;
             s->sequence = m->sequence;
-            s->pending_ns = m->time_ns;
+            s->pending_ns = hear(s, m->time_ns);
+            s->event_open = 1;
+            foresee(s, f, b, m, s->pending_ns);
         }
         problem = gm_feed_one(f, b, m);
-        if (mine && m->action != GM_HALT && (m->flags & GM_FLAG_LAST) && (s->dirty[0] | s->dirty[1])) flush(s, f, b);
+        if (mine && m->action != GM_HALT && (m->flags & GM_FLAG_LAST)) flush(s, f, b);
         if (__builtin_expect(problem != GM_FEED_OK, 0) && failed++ == 0) {
             *first = i;
             *what = problem;
         }
     }
-    if (whole && n > 0) {
-        if (s->dirty[0] | s->dirty[1]) flush(s, f, b);
-        gm_stream_advance(s, s->pending_ns);
-    }
+    if (whole && s->event_open) flush(s, f, b);
+    if (whole && s->heard_ns != GM_NO_TIME) reach(s, s->heard_ns);
     return failed;
 }
 
 /* ---- an ear at an engine's venues ---- */
 
-static void sample_depth(gm_stream_t* s, gm_tap_t* tap, int32_t symbol) {
+/* The depth at the end of the bar that has just closed: what the market shows behind the quote that was the first to pass it. */
+static void sample_depth(gm_stream_t* s, const gm_tap_t* tap, int32_t symbol) {
     int64_t rows[4 * GM_STREAM_LEVELS], cells[4][GM_STREAM_LEVELS];
     gm_ladder_t l = {{cells[2], cells[0]}, {cells[3], cells[1]}, {0, 0}};
     gm_market_levels((gm_market_t*)tap->market, symbol, GM_STREAM_LEVELS, rows);
@@ -557,10 +583,10 @@ static void sample_depth(gm_stream_t* s, gm_tap_t* tap, int32_t symbol) {
             l.price_e9[side][l.count[side]] = rows[at];
             l.quantity[side][l.count[side]++] = rows[at + 1];
         }
-    s->depth_sample = NAN;
-    if (l.count[0] > 0 && l.count[1] > 0) {
+    s->sample_due = 0;
+    if (s->bars_head > 0 && l.count[0] > 0 && l.count[1] > 0) {
         const double bids = gm_ladder_by_distance(&l, 0, s->o.reference_spread), asks = gm_ladder_by_distance(&l, 1, s->o.reference_spread);
-        s->depth_sample = bids < asks ? bids : asks;
+        s->bars[(s->bars_head - 1) % s->o.bars].depth = bids < asks ? bids : asks;
     }
 }
 
@@ -570,14 +596,12 @@ static void hear_quote(gm_tap_t* tap, const gm_venues_t* v, int32_t symbol, int6
     const int64_t* const prices[2] = {&n.bid_e9, &n.ask_e9};
     const int64_t* const quantities[2] = {&n.bid_quantity, &n.ask_quantity};
     const int32_t count[2] = {n.bid_e9 != GM_NO_PRICE, n.ask_e9 != GM_NO_PRICE};
-    if (tap->market && (s->now_ns == GM_NO_TIME || time_ns >= s->bar_end_ns)) sample_depth(s, tap, symbol);
-    s->messages++;
     gm_stream_levels(s, time_ns, 3, prices, quantities, count);
+    if (s->sample_due && tap->market) sample_depth(s, tap, symbol);
 }
 
 static void hear_print(gm_tap_t* tap, int64_t price_e9, int64_t quantity, int64_t time_ns) {
     gm_stream_t* s = (gm_stream_t*)tap->self;
-    s->messages++;
     gm_stream_trade(s, time_ns, price_e9, quantity, 0);
 }
 
@@ -587,5 +611,4 @@ void gm_stream_tap(gm_tap_t* tap, gm_stream_t* s) {
     tap->quote = hear_quote;
     tap->print = hear_print;
     s->sampled = 1;
-    s->depth_sample = NAN;
 }

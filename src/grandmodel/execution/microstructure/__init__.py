@@ -1,0 +1,1 @@
+"""Market microstructure: what trading costs, what moves prices, and what a book can take."""
