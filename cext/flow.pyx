@@ -85,9 +85,11 @@ cdef extern from "flow.h" nogil:
     void gm_stream_free(gm_stream_t* s) noexcept
     void gm_stream_copy(gm_stream_t* to, const gm_stream_t* source) noexcept
     void gm_stream_advance(gm_stream_t* s, int64_t time_ns) noexcept
-    void gm_stream_levels(gm_stream_t* s, int64_t time_ns, int sides, const int64_t** price_e9, const int64_t** quantity, const int32_t* count) noexcept
+    void gm_stream_levels(gm_stream_t* s, int64_t time_ns, int sides, const int64_t** price_e9, const int64_t** quantity,
+                          const int32_t* count) noexcept
     void gm_stream_trade(gm_stream_t* s, int64_t time_ns, int64_t price_e9, int64_t quantity, int side) noexcept
-    int64_t gm_stream_apply(gm_stream_t* s, gm_feed_t* f, gm_book_t* b, const gm_message_t* rows, int64_t n, int whole, int64_t* first, int* what) noexcept
+    int64_t gm_stream_apply(gm_stream_t* s, gm_feed_t* f, gm_book_t* b, const gm_message_t* rows, int64_t n, int whole, int64_t* first,
+                            int* what) noexcept
     void gm_stream_tap(gm_tap_t* tap, gm_stream_t* s) noexcept
     gm_i128 gm_ladder_walk(const gm_ladder_t* l, int side, int64_t quantity, int64_t* filled, int64_t* marginal_e9) noexcept
     gm_i128 gm_ladder_excess2(const gm_ladder_t* l, int side, int64_t quantity, gm_i128 money) noexcept
@@ -518,7 +520,8 @@ cdef class BookSnapshot:
                 if not 0 < amount < GM_STREAM_QUANTITY_MAX:
                     raise ValueError(f"{name}[{k}]: quantity is {amount}, must be > 0 and below 2**53")
                 if at and (price <= self.ladder.price_e9[side][at - 1]) == (side == 1):
-                    raise ValueError(f"{name}[{k}]: price_e9 is {price}, must be {'above' if side else 'below'} the {self.ladder.price_e9[side][at - 1]} before it")
+                    raise ValueError(f"{name}[{k}]: price_e9 is {price}, must be {'above' if side else 'below'} the "
+                                     f"{self.ladder.price_e9[side][at - 1]} before it")
                 if at and price == self.ladder.price_e9[side][at - 1]:
                     raise ValueError(f"{name}[{k}]: price_e9 is {price}, which is there twice")
                 self.ladder.price_e9[side][at] = price
@@ -565,7 +568,8 @@ cdef class BookSnapshot:
         return max(self.ladder.count[0], self.ladder.count[1])
 
     def __repr__(self):
-        return f"BookSnapshot({self.symbol}: {self.ladder.count[0]} bids to {self.best_bid:.4f}, {self.ladder.count[1]} asks from {self.best_ask:.4f})"
+        return (f"BookSnapshot({self.symbol}: {self.ladder.count[0]} bids to {self.best_bid:.4f}, "
+                f"{self.ladder.count[1]} asks from {self.best_ask:.4f})")
 
 
 @cython.final

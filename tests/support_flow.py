@@ -27,13 +27,24 @@ class SideBook:
         return None if order is None or self.book.kind == "L2" else (order.side, order.price_e9)
 
     def apply(self, m):
-        names = ("action", "order_id", "side", "price_e9", "quantity", "counterparty", "flags", "level", "sequence", "symbol")
+        names = (
+            "action",
+            "order_id",
+            "side",
+            "price_e9",
+            "quantity",
+            "counterparty",
+            "flags",
+            "level",
+            "sequence",
+            "symbol",
+        )
         self.book.apply(*(int(m[name]) for name in names))
 
 
 def by_order(rng, n, *, step_ns=200_000_000, sequences=True, sided=True):
-    """A feed by order around 100.00: additions, reductions, executions, replaces, hidden and separate prints, now and then a row
-    that does not fit, a halt, a long silence or a time that goes back."""
+    """A feed by order around 100.00: additions, reductions, executions, replaces, hidden and separate prints, now and
+    then a row that does not fit, a halt, a long silence or a time that goes back."""
     rows = np.zeros(n, MESSAGE_DTYPE)
     live, time, sequence = {}, 1_000_000_000_000, 0
     for k in range(n):
@@ -67,7 +78,8 @@ def by_order(rng, n, *, step_ns=200_000_000, sequences=True, sided=True):
         elif draw < 0.99:
             m["action"] = HIDDEN if draw < 0.94 else TRADE
             m["side"] = side if rng.random() < 0.5 else 0
-            m["price_e9"], m["quantity"] = 10_000 * TICK + int(rng.integers(-10, 11)) * TICK // 2, int(rng.integers(1, 400))
+            m["price_e9"] = 10_000 * TICK + int(rng.integers(-10, 11)) * TICK // 2
+            m["quantity"] = int(rng.integers(1, 400))
             m["flags"] = 32 if rng.random() < 0.1 else 0
         else:
             m["action"] = int(rng.choice((HALT, CLEAR, DELETE, EXECUTE)))

@@ -1,10 +1,11 @@
-"""The streaming estimators in plain Python, from their definitions: one message at a time, whole lists instead of rings and sums
-where that is simpler. Prices and times are integers as in the core; ratios are floats."""
+"""The streaming estimators in plain Python, from their definitions: one message at a time, whole lists instead of
+rings and sums where that is simpler. Prices and times are integers as in the core; ratios are floats."""
 
 from __future__ import annotations
 
 import math
 from fractions import Fraction
+from itertools import pairwise
 
 ADD, REDUCE, DELETE, EXECUTE, HIDDEN, REPLACE, HALT, CLEAR, TRADE, SET_LEVEL = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 LAST, UNPRINTED = 8, 32
@@ -15,8 +16,10 @@ class Flow:
     """What `FlowEstimators` keeps; `state()` has the same names and values as its."""
 
     def __init__(
-        self, *, levels=5, bar_ns=60 * 10**9, bars=1024, gap_ns=3600 * 10**9, horizons=(10**9, 10**10, 6 * 10**10, 3 * 10**11),
-        trades=8192, changes=512, trust_sides=True, vpin_bucket=0, buckets=50, vpin_sigma=0.0, hawkes=None, sweep_share=1.0,
+        self, *, levels=5, bar_ns=60 * 10**9, bars=1024, gap_ns=3600 * 10**9, horizons=(10**9, 10**10, 6 * 10**10,
+        3 * 10**11),
+        trades=8192, changes=512, trust_sides=True, vpin_bucket=0, buckets=50, vpin_sigma=0.0, hawkes=None,
+        sweep_share=1.0,
         delays=(0, 10**9, 5 * 10**9, 10**10), reference_spread=0.0005,
     ):  # fmt: skip
         self.n, self.bar_ns, self.gap_ns, self.horizons, self.room = levels, bar_ns, gap_ns, horizons, trades
@@ -69,7 +72,8 @@ class Flow:
 
     def begin_bar(self, start, whole):
         self.bar = {
-            "start_ns": start, "trades": [], "stood": [], "ofi": 0, "mid2_open": self.mid2(), "mid2_close": 0, "whole": whole,
+            "start_ns": start, "trades": [], "stood": [], "ofi": 0, "mid2_open": self.mid2(), "mid2_close": 0,
+            "whole": whole,
         }  # fmt: skip
 
     def mid2(self):
@@ -154,7 +158,9 @@ class Flow:
 
     def show(self, time, sides):
         self.reach(time)
-        changed = {s: rows[: self.n] for s, rows in sides.items() if not self.known[s] or rows[: self.n] != self.sides[s]}
+        changed = {
+            s: rows[: self.n] for s, rows in sides.items() if not self.known[s] or rows[: self.n] != self.sides[s]
+        }
         if not changed:
             return
         self.settle(self.now)
@@ -324,18 +330,20 @@ class Flow:
             "weighted_effective": math.fsum(money(t) * spread(t, t[4]) for t in quoted),
             "effective": math.fsum(spread(t, t[4]) for t in quoted),
             "realized": [{
-                "count": len(done), "unquoted": self.unquoted[h], "dropped": self.dropped[h], "waiting": len(self.waiting[h]),
+                "count": len(done), "unquoted": self.unquoted[h], "dropped": self.dropped[h],
+                "waiting": len(self.waiting[h]),
                 "weight": math.fsum(money(t) for t, _ in done),
                 "weighted_effective": math.fsum(money(t) * spread(t, t[4]) for t, _ in done),
                 "weighted_realized": math.fsum(money(t) * spread(t, m) for t, m in done),
-                "effective": math.fsum(spread(t, t[4]) for t, _ in done), "realized": math.fsum(spread(t, m) for t, m in done),
+                "effective": math.fsum(spread(t, t[4]) for t, _ in done), "realized": math.fsum(spread(t, m) for t,
+                m in done),
             } for h, done in enumerate(self.matured)],
             "changes": len(window), "change_sum_e9": sum(window),
-            "change_product_e18": sum(a * b for a, b in zip(window, window[1:], strict=False)),
+            "change_product_e18": sum(a * b for a, b in pairwise(window)),
             "change_first_e9": window[0] if window else 0, "change_last_e9": window[-1] if window else 0,
             "bars": len(self.bar_list), "vpin_changes": len(self.moves), "bucket_volume": self.filled,
             "bucket_buys": self.bought, "buckets": len(self.bucket_list),
-            "hawkes_ns": (self.arrivals[-1] if self.arrivals and self.hawkes else self.began) if self.began is not None else 0,
+            "hawkes_ns": (self.arrivals[-1] if self.arrivals and self.hawkes else self.began) or 0,
             "hawkes_count": len(self.arrivals) if self.hawkes else 0, "hawkes_sum": excited, "hawkes_log": log,
             "recovering": self.sweep is not None, "sweeps": len(self.swept), "sweeps_lost": self.lost,
             "excess_e9": [sum(s["excess"][k] for s in self.swept) for k in range(len(self.delays))],
@@ -349,7 +357,8 @@ class Flow:
             prices = [t[1] for t in b["trades"]]
             time = sum(t for _, _, t in b["stood"])
             out.append({
-                "start_ns": b["start_ns"], "open_e9": prices[0] if prices else -(1 << 63), "high_e9": max(prices, default=-(1 << 63)),
+                "start_ns": b["start_ns"], "open_e9": prices[0] if prices else -(1 << 63),
+                "high_e9": max(prices, default=-(1 << 63)),
                 "low_e9": min(prices, default=-(1 << 63)), "close_e9": prices[-1] if prices else -(1 << 63),
                 "volume": sum(t[2] for t in b["trades"]), "buy_volume": sum(t[2] for t in b["trades"] if t[3] > 0),
                 "sell_volume": sum(t[2] for t in b["trades"] if t[3] < 0), "trades": len(prices), "ofi": b["ofi"],
@@ -366,7 +375,8 @@ class Flow:
 class BookFed(Flow):
     """The same fed by a feed's rows through a book (any object with `apply(row)` and `side(s, n)`), an event at a time.
 
-    Rows of one sequence are one event, or what comes up to a row flagged LAST: its quote is the book's after its last row.
+    Rows of one sequence are one event, or what comes up to a row flagged LAST: its quote is the book's after its last
+    row.
     """
 
     def __init__(self, book, **options):

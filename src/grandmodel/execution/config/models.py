@@ -447,10 +447,10 @@ class LiquidityWeights(Section):
 class Microstructure(Section):
     """``microstructure``: what the estimators use. ``reference_spread`` is a fraction of the price.
 
-    References of the scores that are left out are the medians of the last ``scoring_periods`` bars (of the depth, where there are
-    none: a minute of the average daily volume). ``effective_spread_quantity`` is the size of a round trip; ``pending_quantity``
-    and ``horizon_minutes`` are the order that impact and timing are told for, where the caller names none. ``symbols`` are
-    followed from the begin, others from when somebody asks about them.
+    References of the scores that are left out are the medians of the last ``scoring_periods`` bars (of the depth,
+    where there are none: a minute of the average daily volume). ``effective_spread_quantity`` is the size of a round
+    trip; ``pending_quantity`` and ``horizon_minutes`` are the order that impact and timing are told for, where the
+    caller names none. ``symbols`` are followed from the begin, others from when somebody asks about them.
     """
 
     depth_levels: Annotated[int, *integer(1, 1000)] = 10

@@ -1,10 +1,10 @@
 """Streaming estimators: figures that are kept up as messages come, and read when they are asked for.
 
 Definitions, with p a trade's price, m the mid before it, d its direction (+1 a buyer took), m' a later mid:
-quoted spread (a - b) / m, effective 2 d (p - m) / m, realized 2 d (p - m') / m, price impact 2 d (m' - m) / m, after Huang
-and Stoll (1996) and Bessembinder and Venkataraman (2010). Order flow imbalance: Cont, Kukanov and Stoikov (2014). Kyle's lambda:
-Kyle (1985), by regression. Roll (1984). Amihud (2002). VPIN: Easley, Lopez de Prado and O'Hara (2012). Hawkes (1971). Micro-price:
-Stoikov (2018). The same over whole arrays is in the other modules of this package.
+quoted spread (a - b) / m, effective 2 d (p - m) / m, realized 2 d (p - m') / m, price impact 2 d (m' - m) / m, after
+Huang and Stoll (1996) and Bessembinder and Venkataraman (2010). Order flow imbalance: Cont, Kukanov and Stoikov
+(2014). Kyle's lambda: Kyle (1985), by regression. Roll (1984). Amihud (2002). VPIN: Easley, Lopez de Prado and O'Hara
+(2012). Hawkes (1971). Micro-price: Stoikov (2018). The same over whole arrays is in the other modules of this package.
 """
 
 from __future__ import annotations
@@ -26,29 +26,31 @@ _NO_QUOTE = "there was no quote on both sides"
 
 
 class FlowEstimators(Stream):
-    """All streaming estimators of one instrument. State is bounded; equal messages give equal states, however they are cut.
+    """All streaming estimators of one instrument. State is bounded; equal messages give equal states, however they are
+    cut.
 
-    Feed it with `apply(messages, book)` (rows of MESSAGE_DTYPE through an OrderBook, in one loop without the GIL), or with
-    `quote`, `depth` and `trade`, one call each. Not to be shared between threads without a lock.
+    Feed it with `apply(messages, book)` (rows of MESSAGE_DTYPE through an OrderBook, in one loop without the GIL), or
+    with `quote`, `depth` and `trade`, one call each. Not to be shared between threads without a lock.
 
     Parameters
     ----------
     tick_size : currency; the unit of the micro-price's adjustments
     levels : 1 to 10, levels of a side that are kept
     bar_seconds, bars : length of a bar (aligned to the epoch), and how many closed ones are kept
-    gap_seconds : a silence longer than that is a break: nothing is counted over it. At most `bars` bars
+    gap_seconds : a silence longer than that is a break: nothing is counted over it. At most `bars` bars; None: an hour,
+        or that
     horizons_seconds : four; when a trade's later mid is taken
     trades : trades that may wait for it; the oldest give way, and are counted
     roll_changes : price changes that Roll's covariance is taken over
     trust_sides : a side that the feed tells is believed; False: always Lee and Ready's rule
-    vpin_bucket : volume of a bucket, 0: no VPIN; `vpin_buckets`: how many it is taken over; `vpin_sigma`: scale of a bar's price
-        change in currency, 0: its standard deviation over the bars so far
+    vpin_bucket : volume of a bucket, 0: no VPIN; `vpin_buckets`: how many it is taken over; `vpin_sigma`: scale of a
+        bar's price change in currency, 0: its standard deviation over the bars so far
     hawkes : (mu, alpha, beta) per second, or None
     sweep_share : of the touch's quantity that one order must take for the spread's recovery to be followed
     recovery_seconds : three, ascending: when it is looked at; the last is the end
     reference_spread : a fraction, the scale of a bar's depth
-    micro_price : (spreads, buckets) adjustments of the mid in ticks: row k - 1 for a spread of k ticks (the last for wider ones),
-        column by q_bid / (q_bid + q_ask); None: no micro-price
+    micro_price : (spreads, buckets) adjustments of the mid in ticks: row k - 1 for a spread of k ticks (the last for
+        wider ones), column by q_bid / (q_bid + q_ask); None: no micro-price
 
     Attributes
     ----------
@@ -74,7 +76,7 @@ class FlowEstimators(Stream):
         levels: int = 5,
         bar_seconds: float = 60.0,
         bars: int = 1024,
-        gap_seconds: float = 3600.0,
+        gap_seconds: float | None = None,
         horizons_seconds: Sequence[float] = (1.0, 10.0, 60.0, 300.0),
         trades: int = 8192,
         roll_changes: int = 512,
@@ -91,9 +93,13 @@ class FlowEstimators(Stream):
         tick = _number(float(tick_size) if isinstance(tick_size, str) else tick_size, "tick_size", 1e-9, 1e6)
         count = _count(bars, "bars", 1, 1 << 20)
         bar_ns = _time_ns(bar_seconds, "bar_seconds")
+        if gap_seconds is None:
+            gap_seconds = min(3600.0, count * bar_ns / _NS)
         gap_ns = _time_ns(gap_seconds, "gap_seconds")
         if gap_ns > count * bar_ns:
-            raise ValueError(f"gap_seconds is {gap_seconds!r}, must be at most the {bars} bars of {bar_seconds!r} seconds")
+            raise ValueError(
+                f"gap_seconds is {gap_seconds!r}, must be at most the {bars} bars of {bar_seconds!r} seconds"
+            )
         horizons = _times(horizons_seconds, "horizons_seconds", 4)
         delays = _times(recovery_seconds, "recovery_seconds", 3)
         if list(delays) != sorted(set(delays)):
@@ -121,9 +127,11 @@ class FlowEstimators(Stream):
             hawkes=parameters,
         )
         self.options = {
-            "tick_size": tick_size, "levels": levels, "bar_seconds": bar_seconds, "bars": bars, "gap_seconds": gap_seconds,
+            "tick_size": tick_size, "levels": levels, "bar_seconds": bar_seconds, "bars": bars,
+            "gap_seconds": gap_seconds,
             "horizons_seconds": tuple(horizons_seconds), "trades": trades, "roll_changes": roll_changes,
-            "trust_sides": trust_sides, "vpin_bucket": vpin_bucket, "vpin_buckets": vpin_buckets, "vpin_sigma": vpin_sigma,
+            "trust_sides": trust_sides, "vpin_bucket": vpin_bucket, "vpin_buckets": vpin_buckets,
+            "vpin_sigma": vpin_sigma,
             "hawkes": hawkes, "sweep_share": sweep_share, "recovery_seconds": tuple(recovery_seconds),
             "reference_spread": reference_spread,
         }  # fmt: skip
@@ -209,7 +217,28 @@ class FlowEstimators(Stream):
             return Unknown("successive price changes are not negatively correlated")
         return 2.0 * math.sqrt(-covariance)
 
-    # ---- prices ----
+    # ---- trades and prices ----
+
+    @property
+    def volume(self) -> int:
+        """Units traded."""
+        return int(self.state()["volume"])
+
+    @property
+    def buy_volume(self) -> int:
+        """Units that buyers took."""
+        return int(self.state()["buy_volume"])
+
+    @property
+    def sell_volume(self) -> int:
+        """Units that sellers took."""
+        return int(self.state()["sell_volume"])
+
+    @property
+    def vwap(self) -> float:
+        """Money traded over units, currency."""
+        state = self.state()
+        return state["notional_e9"] / state["volume"] / 1e9 if state["volume"] else Unknown("nothing was traded")
 
     @property
     def micro_price(self) -> float:
@@ -228,7 +257,8 @@ class FlowEstimators(Stream):
     # ---- from bars ----
 
     def kyle_lambda(self, n: int | None = None) -> float:
-        """Currency a unit: the slope of the change of a bar's last mid on its signed volume, over the last `n` bars (None: all)."""
+        """Currency a unit: the slope of the change of a bar's last mid on its signed volume, over the last `n` bars
+        (None: all)."""
         bars = self.bars(n)
         whole = (bars["whole"][1:] == 1) & np.isfinite(bars["mid_close"][1:]) & np.isfinite(bars["mid_close"][:-1])
         moves = np.diff(bars["mid_close"])[whole]
@@ -310,8 +340,8 @@ class FlowEstimators(Stream):
 
     @property
     def recovery_time(self) -> float:
-        """tau of excess(t) = A exp(-t / tau) of the spread after a sweep, seconds: the tau by which the curve has the area
-        under the excess that was seen, A what it was at first; pooled over sweeps."""
+        """tau of excess(t) = A exp(-t / tau) of the spread after a sweep, seconds: the tau by which the curve has the
+        area under the excess that was seen, A what it was at first; pooled over sweeps."""
         state = self.state()
         first, end = state["excess_e9"][0], self._delays[-1]
         if state["sweeps"] == 0 or first <= 0:

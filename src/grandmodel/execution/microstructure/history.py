@@ -1,8 +1,9 @@
-"""A past for the paper market, as long as any look-back asks: what the same order flow would have traded before it was looked at.
+"""A past for the paper market, as long as any look-back asks: what the same order flow would have traded before it was
+looked at.
 
-Nothing of it was lived through by an engine. Blocks of bars come from the paper market's own generator, each by a seed of its own, so
-that block k is the same whatever was asked for before; they are made when somebody asks, and joined so that prices go on. Like
-that market it knows no time of day: its volume has no shape.
+Nothing of it was lived through by an engine. Blocks of bars come from the paper market's own generator, each by a seed
+of its own, so that block k is the same whatever was asked for before; they are made when somebody asks, and joined so
+that prices go on. Like that market it knows no time of day: its volume has no shape.
 """
 
 from __future__ import annotations

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ImpactForecast:
-    """`fraction` of the price, by `model`: "almgren", "square_root", "i_star", "book_walk", or "none" where nothing is known."""
+    """`fraction` of the price, by `model`: "almgren", "square_root", "i_star", "book_walk", or "none" where nothing is
+    known."""
 
     fraction: float
     model: str
@@ -35,9 +36,9 @@ def forecast_impact(
     volume_daily: float | None = None,
     sigma_daily: float | None = None,
 ) -> ImpactForecast:
-    """The configured model, or with "auto": the book walk where the order is to trade at once and the book fills it; else J of
-    Almgren, Thum, Hauptmann and Li where volume, shares outstanding and volatility are known; else two thirds of the square-root
-    law; else the book walk.
+    """The configured model, or with "auto": the book walk where the order is to trade at once and the book fills it;
+    else J of Almgren, Thum, Hauptmann and Li where volume, shares outstanding and volatility are known; else two
+    thirds of the square-root law; else the book walk.
 
     Parameters
     ----------
@@ -47,7 +48,7 @@ def forecast_impact(
     book : the book as it is; None: no book walk
     volume_daily, sigma_daily : used where the instrument does not tell them
     """
-    adv = None if instrument is None else instrument.adv
+    adv: float | None = None if instrument is None else instrument.adv
     shares = None if instrument is None else instrument.shares_outstanding
     sigma = None if instrument is None else instrument.volatility_daily
     if adv is None:
@@ -76,7 +77,8 @@ def forecast_impact(
         return ImpactForecast(Unknown("shares_outstanding is not known, which the model almgren needs"), "none")
     if model in ("almgren", "i_star") and days <= 0:
         return ImpactForecast(Unknown(f"the horizon is 0, which the model {model} has no answer for"), "none")
-    assert adv is not None and sigma is not None
+    assert adv is not None
+    assert sigma is not None
     fraction = model_impact(
         model,
         float(quantity),

@@ -31,7 +31,9 @@ def read_timeframe(text: Any, bar_ns: int) -> int:
         raise ValueError(f"a timeframe is {text!r}, must be such as '30s', '5min' or '1h'")
     ns = int(match[1]) * _UNITS[match[2]]
     if ns % bar_ns:
-        raise ValueError(f"the timeframe {text!r} is no whole number of bars of {bar_ns / 1e9:g} s (microstructure.bar_seconds)")
+        raise ValueError(
+            f"the timeframe {text!r} is no whole number of bars of {bar_ns / 1e9:g} s (microstructure.bar_seconds)"
+        )
     return ns // bar_ns
 
 
@@ -50,8 +52,8 @@ def read_lookbacks(values: Any) -> list[int]:
 
 
 class LiquidityMetrics:
-    """One symbol over the last `lookback` periods of one timeframe. Spreads in the quote currency with `_bps` twins, impact a
-    fraction. Where the look-back reaches beyond what is known each figure is Unknown with the reason.
+    """One symbol over the last `lookback` periods of one timeframe. Spreads in the quote currency with `_bps` twins,
+    impact a fraction. Where the look-back reaches beyond what is known each figure is Unknown with the reason.
 
     Attributes
     ----------
@@ -61,12 +63,14 @@ class LiquidityMetrics:
     """
 
     __slots__ = (
-        "_instrument", "_period_ns", "_reason", "_settings", "assumptions", "bars", "by_lookback", "history_bars", "lookback",
+        "_instrument", "_period_ns", "_reason", "_settings", "assumptions", "bars", "by_lookback", "history_bars",
+        "lookback",
         "source", "symbol", "timeframe",
     )  # fmt: skip
 
     def __init__(
-        self, symbol: str, timeframe: str, lookback: int, period_ns: int, bars: NDArray[Any], made: int | Unknown, source: str,
+        self, symbol: str, timeframe: str, lookback: int, period_ns: int, bars: NDArray[Any], made: int | Unknown,
+        source: str,
         settings: Any, instrument: Instrument | None, assumptions: tuple[str, ...],
     ) -> None:  # fmt: skip
         self.symbol, self.timeframe, self.lookback, self.source = symbol, timeframe, lookback, source
@@ -124,7 +128,8 @@ class LiquidityMetrics:
 
     @property
     def volatility_daily(self) -> float:
-        """Root of the mean squared log return of the mid from bar to bar, scaled to a day of 390 minutes; a fraction."""
+        """Root of the mean squared log return of the mid from bar to bar, scaled to a day of 390 minutes; a
+        fraction."""
         return self._reason if self._reason is not None else self.sigma_of(self.bars)
 
     @staticmethod
@@ -181,4 +186,3 @@ class LiquidityAssessment(dict[str, LiquidityMetrics]):
     def __await__(self) -> Generator[None, None, LiquidityAssessment]:
         return self
         yield
-

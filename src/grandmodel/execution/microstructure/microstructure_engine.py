@@ -1,7 +1,8 @@
 """`MicrostructureEngine`: what a market costs to trade in now, how much of it there is, and whether to wait.
 
-Each call does its work when it is made and gives a result that may be awaited too. Results say where their figures come from
-(`source`), which model an impact is of, and what was assumed; what cannot be known is Unknown with the reason.
+Each call does its work when it is made and gives a result that may be awaited too. Results say where their figures
+come from (`source`), which model an impact is of, and what was assumed; what cannot be known is Unknown with the
+reason.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ _MINUTES_A_DAY = 390
 
 
 class MarketConditions:
-    """One symbol's market as it was when it was asked about. Prices in the quote currency, impact a fraction, `_bps` twins.
+    """One symbol's market as it was when it was asked about. Prices in the quote currency, impact a fraction, `_bps`
+    twins.
 
     Attributes
     ----------
@@ -47,13 +49,16 @@ class MarketConditions:
     """
 
     __slots__ = (
-        "_bars", "_instrument", "_settings", "assumptions", "book", "flow", "horizon_minutes", "quantity", "side", "source",
+        "_bars", "_instrument", "_settings", "assumptions", "book", "flow", "horizon_minutes", "quantity", "side",
+        "source",
         "symbol", "time_ns",
     )  # fmt: skip
 
     def __init__(
-        self, symbol: str, time_ns: int, source: str, assumptions: tuple[str, ...], book: BookAnalysis, flow: FlowEstimators,
-        bars: NDArray[Any], settings: Any, instrument: Instrument | None, quantity: int, horizon_minutes: float, side: int,
+        self, symbol: str, time_ns: int, source: str, assumptions: tuple[str, ...], book: BookAnalysis,
+        flow: FlowEstimators,
+        bars: NDArray[Any], settings: Any, instrument: Instrument | None, quantity: int, horizon_minutes: float,
+        side: int,
     ) -> None:  # fmt: skip
         self.symbol, self.time_ns, self.source, self.assumptions = symbol, time_ns, source, assumptions
         self.book, self.flow, self._bars = book, flow, bars
@@ -230,8 +235,9 @@ class MicrostructureEngine:
     Parameters
     ----------
     config : mapping of the `microstructure` section, optionally with whole other sections; or an ExecutionConfig
-    engine : an ExecutionEngine or one of its parts; None: a private paper core, made at first use. Beside an engine `config` says
-        how to look (its `microstructure` section, and `instruments` for volumes, shares and volatilities of what the engine trades)
+    engine : an ExecutionEngine or one of its parts; None: a private paper core, made at first use. Beside an engine
+        `config` says how to look (its `microstructure` section, and `instruments` for volumes, shares and volatilities
+        of what the engine trades)
 
     Raises
     ------
@@ -295,7 +301,8 @@ class MicrostructureEngine:
 
         Parameters
         ----------
-        quantity, horizon_minutes : the order that impact and timing are told for; None: as configured. A horizon of 0: all at once
+        quantity, horizon_minutes : the order that impact and timing are told for; None: as configured. A horizon of 0:
+            all at once
         side : "buy" or "sell"; None: the imbalance speaks for neither
 
         Raises
@@ -341,8 +348,8 @@ class MicrostructureEngine:
 
         Parameters
         ----------
-        book : a BookSnapshot; an OrderBook or ConsolidatedBook; a pair (bids, asks) of structured arrays with `price_e9` and
-            `quantity`; or a mapping with `bids` and `asks`, each a list of (price, quantity), best first
+        book : a BookSnapshot; an OrderBook or ConsolidatedBook; a pair (bids, asks) of structured arrays with
+            `price_e9` and `quantity`; or a mapping with `bids` and `asks`, each a list of (price, quantity), best first
 
         Raises
         ------
@@ -364,8 +371,8 @@ class MicrostructureEngine:
     ) -> LiquidityAssessment:
         """What a symbol's market was like, by timeframe.
 
-        Lists of equal length are paired by position: '5min' with 20 is the last 100 minutes. Otherwise every look-back is computed for
-        every timeframe and the first stands at the top; `by_lookback` has all.
+        Lists of equal length are paired by position: '5min' with 20 is the last 100 minutes. Otherwise every look-back
+        is computed for every timeframe and the first stands at the top; `by_lookback` has all.
 
         Returns
         -------
@@ -415,8 +422,8 @@ class MicrostructureEngine:
         return flow
 
     def instrument(self, symbol: str) -> Instrument | None:
-        """What is known of a symbol's volume, shares and volatility. The packaged figures serve a paper market only: another
-        market's symbols are known if the configuration has them under `instruments`."""
+        """What is known of a symbol's volume, shares and volatility. The packaged figures serve a paper market only:
+        another market's symbols are known if the configuration has them under `instruments`."""
         if symbol not in self._instruments:
             own = isinstance(self.core.market, SyntheticMarket) or symbol in self._config.instruments
             self._instruments[symbol] = self._config.catalog().get(symbol) if own else None
@@ -455,8 +462,8 @@ class MicrostructureEngine:
     def _bars(
         self, symbol: str, flow: FlowEstimators, count: int, whole: bool = True
     ) -> tuple[NDArray[Any], int | Unknown]:
-        """The last `count` closed bars and how many of them are the paper market's made-up past; where they reach beyond what is
-        known, what there is (with `whole`: nothing) and the reason."""
+        """The last `count` closed bars and how many of them are the paper market's made-up past; where they reach
+        beyond what is known, what there is (with `whole`: nothing) and the reason."""
         bar_ns = self._config.microstructure.bar_ns
         now_ns = flow.now_ns
         if now_ns is None:
@@ -500,7 +507,8 @@ class MicrostructureEngine:
         found, made = self._bars(symbol, flow, bars * count)
         settings = self._config.microstructure
         return LiquidityMetrics(
-            symbol, frame, count, bars * settings.bar_ns, found, made, self.core.market.source, settings, self.instrument(symbol),
+            symbol, frame, count, bars * settings.bar_ns, found, made, self.core.market.source, settings,
+            self.instrument(symbol),
             self._assumptions(made),
         )  # fmt: skip
 

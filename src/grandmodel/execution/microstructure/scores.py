@@ -1,7 +1,8 @@
-"""How good a market is to trade in, from 0 to 1, and whether to trade now. Definitions of this package, not of the literature.
+"""How good a market is to trade in, from 0 to 1, and whether to trade now. Definitions of this package, not of the
+literature.
 
-Each factor is x / (x + reference) or reference / (reference + x), so a market like its own reference scores 0.5. Nothing random,
-nothing learnt: a better figure never lowers a score.
+Each factor is x / (x + reference) or reference / (reference + x), so a market like its own reference scores 0.5.
+Nothing random, nothing learnt: a better figure never lowers a score.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ def spread_score(spread_bps: float, reference_bps: float = 5.0) -> float:
 
 
 def depth_score(depth: float, reference_depth: float) -> float:
-    """D / (D + D0): D of the thinner side, those far from the mid counting less (`BookAnalysis.depth`), in units; 0 without depth."""
+    """D / (D + D0): D of the thinner side, those far from the mid counting less (`BookAnalysis.depth`), in units; 0
+    without depth."""
     return _rising(depth, "depth", reference_depth, "reference_depth")
 
 
@@ -53,7 +55,8 @@ def liquidity_score(
 ) -> float:
     """The weighted geometric mean of the factors: s_spread^.35 depth^.35 s_res^.15 s_vol^.15.
 
-    A factor that is None or Unknown is left out and the other weights are scaled to sum to one. A factor of 0 makes it 0.
+    A factor that is None or Unknown is left out and the other weights are scaled to sum to one. A factor of 0 makes it
+    0.
 
     Parameters
     ----------
@@ -96,8 +99,8 @@ class TimingAction(StrEnum):
 class Timing:
     """Whether to trade now, and what both would cost, in basis points of the mid; positive is bad.
 
-    `wait_seconds` is 0 for execute_now. "wait": the spread is expected to narrow. "passive": it is not, but the imbalance points our
-    way, so an order resting at the touch is better than one that takes.
+    `wait_seconds` is 0 for execute_now. "wait": the spread is expected to narrow. "passive": it is not, but the
+    imbalance points our way, so an order resting at the touch is better than one that takes.
     """
 
     action: TimingAction
@@ -137,7 +140,8 @@ def optimal_timing(
 
     Raises
     ------
-    ValueError  naming the value that is out of range. Where spread or impact is Unknown the costs are, and the action is execute_now.
+    ValueError  naming the value that is out of range. Where spread or impact is Unknown the costs are, and the action
+    is execute_now.
     """
     unknown = next((value for value in (spread_bps, impact_bps) if isinstance(value, Unknown)), None)
     if unknown is not None:

@@ -18,14 +18,16 @@ _FORMS = "a snapshot, a book, a pair of arrays, or a mapping with 'bids' and 'as
 def read_book(book: Any) -> BookSnapshot:
     """A snapshot of a pair (bids, asks) of structured arrays, or of a mapping of lists.
 
-    A list has (price, quantity) pairs, best first; prices are read as an order's are (str, Decimal, int, or a float on the
-    grid of 1e-9). Beside `bids` and `asks` a mapping may have `symbol` and `time_ns`.
+    A list has (price, quantity) pairs, best first; prices are read as an order's are (str, Decimal, int, or a float on
+    the grid of 1e-9). Beside `bids` and `asks` a mapping may have `symbol` and `time_ns`.
     """
     symbol = time_ns = None
     if isinstance(book, Mapping):
         unknown = [key for key in book if key not in ("bids", "asks", "symbol", "time_ns")]
         if unknown:
-            raise ValueError(f"book has the key {unknown[0]!r}, must have 'bids' and 'asks', maybe 'symbol' and 'time_ns'")
+            raise ValueError(
+                f"book has the key {unknown[0]!r}, must have 'bids' and 'asks', maybe 'symbol' and 'time_ns'"
+            )
         missing = [key for key in ("bids", "asks") if key not in book]
         if missing:
             raise ValueError(f"book has no {missing[0]!r}")
@@ -64,7 +66,9 @@ def _side(levels: Any, name: str) -> tuple[Any, Any]:
 def _columns(levels: Any, name: str) -> tuple[Any, Any]:
     names = levels.dtype.names
     if levels.ndim != 1 or "price_e9" not in names or "quantity" not in names:
-        raise TypeError(f"{name} has dtype {levels.dtype}, must have one dimension and the fields price_e9 and quantity")
+        raise TypeError(
+            f"{name} has dtype {levels.dtype}, must have one dimension and the fields price_e9 and quantity"
+        )
     if len(levels) > SNAPSHOT_LEVELS_MAX:
         raise ValueError(f"{name} has {len(levels)} levels, must have at most {SNAPSHOT_LEVELS_MAX}")
     for field in ("price_e9", "quantity"):
