@@ -73,7 +73,7 @@ cdef extern from "flow.h" nogil:
         int64_t hawkes_ns, hawkes_count
         double hawkes_sum, hawkes_log
         int32_t recovering
-        int64_t sweeps, sweeps_lost
+        int64_t sweeps, widened, sweeps_lost
         gm_i128 sum_excess[4]
         gm_i128 sum_excess_ns
         int32_t busy
@@ -421,7 +421,7 @@ cdef class Stream(Tap):
             "change_last_e9": 0 if pairs == 0 else s.changes[(s.changes_head - 1) % s.o.changes],
             "bars": s.bars_head, "vpin_changes": s.vpin_changes, "bucket_volume": s.bucket_volume, "bucket_buys": s.bucket_buys,
             "buckets": s.buckets_head, "hawkes_ns": s.hawkes_ns, "hawkes_count": s.hawkes_count, "hawkes_sum": s.hawkes_sum,
-            "hawkes_log": s.hawkes_log, "recovering": bool(s.recovering), "sweeps": s.sweeps, "sweeps_lost": s.sweeps_lost,
+            "hawkes_log": s.hawkes_log, "recovering": bool(s.recovering), "sweeps": s.sweeps, "widened": s.widened, "sweeps_lost": s.sweeps_lost,
             "excess_e9": [i128_to_int(s.sum_excess[k]) for k in range(GM_STREAM_DELAYS)],
             "excess_ns": i128_to_int(s.sum_excess_ns),
         }

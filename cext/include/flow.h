@@ -9,7 +9,7 @@
  *   bars         a ring of bars of equal length, aligned to the epoch: look-backs, Kyle's lambda, Amihud, realised volatility
  *   VPIN         bars split by bulk classification into buckets of equal volume (Easley, Lopez de Prado and O'Hara 2012)
  *   Hawkes       lambda(t) = mu + sum alpha exp(-beta (t - t_i)) over trades, and its log likelihood
- *   sweeps       what a trade that takes the touch does to the spread, and how fast that comes back
+ *   sweeps       an order that takes the touch: the spread's excess over the usual one (its average over two bars), and how fast that goes
  *
  * A mid is kept doubled, in 1e-9: bid + ask. Time that goes back is taken as standing still (`late` counts it); a silence longer
  * than gap_ns is a break: nothing is counted over it, and what compares with the state before it begins anew. */
@@ -141,7 +141,7 @@ typedef struct gm_stream {
     int64_t sweep_ns, sweep_base_e9;
     int64_t excess_e9[GM_STREAM_DELAYS];
     gm_i128 excess_ns;
-    int64_t sweeps, sweeps_lost;
+    int64_t sweeps, widened, sweeps_lost;   /* followed to the end; those of them that made it wider than usual; broken off */
     gm_i128 sum_excess[GM_STREAM_DELAYS], sum_excess_ns;
 
     int32_t busy;                       /* a loop without the GIL is at it */

@@ -82,10 +82,24 @@ static void recover(gm_stream_t* s, int64_t until) {
     }
     if (high > low) s->excess_ns += (gm_i128)excess * (high - low);
     if (until <= end) return;
-    for (int k = 0; k < GM_STREAM_DELAYS; k++) s->sum_excess[k] += s->excess_e9[k];
-    s->sum_excess_ns += s->excess_ns;
     s->sweeps++;
     s->recovering = 0;
+    if (s->excess_e9[0] <= 0) return;                       /* it was narrow before, and is not wide now: nothing to recover from */
+    for (int k = 0; k < GM_STREAM_DELAYS; k++) s->sum_excess[k] += s->excess_e9[k];
+    s->sum_excess_ns += s->excess_ns;
+    s->widened++;
+}
+
+/* The average spread over the open bar and the one before. Who sweeps chooses a narrow spread: what it comes back to is the usual one. */
+static int64_t usual_spread(const gm_stream_t* s) {
+    gm_i128 spread = s->bar.spread_ns;
+    int64_t time = s->bar.quoted_ns;
+    if (s->bars_head > 0) {
+        const gm_bar_t* last = &s->bars[(s->bars_head - 1) % s->o.bars];
+        spread += last->spread_ns;
+        time += last->quoted_ns;
+    }
+    return time > 0 ? (int64_t)(spread / time) : 0;
 }
 
 static void watch_sweep(gm_stream_t* s, int64_t quantity, int sign) {
@@ -101,7 +115,8 @@ static void watch_sweep(gm_stream_t* s, int64_t quantity, int sign) {
     if (s->recovering || !s->run_quoted || (double)s->run_quantity < s->o.sweep_share * (double)s->run_touch) return;
     s->recovering = 1;
     s->sweep_ns = s->now_ns;
-    s->sweep_base_e9 = s->run_spread_e9;
+    s->sweep_base_e9 = usual_spread(s);
+    if (s->run_spread_e9 > s->sweep_base_e9) s->sweep_base_e9 = s->run_spread_e9;
     s->excess_ns = 0;
     memset(s->excess_e9, 0, sizeof s->excess_e9);
 }

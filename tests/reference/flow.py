@@ -63,6 +63,7 @@ class Flow:
         self.run = None
         self.sweep = None
         self.swept = []
+        self.widened = []
         self.lost = 0
 
     # -- time
@@ -244,7 +245,11 @@ class Flow:
             }  # fmt: skip
         self.run["taken"] += quantity
         if self.sweep is None and self.run["quoted"] and self.run["taken"] >= self.share * self.run["touch"]:
-            self.sweep = {"time": self.now, "base": self.run["spread"], "excess": [0] * len(self.delays), "area": 0}
+            stood = self.bar["stood"] + (self.bar_list[-1]["stood"] if self.bar_list else [])
+            time = sum(t for _, _, t in stood)
+            usual = sum(s * t for s, _, t in stood) // time if time else 0
+            base = max(usual, self.run["spread"])
+            self.sweep = {"time": self.now, "base": base, "excess": [0] * len(self.delays), "area": 0}
 
     def follow_sweep(self, until):
         s, begin = self.sweep, self.since
@@ -260,6 +265,8 @@ class Flow:
         s["area"] += excess * max(0, min(until, end) - max(begin, s["time"]))
         if until > end:
             self.swept.append(s)
+            if s["excess"][0] > 0:
+                self.widened.append(s)
             self.sweep = None
 
     # -- bars
@@ -345,9 +352,10 @@ class Flow:
             "bucket_buys": self.bought, "buckets": len(self.bucket_list),
             "hawkes_ns": (self.arrivals[-1] if self.arrivals and self.hawkes else self.began) or 0,
             "hawkes_count": len(self.arrivals) if self.hawkes else 0, "hawkes_sum": excited, "hawkes_log": log,
-            "recovering": self.sweep is not None, "sweeps": len(self.swept), "sweeps_lost": self.lost,
-            "excess_e9": [sum(s["excess"][k] for s in self.swept) for k in range(len(self.delays))],
-            "excess_ns": sum(s["area"] for s in self.swept),
+            "recovering": self.sweep is not None, "sweeps": len(self.swept), "widened": len(self.widened),
+            "sweeps_lost": self.lost,
+            "excess_e9": [sum(s["excess"][k] for s in self.widened) for k in range(len(self.delays))],
+            "excess_ns": sum(s["area"] for s in self.widened),
         }  # fmt: skip
 
     def bars(self):

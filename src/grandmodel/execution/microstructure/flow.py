@@ -331,7 +331,12 @@ class FlowEstimators(Stream):
 
     @property
     def recovered(self) -> tuple[float, ...]:
-        """Share of the spread's excess that is gone at each of `recovery_seconds` after a sweep, over all sweeps."""
+        """Share of the spread's excess that is gone at each of `recovery_seconds` after a sweep, over all that widened
+        it.
+
+        The excess is over the usual spread: its time-weighted average over the open bar and the one before, or the
+        spread before the sweep if that is wider.
+        """
         state = self.state()
         first = state["excess_e9"][0]
         if first <= 0:
@@ -344,7 +349,7 @@ class FlowEstimators(Stream):
         area under the excess that was seen, A what it was at first; pooled over sweeps."""
         state = self.state()
         first, end = state["excess_e9"][0], self._delays[-1]
-        if state["sweeps"] == 0 or first <= 0:
+        if first <= 0:
             return Unknown("no sweep widened the spread")
         area = state["excess_ns"] / 1e9 / first
         if area >= end:
