@@ -103,17 +103,6 @@ cdef extern from *:
     """
     double gm_real(gm_i128 x) noexcept nogil
 
-cdef extern from "impact.h" nogil:
-    ctypedef struct gm_athl_t:
-        pass
-    ctypedef struct gm_istar_t:
-        pass
-    const gm_athl_t GM_ATHL_2005
-    const gm_istar_t GM_ISTAR_ALL_DATA
-    double gm_athl_realized(double quantity, double volume, double shares, double sigma, double days, const gm_athl_t* c) noexcept
-    double gm_square_root_average(double quantity, double volume, double sigma, double y) noexcept
-    double gm_istar_mi(double quantity, double volume, double sigma_annual, double pov, const gm_istar_t* c) noexcept
-
 LEVELS_MAX = GM_STREAM_LEVELS
 PRICE_MAX_E9 = GM_STREAM_PRICE_MAX
 SNAPSHOT_LEVELS_MAX = 1000
@@ -126,23 +115,6 @@ BAR_DTYPE = np.dtype([
     ("buy_volume", "<i8"), ("sell_volume", "<i8"), ("trades", "<i8"), ("ofi", "<i8"), ("quoted_ns", "<i8"), ("whole", "<i8"),
     ("notional", "<f8"), ("mid_open", "<f8"), ("mid_close", "<f8"), ("spread", "<f8"), ("spread_bps", "<f8"), ("depth", "<f8"),
 ])
-
-
-def model_impact(str model, double quantity, double volume_daily, double sigma_daily, double days, double shares_outstanding=NAN,
-                 double coefficient=1.0):
-    """What an order of `quantity` worked over `days` is expected to cost, a fraction of the price; NaN outside the model's domain.
-
-    model : "almgren", J of Almgren, Thum, Hauptmann and Li (2005); "square_root", two thirds of coefficient sigma sqrt(Q / V);
-        "i_star", MI of Kissell and Malamut (2006) at the share of the volume that `days` ask for. Bodies: include/impact.h
-    """
-    if model == "almgren":
-        return gm_athl_realized(quantity, volume_daily, shares_outstanding, sigma_daily, days, &GM_ATHL_2005)
-    if model == "square_root":
-        return gm_square_root_average(quantity, volume_daily, sigma_daily, coefficient)
-    if model == "i_star":
-        pov = quantity / (volume_daily * days) if volume_daily * days > 0 else NAN
-        return gm_istar_mi(quantity, volume_daily, sigma_daily * 252.0 ** 0.5, min(pov, 1.0) if pov == pov else NAN, &GM_ISTAR_ALL_DATA)
-    raise ValueError(f"model is {model!r}, must be 'almgren', 'square_root' or 'i_star'")
 
 
 # ---- the stream

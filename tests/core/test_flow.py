@@ -18,6 +18,7 @@ from grandmodel.execution import OrderBook, Unknown
 from grandmodel.execution._core.flow import BookAnalysis, BookSnapshot, Stream
 from grandmodel.execution._core.records import MESSAGE_DTYPE
 from grandmodel.execution.microstructure.flow import FlowEstimators
+from grandmodel.execution.microstructure.microprice import MicroPrice
 
 SECOND = 10**9
 SMALL = {
@@ -266,12 +267,17 @@ def test_hawkes_likelihood_of_ten_times():
 
 
 def test_micro_price_of_the_two_states():
-    """G* = -/+ 1/12 tick: the table is by spread in ticks and imbalance."""
-    flow = FlowEstimators("0.01", micro_price=[[-1 / 12, 1 / 12]])
-    flow.quote(0, 10.00, 100, 10.01, 300)
-    assert flow.micro_price == pytest.approx(10.005 - 0.01 / 12, rel=1e-12)
-    flow.quote(1, 10.00, 300, 10.02, 100)
-    assert flow.micro_price == pytest.approx(10.01 + 0.01 / 12, rel=1e-12)
+    """G* = -/+ 1/12 tick, in either unit of price; a spread that the model does not know has none."""
+    for unit in (1.0, 1e9):
+        tick = 0.01 * unit
+        model = MicroPrice(tick, np.array([[-tick / 12], [tick / 12]]), 1, 0, "", np.ones(2, np.int64))
+        flow = FlowEstimators("0.01", micro_price=model)
+        flow.quote(0, 10.00, 100, 10.01, 300)
+        assert flow.micro_price == pytest.approx(10.005 - 0.01 / 12, rel=1e-12)
+        flow.quote(1, 10.00, 300, 10.01, 100)
+        assert flow.micro_price == pytest.approx(10.005 + 0.01 / 12, rel=1e-12)
+        flow.quote(2, 10.00, 300, 10.02, 100)
+        assert isinstance(flow.micro_price, Unknown)
     assert flow.weighted_mid == pytest.approx((100 * 10.00 + 300 * 10.02) / 400, rel=1e-12)
     assert flow.imbalance == 0.5
 
@@ -516,8 +522,8 @@ def test_bad_values_are_named(call, error, words):
         ({"vpin_bucket": -1}, "vpin_bucket"), ({"vpin_sigma": math.nan}, "vpin_sigma"), ({"hawkes": (1, 2)}, "hawkes"),
         ({"hawkes": (1.0, 2.0, 1.5)}, "explodes"), ({"hawkes": (0.0, 0.5, 1.5)}, "hawkes"),
         ({"sweep_share": 0}, "sweep_share"), ({"reference_spread": 1.0}, "reference_spread"),
-        ({"micro_price": [1, 2]}, "micro_price"), ({"micro_price": [[math.nan]]}, "micro_price"),
-        ({"micro_price": []}, "micro_price"), ({"trust_sides": 1}, "trust_sides"),
+        ({"micro_price": [1, 2]}, "micro_price is list"), ({"trust_sides": 1}, "trust_sides"),
+        ({"micro_price": MicroPrice(0.05, np.zeros((2, 1)), 1, 0, "", np.ones(2, np.int64))}, "tick of 0.05"),
     ],
 )  # fmt: skip
 def test_bad_options_are_named(options, words):

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grandmodel.execution import Unknown
-from grandmodel.execution._core.flow import model_impact
 from grandmodel.execution.microstructure.scores import (
     Timing,
     TimingAction,
@@ -148,18 +147,3 @@ def test_the_advice_is_the_cheaper_one(spread, impact, sigma, alpha):
     assert timing.cost_now_bps == pytest.approx(spread / 2 + impact)
     assert (timing.action is TimingAction.EXECUTE_NOW) == (timing.cost_wait_bps >= timing.cost_now_bps)
     assert optimal_timing(spread, impact, sigma_daily=sigma, alpha_bps=alpha) == timing
-
-
-# ---- the models behind predicted_impact
-
-
-def test_impact_models_reproduce_their_papers():
-    """IBM of Almgren et al.: J = 32.224, 24.638, 18.418 bp. I-star's MI = 16.8032 bp. The square root: 2/3 of 20 bp."""
-    for days, bps in ((0.1, 32.224), (0.2, 24.638), (0.5, 18.418)):
-        assert model_impact("almgren", 656_100, 6.561e6, 0.0157, days, 1.728e9) * 1e4 == pytest.approx(bps, abs=5e-4)
-    days = 1e5 / 2e6 / 0.1
-    assert model_impact("i_star", 1e5, 2e6, 0.25 / math.sqrt(252), days) * 1e4 == pytest.approx(16.8032, abs=5e-5)
-    assert model_impact("square_root", 1e4, 1e6, 0.02, 1.0) * 1e4 == pytest.approx(20 * 2 / 3, rel=1e-12)
-    with pytest.raises(ValueError, match="model is 'linear'"):
-        model_impact("linear", 1, 1, 1, 1)
-    assert math.isnan(model_impact("almgren", 1e4, 1e6, 0.02, 0.0, 1e9))

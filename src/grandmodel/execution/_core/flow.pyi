@@ -16,16 +16,6 @@ PRICE_MAX_E9: Final[int]
 SNAPSHOT_LEVELS_MAX: Final[int]
 BAR_DTYPE: Final[np.dtype[np.void]]
 
-def model_impact(
-    model: str,
-    quantity: float,
-    volume_daily: float,
-    sigma_daily: float,
-    days: float,
-    shares_outstanding: float = ...,
-    coefficient: float = 1.0,
-) -> float: ...
-
 @disjoint_base
 class Stream(Tap):
     def __new__(

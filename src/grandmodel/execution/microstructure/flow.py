@@ -21,6 +21,8 @@ from .._core.values import Unknown
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from .microprice import MicroPrice
+
 _NS = 10**9
 _NO_QUOTE = "there was no quote on both sides"
 
@@ -34,7 +36,7 @@ class FlowEstimators(Stream):
 
     Parameters
     ----------
-    tick_size : currency; the unit of the micro-price's adjustments
+    tick_size : currency, the one that a micro-price was fitted with
     levels : 1 to 10, levels of a side that are kept
     bar_seconds, bars : length of a bar (aligned to the epoch), and how many closed ones are kept
     gap_seconds : a silence longer than that is a break: nothing is counted over it. At most `bars` bars; None: an hour,
@@ -49,8 +51,7 @@ class FlowEstimators(Stream):
     sweep_share : of the touch's quantity that one order must take for the spread's recovery to be followed
     recovery_seconds : three, ascending: when it is looked at; the last is the end
     reference_spread : a fraction, the scale of a bar's depth
-    micro_price : (spreads, buckets) adjustments of the mid in ticks: row k - 1 for a spread of k ticks (the last for
-        wider ones), column by q_bid / (q_bid + q_ask); None: no micro-price
+    micro_price : MicroPrice that `fit_micro_price` gave, of prices in currency or in 1e-9; None: no micro-price
 
     Attributes
     ----------
@@ -62,8 +63,7 @@ class FlowEstimators(Stream):
     """
 
     options: dict[str, Any]
-    _tick: float
-    _table: NDArray[np.float64] | None
+    _micro: tuple[MicroPrice, float] | None
     _hawkes: tuple[float, float, float] | None
     _horizons: tuple[float, ...]
     _delays: tuple[float, ...]
@@ -88,7 +88,7 @@ class FlowEstimators(Stream):
         sweep_share: float = 1.0,
         recovery_seconds: Sequence[float] = (1.0, 5.0, 10.0),
         reference_spread: float = 0.0005,
-        micro_price: Any = None,
+        micro_price: MicroPrice | None = None,
     ) -> Self:
         tick = _number(float(tick_size) if isinstance(tick_size, str) else tick_size, "tick_size", 1e-9, 1e6)
         count = _count(bars, "bars", 1, 1 << 20)
@@ -135,7 +135,7 @@ class FlowEstimators(Stream):
             "hawkes": hawkes, "sweep_share": sweep_share, "recovery_seconds": tuple(recovery_seconds),
             "reference_spread": reference_spread,
         }  # fmt: skip
-        self._tick, self._table = tick, _micro_table(micro_price)
+        self._micro = None if micro_price is None else (micro_price, _unit_of(micro_price, tick))
         self._hawkes = None if hawkes is None else parameters
         self._horizons = tuple(ns / _NS for ns in horizons)
         self._delays = (0.0, *(ns / _NS for ns in delays))
@@ -242,17 +242,16 @@ class FlowEstimators(Stream):
 
     @property
     def micro_price(self) -> float:
-        """The mid adjusted by spread and imbalance, currency, from the table that was given (Stoikov 2018)."""
-        if self._table is None:
-            return Unknown("no table was given: micro_price=")
+        """Where the mid is going to be, given spread and imbalance, currency (Stoikov 2018), by the model that was
+        given."""
+        if self._micro is None:
+            return Unknown("no model was given: micro_price=")
         state = self.state()
         if not state["quoted"]:
             return Unknown(_NO_QUOTE)
-        (bid,), (ask,) = state["levels"][0][:1], state["levels"][1][:1]
-        rows, columns = self._table.shape
-        row = min(max(round(state["spread_e9"] / 1e9 / self._tick), 1), rows) - 1
-        column = min(int(bid[1] * columns // (bid[1] + ask[1])), columns - 1)
-        return float(state["mid2_e9"] / 2e9 + self._table[row, column] * self._tick)
+        model, unit = self._micro
+        (bid, bid_quantity), (ask, ask_quantity) = state["levels"][0][0], state["levels"][1][0]
+        return model.price_of(bid * unit, ask * unit, bid_quantity, ask_quantity) / (unit * 1e9)
 
     # ---- from bars ----
 
@@ -416,12 +415,11 @@ def _hawkes_parameters(values: Any) -> tuple[float, float, float]:
     return mu, alpha, beta
 
 
-def _micro_table(values: Any) -> NDArray[np.float64] | None:
-    if values is None:
-        return None
-    table = np.array(values, dtype=np.float64)
-    if table.ndim != 2 or table.size == 0:
-        raise ValueError(f"micro_price has shape {table.shape}, must be (spreads, buckets)")
-    if not np.isfinite(table).all():
-        raise ValueError("micro_price holds a value that is not finite")
-    return table
+def _unit_of(model: MicroPrice, tick: float) -> float:
+    """What a price in 1e-9 is multiplied by to be in the unit that the model was fitted in."""
+    if not hasattr(model, "price_of"):
+        raise TypeError(f"micro_price is {type(model).__name__}, must be what fit_micro_price gives")
+    for unit in (1e-9, 1.0):
+        if math.isclose(model.tick, tick * 1e9 * unit, rel_tol=1e-9):
+            return unit
+    raise ValueError(f"micro_price was fitted with a tick of {model.tick!r}, must be that of tick_size, {tick!r}")

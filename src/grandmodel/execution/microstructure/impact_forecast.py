@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .._core.flow import BookAnalysis, model_impact
+from .._core.flow import BookAnalysis
 from .._core.values import Unknown
+from .impact import athl_realized, istar_impact, square_root_impact
 
 if TYPE_CHECKING:
     from ..instruments import Instrument
@@ -79,13 +81,14 @@ def forecast_impact(
         return ImpactForecast(Unknown(f"the horizon is 0, which the model {model} has no answer for"), "none")
     assert adv is not None
     assert sigma is not None
-    fraction = model_impact(
-        model,
-        float(quantity),
-        float(adv),
-        float(sigma),
-        float(days),
-        float("nan") if shares is None else float(shares),
-        settings.impact_coefficient,
-    )
-    return ImpactForecast(Unknown("outside the model's domain") if fraction != fraction else fraction, model)
+    if model == "almgren":
+        assert shares is not None
+        fraction = athl_realized(float(quantity), float(adv), float(sigma), float(days), float(shares))
+    elif model == "i_star":
+        participation = min(1.0, quantity / (adv * days))
+        fraction = istar_impact(float(quantity), float(adv), float(sigma) * math.sqrt(252.0), participation)
+    else:
+        fraction = square_root_impact(
+            float(quantity), float(adv), float(sigma), y=settings.impact_coefficient, average=True
+        )
+    return ImpactForecast(fraction, model)
