@@ -544,6 +544,9 @@ cdef class BookSnapshot:
                 f"{self.ladder.count[1]} asks from {self.best_ask:.4f})")
 
 
+cdef BookSnapshot _NO_BOOK = BookSnapshot(np.empty((0, 4), np.int64))
+
+
 @cython.final
 cdef class Walk:
     """What taking a quantity from one side of a book brings. Prices in currency, slippage positive where it is worse."""
@@ -578,14 +581,21 @@ cdef class BookAnalysis:
     cdef readonly int64_t reference_quantity
     cdef readonly double decay, reference_spread
 
-    def __cinit__(self, BookSnapshot book not None, reference_quantity=100, decay=3.0, reference_spread=0.0005):
-        self.book = book
+    def __cinit__(self):
+        self.book = _NO_BOOK            # never None: no method has to ask
+
+    def __init__(self, BookSnapshot book not None, reference_quantity=100, decay=3.0, reference_spread=0.0005):
         self.reference_quantity = int_argument(reference_quantity, "reference_quantity", 1, GM_STREAM_QUANTITY_MAX - 1)
         self.decay = positive_argument(decay, "decay")
         self.reference_spread = positive_argument(reference_spread, "reference_spread")
+        self.book = book
 
-    def __init__(self, book, reference_quantity=100, decay=3.0, reference_spread=0.0005):
-        pass
+    def of(self, BookSnapshot book not None):
+        """The same figures of another book."""
+        cdef BookAnalysis other = BookAnalysis.__new__(BookAnalysis)
+        other.book, other.reference_quantity, other.decay = book, self.reference_quantity, self.decay
+        other.reference_spread = self.reference_spread
+        return other
 
     cdef object _without_mid(self):
         """Why there is no mid; None: there is one."""
@@ -596,6 +606,29 @@ cdef class BookAnalysis:
 
     cdef double _mid(self) noexcept:
         return (<double>self.book.ladder.price_e9[0][0] + <double>self.book.ladder.price_e9[1][0]) / 2e9
+
+    cdef double _touch(self) noexcept:
+        cdef const gm_ladder_t* l = &self.book.ladder
+        return _imbalance(<double>l.quantity[0][0] if l.count[0] else 0.0, <double>l.quantity[1][0] if l.count[1] else 0.0)
+
+    cdef double _near(self) noexcept:
+        return _imbalance(gm_ladder_by_place(&self.book.ladder, 0, self.decay), gm_ladder_by_place(&self.book.ladder, 1, self.decay))
+
+    cdef double _leaning(self) noexcept:
+        cdef const gm_ladder_t* l = &self.book.ladder
+        return _weighted_mid(l.price_e9[0][0], l.quantity[0][0], l.price_e9[1][0], l.quantity[1][0])
+
+    cdef double _depth(self) noexcept:
+        cdef const gm_ladder_t* l = &self.book.ladder
+        if l.count[0] == 0 or l.count[1] == 0:
+            return 0.0
+        return min(gm_ladder_by_distance(l, 0, self.reference_spread), gm_ladder_by_distance(l, 1, self.reference_spread))
+
+    cdef object _round_trip(self):
+        buy, sell = self._impact(1, self.reference_quantity), self._impact(0, self.reference_quantity)
+        if not PyFloat_CheckExact(buy):
+            return buy
+        return <double>buy + <double>sell if PyFloat_CheckExact(sell) else sell
 
     cdef object _bps(self, object value):
         return <double>value / self._mid() * 1e4 if PyFloat_CheckExact(value) else value
@@ -618,8 +651,7 @@ cdef class BookAnalysis:
     @property
     def imbalance(self):
         """(q_bid - q_ask) / (q_bid + q_ask) at the touch, from -1 to 1; 0 of an empty book."""
-        cdef const gm_ladder_t* l = &self.book.ladder
-        return _imbalance(<double>l.quantity[0][0] if l.count[0] else 0.0, <double>l.quantity[1][0] if l.count[1] else 0.0)
+        return self._touch()
 
     @property
     def depth_imbalance(self):
@@ -629,14 +661,13 @@ cdef class BookAnalysis:
     @property
     def weighted_imbalance(self):
         """The same over all levels, the nearer counting more: exp(-l / decay)."""
-        return _imbalance(gm_ladder_by_place(&self.book.ladder, 0, self.decay), gm_ladder_by_place(&self.book.ladder, 1, self.decay))
+        return self._near()
 
     @property
     def weighted_mid(self):
         """(q_ask bid + q_bid ask) / (q_bid + q_ask)."""
-        cdef const gm_ladder_t* l = &self.book.ladder
         reason = self._without_mid()
-        return _weighted_mid(l.price_e9[0][0], l.quantity[0][0], l.price_e9[1][0], l.quantity[1][0]) if reason is None else reason
+        return self._leaning() if reason is None else reason
 
     @property
     def bid_depth(self):
@@ -650,19 +681,12 @@ cdef class BookAnalysis:
     @property
     def depth(self):
         """Steps on the thinner side, those far from the mid counting less: sum of q exp(-|p - mid| / (2 S0 mid)); 0 where a side is empty."""
-        cdef const gm_ladder_t* l = &self.book.ladder
-        if l.count[0] == 0 or l.count[1] == 0:
-            return 0.0
-        return min(gm_ladder_by_distance(l, 0, self.reference_spread), gm_ladder_by_distance(l, 1, self.reference_spread))
+        return self._depth()
 
     @property
     def effective_spread(self):
         """What a round trip of `reference_quantity` costs a unit: its average offer less its average bid."""
-        cdef int64_t q = self.reference_quantity
-        buy, sell = self._impact(1, q), self._impact(0, q)
-        if not PyFloat_CheckExact(buy):
-            return buy
-        return <double>buy + <double>sell if PyFloat_CheckExact(sell) else sell
+        return self._round_trip()
 
     @property
     def effective_spread_bps(self):
@@ -744,16 +768,18 @@ cdef class BookAnalysis:
     def as_dict(self):
         """Every figure by its name; `buy_` and `sell_` are the sides of the impacts."""
         cdef const gm_ladder_t* l = &self.book.ladder
+        cdef double bids = gm_ladder_total(l, 0), asks = gm_ladder_total(l, 1)
         reason = self._without_mid()
         buy_100, sell_100 = self._impact(1, 100), self._impact(0, 100)
         buy_1000, sell_1000 = self._impact(1, 1000), self._impact(0, 1000)
-        effective, spread = self.effective_spread, self.spread
+        effective = self._round_trip()
+        spread = (l.price_e9[1][0] - l.price_e9[0][0]) / 1e9 if reason is None else reason
         worst_100, worst_1000 = _worse(buy_100, sell_100), _worse(buy_1000, sell_1000)
         return {
-            "mid": self._mid() if reason is None else reason, "spread": spread, "imbalance": self.imbalance,
+            "mid": self._mid() if reason is None else reason, "spread": spread, "imbalance": self._touch(),
             "effective_spread": effective, "price_impact_100": worst_100, "price_impact_1000": worst_1000,
-            "weighted_mid": self.weighted_mid, "depth": self.depth, "depth_imbalance": self.depth_imbalance,
-            "weighted_imbalance": self.weighted_imbalance, "bid_depth": gm_ladder_total(l, 0), "ask_depth": gm_ladder_total(l, 1),
+            "weighted_mid": self._leaning() if reason is None else reason, "depth": self._depth(),
+            "depth_imbalance": _imbalance(bids, asks), "weighted_imbalance": self._near(), "bid_depth": bids, "ask_depth": asks,
             "spread_bps": self._bps(spread), "effective_spread_bps": self._bps(effective), "price_impact_100_bps": self._bps(worst_100),
             "price_impact_1000_bps": self._bps(worst_1000), "buy_impact_100": buy_100, "sell_impact_100": sell_100,
             "buy_impact_1000": buy_1000, "sell_impact_1000": sell_1000,

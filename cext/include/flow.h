@@ -211,9 +211,17 @@ static inline double gm_ladder_by_place(const gm_ladder_t* l, int side, double d
 /* Each level counts exp(-|p - mid| / (2 S0 mid)), S0 a fraction. */
 static inline double gm_ladder_by_distance(const gm_ladder_t* l, int side, double reference_spread) {
     const double mid2 = (double)l->price_e9[0][0] + (double)l->price_e9[1][0], scale = -1.0 / (2.0 * reference_spread * mid2);
-    double sum = 0.0;
-    for (int32_t k = 0; k < l->count[side]; k++)
-        sum += (double)l->quantity[side][k] * exp(fabs(2.0 * (double)l->price_e9[side][k] - mid2) * scale);
+    double sum = 0.0, weight = 1.0, factor = 1.0, before = 0.5 * mid2, step = 0.0;
+    for (int32_t k = 0; k < l->count[side]; k++) {          /* levels mostly lie evenly: one exponential for all of the same step */
+        const double price = (double)l->price_e9[side][k], gap = fabs(price - before);
+        if (gap != step) {
+            step = gap;
+            factor = exp(2.0 * gap * scale);
+        }
+        weight *= factor;
+        before = price;
+        sum += (double)l->quantity[side][k] * weight;
+    }
     return sum;
 }
 

@@ -257,6 +257,10 @@ class MicrostructureEngine:
             self._config = given.model_copy(
                 update={"microstructure": own.microstructure, "instruments": {**given.instruments, **own.instruments}}
             )
+        settings = self._config.microstructure
+        self._analysis = BookAnalysis(
+            read_book(([], [])), settings.effective_spread_quantity, settings.depth_decay, settings.reference_spread
+        )
         self._engine = engine
         self._core: Core | None = None
         self._opening = RLock()
@@ -355,13 +359,11 @@ class MicrostructureEngine:
         ------
         TypeError, ValueError  naming side, level, value and what was expected
         """
-        settings = self._config.microstructure
         if not isinstance(book, BookSnapshot):
             if isinstance(book, OrderBook | ConsolidatedBook):
-                book = read_book(book.levels(settings.depth_levels))
-            else:
-                book = read_book(book)
-        return BookAnalysis(book, settings.effective_spread_quantity, settings.depth_decay, settings.reference_spread)
+                book = book.levels(self._config.microstructure.depth_levels)
+            book = read_book(book)
+        return self._analysis.of(book)
 
     def assess_liquidity(
         self,
