@@ -161,6 +161,15 @@ void gm_stream_trade(gm_stream_t* s, int64_t time_ns, int64_t price_e9, int64_t 
 /* Messages of a feed through a book; what did not fit the book, as gm_feed_apply tells it. */
 int64_t gm_stream_apply(gm_stream_t* s, gm_feed_t* f, gm_book_t* b, const gm_message_t* rows, int64_t n, int whole, int64_t* first, int* what);
 
+/* Every sum as it is, in the order of FlowEstimators.state (microstructure/flow.py); 128 bits are two numbers, the high one first. */
+#define GM_STREAM_NUMBERS 79
+#define GM_STREAM_REALS 29
+void gm_stream_numbers(const gm_stream_t* s, int64_t* numbers, double* reals);
+/* The closed bar that is the `back`th from the last, or (0) the open one with the standing quote counted up to now. */
+#define GM_BAR_NUMBERS 12
+#define GM_BAR_REALS 6
+void gm_stream_bar(const gm_stream_t* s, int64_t back, int64_t* numbers, double* reals);
+
 /* An ear at an engine's venues (venues.h): the consolidated best and the prints of one symbol. */
 void gm_stream_tap(gm_tap_t* tap, gm_stream_t* s);
 
@@ -172,26 +181,18 @@ typedef struct gm_ladder {
     int32_t count[2];
 } gm_ladder_t;
 
-/* What taking `quantity` from a side brings: sum of price_e9 * quantity over what there is, and how much there was. */
-static inline gm_i128 gm_ladder_walk(const gm_ladder_t* l, int side, int64_t quantity, int64_t* filled, int64_t* marginal_e9) {
-    gm_i128 money = 0;
+/* How far the average price of `quantity`, taken from a side, lies beyond the mid, in currency. *filled: what there was of it. */
+static inline double gm_ladder_impact(const gm_ladder_t* l, int side, int64_t quantity, int64_t* filled) {
+    gm_i128 money = 0, at_mid2;
     int64_t left = quantity;
-    *marginal_e9 = GM_NO_PRICE;
     for (int32_t k = 0; k < l->count[side] && left > 0; k++) {
         const int64_t part = l->quantity[side][k] < left ? l->quantity[side][k] : left;
-        if (part <= 0) continue;
         money += (gm_i128)l->price_e9[side][k] * part;
         left -= part;
-        *marginal_e9 = l->price_e9[side][k];
     }
     *filled = quantity - left;
-    return money;
-}
-
-/* Twice the distance of the average price from the mid, away from it, times the quantity: exact. Only if all is filled. */
-static inline gm_i128 gm_ladder_excess2(const gm_ladder_t* l, int side, int64_t quantity, gm_i128 money) {
-    const gm_i128 at_mid2 = ((gm_i128)l->price_e9[0][0] + l->price_e9[1][0]) * quantity;
-    return side == 1 ? 2 * money - at_mid2 : at_mid2 - 2 * money;
+    at_mid2 = ((gm_i128)l->price_e9[0][0] + l->price_e9[1][0]) * quantity;
+    return (double)(side == 1 ? 2 * money - at_mid2 : at_mid2 - 2 * money) / (2e9 * (double)quantity);
 }
 
 static inline double gm_ladder_total(const gm_ladder_t* l, int side) {

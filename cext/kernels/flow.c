@@ -584,6 +584,73 @@ int64_t gm_stream_apply(gm_stream_t* s, gm_feed_t* f, gm_book_t* b, const gm_mes
     return failed;
 }
 
+/* ---- out ---- */
+
+static int64_t* wide(int64_t* n, gm_i128 x) {
+    *n++ = (int64_t)(x >> 64);
+    *n++ = (int64_t)(uint64_t)x;
+    return n;
+}
+
+void gm_stream_numbers(const gm_stream_t* s, int64_t* n, double* r) {
+    const int64_t changes = s->changes_head < s->o.changes ? s->changes_head : s->o.changes;
+    const int64_t plain[] = {
+        s->began_ns, s->now_ns, s->since_ns, s->messages, s->late, s->breaks, s->refused, s->quoted, s->spread_e9, s->mid2_e9,
+        s->quoted_ns, s->buys, s->sells, s->unsigned_trades, s->buy_volume, s->sell_volume, s->volume, s->last_e9, s->direction,
+        s->effective_count, s->effective_volume, changes, changes ? s->changes[(s->changes_head - changes) % s->o.changes] : 0,
+        changes ? s->changes[(s->changes_head - 1) % s->o.changes] : 0, s->bars_head, s->vpin_changes, s->buckets_head, s->hawkes_ns,
+        s->hawkes_count, s->recovering, s->sweeps, s->widened, s->sweeps_lost};
+    const double reals[] = {s->relative, s->relative_ns, s->weight, s->weighted_effective, s->effective, s->bucket_volume,
+                            s->bucket_buys, s->hawkes_sum, s->hawkes_log};
+    memcpy(n, plain, sizeof plain);
+    memcpy(r, reals, sizeof reals);
+    n += sizeof plain / sizeof *plain;
+    r += sizeof reals / sizeof *reals;
+    memcpy(n, s->ofi, sizeof s->ofi);
+    n += GM_STREAM_LEVELS;
+    for (int h = 0; h < GM_STREAM_HORIZONS; h++) {
+        const gm_realized_t* x = &s->realized[h];
+        const int64_t counts[] = {x->count, x->unquoted, x->dropped, s->pending_head - x->next};
+        const double sums[] = {x->weight, x->weighted_effective, x->weighted_realized, x->effective, x->realized};
+        memcpy(n, counts, sizeof counts);
+        memcpy(r, sums, sizeof sums);
+        n += 4;
+        r += 5;
+    }
+    n = wide(n, s->spread_ns);
+    n = wide(n, s->notional);
+    n = wide(n, s->effective_cost);
+    n = wide(n, s->change_sum);
+    n = wide(n, s->change_product);
+    n = wide(n, s->sum_excess_ns);
+    for (int k = 0; k < GM_STREAM_DELAYS; k++) n = wide(n, s->sum_excess[k]);
+}
+
+void gm_stream_bar(const gm_stream_t* s, int64_t back, int64_t* n, double* r) {
+    gm_bar_t b = back > 0 ? s->bars[(s->bars_head - back) % s->o.bars] : s->bar;
+    if (back == 0) {
+        b.whole = 0;
+        b.depth = NAN;
+        if (s->quoted) {
+            const int64_t passed = s->now_ns - s->since_ns;
+            b.mid2_close = s->mid2_e9;
+            b.quoted_ns += passed;
+            b.spread_ns += (gm_i128)s->spread_e9 * passed;
+            b.relative_ns += s->relative * (double)passed;
+        }
+    }
+    {
+        const int64_t numbers[GM_BAR_NUMBERS] = {b.start_ns, b.open_e9, b.high_e9, b.low_e9, b.close_e9, b.volume, b.buy_volume,
+                                                 b.sell_volume, b.trades, b.ofi, b.quoted_ns, b.whole};
+        const double time = b.quoted_ns > 0 ? (double)b.quoted_ns : NAN;
+        const double reals[GM_BAR_REALS] = {(double)b.notional / 1e9, b.mid2_open ? (double)b.mid2_open / 2e9 : NAN,
+                                            b.mid2_close ? (double)b.mid2_close / 2e9 : NAN, (double)b.spread_ns / time / 1e9,
+                                            b.relative_ns / time * 1e4, b.depth};
+        memcpy(n, numbers, sizeof numbers);
+        memcpy(r, reals, sizeof reals);
+    }
+}
+
 /* ---- an ear at an engine's venues ---- */
 
 /* The depth at the end of the bar that has just closed: what the market shows behind the quote that was the first to pass it. */

@@ -15,25 +15,29 @@ from reference.flow import BookFed, Flow
 from support_flow import ADD, SET_LEVEL, TICK, SideBook, assert_same, by_level, by_order
 
 from grandmodel.execution import OrderBook, Unknown
-from grandmodel.execution._core.flow import BookAnalysis, BookSnapshot, Stream
+from grandmodel.execution._core.flow import BookAnalysis, BookSnapshot
 from grandmodel.execution._core.records import MESSAGE_DTYPE
 from grandmodel.execution.microstructure.flow import FlowEstimators
 from grandmodel.execution.microstructure.microprice import MicroPrice
 
 SECOND = 10**9
 SMALL = {
-    "levels": 3, "bar_ns": SECOND, "bars": 4000, "gap_ns": 3600 * SECOND, "trades": 7, "changes": 5, "buckets": 6,
-    "vpin_bucket": 1500, "sweep_share": 0.5, "hawkes": (1.0, 0.5, 1.5),
+    "levels": 3, "bars": 4000, "trades": 7, "vpin_bucket": 1500, "sweep_share": 0.5, "hawkes": (1.0, 0.5, 1.5),
 }  # fmt: skip
-HORIZONS = (10**8, 10**9, 5 * 10**9, 10**10)
-DELAYS = (0, 10**8, 5 * 10**8, 10**9)
+NATIVE = {
+    "bar_seconds": 1, "gap_seconds": 3600, "horizons_seconds": (0.1, 1, 5, 10), "recovery_seconds": (0.1, 0.5, 1),
+    "roll_changes": 5, "vpin_buckets": 6,
+}  # fmt: skip
+PLAIN = {
+    "bar_ns": SECOND, "gap_ns": 3600 * SECOND, "horizons": (10**8, 10**9, 5 * 10**9, 10**10),
+    "delays": (0, 10**8, 5 * 10**8, 10**9), "changes": 5, "buckets": 6,
+}  # fmt: skip
 
 
 def pair(kind, **changes):
-    """The native stream, its twin, and a book for each."""
-    options = {**SMALL, **changes}
-    native = Stream(horizons_ns=HORIZONS, delays_ns=DELAYS, **options)
-    plain = BookFed(SideBook(kind=kind), horizons=HORIZONS, delays=DELAYS, **options)
+    """The native estimators, their twin, and a book."""
+    native = FlowEstimators("0.01", **NATIVE, **{**SMALL, **changes})
+    plain = BookFed(SideBook(kind=kind), **PLAIN, **{**SMALL, **changes})
     return native, plain, OrderBook("0.01", kind)
 
 
@@ -101,8 +105,7 @@ def test_how_the_messages_are_cut_does_not_matter(cuts, seed):
 
 def test_quotes_and_trades_one_by_one_are_the_plain_pythons():
     rng = np.random.default_rng(7)
-    native = Stream(horizons_ns=HORIZONS, delays_ns=DELAYS, **SMALL)
-    plain = Flow(horizons=HORIZONS, delays=DELAYS, **SMALL)
+    native, plain = FlowEstimators(**NATIVE, **SMALL), Flow(**PLAIN, **SMALL)
     time = 10**12 + 5
     for _ in range(1500):
         time += int(rng.integers(0, 3 * 10**8))
@@ -546,22 +549,15 @@ def snapshot(bids, asks):
 
 
 def test_walks_of_the_three_offers():
-    """600 at 10.01 exactly with 400 left at 10.03; 1,200 fills 1,000 at 10.018."""
+    """600 at 10.01 exactly; 1,000 at 10.018; the book does not show 1,200."""
     book = BookAnalysis(snapshot([(9.99, 500)], [(10.00, 200), (10.01, 300), (10.03, 500)]))
-    walk = book.walk("buy", 600)
-    assert walk.average_price == pytest.approx(10.01, rel=1e-15)
-    assert (walk.filled, walk.unfilled, walk.marginal_price) == (600, 0, 10.03)
-    assert walk.slippage_touch == pytest.approx(0.01)
-    assert walk.slippage_mid == pytest.approx(0.015)
-    part = book.walk("buy", 1200)
-    assert (part.filled, part.unfilled) == (1000, 200)
-    assert part.average_price == pytest.approx(10.018, rel=1e-12)
+    assert book.price_impact(600, "buy") == pytest.approx(10.01 - 9.995, rel=1e-12)
     assert book.price_impact(1000, "buy") == pytest.approx(10.018 - 9.995, rel=1e-9)
     for name in ("price_impact_1000", "price_impact_1000_bps"):  # the bids show 500
         value = getattr(book, name)
         assert isinstance(value, Unknown)
         assert "show 500 of 1000" in value.reason
-    assert isinstance(book.price_impact(1001, "buy"), Unknown)
+    assert book.price_impact(1200, "buy").reason == "the asks show 1000 of 1200"
 
 
 def test_figures_of_a_book():
@@ -619,8 +615,7 @@ def test_books_without_a_side_or_crossed():
     one = BookAnalysis(snapshot([(10, 100)], []))
     assert one.imbalance == 1.0
     assert one.spread.reason == "no asks"
-    assert one.walk("sell", 50).average_price == 10.0
-    assert math.isnan(one.walk("sell", 50).slippage_mid)
+    assert one.price_impact(50, "sell").reason == "no asks"
     crossed = BookAnalysis(snapshot([(10.02, 100)], [(10.00, 100)]))
     assert crossed.effective_spread.reason == "the book is crossed"
     assert crossed.imbalance == 0.0
@@ -658,11 +653,12 @@ def test_a_book_and_its_mirror(bids, asks, quantity):
     [
         ([[1, 1, 1, 1]], TypeError, "must be an"), (np.zeros((2, 3), np.int64), TypeError, "must be an"),
         (np.zeros((2, 4)), TypeError, "must be an"),
-        (np.array([[TICK, -1, 0, 0]]), ValueError, r"asks\[0\]: quantity is -1"),
-        (np.array([[TICK, 1 << 60, 0, 0]]), ValueError, r"asks\[0\]: quantity"),
+        (np.array([[TICK, -1, 0, 0]]), ValueError, r"asks\[0\]: price_e9 is 10000000 and quantity -1"),
+        (np.array([[TICK, 1 << 60, 0, 0]]), ValueError, r"asks\[0\]: price_e9 is 10000000 and quantity 1152"),
         (np.array([[-TICK, 1, 0, 0]]), ValueError, r"asks\[0\]: price_e9 is -"),
         (np.array([[TICK, 1, 0, 0], [TICK, 1, 0, 0]]), ValueError, r"asks\[1\]: price_e9"),
-        (np.array([[0, 0, 5, 1], [0, 0, 6, 1]]), ValueError, r"bids\[1\]: price_e9 is 6, must be below the 5"),
+        (np.array([[0, 0, 5, 1], [0, 0, 6, 1]]), ValueError,
+        r"bids\[1\]: price_e9 is 6 .* the price below the one before"),
         (np.array([[0, 0, 5, 1], [0, 0, 5, 1]]), ValueError, r"bids\[1\]: price_e9 is 5"),
         (np.zeros((1001, 4), np.int64), ValueError, "1001 levels"),
     ],
@@ -676,8 +672,8 @@ def test_bad_rows_of_a_snapshot_are_named(rows, error, words):
     ("call", "words"),
     [
         (lambda b: b.price_impact(0), "quantity is 0"), (lambda b: b.price_impact(True), "quantity is True"),
-        (lambda b: b.price_impact(10, "long"), "side is 'long'"), (lambda b: b.walk("buy", -1), "quantity is -1"),
-        (lambda b: b.walk(1, 1), "side is 1"), (lambda b: BookAnalysis(b.book, 0), "reference_quantity is 0"),
+        (lambda b: b.price_impact(10, "long"), "side is 'long'"), (lambda b: b.price_impact(-1), "quantity is -1"),
+        (lambda b: b.price_impact(1, 1), "side is 1"), (lambda b: BookAnalysis(b.book, 0), "reference_quantity is 0"),
         (lambda b: BookAnalysis(b.book, 100, math.nan), "decay is nan"),
         (lambda b: BookAnalysis(b.book, 100, 3.0, 0.0), "reference_spread is 0"),
         (lambda b: BookAnalysis(None), "book"),

@@ -59,9 +59,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .._core.flow import BAR_DTYPE, BookAnalysis, BookSnapshot
+    from .._core.flow import BookAnalysis, BookSnapshot
     from .depth import BookWalk, BookWalks, book_walk, book_walks
-    from .flow import FlowEstimators
+    from .flow import BAR_DTYPE, FlowEstimators
     from .hawkes import Hawkes, fit_hawkes, hawkes_intensity, hawkes_log_likelihood
     from .illiquidity import GlostenHarris, Line, amihud, glosten_harris, hasbrouck_lambda, kyle_lambda
     from .imbalances import depth_imbalance, imbalance, order_flow_imbalance, weighted_mid
@@ -124,9 +124,9 @@ if TYPE_CHECKING:
     from .volume import VolumeCurve, session_volumes, turnover, volume_curve, volume_curve_of
 
 _HOME = {
-    ".._core.flow": ("BAR_DTYPE", "BookAnalysis", "BookSnapshot"),
+    ".._core.flow": ("BookAnalysis", "BookSnapshot"),
     ".depth": ("BookWalk", "BookWalks", "book_walk", "book_walks"),
-    ".flow": ("FlowEstimators",),
+    ".flow": ("BAR_DTYPE", "FlowEstimators"),
     ".hawkes": ("Hawkes", "fit_hawkes", "hawkes_intensity", "hawkes_log_likelihood"),
     ".illiquidity": ("GlostenHarris", "Line", "amihud", "glosten_harris", "hasbrouck_lambda", "kyle_lambda"),
     ".imbalances": ("depth_imbalance", "imbalance", "order_flow_imbalance", "weighted_mid"),

@@ -16,12 +16,41 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from .._core.flow import LEVELS_MAX, Stream
+from .._core.records import NO_PRICE
 from .._core.values import Unknown
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .microprice import MicroPrice
+
+#: A bar. Prices of trades in 1e-9, NO_PRICE in a bar without trades; `mid_open`, `mid_close` and `depth` are NaN
+#: without a quote then; `spread` (currency) and `spread_bps` are time-weighted over `quoted_ns`, NaN where that is 0;
+#: `whole`: heard from begin to end.
+BAR_DTYPE = np.dtype([
+    ("start_ns", "<i8"), ("open_e9", "<i8"), ("high_e9", "<i8"), ("low_e9", "<i8"), ("close_e9", "<i8"),
+    ("volume", "<i8"), ("buy_volume", "<i8"), ("sell_volume", "<i8"), ("trades", "<i8"), ("ofi", "<i8"),
+    ("quoted_ns", "<i8"), ("whole", "<i8"), ("notional", "<f8"), ("mid_open", "<f8"), ("mid_close", "<f8"),
+    ("spread", "<f8"), ("spread_bps", "<f8"), ("depth", "<f8"),
+])  # fmt: skip
+
+# What `numbers` gives, in the order of gm_stream_numbers (kernels/flow.c).
+_NUMBERS = (
+    "began_ns", "now_ns", "since_ns", "messages", "late", "breaks", "refused", "quoted", "spread_e9", "mid2_e9",
+    "quoted_ns", "buys", "sells", "unsigned", "buy_volume", "sell_volume", "volume", "last_e9", "direction",
+    "effective_count", "effective_volume", "changes", "change_first_e9", "change_last_e9", "bars", "vpin_changes",
+    "buckets", "hawkes_ns", "hawkes_count", "recovering", "sweeps", "widened", "sweeps_lost",
+)  # fmt: skip
+_REALS = (
+    "relative", "relative_ns", "weight", "weighted_effective", "effective", "bucket_volume", "bucket_buys",
+    "hawkes_sum", "hawkes_log",
+)  # fmt: skip
+_REALIZED = (
+    "count", "unquoted", "dropped", "waiting", "weight", "weighted_effective", "weighted_realized", "effective",
+    "realized",
+)  # fmt: skip
+_WIDE = ("spread_ns", "notional_e9", "effective_cost_e9", "change_sum_e9", "change_product_e18", "excess_ns")
+_LOW = (1 << 64) - 1
 
 _NS = 10**9
 _NO_QUOTE = "there was no quote on both sides"
@@ -108,24 +137,18 @@ class FlowEstimators(Stream):
         parameters = (0.0, 0.0, 1.0) if hawkes is None else _hawkes_parameters(hawkes)
         if not isinstance(trust_sides, bool):
             raise TypeError(f"trust_sides is {trust_sides!r}, must be a bool")
-        self = super().__new__(
-            cls,
-            levels=_count(levels, "levels", 1, LEVELS_MAX),
-            bar_ns=bar_ns,
-            gap_ns=gap_ns,
-            bars=count,
-            trades=_count(trades, "trades", 1, 1 << 20),
-            changes=_count(roll_changes, "roll_changes", 1, 1 << 20),
-            buckets=_count(vpin_buckets, "vpin_buckets", 1, 1 << 20),
-            horizons_ns=horizons,
-            delays_ns=(0, *delays),
-            trust_sides=trust_sides,
-            vpin_bucket=bucket,
-            vpin_sigma=_number(vpin_sigma, "vpin_sigma", 0.0, 1e9),
-            sweep_share=_number(sweep_share, "sweep_share", 1e-9, 1e9),
-            reference_spread=_number(reference_spread, "reference_spread", 1e-9, 0.999999),
-            hawkes=parameters,
+        numbers = (
+            _count(levels, "levels", 1, LEVELS_MAX), bar_ns, gap_ns, count, _count(trades, "trades", 1, 1 << 20),
+            _count(roll_changes, "roll_changes", 1, 1 << 20), _count(vpin_buckets, "vpin_buckets", 1, 1 << 20),
+            int(trust_sides), bucket, *horizons, 0, *delays,
+        )  # fmt: skip
+        reals = (
+            _number(vpin_sigma, "vpin_sigma", 0.0, 1e9),
+            _number(sweep_share, "sweep_share", 1e-9, 1e9),
+            _number(reference_spread, "reference_spread", 1e-9, 0.999999),
+            *parameters,
         )
+        self = super().__new__(cls, numbers, reals)
         self.options = {
             "tick_size": tick_size, "levels": levels, "bar_seconds": bar_seconds, "bars": bars,
             "gap_seconds": gap_seconds,
@@ -141,6 +164,57 @@ class FlowEstimators(Stream):
         self._delays = (0.0, *(ns / _NS for ns in delays))
         self._vpin = bucket, vpin_buckets
         return self
+
+    # ---- what there is ----
+
+    def state(self) -> dict[str, Any]:
+        """Every sum as it is: {name: value}, integers exactly. What the properties are computed from; equal states are
+        equal."""
+        numbers, reals, levels = self.numbers()
+        found: dict[str, Any] = dict(zip(_NUMBERS, numbers, strict=False))
+        found.update(zip(_REALS, reals, strict=False))
+        for name in ("began_ns", "now_ns"):
+            if found[name] == NO_PRICE:
+                found[name] = None
+        for name in ("quoted", "recovering"):
+            found[name] = bool(found[name])
+        rest = numbers[len(_NUMBERS) :]
+        found["levels"] = levels
+        found["ofi"] = rest[: self.levels]
+        horizons = zip(*[iter(rest[LEVELS_MAX : LEVELS_MAX + 16])] * 4, strict=True)
+        sums = zip(*[iter(reals[len(_REALS) :])] * 5, strict=True)
+        found["realized"] = [
+            dict(zip(_REALIZED, (*counts, *each), strict=True)) for counts, each in zip(horizons, sums, strict=True)
+        ]
+        wide = [(high << 64) + (low & _LOW) for high, low in zip(*[iter(rest[LEVELS_MAX + 16 :])] * 2, strict=True)]
+        found.update(zip(_WIDE, wide, strict=False))
+        found["excess_e9"] = wide[len(_WIDE) :]
+        return found
+
+    def bars(self, n: int | None = None) -> NDArray[Any]:
+        """The last `n` closed bars (None: all that are kept), oldest first: an array of BAR_DTYPE."""
+        return np.array(self.bar_columns(1 << 20 if n is None else _count(n, "n", 0, 1 << 62)), BAR_DTYPE)
+
+    def open_bar(self) -> NDArray[Any]:
+        """The bar that has not ended, as it is, the standing quote counted up to now: (1,) BAR_DTYPE; empty at
+        first."""
+        return np.array(self.bar_columns(-1), BAR_DTYPE)
+
+    @property
+    def messages(self) -> int:
+        """Rows of a feed, quotes, depths and trades heard."""
+        return int(self.state()["messages"])
+
+    @property
+    def multi_level_ofi(self) -> tuple[int, ...]:
+        """Order flow imbalance by level since the begin, the touch first, steps."""
+        return tuple(self.state()["ofi"])
+
+    @property
+    def depth_imbalance(self) -> float:
+        """(q_bid - q_ask) / (q_bid + q_ask) over all levels kept; 0 without any quantity."""
+        bids, asks = (sum(quantity for _, quantity in side) for side in self.state()["levels"])
+        return (bids - asks) / (bids + asks) if bids + asks else 0.0
 
     # ---- spreads ----
 
@@ -297,7 +371,7 @@ class FlowEstimators(Stream):
         found = self.bucket_imbalances()
         if len(found) < buckets:
             return Unknown(f"{len(found)} of {buckets} buckets are full")
-        return float(found.sum() / (buckets * bucket))
+        return sum(found) / (buckets * bucket)
 
     # ---- arrivals and recovery ----
 

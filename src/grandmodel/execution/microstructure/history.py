@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._core.flow import BAR_DTYPE
 from .._core.records import NO_PRICE
+from .flow import BAR_DTYPE, FlowEstimators
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -58,7 +58,6 @@ class PaperHistory:
         from .._core.synthetic import SyntheticMarket
         from ..engine import make_instruments, make_venues
         from ..venues.paper import WARMUP_SECONDS, paper_shares
-        from .flow import FlowEstimators
 
         config, bar_ns = self._config, self._config.microstructure.bar_ns
         symbol = self._instrument.symbol

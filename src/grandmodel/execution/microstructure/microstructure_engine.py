@@ -16,10 +16,10 @@ import numpy as np
 
 from .._core.book import OrderBook
 from .._core.consolidated import ConsolidatedBook
-from .._core.flow import BAR_DTYPE, BookAnalysis, BookSnapshot
+from .._core.flow import BookAnalysis, BookSnapshot
 from .._core.synthetic import SyntheticMarket
 from .._core.values import Unknown
-from .flow import FlowEstimators
+from .flow import BAR_DTYPE, FlowEstimators
 from .history import PaperHistory
 from .impact_forecast import ImpactForecast, forecast_impact
 from .liquidity import LiquidityAssessment, LiquidityMetrics, read_lookbacks, read_timeframe
