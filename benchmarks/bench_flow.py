@@ -1,4 +1,4 @@
-"""Streaming estimators, all of them together, and the analysis of one book. Peers are in compare_flow.py."""
+"""Streaming estimators, all of them together, and the analysis of one book."""
 
 import numpy as np
 

@@ -1,5 +1,6 @@
 # cython: language_level=3
 """Venues, their quotes, and where an order goes: the all-in cost of every venue (include/scoring.h has the rule)."""
+cimport cython
 from libc.stdint cimport INT64_MAX, int32_t, int64_t
 
 from grandmodel.execution._core.instruments cimport GM_MAX_SYMBOLS, Instruments
@@ -131,6 +132,7 @@ cdef class Tap:
         pass
 
 
+@cython.no_gc_clear     # the table points into the taps as long as it is there
 cdef class Venues:
     """The table of venues; numbers are given in the order of `add`."""
 
