@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from grandmodel.execution import OrderManager, RiskLimitBreached
+from grandmodel.execution._core.values import CHECKS
 
 ORDERS = 1_000
 BATCH = 10_000
@@ -38,6 +39,23 @@ ORDER = {
     "time_in_force": "DAY",
 }
 
+EVERY_CHECK = {
+    **CONFIG,
+    "risk_controls": {
+        **CONFIG["risk_controls"],
+        "order_limits": {
+            **CONFIG["risk_controls"]["order_limits"],
+            "max_volume_share": "50%", "duplicate_window_ms": 0.01, "max_messages": 65_536, "message_window_ms": 10,
+            "max_open_orders": 1_000_000,
+        },
+        "exposure_limits": {
+            **CONFIG["risk_controls"]["exposure_limits"], "max_gross": 9_000_000_000, "max_net": 9_000_000_000,
+        },
+        "price_collar": {"max_bps": 5_000}, "max_quote_age_ms": 3_600_000, "halts": True, "restricted": ["MSFT"],
+        "long_only": ["MSFT"], "locates": {"default": 1_000_000_000}, "self_match": "cancel_newest",
+    },
+}  # fmt: skip
+
 
 def manager():
     om = OrderManager(CONFIG)
@@ -59,6 +77,23 @@ def bench_submit_order(benchmark):
     def loop():
         submit, order = om.submit_order, ORDER
         for _ in range(ORDERS):
+            submit(order)
+
+    benchmark.pedantic(loop, setup=lambda: cancel_all(om), rounds=100, warmup_rounds=10)
+    assert om.statistics()["refused"] == 0
+    assert len(om.open_orders()) == ORDERS
+
+
+def bench_submit_every_check(benchmark):
+    """submit_order(dict) with every check there is configured. Per round: 1,000 orders, no two of them alike."""
+    om = OrderManager(EVERY_CHECK)
+    assert {name for _, name, _, _ in CHECKS} - {"price"} == set(om.core.limits.configured)
+    orders = [{**ORDER, "quantity": 1 + k % 50, "limit_price": 120.25 - k // 50 / 100} for k in range(ORDERS)]
+    om.submit_order(ORDER)
+
+    def loop():
+        submit = om.submit_order
+        for order in orders:
             submit(order)
 
     benchmark.pedantic(loop, setup=lambda: cancel_all(om), rounds=100, warmup_rounds=10)

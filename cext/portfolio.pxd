@@ -54,7 +54,7 @@ cdef extern from "portfolio.h" nogil:
     void gm_activity_order(gm_activity_t* t, int32_t account, int32_t symbol, int8_t side, int64_t quantity, int64_t price_e9,
                            int64_t window_ns, int64_t now) noexcept
     void gm_portfolio_fill(gm_portfolio_t* p, int32_t account, int32_t symbol, int8_t side, int64_t quantity,
-                           int64_t price_e9, int64_t fee_e9) noexcept
+                           int64_t price_e9, int64_t fee_e9, int today) noexcept
 
 cdef extern from *:
     """

@@ -83,8 +83,9 @@ cdef extern from "scoring.h" nogil:
 
     int gm_venues_init(gm_venues_t* v, int32_t symbols) noexcept
     void gm_venues_free(gm_venues_t* v) noexcept
+    void gm_venue_settle(gm_venues_t* v, int32_t venue) noexcept
     gm_quote_t* gm_quotes_of(const gm_venues_t* v, int32_t symbol) noexcept
-    gm_nbbo_t gm_consolidate(const gm_venues_t* v, int32_t symbol) noexcept
+    gm_nbbo_t gm_consolidate_afresh(const gm_venues_t* v, int32_t symbol) noexcept
     int64_t gm_mid(const gm_nbbo_t* n) noexcept
     void gm_quote_publish(gm_venues_t* v, int32_t symbol, int32_t venue, int64_t bid_e9, int64_t bid_quantity, int64_t ask_e9,
                           int64_t ask_quantity, int64_t time_ns) noexcept

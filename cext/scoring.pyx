@@ -181,6 +181,7 @@ cdef class Venues:
         self.table.max_order_size[v] = max_order_size
         self.table.min_size[v] = min_size
         self.table.latency_ns[v] = latency_ns
+        gm_venue_settle(&self.table, v)
         self.names.append(name)
         self.table.count = v + 1
         return v
@@ -220,7 +221,7 @@ cdef class Venues:
     def quote(self, str symbol):
         """The consolidated Quote of a symbol as the table has it."""
         cdef Quote quote = Quote.__new__(Quote)
-        quote.row = gm_consolidate(&self.table, self._symbol(symbol))
+        quote.row = gm_consolidate_afresh(&self.table, self._symbol(symbol))
         quote.symbol = symbol
         quote.venues = self.names
         return quote
@@ -279,7 +280,7 @@ cdef class Venues:
         cdef int32_t s = self._symbol(symbol), v
         if side not in (1, -1) or quantity <= 0:
             raise ValueError(f"side is {side} and quantity {quantity}, must be +1 or -1 and positive")
-        n = gm_consolidate(&self.table, s)
+        n = gm_consolidate_afresh(&self.table, s)
         for v in range(64):
             scores[v].cost_e9 = INT64_MAX
             scores[v].verdict = GM_VENUE_NO_QUOTE

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from grandmodel.execution import OrderManager, OrderRejected, Reason
 from grandmodel.execution.config import (
     ConfigError,
     ConfigProblem,
@@ -262,6 +263,9 @@ BAD: list[tuple[str, Any]] = [
     ("routing.venues.NYSE.taker_fee", 1.5), ("routing.venues.NYSE.maker_fee", -1.5),
     ("routing.venues.NYSE.order_types", ["limti"]), ("routing.venues.NYSE.order_types", ["limit", "limit"]),
     ("routing.venues.NYSE.order_types", [["limit"]]), ("routing.venues.NYSE.order_types", "limit"),
+    ("routing.venues.NYSE.order_types", []), ("routing.venues.NYSE.order_types", ["stop"]),
+    ("routing.venues.NYSE.times_in_force", ["DAY"]), ("routing.venues.NYSE.times_in_force", "IOC"),
+    ("routing.venues.NYSE.instructions", ["reduce_only"]), ("routing.venues.NYSE.instructions", [True]),
     ("routing.venues.NYSE.tick", 0), ("risk_controls.exposure_limits.default_sector_limit", "5ms"),
     ("risk_controls.execution_risk_limits.max_rejection_rate", 1.01),
     ("risk_controls.execution_risk_limits.max_rejection_rate", "101%"),
@@ -686,3 +690,29 @@ def test_anything_is_read_or_refused_as_a_config_error(mapping: dict[str, Any]) 
         assert all(p.message for p in outcome.errors)
     else:
         assert len(outcome.config_hash()) == 64
+
+
+def test_what_a_venue_takes_reaches_the_engine() -> None:
+    """Capabilities are data: an order goes where it is taken, and is refused by name where nobody takes it."""
+    rest = {"order_types": ["limit"], "times_in_force": [], "instructions": []}
+    venues = {
+        "REST": {"priority": 1, "cost_per_share": 0, **rest},
+        "TAKE": {"priority": 2, "cost_per_share": 0.001, "times_in_force": ["IOC"]},
+    }
+    om = OrderManager({"routing": {"venues": venues}})
+    market = {"symbol": "AAPL", "side": "buy", "quantity": 10, "order_type": "market"}
+    limit = {**market, "order_type": "limit", "limit_price": 100.0}
+    assert om.submit_order(limit).order.venue == "REST"
+    assert om.submit_order({**limit, "post_only": True}).order.venue == "TAKE"
+    assert om.submit_order({**limit, "time_in_force": "IOC"}).order.venue == "TAKE"
+    assert om.submit_order(market).order.venue == "TAKE"
+    with pytest.raises(OrderRejected) as caught:
+        om.submit_order({**limit, "time_in_force": "FOK"})
+    assert caught.value.reason is Reason.UNSUPPORTED
+
+
+def test_an_iceberg_is_worked_by_the_engine_where_no_venue_takes_one() -> None:
+    om = OrderManager({"routing": {"venues": {"A": {"cost_per_share": 0, "order_types": ["market", "limit"]}}}})
+    iceberg = {"order_type": "iceberg", "limit_price": 100.0, "display_quantity": 100}
+    ticket = om.submit_order({"symbol": "AAPL", "side": "buy", "quantity": 300, **iceberg})
+    assert [om.get_order(child).quantity for child in om.explain(ticket).children] == [100]

@@ -29,7 +29,7 @@ typedef struct gm_resting {
     int32_t prev, next;     /* towards the front and the back of its level; `next` chains free slots */
     int8_t side;
     uint8_t flags;
-    uint16_t spare;
+    uint16_t owner;         /* whose: orders of one owner may be kept from trading with each other (exchange.h); 0: nobody's */
 } gm_resting_t;
 _Static_assert(sizeof(gm_resting_t) == 48, "a resting order is 48 bytes");
 
@@ -363,6 +363,7 @@ static inline int32_t gm_book_insert(gm_book_t* b, int64_t id, int8_t side, int6
     r->quantity = quantity;
     r->reserve = 0;
     r->display = 0;
+    r->owner = 0;
     r->tick = (int32_t)tick;
     r->side = side;
     r->flags = (uint8_t)(flags | GM_REST_USED);

@@ -60,9 +60,9 @@ static inline int gm_engine_latch(gm_engine_t* e, const gm_latch_t* l) {
         e->latches[at] = *l;
         if (l->number > e->latch_number) e->latch_number = l->number;
     }
-    memset(e->venues->barred, 0, sizeof e->venues->barred);
+    for (int32_t v = 0; v < GM_MAX_VENUES; v++) gm_venue_bar(e->venues, v, 0);
     for (int32_t i = 0; i < e->latched; i++)
-        if (e->latches[i].scope == GM_SCOPE_VENUE && e->latches[i].action == GM_LATCH_KILL) e->venues->barred[e->latches[i].target] = 1;
+        if (e->latches[i].scope == GM_SCOPE_VENUE && e->latches[i].action == GM_LATCH_KILL) gm_venue_bar(e->venues, e->latches[i].target, 1);
     return GM_OK;
 }
 

@@ -61,6 +61,16 @@ static inline int64_t gm_match_available(const gm_matcher_t* m, int opposite, in
     return sum;
 }
 
+/* The shown part of an iceberg has traded: the next one, at the back. */
+static inline void gm_match_refresh(gm_matcher_t* m, int32_t slot) {
+    gm_resting_t* r = &m->book.pool[slot];
+    gm_book_unlink(&m->book, slot);
+    r->quantity = r->reserve < r->display ? r->reserve : r->display;
+    r->reserve -= r->quantity;
+    if (r->reserve == 0) m->icebergs--;
+    gm_book_link(&m->book, slot, 0);
+}
+
 /* Takes what crosses; returns what is left of `quantity`. */
 static inline __attribute__((always_inline)) int64_t gm_match_take(
         gm_matcher_t* m, int8_t side, int64_t limit_tick, int64_t quantity, gm_fill_sink sink, void* context) {
@@ -78,11 +88,7 @@ static inline __attribute__((always_inline)) int64_t gm_match_take(
         m->volume = gm_add_to_max(m->volume, traded);
         m->trades++;
         if (traded == r->quantity && r->display > 0 && r->reserve > 0) {
-            gm_book_unlink(b, slot);
-            r->quantity = r->reserve < r->display ? r->reserve : r->display;
-            r->reserve -= r->quantity;
-            if (r->reserve == 0) m->icebergs--;
-            gm_book_link(b, slot, 0);
+            gm_match_refresh(m, slot);
         } else {
             gm_book_reduce(b, slot, traded);
         }

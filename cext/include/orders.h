@@ -180,6 +180,8 @@ static inline gm_order_t* gm_orders_insert(gm_orders_t* t, const gm_order_t* ord
     if (t->free_head >= 0) {
         row = t->free_head;
         t->free_head = (int32_t)(-t->rows[row].order_id - 2);
+        if (t->free_head >= 0)                              /* long not touched: the next order finds it here */
+            for (size_t k = 0; k < sizeof *order; k += 64) __builtin_prefetch((char*)&t->rows[t->free_head] + k, 1);
     } else if (t->used < GM_ORDER_ROWS) {
         row = t->used++;
     } else {

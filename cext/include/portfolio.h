@@ -176,16 +176,16 @@ static inline void gm_portfolio_rereserve(gm_portfolio_t* p, int32_t account, in
     gm_portfolio_refresh(p, account, symbol);
 }
 
-/* A fill: position and cash move; its open quantity is released by the caller. */
+/* A fill: position and cash move; its open quantity is released by the caller. `today`: it counts in the day's traded value. */
 static inline void gm_portfolio_fill(gm_portfolio_t* p, int32_t account, int32_t symbol, int8_t side,
-                                     int64_t quantity, int64_t price_e9, int64_t fee_e9) {
+                                     int64_t quantity, int64_t price_e9, int64_t fee_e9, int today) {
     gm_account_t* a = &p->accounts[account];
     gm_position_t* x = gm_position_of(p, account, symbol);
     gm_i128 notional = gm_notional(quantity, price_e9, p->instruments->rows[symbol].multiplier);
     if (account >= p->account_count) p->account_count = account + 1;
     x->quantity += side * quantity;
     a->cash -= side * notional + fee_e9;
-    a->traded += notional;
+    if (today) a->traded += notional;
     gm_portfolio_refresh(p, account, symbol);
 }
 

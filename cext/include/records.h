@@ -87,7 +87,7 @@ enum gm_reason {
     GM_REASON_UNFILLED_REMAINDER = 403, GM_REASON_PRICE_OUT_OF_RANGE = 404, GM_REASON_VENUE_CAPACITY = 405,
     GM_REASON_SELF_MATCH = 406, GM_REASON_END_OF_MARKET = 407, GM_REASON_VENUE_RESTARTED = 408,
     GM_REASON_NOT_AT_VENUE = 409, GM_REASON_DISCONNECTED = 410, GM_REASON_NO_ANSWER = 411, GM_REASON_DUPLICATE_EXECUTION = 412,
-    GM_REASON_OVERFILL = 413, GM_REASON_LATE_FILL = 414, GM_REASON_UNKNOWN_EXECUTION = 415,
+    GM_REASON_OVERFILL = 413, GM_REASON_LATE_FILL = 414, GM_REASON_UNKNOWN_EXECUTION = 415, GM_REASON_NOT_TRADING = 416,
     GM_REASON_CAPACITY = 500, GM_REASON_JOURNAL = 501, GM_REASON_USER = 502, GM_REASON_ALGORITHM_DONE = 503,
     GM_REASON_CLOSED = 504, GM_REASON_ENGINE_RESTARTED = 505, GM_REASON_TIME_EXPIRED = 506, GM_REASON_CONTINGENCY = 507,
     GM_REASON_TRIGGERED = 508
@@ -181,7 +181,8 @@ _Static_assert(sizeof(gm_terms_t) == 96, "a TERMS record is 96 bytes behind its 
 
 /* A venue's word on an order. 96 bytes, the payload of a REPORT record; a fill is one of exec_type TRADE.
  *
- * A TRADE_CANCEL or TRADE_CORRECT names in `bid_e9` the execution it is about. A correction is recorded as a TRADE_CANCEL of what
+ * A TRADE_CANCEL or TRADE_CORRECT names in `bid_e9` the execution it is about, and has in `ask_e9` the time of that if it was of an earlier
+ * trading day (GM_NO_PRICE: of the same), since that day's traded value has been counted and begun anew. A correction is recorded as a TRADE_CANCEL of what
  * was booked (quantity, price and fee of then) and a TRADE_CORRECT with what is right. */
 typedef struct gm_report {
     int64_t order_id;

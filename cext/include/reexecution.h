@@ -63,7 +63,8 @@ static inline int gm_recorded_row(gm_recorded_t* r, const gm_message_t* m) {
                 q->bid_e9 = q->ask_e9 = GM_NO_PRICE;
                 q->bid_quantity = q->ask_quantity = 0;
             }
-        memcpy(v->enabled, r->configured, sizeof v->enabled);
+        memset(v->is_best, 0, (size_t)r->symbols);
+        for (int32_t i = 0; i < v->count; i++) gm_venue_enable(v, i, r->configured[i]);
         memset(v->halted, 0, (size_t)r->symbols);
         break;
     case GM_SET_LEVEL:
@@ -75,16 +76,17 @@ static inline int gm_recorded_row(gm_recorded_t* r, const gm_message_t* m) {
             q->ask_quantity = m->quantity;
         }
         q->time_ns = m->time_ns;
+        v->is_best[m->symbol] = 0;
         break;
     case GM_TRADE:
         gm_tape_print(&v->tapes[m->symbol], m->price_e9, m->quantity, m->flags & 1);
         q->last_e9 = m->price_e9;
-        q->volume += m->quantity;
+        gm_volume_publish(v, m->symbol, m->venue, q->volume + m->quantity);
         break;
     case GM_HALT:
         if (m->symbol >= r->symbols) return GM_ERR_LINE;
         if (m->symbol >= 0) v->halted[m->symbol] = m->flags == GM_HALTED;
-        else v->enabled[m->venue] = m->flags == GM_HALTED ? 0 : r->configured[m->venue];
+        else gm_venue_enable(v, m->venue, m->flags == GM_HALTED ? 0 : r->configured[m->venue]);
         break;
     default: return GM_ERR_LINE;
     }

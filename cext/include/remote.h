@@ -305,7 +305,7 @@ static inline void gm_remote_submit(gm_market_t* market, const gm_order_t* o, in
         gm_gate_wait(&r->gate);
         reason = gm_door_order(d, o);
         if (reason != GM_REASON_NONE) d->not_sent++;
-        if (d->state != GM_DOOR_OPEN) market->venues->enabled[d->venue] = 0;
+        if (d->state != GM_DOOR_OPEN) gm_venue_enable(market->venues, d->venue, 0);
         gm_gate_leave(&r->gate);
     }
     if (reason != GM_REASON_NONE)
@@ -330,7 +330,7 @@ static inline void gm_remote_request(gm_market_t* market, const gm_order_t* o, u
     if (d != NULL) {
         gm_gate_wait(&r->gate);
         reason = gm_door_request(d, o, frame);
-        if (d->state != GM_DOOR_OPEN) market->venues->enabled[d->venue] = 0;
+        if (d->state != GM_DOOR_OPEN) gm_venue_enable(market->venues, d->venue, 0);
         gm_gate_leave(&r->gate);
     }
     if (reason != GM_REASON_NONE)
@@ -390,7 +390,7 @@ static inline int gm_door_quote(gm_remote_t* r, gm_door_t* d, const gm_wire_quot
     gm_quote_publish(r->market.venues, row->symbol, d->venue, given->bid_e9, given->bid_quantity, given->ask_e9, given->ask_quantity,
                      given->time_ns);
     q->last_e9 = given->last_e9;
-    q->volume = given->volume;
+    gm_volume_publish(r->market.venues, row->symbol, d->venue, given->volume);
     q->sequence = sequence + 1;                             /* ours never falls, also when the venue begins anew */
     others = d->printed[row->symbol] < 0 ? 0 : given->volume - d->printed[row->symbol];
     if (others > 0 && given->last_e9 > 0)
@@ -506,7 +506,7 @@ static inline void gm_door_end(gm_remote_t* r, gm_door_t* d, int64_t now_ns) {
     d->fd = -1;
     d->state = GM_DOOR_CLOSED;
     d->disconnects++;
-    r->market.venues->enabled[d->venue] = 0;
+    gm_venue_enable(r->market.venues, d->venue, 0);
     for (int32_t s = 0; s < d->symbols; s++) {
         gm_quote_publish(r->market.venues, s, d->venue, GM_NO_PRICE, 0, GM_NO_PRICE, 0, now_ns);
         gm_quotes_of(r->market.venues, s)[d->venue].sequence++;
@@ -612,7 +612,7 @@ static inline int gm_remote_add(gm_remote_t* r, int32_t venue) {
     if (!d->out || !d->in || !d->printed || !d->waiting || !d->buckets) return GM_ERR_MEMORY;
     gm_door_forget_all(d);
     r->door_of[venue] = r->count - 1;
-    r->market.venues->enabled[venue] = 0;                   /* until it is connected */
+    gm_venue_enable(r->market.venues, venue, 0);                   /* until it is connected */
     return GM_OK;
 }
 
@@ -655,7 +655,7 @@ static inline void gm_door_open(gm_remote_t* r, gm_door_t* d, int32_t fd, int32_
     d->last_execution_id = last_execution_id;
     for (int32_t s = 0; s < symbols; s++) d->printed[s] = -1;
     d->state = GM_DOOR_OPEN;
-    r->market.venues->enabled[d->venue] = d->enabled;
+    gm_venue_enable(r->market.venues, d->venue, d->enabled);
     gm_gate_leave(&r->gate);
 }
 
@@ -666,7 +666,7 @@ static inline void gm_door_leave(gm_remote_t* r, gm_door_t* d) {
     if (d->state == GM_DOOR_OPEN) {
         gm_door_put(d, GM_WIRE_LOGOUT, NULL, &at);
         gm_door_fail(d, GM_DOOR_ON_REQUEST, 0);
-        r->market.venues->enabled[d->venue] = 0;
+        gm_venue_enable(r->market.venues, d->venue, 0);
     }
     gm_gate_leave(&r->gate);
 }
@@ -678,7 +678,7 @@ static inline void gm_door_drop(gm_remote_t* r, gm_door_t* d) {
         shutdown(d->fd, SHUT_RDWR);
         d->fd = -1;
         d->state = GM_DOOR_CLOSED;
-        r->market.venues->enabled[d->venue] = 0;
+        gm_venue_enable(r->market.venues, d->venue, 0);
         gm_door_forget_all(d);
     }
     gm_gate_leave(&r->gate);

@@ -219,7 +219,7 @@ static inline void gm_replay_print(gm_replay_t* r, const gm_message_t* m) {
     gm_quote_t* q = gm_quotes_of(r->market.venues, r->symbol) + r->venue;
     gm_print_publish(r->market.venues, r->symbol, r->venue, m->price_e9, m->quantity, 0, m->time_ns);
     q->last_e9 = m->price_e9;
-    q->volume += m->quantity;
+    gm_volume_publish(r->market.venues, r->symbol, r->venue, q->volume + m->quantity);
 }
 
 static inline void gm_replay_message(gm_replay_t* r, const gm_message_t* m) {

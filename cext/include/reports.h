@@ -13,6 +13,9 @@ static inline int64_t gm_reference_of(const gm_report_t* r) { return r->bid_e9; 
 
 static inline int gm_is_revision(const gm_report_t* r) { return r->exec_type == GM_EXEC_TRADE_CANCEL || r->exec_type == GM_EXEC_TRADE_CORRECT; }
 
+/* Is its value a part of what this trading day has traded? */
+static inline int gm_is_of_today(const gm_report_t* r) { return !gm_is_revision(r) || r->ask_e9 == GM_NO_PRICE; }
+
 /* Is it in the log for what it says alone, and changes nothing? */
 static inline int gm_is_void(const gm_report_t* r) {
     return r->reason == GM_REASON_DUPLICATE_EXECUTION || r->reason == GM_REASON_UNKNOWN_EXECUTION;
@@ -187,6 +190,12 @@ static inline void gm_engine_take(gm_engine_t* e, gm_order_t* o, const gm_report
         e->orders->illegal++;                       /* in the log, not in the state */
         return;
     }
+    if (r->exec_type == GM_EXEC_NEW && o->status == GM_PENDING_NEW && !(o->flags & GM_CHILD) && !o->terms) {
+        gm_order_take(o, r);                        /* the usual answer moves nothing but the order's own row */
+        if (status != o->status) gm_orders_set_status(e->orders, o, status);
+        if (r->bid_e9 != GM_NO_PRICE && r->ask_e9 != GM_NO_PRICE) gm_portfolio_mark(e->portfolio, o->symbol, r->bid_e9 + (r->ask_e9 - r->bid_e9) / 2);
+        return;
+    }
     parent = o->flags & GM_CHILD ? gm_orders_find(e->orders, o->parent_id) : NULL;
     reserving = parent && !gm_is_closed(parent->status) ? parent : o;
     before = gm_reserved_quantity(e->orders, reserving);
@@ -207,9 +216,9 @@ static inline void gm_engine_take(gm_engine_t* e, gm_order_t* o, const gm_report
         }
     }
     if (r->exec_type == GM_EXEC_TRADE || r->exec_type == GM_EXEC_TRADE_CORRECT)
-        gm_portfolio_fill(e->portfolio, o->account, o->symbol, o->side, r->quantity, r->price_e9, r->fee_e9);
+        gm_portfolio_fill(e->portfolio, o->account, o->symbol, o->side, r->quantity, r->price_e9, r->fee_e9, gm_is_of_today(r));
     else if (r->exec_type == GM_EXEC_TRADE_CANCEL)
-        gm_portfolio_fill(e->portfolio, o->account, o->symbol, o->side, -r->quantity, r->price_e9, -r->fee_e9);
+        gm_portfolio_fill(e->portfolio, o->account, o->symbol, o->side, -r->quantity, r->price_e9, -r->fee_e9, gm_is_of_today(r));
     if (parent && r->exec_type != GM_EXEC_NEW) gm_engine_news(e, parent);   /* before its row can be used again */
     {
         const int64_t after = gm_reserved_quantity_as(e->orders, reserving, reserving == o ? status : reserving->status);
@@ -257,11 +266,15 @@ static inline void gm_engine_revise(gm_engine_t* e, gm_order_t* o, gm_report_t* 
     const int found = gm_engine_find_execution(e, o->order_id, r->venue, gm_reference_of(r), &booked);
     const int64_t said = r->leaves_quantity;                /* open at the venue now, as it says */
     int64_t left;
+    r->ask_e9 = GM_NO_PRICE;
     if (found != GM_OK || (booked.exec_type != GM_EXEC_TRADE && booked.exec_type != GM_EXEC_TRADE_CORRECT)) {   /* of what was no execution nothing was booked */
         r->reason = GM_REASON_UNKNOWN_EXECUTION;
         gm_engine_record_report(e, o, r);
         return;
     }
+    if (e->calendar_count > 0 && e->calendars[0].next > 0 && booked.venue_time_ns <= e->calendars[0].closes[e->calendars[0].next - 1])
+        r->ask_e9 = booked.venue_time_ns;
+    back.ask_e9 = r->ask_e9;
     back.exec_type = GM_EXEC_TRADE_CANCEL;
     back.quantity = booked.quantity;
     back.price_e9 = booked.price_e9;

@@ -39,66 +39,102 @@ static inline int gm_is_marketable(const gm_nbbo_t* n, int8_t side, int64_t limi
     return limit_e9 == GM_NO_PRICE || (side > 0 ? limit_e9 >= touch : limit_e9 <= touch);
 }
 
+/* A venue that is no candidate, and why not. */
+static inline int32_t gm_bystander(const gm_venues_t* v, int32_t i, int64_t quantity, uint64_t needs) {
+    if (!v->enabled[i]) return GM_VENUE_DISABLED;
+    if (v->barred[i]) return GM_VENUE_BARRED;
+    if (!gm_venue_supports(v, i, needs)) return GM_VENUE_UNSUPPORTED;
+    if (!gm_displays(v, i)) return GM_VENUE_NOT_DISPLAYED;
+    return v->max_order_size[i] && quantity > v->max_order_size[i] ? GM_VENUE_TOO_LARGE : GM_VENUE_TOO_SMALL;
+}
+
+/* The venues that may have this order, a bit each: open, displaying, taking its kind and its size. */
+static inline uint64_t gm_candidates(const gm_venues_t* v, int64_t quantity, uint64_t needs) {
+    uint64_t mask = gm_venues_open(v) & v->displays;
+    uint64_t rarer = needs & ~GM_NEED_USUAL ? mask : mask & ~v->usual;
+    for (; rarer; rarer &= rarer - 1) {
+        const int32_t i = __builtin_ctzll(rarer);
+        if (!gm_venue_supports(v, i, needs)) mask &= ~((uint64_t)1 << i);
+    }
+    for (uint64_t sized = mask & v->sized; sized; sized &= sized - 1) {
+        const int32_t i = __builtin_ctzll(sized);
+        if (quantity < v->min_size[i] || (v->max_order_size[i] && quantity > v->max_order_size[i])) mask &= ~((uint64_t)1 << i);
+    }
+    return mask;
+}
+
+/* The candidate at cost: the best so far, or the one behind it. */
+static inline void gm_route_consider(const gm_venues_t* v, gm_route_t* r, int32_t i, int64_t cost) {
+    r->candidates++;
+    if (r->venue < 0 || cost < r->cost_e9 || (cost == r->cost_e9 && v->priority[i] < v->priority[r->venue])) {
+        r->runner_up = r->venue;
+        r->runner_up_cost_e9 = r->cost_e9;
+        r->venue = i;
+        r->cost_e9 = cost;
+    } else if (r->runner_up < 0 || cost < r->runner_up_cost_e9
+               || (cost == r->runner_up_cost_e9 && v->priority[i] < v->priority[r->runner_up])) {
+        r->runner_up = i;
+        r->runner_up_cost_e9 = cost;
+    }
+}
+
 static inline gm_route_t gm_score_venues(const gm_venues_t* v, const gm_nbbo_t* n, int32_t symbol, int8_t side,
                                          int64_t quantity, int64_t limit_e9, uint8_t flags, uint64_t needs, gm_score_t* detail) {
     const gm_quote_t* q = gm_quotes_of(v, symbol);
     const int64_t mid = gm_mid(n);
-    const int64_t half_spread = mid == GM_NO_PRICE ? 0 : (n->ask_e9 - n->bid_e9) / 2;
     const int takes = !(flags & GM_POST_ONLY) && gm_is_marketable(n, side, limit_e9);
+    const uint64_t able = gm_candidates(v, quantity, needs);
     gm_route_t r = {-1, -1, 0, GM_REASON_NO_VENUE, (uint8_t)takes, INT64_MAX, INT64_MAX, GM_NO_PRICE};
-    int64_t best_touch = GM_NO_PRICE;
-    if (takes)                       /* the best touch among venues that may take this order */
-        for (int32_t i = 0; i < v->count; i++) {
-            int64_t touch = side > 0 ? q[i].ask_e9 : q[i].bid_e9;
-            if (!gm_venue_open(v, i) || !gm_displays(v, i) || !gm_venue_supports(v, i, needs) || touch <= 0 || quantity < v->min_size[i]
-                || (v->max_order_size[i] && quantity > v->max_order_size[i])) continue;
-            if (best_touch == GM_NO_PRICE || (side > 0 ? touch < best_touch : touch > best_touch)) best_touch = touch;
+    if (detail)
+        for (uint64_t others = ~able & (v->count < 64 ? ((uint64_t)1 << v->count) - 1 : ~(uint64_t)0); others; others &= others - 1) {
+            const int32_t i = __builtin_ctzll(others);
+            detail[i].cost_e9 = INT64_MAX;
+            detail[i].verdict = gm_bystander(v, i, quantity, needs);
         }
-    for (int32_t i = 0; i < v->count; i++) {
-        int64_t cost = INT64_MAX;
-        int32_t verdict = GM_VENUE_COSTLIER;
-        if (!v->enabled[i]) verdict = GM_VENUE_DISABLED;
-        else if (v->barred[i]) verdict = GM_VENUE_BARRED;
-        else if (!gm_venue_supports(v, i, needs)) verdict = GM_VENUE_UNSUPPORTED;
-        else if (!gm_displays(v, i)) verdict = GM_VENUE_NOT_DISPLAYED;
-        else if (v->max_order_size[i] && quantity > v->max_order_size[i]) verdict = GM_VENUE_TOO_LARGE;
-        else if (quantity < v->min_size[i]) verdict = GM_VENUE_TOO_SMALL;
-        else if (takes) {
-            int64_t touch = side > 0 ? q[i].ask_e9 : q[i].bid_e9;
-            int64_t shown = side > 0 ? q[i].ask_quantity : q[i].bid_quantity;
-            if (touch <= 0) verdict = GM_VENUE_NO_QUOTE;
-            else if (touch != best_touch) verdict = GM_VENUE_WORSE_PRICE;
-            else {
+    if (takes) {
+        const int64_t half_spread = mid == GM_NO_PRICE ? 0 : (n->ask_e9 - n->bid_e9) / 2;
+        int64_t best = GM_NO_PRICE;                         /* the best touch among those that may take this order */
+        for (uint64_t left = able; left; left &= left - 1) {
+            const int32_t i = __builtin_ctzll(left);
+            const int64_t touch = side > 0 ? q[i].ask_e9 : q[i].bid_e9;
+            if (touch > 0 && (best == GM_NO_PRICE || (side > 0 ? touch < best : touch > best))) best = touch;
+        }
+        for (uint64_t left = able; left; left &= left - 1) {
+            const int32_t i = __builtin_ctzll(left);
+            const int64_t touch = side > 0 ? q[i].ask_e9 : q[i].bid_e9, shown = side > 0 ? q[i].ask_quantity : q[i].bid_quantity;
+            int64_t cost = INT64_MAX;
+            if (touch > 0 && touch == best) {
                 cost = v->take_fee_e9[i] + (mid == GM_NO_PRICE ? 0 : side * (touch - mid));
                 if (quantity > shown) cost += (int64_t)((gm_i128)half_spread * (quantity - shown) / quantity);
+                gm_route_consider(v, &r, i, cost);
             }
-        } else if (limit_e9 == GM_NO_PRICE) {
-            cost = v->take_fee_e9[i];   /* a market order while nobody stands there: the venue has the last word */
-        } else {
-            cost = v->make_fee_e9[i] + (mid == GM_NO_PRICE ? 0 : side * (limit_e9 - mid));
-        }
-        if (cost != INT64_MAX) {
-            r.candidates++;
-            if (r.venue < 0 || cost < r.cost_e9 || (cost == r.cost_e9 && v->priority[i] < v->priority[r.venue])) {
-                r.runner_up = r.venue;
-                r.runner_up_cost_e9 = r.cost_e9;
-                r.venue = i;
-                r.cost_e9 = cost;
-            } else if (r.runner_up < 0 || cost < r.runner_up_cost_e9
-                       || (cost == r.runner_up_cost_e9 && v->priority[i] < v->priority[r.runner_up])) {
-                r.runner_up = i;
-                r.runner_up_cost_e9 = cost;
+            if (detail) {
+                detail[i].cost_e9 = cost;
+                detail[i].verdict = cost != INT64_MAX ? GM_VENUE_COSTLIER : touch <= 0 ? GM_VENUE_NO_QUOTE : GM_VENUE_WORSE_PRICE;
             }
         }
-        if (detail) { detail[i].cost_e9 = cost; detail[i].verdict = verdict; }
+        r.price_e9 = r.venue < 0 ? GM_NO_PRICE : best;
+    } else {
+        /* A market order while nobody stands there: the venue has the last word. */
+        const int64_t* fee = limit_e9 == GM_NO_PRICE ? v->take_fee_e9 : v->make_fee_e9;
+        const int64_t distance = limit_e9 == GM_NO_PRICE || mid == GM_NO_PRICE ? 0 : side * (limit_e9 - mid);
+        for (uint64_t left = able; left; left &= left - 1) {
+            const int32_t i = __builtin_ctzll(left);
+            const int64_t cost = fee[i] + distance;
+            gm_route_consider(v, &r, i, cost);
+            if (detail) { detail[i].cost_e9 = cost; detail[i].verdict = GM_VENUE_COSTLIER; }
+        }
+        r.price_e9 = r.venue < 0 ? GM_NO_PRICE : limit_e9;
     }
     if (r.venue >= 0) {
         r.reason = GM_REASON_NONE;
-        r.price_e9 = takes ? best_touch : limit_e9;
         if (detail) {
             detail[r.venue].verdict = GM_VENUE_CHOSEN;
-            for (int32_t i = 0; i < v->count; i++)
-                if (i != r.venue && detail[i].cost_e9 == r.cost_e9) detail[i].verdict = GM_VENUE_TIE_LOST;
+            if (r.runner_up >= 0 && r.runner_up_cost_e9 == r.cost_e9)
+                for (uint64_t left = able; left; left &= left - 1) {
+                    const int32_t i = __builtin_ctzll(left);
+                    if (i != r.venue && detail[i].cost_e9 == r.cost_e9) detail[i].verdict = GM_VENUE_TIE_LOST;
+                }
         }
     }
     return r;
@@ -131,9 +167,12 @@ static inline gm_route_t gm_route_order(const gm_venues_t* v, const gm_nbbo_t* n
 /* Verdicts and costs of the first venues for a DECISION record (records.h). A cost that is not known or beyond the range is at its end. */
 static inline void gm_pack_scores(const gm_score_t* scores, int32_t count, double per_unit, uint16_t* out) {
     for (int32_t i = 0; i < count; i++) {
-        double x = scores[i].cost_e9 == INT64_MAX || per_unit == 0.0 ? 2047.0 : (double)scores[i].cost_e9 * per_unit;
-        x = x < -2048.0 ? -2048.0 : x > 2047.0 ? 2047.0 : x;
-        out[i] = (uint16_t)((unsigned)scores[i].verdict << 12 | (unsigned)((int)(x + (x < 0 ? -0.5 : 0.5)) + 2048));
+        int32_t x = 2047;
+        if (scores[i].cost_e9 != INT64_MAX && per_unit != 0.0) {
+            const double y = (double)scores[i].cost_e9 * per_unit;
+            x = y <= -2048.0 ? -2048 : y >= 2047.0 ? 2047 : (int32_t)(y + (y < 0 ? -0.5 : 0.5));
+        }
+        out[i] = (uint16_t)((unsigned)scores[i].verdict << 12 | (unsigned)(x + 2048));
     }
 }
 

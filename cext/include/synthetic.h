@@ -84,7 +84,7 @@ static inline void gm_synthetic_quote(gm_synthetic_t* s, int32_t symbol, int32_t
                      gm_book_has(b, 1) ? b->levels[1][b->best[1]].quantity : 0, time_ns);
     q->sequence = m->changes;
     q->last_e9 = m->last_e9;
-    q->volume = m->volume;
+    gm_volume_publish(s->market.venues, symbol, venue, m->volume);
 }
 
 /* ---- own orders resting, and the list of symbols they make active ---- */

@@ -53,12 +53,20 @@ struct gm_venues {
     int64_t max_order_size[GM_MAX_VENUES];  /* 0: none */
     int64_t min_size[GM_MAX_VENUES];
     int64_t latency_ns[GM_MAX_VENUES];
-    gm_quote_t* quotes;                     /* [symbol * GM_MAX_VENUES + venue] */
+    gm_quote_t* quotes;                     /* [symbol * GM_MAX_VENUES + venue]; written through the functions below alone */
+    struct gm_nbbo* best;                   /* [symbol] their consolidation, where `is_best` */
+    uint8_t* is_best;                       /* [symbol] nothing has changed since it was made */
     gm_tape_t* tapes;                       /* [symbol] */
     int64_t updates;                        /* the feed sequence: quotes that changed, prints, venues that came or went */
     gm_capture_t* capture;                  /* NULL: none */
     uint64_t supports[GM_MAX_VENUES];       /* GM_NEED_*: what it takes */
     uint8_t barred[GM_MAX_VENUES];          /* a latch stands (latches.h) */
+    /* the same again a bit a venue, so that scoring looks at candidates alone */
+    uint64_t on;                            /* enabled; doors write it from their own threads (gm_venue_enable) */
+    uint64_t stopped;                       /* barred; the core's owner writes it (gm_venue_bar) */
+    uint64_t displays;                      /* these three by gm_venue_settle */
+    uint64_t sized;                         /* has a smallest or largest order */
+    uint64_t usual;                         /* takes all of GM_NEED_USUAL */
     uint8_t* halted;                        /* [symbol] 1: trading in it is halted */
     int32_t* followed;                      /* [symbol] orders that wait for its quotes or prints */
     uint8_t* is_moved;                      /* [symbol] */
@@ -78,9 +86,33 @@ struct gm_venues {
 #define GM_NEED_HIDDEN ((uint64_t)1 << 36)
 #define GM_NEED_USUAL (GM_NEED_TYPE(GM_MARKET) | GM_NEED_TYPE(GM_LIMIT) | GM_NEED_TYPE(GM_ICEBERG) | GM_NEED_IOC | GM_NEED_FOK | GM_NEED_POST_ONLY)
 
-static inline int gm_venue_open(const gm_venues_t* v, int32_t venue) { return v->enabled[venue] && !v->barred[venue]; }
+static inline uint64_t gm_venues_open(const gm_venues_t* v) { return __atomic_load_n(&v->on, __ATOMIC_RELAXED) & ~v->stopped; }
+static inline int gm_venue_open(const gm_venues_t* v, int32_t venue) { return (gm_venues_open(v) >> venue) & 1; }
 static inline int gm_venue_supports(const gm_venues_t* v, int32_t venue, uint64_t needs) { return (v->supports[venue] & needs) == needs; }
 static inline int gm_venue_takes(const gm_venues_t* v, int32_t venue, uint8_t type) { return gm_venue_supports(v, venue, GM_NEED_TYPE(type)); }
+
+static inline uint64_t gm_with_bit(uint64_t word, int32_t bit, int on) {
+    return on ? word | (uint64_t)1 << bit : word & ~((uint64_t)1 << bit);
+}
+
+static inline void gm_venue_enable(gm_venues_t* v, int32_t venue, int on) {
+    v->enabled[venue] = on;
+    if (on) __atomic_fetch_or(&v->on, (uint64_t)1 << venue, __ATOMIC_RELAXED);
+    else __atomic_fetch_and(&v->on, ~((uint64_t)1 << venue), __ATOMIC_RELAXED);
+}
+
+static inline void gm_venue_bar(gm_venues_t* v, int32_t venue, int barred) {
+    v->barred[venue] = barred != 0;
+    v->stopped = gm_with_bit(v->stopped, venue, barred);
+}
+
+/* After the columns of a new venue have been written. */
+static inline void gm_venue_settle(gm_venues_t* v, int32_t venue) {
+    gm_venue_enable(v, venue, v->enabled[venue]);
+    v->displays = gm_with_bit(v->displays, venue, v->kind[venue] <= GM_ECN);
+    v->sized = gm_with_bit(v->sized, venue, v->min_size[venue] > 0 || v->max_order_size[venue] > 0);
+    v->usual = gm_with_bit(v->usual, venue, gm_venue_supports(v, venue, GM_NEED_USUAL));
+}
 
 /* What a venue must take for this order as it is sent. An iceberg's display is another matter: the engine can do it. */
 static inline uint64_t gm_needs_of(const gm_order_t* o) {
@@ -103,23 +135,24 @@ static inline void gm_venues_moved(gm_venues_t* v, int32_t symbol) {
 
 /* The consolidated best bid and offer of a symbol, over the venues that display. No price is 0 or less: an untouched
  * quote (zero) counts as nobody there. */
-typedef struct gm_nbbo {
+typedef struct gm_nbbo gm_nbbo_t;
+struct gm_nbbo {
     int64_t bid_e9, ask_e9;                 /* GM_NO_PRICE: nobody */
     int64_t bid_quantity, ask_quantity;     /* at that price, over all venues */
     int64_t volume;
     int64_t sequence;                       /* the feed's: what all the venues and symbols have said before */
     int32_t bid_venue, ask_venue;           /* the first venue at it; -1: none */
     int64_t time_ns;                        /* of the newest quote in it; GM_NO_TIME: nobody quotes */
-} gm_nbbo_t;
+};
 #define GM_NO_TIME INT64_MIN
 
 static inline gm_quote_t* gm_quotes_of(const gm_venues_t* v, int32_t symbol) {
     return v->quotes + (size_t)symbol * GM_MAX_VENUES;
 }
 
-static inline int gm_displays(const gm_venues_t* v, int32_t venue) { return v->kind[venue] <= GM_ECN; }
+static inline int gm_displays(const gm_venues_t* v, int32_t venue) { return (v->displays >> venue) & 1; }
 
-static inline gm_nbbo_t gm_consolidate(const gm_venues_t* v, int32_t symbol) {
+static inline gm_nbbo_t gm_consolidate_afresh(const gm_venues_t* v, int32_t symbol) {
     const gm_quote_t* q = gm_quotes_of(v, symbol);
     gm_nbbo_t n = {GM_NO_PRICE, GM_NO_PRICE, 0, 0, 0, v->updates, -1, -1, GM_NO_TIME};
     for (int32_t i = 0; i < v->count; i++) {
@@ -144,6 +177,17 @@ static inline gm_nbbo_t gm_consolidate(const gm_venues_t* v, int32_t symbol) {
     return n;
 }
 
+/* The consolidated quote now, for the core's owner alone. Between two quotes of a symbol many ask: it is made once. */
+static inline gm_nbbo_t gm_consolidate(const gm_venues_t* v, int32_t symbol) {
+    gm_nbbo_t* n = &v->best[symbol];
+    if (!v->is_best[symbol]) {
+        *n = gm_consolidate_afresh(v, symbol);
+        v->is_best[symbol] = 1;
+    }
+    n->sequence = v->updates;
+    return *n;
+}
+
 /* Mid in 1e-9, rounded down; GM_NO_PRICE without both sides. */
 static inline int64_t gm_mid(const gm_nbbo_t* n) {
     return n->bid_e9 == GM_NO_PRICE || n->ask_e9 == GM_NO_PRICE ? GM_NO_PRICE : n->bid_e9 + (n->ask_e9 - n->bid_e9) / 2;
@@ -161,8 +205,14 @@ static inline void gm_quote_publish(gm_venues_t* v, int32_t symbol, int32_t venu
     gm_quote_t* q = gm_quotes_of(v, symbol) + venue;
     const int bid = q->bid_e9 != bid_e9 || q->bid_quantity != bid_quantity;
     const int ask = q->ask_e9 != ask_e9 || q->ask_quantity != ask_quantity;
+    if (!(bid | ask)) {
+        if (time_ns < q->time_ns) v->is_best[symbol] = 0;
+        else if ((bid_e9 > 0 || ask_e9 > 0) && gm_displays(v, venue) && time_ns > v->best[symbol].time_ns) v->best[symbol].time_ns = time_ns;
+        q->time_ns = time_ns;
+        return;
+    }
+    v->is_best[symbol] = 0;
     q->time_ns = time_ns;
-    if (!(bid | ask)) return;
     q->bid_e9 = bid_e9;
     q->bid_quantity = bid_quantity;
     q->ask_e9 = ask_e9;
@@ -174,6 +224,14 @@ static inline void gm_quote_publish(gm_venues_t* v, int32_t symbol, int32_t venu
         if (bid) gm_capture_row(v->capture, GM_SET_LEVEL, symbol, venue, GM_BUY, 0, bid_e9, bid_quantity, v->updates, time_ns);
         if (ask) gm_capture_row(v->capture, GM_SET_LEVEL, symbol, venue, GM_SELL, 0, ask_e9, ask_quantity, v->updates, time_ns);
     }
+}
+
+/* What a venue has traded in a symbol, own fills too. */
+static inline void gm_volume_publish(gm_venues_t* v, int32_t symbol, int32_t venue, int64_t volume) {
+    gm_quote_t* q = gm_quotes_of(v, symbol) + venue;
+    if (q->volume == volume) return;
+    q->volume = volume;
+    v->is_best[symbol] = 0;
 }
 
 static inline void gm_print_publish(gm_venues_t* v, int32_t symbol, int32_t venue, int64_t price_e9, int64_t quantity, int own,
@@ -220,6 +278,7 @@ static inline void gm_venues_begin(gm_venues_t* v, int32_t symbols, int64_t time
             const gm_quote_t now = *q;
             q->bid_e9 = q->ask_e9 = GM_NO_PRICE;
             q->bid_quantity = q->ask_quantity = 0;
+            v->is_best[s] = 0;
             if (now.bid_e9 > 0 || now.ask_e9 > 0)
                 gm_quote_publish(v, s, i, now.bid_e9, now.bid_quantity, now.ask_e9, now.ask_quantity, now.time_ns);
         }
@@ -229,17 +288,21 @@ static inline int gm_venues_init(gm_venues_t* v, int32_t symbols) {
     memset(v, 0, sizeof *v);
     v->symbols = symbols;
     v->quotes = (gm_quote_t*)gm_reserve((size_t)symbols * GM_MAX_VENUES * sizeof(gm_quote_t));
+    v->best = (gm_nbbo_t*)gm_reserve((size_t)symbols * sizeof(gm_nbbo_t));
+    v->is_best = (uint8_t*)gm_reserve((size_t)symbols);
     v->tapes = (gm_tape_t*)gm_reserve((size_t)symbols * sizeof(gm_tape_t));
     v->halted = (uint8_t*)gm_reserve((size_t)symbols);
     v->followed = (int32_t*)gm_reserve((size_t)symbols * sizeof(int32_t));
     v->is_moved = (uint8_t*)gm_reserve((size_t)symbols);
     v->moved = (int32_t*)gm_reserve((size_t)symbols * sizeof(int32_t));
     v->taps = (gm_tap_t**)gm_reserve((size_t)symbols * sizeof(gm_tap_t*));
-    return v->quotes && v->tapes && v->halted && v->followed && v->is_moved && v->moved && v->taps ? GM_OK : GM_ERR_MEMORY;
+    return v->quotes && v->best && v->is_best && v->tapes && v->halted && v->followed && v->is_moved && v->moved && v->taps ? GM_OK : GM_ERR_MEMORY;
 }
 
 static inline void gm_venues_free(gm_venues_t* v) {
     gm_release(v->quotes, (size_t)v->symbols * GM_MAX_VENUES * sizeof(gm_quote_t));
+    gm_release(v->best, (size_t)v->symbols * sizeof(gm_nbbo_t));
+    gm_release(v->is_best, (size_t)v->symbols);
     gm_release(v->tapes, (size_t)v->symbols * sizeof(gm_tape_t));
     gm_release(v->halted, (size_t)v->symbols);
     gm_release(v->followed, (size_t)v->symbols * sizeof(int32_t));
@@ -247,6 +310,8 @@ static inline void gm_venues_free(gm_venues_t* v) {
     gm_release(v->moved, (size_t)v->symbols * sizeof(int32_t));
     gm_release(v->taps, (size_t)v->symbols * sizeof(gm_tap_t*));
     v->quotes = NULL;
+    v->best = NULL;
+    v->is_best = NULL;
     v->tapes = NULL;
     v->halted = NULL;
     v->followed = NULL;

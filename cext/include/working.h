@@ -524,12 +524,18 @@ static inline void gm_engine_set_deadline(gm_engine_t* e, int64_t now) {
     e->deadline_ns = next > now ? next : now + 1000000;     /* what could not be done (a full journal) is tried again in a millisecond */
 }
 
-/* What finds no room now (a full journal) is tried again. */
+#define GM_EXPIRE_AGAIN_NS 1000000000
+
+/* Asks for the end of an order whose time in force is over. What finds no room now (a full journal) is tried again; an order that has not
+ * ended by then (its venue refused the cancel, or another cancel was under way) is looked at again, patiently: 0 and 1. */
 static inline int gm_engine_expire(gm_engine_t* e, gm_order_t* o, int64_t now) {
-    const int64_t code = gm_engine_cancel_order(e, o, GM_REQUEST_EXPIRE, GM_REASON_TIME_EXPIRED, now);
-    if ((code != -GM_REASON_JOURNAL && code != -GM_REASON_CAPACITY) || gm_journal_fenced(e->journal) || e->expiry_count >= GM_TERMS_ROWS) return 1;
-    gm_expiries_push(e->expiries, &e->expiry_count, now, o->order_id);
-    return 0;
+    const int64_t order_id = o->order_id, code = gm_engine_cancel_order(e, o, GM_REQUEST_EXPIRE, GM_REASON_TIME_EXPIRED, now);
+    const int64_t patience = e->timeout_ns > GM_EXPIRE_AGAIN_NS ? e->timeout_ns : GM_EXPIRE_AGAIN_NS;
+    const int full = code == -GM_REASON_JOURNAL || code == -GM_REASON_CAPACITY;
+    if (gm_journal_fenced(e->journal) || e->expiry_count >= GM_TERMS_ROWS) return 1;
+    o = gm_orders_find(e->orders, order_id);
+    if (full || (o && !gm_is_closed(o->status))) gm_expiries_push(e->expiries, &e->expiry_count, full ? now : now + patience, order_id);
+    return !full;
 }
 
 /* A recorded end of a trading day: of the first calendar the daily figures begin again. */

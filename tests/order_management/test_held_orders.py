@@ -344,6 +344,60 @@ def test_gtd_expires_when_its_time_has_come():
     )
 
 
+def test_an_expiry_is_asked_for_again_when_it_was_refused():
+    core, gate, manager = quiet()
+    first, second = (
+        gate.submit_order(resting(time_in_force="GTD", expire_time=START_NS + 10 * SECOND)) for _ in range(2)
+    )
+    for each in (first, second):
+        tell(core, each, EXEC_NEW)
+    later(core, 5 * SECOND)
+    manager.cancel_order(first)
+    later(core, 6 * SECOND)  # its time comes while the cancel is under way
+    for each in (first, second):
+        assert status(each) == "PENDING_CANCEL"
+        tell(core, each, EXEC_CANCEL_REJECTED, reason=400)
+        assert status(each) == "NEW"
+    later(core, 2 * SECOND)
+    for each in (first, second):
+        assert status(each) == "PENDING_CANCEL"
+        tell(core, each, EXEC_CANCELED)
+        assert (status(each), each.order.reason) == ("EXPIRED", Reason.TIME_EXPIRED)
+    records = core.journal.records
+    later(core, 60 * SECOND)
+    assert core.journal.records == records
+
+
+@pytest.mark.parametrize("revised", [BUST, CORRECT])
+def test_a_revision_counts_in_the_day_of_its_execution(revised, tmp_path):
+    """What an earlier day has traded is that day's: a bust of it today takes nothing from what today may trade."""
+    core, gate, _ = quiet(path=str(tmp_path / "log"))
+    close = START_NS + 100 * SECOND
+    core.set_calendar(core.instruments.calendars.text(0), [START_NS - 1, close])
+    old = gate.submit_order(resting(time_in_force="GTC"))
+    tell(core, old, EXEC_TRADE, quantity=10, price=140.0, execution_id=7)
+    later(core, 200 * SECOND)
+    tell(core, old, EXEC_TRADE, quantity=20, price=140.0, execution_id=8)
+    traded = core.portfolio.account()["traded_e9"]
+    assert traded == 20 * 140 * E9
+
+    def revise(of):
+        row = report(core, int(old), revised, quantity=5, price=130.0)
+        row["bid_e9"] = of
+        core.report(row)
+
+    revise(7)
+    assert core.portfolio.account()["traded_e9"] == traded
+    revise(8)
+    today = core.portfolio.account()["traded_e9"]
+    assert today == (5 * 130 * E9 if revised == CORRECT else 0)
+    position = core.portfolio.position("AAPL")
+    core.close()
+    again, _ = make_core(silent=True, path=str(tmp_path / "log"), limits={})
+    assert again.portfolio.position("AAPL") == position
+    assert again.portfolio.account()["traded_e9"] == today
+
+
 def test_what_has_expired_already_does_not_stay():
     core, gate, _ = quiet()
     ticket = gate.submit_order(order(order_type="stop", stop_price=160.0, time_in_force="GTD", expire_time=1))

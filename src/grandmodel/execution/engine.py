@@ -76,6 +76,9 @@ def make_venues(config: ExecutionConfig, instruments: Instruments, known: Sequen
             min_size=int(getattr(venue, "min_size", 0)),
             latency_ns=venue.latency_ns,
             enabled=venue.enabled,
+            order_types=venue.order_types,
+            times_in_force=venue.times_in_force,
+            instructions=venue.instructions,
         )
     return table
 

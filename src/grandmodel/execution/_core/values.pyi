@@ -138,6 +138,7 @@ class Reason(IntEnum):
     OVERFILL = 413
     LATE_FILL = 414
     UNKNOWN_EXECUTION = 415
+    NOT_TRADING = 416
 
 REASON_TEXT: Final[dict[Reason, str]]
 SIDE_CODES: Final[dict[str, int]]

@@ -28,11 +28,11 @@ from .units import RefusedError, money_e9
 HOUR_NS = 3600 * 10**9
 _SYMBOL = r"[A-Z0-9][A-Z0-9._/\-]{0,15}"
 _NAME = r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,31}"
-ORDER_TYPES = (
-    "market", "limit", "stop", "stop_limit", "trailing_stop", "market_if_touched", "limit_if_touched",
-    "iceberg", "hidden", "pegged", "midpoint", "market_on_open", "limit_on_open", "market_on_close",
-    "limit_on_close",
-)  # fmt: skip
+#: What a venue may be said to take; what it lacks, the engine does itself or refuses by name. Held orders (stops and
+#: the like) are never a venue's.
+ORDER_TYPES = ("market", "limit", "iceberg")
+TIMES_IN_FORCE = ("IOC", "FOK")
+INSTRUCTIONS = ("post_only",)
 ECN_NAMES = frozenset({"ARCA", "BATS", "IEX", "EDGX", "EDGA", "BYX"})
 
 
@@ -81,13 +81,16 @@ def read_cpus(value: Any) -> tuple[int, ...]:
     return cpus
 
 
-def read_order_types(value: Any) -> tuple[str, ...]:
-    expected = f"a list of different order types out of {', '.join(ORDER_TYPES)}"
-    if not isinstance(value, list | tuple) or not value:
-        raise RefusedError(expected)
-    if any(not isinstance(v, str) or v not in ORDER_TYPES for v in value) or len(set(value)) != len(value):
-        raise RefusedError(expected)
-    return tuple(map(str, value))
+def capability(names: tuple[str, ...], what: str, least: int) -> tuple[PlainValidator, WithJsonSchema]:
+    """A list of at least `least` different names out of `names`."""
+
+    def read(value: Any) -> tuple[str, ...]:
+        good = isinstance(value, list | tuple) and len(value) >= least
+        if not good or any(not isinstance(v, str) or v not in names for v in value) or len(set(value)) != len(value):
+            raise RefusedError(f"a list of different {what} out of {', '.join(names)}")
+        return tuple(map(str, value))
+
+    return checked(read), schema("array", items={"enum": list(names)})
 
 
 def read_path(value: Any) -> str:

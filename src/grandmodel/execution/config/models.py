@@ -21,8 +21,10 @@ from ..instruments import InstrumentCatalog
 from .fields import (
     ECN_NAMES,
     HOUR_NS,
+    INSTRUCTIONS,
     LISTED,
     ORDER_TYPES,
+    TIMES_IN_FORCE,
     Count,
     Fee,
     Flag,
@@ -40,6 +42,7 @@ from .fields import (
     Symbol,
     Threshold,
     Tick,
+    capability,
     checked,
     choice,
     in_order,
@@ -52,7 +55,6 @@ from .fields import (
     read_instruments,
     read_limit_key,
     read_long_only,
-    read_order_types,
     read_path,
     read_symbols,
     schema,
@@ -98,12 +100,19 @@ class OrderManagement(Section):
 
 
 class _Destination(Section):
-    """What every destination has. Fees are money per share, negative for a rebate."""
+    """What every destination has. Fees are money per share, negative for a rebate.
+
+    ``order_types``, ``times_in_force`` and ``instructions`` are what it takes, all of them if left out. What rests
+    until it is canceled needs no time in force of the venue.
+    """
 
     priority: Priority = 100
     cost_per_share: Fee | None = None
     enabled: Flag = True
     latency_us: Latency = 250.0
+    order_types: Annotated[tuple[str, ...], *capability(ORDER_TYPES, "order types", 1)] | None = None
+    times_in_force: Annotated[tuple[str, ...], *capability(TIMES_IN_FORCE, "times in force", 0)] | None = None
+    instructions: Annotated[tuple[str, ...], *capability(INSTRUCTIONS, "instructions", 0)] | None = None
 
     @model_validator(mode="after")
     def _priced(self) -> Self:
@@ -144,9 +153,6 @@ class Venue(_Destination):
     taker_fee: Fee | None = None
     tick: Tick | None = None
     connection: Annotated[str, checked(read_connection), schema("string", pattern="^unix:.+$")] | None = None
-    order_types: (
-        Annotated[tuple[str, ...], checked(read_order_types), schema("array", items={"enum": list(ORDER_TYPES)})] | None
-    ) = None
 
 
 class DarkPool(_Destination):

@@ -391,6 +391,10 @@ def apply_recorded(core: Core, row: Any) -> None:
 # ---- a file that is watched
 
 
+#: A file that has not changed for so long is whole.
+_SETTLED_SECONDS = 0.05
+
+
 class LimitWatcher:
     """Looks at a configuration's file now and then, in a thread of its own, and puts tighter limits in force.
 
@@ -451,12 +455,21 @@ class LimitWatcher:
             return None
         return found.st_mtime_ns, found.st_size, found.st_ino
 
+    def _settled(self) -> None:
+        """Waits while somebody is at the file: half of it would be another configuration."""
+        stamp = self._stamp()
+        while stamp != self._seen and not self._stop.wait(_SETTLED_SECONDS):
+            before, stamp = stamp, self._stamp()
+            if stamp == before:
+                return
+
     def _run(self) -> None:
         while not self._stop.wait(self._interval):
             core = self._core()
             if core is None or core.closed:
                 return
             try:
+                self._settled()
                 self.look()
             except Exception:
                 log.exception("%s: the limits could not be looked at", self.path)
