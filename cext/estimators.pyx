@@ -47,8 +47,10 @@ while gm_estimators[_k].name != NULL:
 
 cdef dict _RULES = {
     c"a": "finite or NaN", c"f": "finite", c"m": "> 0 and finite, or absent (NaN)", c"n": ">= 0 and finite, or NaN",
-    c"p": "> 0 and finite", c"z": ">= 0 and finite", c"s": "1 (buy) or -1 (sell)", c"t": "1 (buy), -1 (sell) or 0 (unknown)",
-    c"o": "at or after the one before it", c"l": "at most the high of the day", c"w": "within the window from start to end",
+    c"p": "> 0 and finite", c"z": ">= 0 and finite", c"u": ">= 0 and <= 1", c"s": "1 (buy) or -1 (sell)",
+    c"t": "1 (buy), -1 (sell) or 0 (unknown)",
+    c"o": "at or after the one before it", c"v": "at most the volume",
+    c"l": "at most the high of the day", c"w": "within the window from start to end",
 }
 
 
@@ -137,10 +139,10 @@ def run(str kernel, columns, outputs=(), numbers=(), integers=()):
                 _take(array, name, &views[held], 0, &call.in_[i])
                 held += 1
                 call.in_[i].rule = <char>ord(rule)
-                _bind(lengths, letters[0], call.in_[i].rows, name, "rows")
+                if letters[0] < c"a" and letters[0] != c"1" and call.in_[i].type != c"q":
+                    raise TypeError(f"{name} must be an array of int64")
+                _bind(lengths, letters[0] | 32, call.in_[i].rows, name, "rows")
                 _bind(lengths, letters[1], call.in_[i].width, name, "cells a row")
-                if rule == "o" and call.in_[i].type != c"q":
-                    raise TypeError(f"{name} must be an array of int64, ns since the Unix epoch")
             elif not optional:
                 raise TypeError(f"{name} is None, must be an array")
             letters += 3 if optional else 2
@@ -174,7 +176,7 @@ def run(str kernel, columns, outputs=(), numbers=(), integers=()):
         if status == GM_ESTIMATOR_ROW:
             name, array, rule = columns[call.bad_column]
             if call.in_[call.bad_column].rule == c"x":
-                raise ValueError(f"{name} has not the shape that {kernel} takes (512 levels, 16 horizons at most)")
+                raise ValueError(f"{name} has not the shape that {kernel} takes (512 levels, 16 horizons at most, steps of 1 or more)")
             at = f"{call.bad_row}, {call.bad_cell}" if array.ndim == 2 else f"{call.bad_row}"
             value = array[call.bad_row, call.bad_cell] if array.ndim == 2 else array[call.bad_row]
             raise ValueError(f"{name}[{at}] is {value}, must be {_RULES[call.in_[call.bad_column].rule]}")

@@ -30,9 +30,9 @@ typedef struct {
     ptrdiff_t rows, stride; /* bytes from row to row; 0: one row stands for all */
     ptrdiff_t width, step;  /* cells of a row, bytes from cell to cell */
     char type;              /* struct-module letter: d f q i h b I H B */
-    char rule;              /* a any or NaN, f finite, m > 0 or NaN, n >= 0 or NaN, p > 0, z >= 0, s sign, t sign or 0,
+    char rule;              /* a any or NaN, f finite, m > 0 or NaN, n >= 0 or NaN, p > 0, z >= 0, u in [0, 1], s sign, t sign or 0,
                                o not before the row above; set by a kernel: l not above the high, w in the window,
-                               x few enough cells */
+                               v not above the volume, x few enough cells */
 } gm_column_t;
 
 typedef struct {
@@ -49,8 +49,8 @@ typedef struct {
 typedef int (*gm_estimator_fn)(gm_estimator_call_t *c);
 
 /* Letters of `in` and `out`: two a column, its rows and the cells of a row. A letter that has been seen stands for the
- * same length; '1' is one cell; 'o' is one row less than 'n'; '?' behind them: may be missing. Outputs begin with
- * their type: d float64, b int8, l int64. */
+ * same length; '1' is one cell; 'o' is one row less than 'n'; a capital: of int64; '?' behind them: may be missing. Outputs
+ * begin with their type: d float64, b int8, l int64. */
 typedef struct {
     const char *name;
     gm_estimator_fn run;

@@ -40,10 +40,12 @@ static const gm_istar_t GM_ISTAR_ALL_DATA = {708.0, 0.55, 0.71, 0.50, 0.98};
 #define GM_SQUARE_ROOT_AVERAGE (2.0 / 3.0)     /* average over peak at a constant rate: the integral of sqrt on [0, 1] */
 #define GM_GATHERAL_GAMMA 0.41503749927884376  /* 2 - log2(3) */
 
-/* sign(x) |x|^p; x itself at p = 1. */
+/* sign(x) |x|^p; x itself at p = 1, a root of a root at the paper's 1/4. */
 static inline double gm_impact_power(double x, double p)
 {
-    return p == 1.0 ? x : copysign(pow(fabs(x), p), x);
+    if (p == 1.0)
+        return x;
+    return copysign(p == 0.25 ? sqrt(sqrt(fabs(x))) : pow(fabs(x), p), x);
 }
 
 static inline int gm_impact_domain(double quantity, double volume_daily, double sigma)
@@ -58,7 +60,7 @@ static inline double gm_athl_permanent(double quantity, double volume_daily, dou
     if (!gm_impact_domain(quantity, volume_daily, sigma_daily) || !(shares_outstanding > 0.0))
         return NAN;
     return c->gamma * sigma_daily * gm_impact_power(quantity / volume_daily, c->alpha) *
-           pow(shares_outstanding / volume_daily, c->delta);
+           gm_impact_power(shares_outstanding / volume_daily, c->delta);
 }
 
 /* K = eta sigma sgn(X) |X / (V T)|^beta: what is paid beyond it while trading over duration_days. */

@@ -11,6 +11,7 @@ static int keeps(char rule, double x)
     case 'n': return isnan(x) || (x >= 0.0 && x < INFINITY);
     case 'p': return x > 0.0 && x < INFINITY;
     case 'z': return x >= 0.0 && x < INFINITY;
+    case 'u': return x >= 0.0 && x <= 1.0;
     case 's': return x == 1.0 || x == -1.0;
     case 't': return x == 1.0 || x == -1.0 || x == 0.0;
     default: return !isinf(x);
@@ -180,70 +181,101 @@ static int standing(gm_estimator_call_t *c)
     return GM_ESTIMATOR_OK;
 }
 
+/* One row of w levels against the row before it. A comparison with NaN is false: what is absent neither keeps nor improves
+ * its price, and what was absent takes nothing away. */
+static void flow_row(ptrdiff_t w, const double *const now[4], const double *const before[4], double *restrict out)
+{
+    const double *b = now[0], *qb = now[1], *a = now[2], *qa = now[3];
+    const double *b0 = before[0], *qb0 = before[1], *a0 = before[2], *qa0 = before[3];
+    for (ptrdiff_t l = 0; l < w; l++) {
+        const double x = qb[l], x0 = qb0[l], y = qa[l], y0 = qa0[l];
+        const double bid_in = (b[l] == b[l]) & !(b[l] < b0[l]) ? x : 0.0;
+        const double bid_out = (b0[l] == b0[l]) & !(b[l] > b0[l]) ? x0 : 0.0;
+        const double ask_in = (a[l] == a[l]) & !(a[l] > a0[l]) ? y : 0.0;
+        const double ask_out = (a0[l] == a0[l]) & !(a[l] < a0[l]) ? y0 : 0.0;
+        out[l] = bid_in - bid_out - ask_in + ask_out;
+    }
+}
+
 /* Order flow imbalance of each level, Cont, Kukanov, Stoikov (2014) 2.1, row against row before. in: bid, bid quantity,
  * ask, ask quantity, n rows of w levels; out: (n - 1) x w. A side that is not there is a price behind all others. */
 static int order_flow(gm_estimator_call_t *c)
 {
-    const ptrdiff_t n = c->in[0].rows, w = c->in[0].width;
-    double *out = c->out[0];
-    if (w > GM_BLOCK)
+    const ptrdiff_t n = c->in[0].rows, w = c->in[0].width, rows = w ? GM_BLOCK / w : 0;
+    double *out = c->out[0], buffer[4][GM_BLOCK], last[4][GM_BLOCK];
+    if (rows == 0)
         return gm_breaks(c, 0, 0, 'x');
-    double buffer[4][GM_BLOCK], before[4][GM_BLOCK];
-    const ptrdiff_t rows = GM_BLOCK / w;
-    gm_kahan_t sum = {0};
     for (ptrdiff_t i = 0; i < n; i += rows) {
-        const ptrdiff_t m = gm_at_most(n - i, rows), cells = m * w;
-        const double *now[4];
-        for (int k = 0; k < 4; k++)
+        const ptrdiff_t cells = gm_at_most(n - i, rows) * w;
+        const double *now[4], *before[4], *next[4];
+        for (int k = 0; k < 4; k++) {
             if ((now[k] = gm_doubles(c, k, i, cells, buffer[k])) == NULL)
                 return GM_ESTIMATOR_ROW;
-        const double *b = now[0], *qb = now[1], *a = now[2], *qa = now[3];
-        for (ptrdiff_t j = i ? 0 : w; j < cells; j++) {
-            const int first = j < w;
-            const double b0 = first ? before[0][j] : b[j - w], qb0 = first ? before[1][j] : qb[j - w];
-            const double a0 = first ? before[2][j] : a[j - w], qa0 = first ? before[3][j] : qa[j - w];
-            /* A NaN compares false: what is absent neither keeps nor improves its price, and its quantity is 0. */
-            const double here_b = b[j] == b[j] ? qb[j] : 0.0, here_a = a[j] == a[j] ? qa[j] : 0.0;
-            const double e = (!(b[j] < b0) ? here_b : 0.0) - (b0 == b0 && !(b[j] > b0) ? qb0 : 0.0) -
-                             (!(a[j] > a0) ? here_a : 0.0) + (a0 == a0 && !(a[j] < a0) ? qa0 : 0.0);
-            if (out)
-                out[(i - 1) * w + j] = e;
-            gm_add(&sum, e);
+            before[k] = last[k];
+            next[k] = now[k] + w;
         }
+        if (i > 0)
+            flow_row(w, now, before, out + (i - 1) * w);
+        flow_row(cells - w, next, now, out + i * w); /* within the block cell j follows cell j - w */
         for (int k = 0; k < 4; k++)
-            memcpy(before[k], now[k] + cells - w, (size_t)w * sizeof(double));
+            memcpy(last[k], now[k] + cells - w, (size_t)w * sizeof(double));
     }
-    c->result[0] = sum.sum;
     return GM_ESTIMATOR_OK;
+}
+
+/* sum of weight times q, what is NaN left out; by four sums, levels taken in turn. */
+static double weighted(const double *weight, const double *q, ptrdiff_t w)
+{
+    double sum[4] = {0.0, 0.0, 0.0, 0.0};
+    ptrdiff_t l = 0;
+    for (; l + 4 <= w; l += 4)
+        for (int k = 0; k < 4; k++) {
+            const double part = weight[l + k] * q[l + k];
+            sum[k] += part == part ? part : 0.0;
+        }
+    for (int k = 0; l < w; l++, k++) {
+        const double part = weight[l] * q[l];
+        sum[k] += part == part ? part : 0.0;
+    }
+    return (sum[0] + sum[1]) + (sum[2] + sum[3]);
 }
 
 /* (sum w_l qb_l - sum w_l qa_l) / their sum. in: bid quantity, ask quantity (n x w), weights (w) or, with integer[0],
  * bid, ask (n x w) for the weights 1/(1 + ticks from the touch), number[0] the tick. A NaN quantity is none. */
 static int depth_imbalance(gm_estimator_call_t *c)
 {
-    const ptrdiff_t n = c->in[0].rows, w = c->in[0].width;
+    const ptrdiff_t n = c->in[0].rows, w = c->in[0].width, rows = w ? GM_BLOCK / w : 0;
     const int by_ticks = c->integer[0] != 0;
-    const double tick = c->number[0];
-    double *out = c->out[0];
-    double buffer[2][GM_BLOCK];
-    if (w > GM_BLOCK)
+    double *out = c->out[0], buffer[4][GM_BLOCK], weight[GM_BLOCK];
+    if (rows == 0)
         return gm_breaks(c, 0, 0, 'x');
-    for (ptrdiff_t i = 0; i < n; i++) {
-        double side[2];
+    for (ptrdiff_t l = 0; l < w && !by_ticks; l++)
+        weight[l] = gm_cell(&c->in[2], l, 0);
+    for (ptrdiff_t i = 0; i < n; i += rows) {
+        const ptrdiff_t many = gm_at_most(n - i, rows);
+        const double *q[2], *p[2] = {NULL, NULL};
         for (int k = 0; k < 2; k++) {
-            const double *q = gm_doubles(c, k, i, w, buffer[0]);
-            const double *p = q && by_ticks ? gm_doubles(c, 3 + k, i, w, buffer[1]) : q;
-            if (p == NULL)
+            if ((q[k] = gm_doubles(c, k, i, many * w, buffer[k])) == NULL)
                 return GM_ESTIMATOR_ROW;
-            double sum = 0.0;
-            for (ptrdiff_t l = 0; l < w; l++) {
-                const double weight = by_ticks ? 1.0 / (1.0 + fabs(p[l] - p[0]) / tick) : gm_cell(&c->in[2], l, 0);
-                if (q[l] > 0.0 && weight == weight)
-                    sum += weight * q[l];
-            }
-            side[k] = sum;
+            if (by_ticks && (p[k] = gm_doubles(c, 3 + k, i, many * w, buffer[2 + k])) == NULL)
+                return GM_ESTIMATOR_ROW;
         }
-        out[i] = side[0] + side[1] > 0.0 ? (side[0] - side[1]) / (side[0] + side[1]) : 0.0;
+        for (ptrdiff_t j = 0; j < many; j++) {
+            double side[2];
+            for (int k = 0; k < 2; k++) {
+                if (by_ticks) {
+                    const double *price = p[k] + j * w;
+                    ptrdiff_t touch = 0;
+                    while (touch < w - 1 && price[touch] != price[touch])
+                        touch++;
+                    for (ptrdiff_t l = 0; l < w; l++)
+                        weight[l] = 1.0 / (1.0 + fabs(price[l] - price[touch]) / c->number[0]);
+                }
+                side[k] = weighted(weight, q[k] + j * w, w);
+            }
+            const double sum = side[0] + side[1];
+            out[i + j] = sum > 0.0 ? (side[0] - side[1]) / sum : 0.0;
+        }
     }
     return GM_ESTIMATOR_OK;
 }
@@ -353,8 +385,8 @@ static int micro_price(gm_estimator_call_t *c)
 
 const gm_estimator_t gm_estimators[] = {
     {"quotes", quotes, "n1?n1?n1?n1?", "dn1", 0, 1, 0},
-    {"standing", standing, "n1n1n1", "", 0, 2, 6},
-    {"order_flow", order_flow, "nwnwnwnw", "dow?", 0, 0, 1},
+    {"standing", standing, "N1n1n1", "", 0, 2, 6},
+    {"order_flow", order_flow, "nwnwnwnw", "dow", 0, 0, 0},
     {"depth_imbalance", depth_imbalance, "nwnww1?nw?nw?", "dn1", 1, 1, 0},
     {"walk", walk, "nwnwn1", "dn1dn1dn1", 0, 0, 0},
     {"micro_price", micro_price, "n1n1n1n1s1?", "lss?lsv?lss?dn1?", 1, 3, 2},
@@ -369,14 +401,14 @@ const gm_estimator_t gm_estimators[] = {
     {"intensity", gm_k_intensity, "n1m1", "dm1", 4, 1, 0},
     {"propagator", gm_k_propagator, "n1", "", 3, 1, 1},
     {"impact", gm_k_impact, "n1n1n1n1?n1?", "dn1", 5, 1, 0},
-    {"as_of", gm_k_as_of, "n1m1m1m1?", "dn1", 0, 3, 0},
-    {"classify", gm_k_classify, "n1n1?m1?m1?m1?", "bn1", 0, 0, 0},
+    {"as_of", gm_k_as_of, "N1M1m1m1?", "dn1", 0, 3, 0},
+    {"classify", gm_k_classify, "n1N1?M1?m1?m1?", "bn1", 0, 0, 0},
     {"trade_spreads", gm_k_trade_spreads, "n1n1n1n1n1?", "dn1?dn1?dn1?", 0, 0, 8},
-    {"horizons", gm_k_horizons, "n1n1n1n1?m1m1m1h1", "dhk", 0, 1, 3},
-    {"flow", gm_k_flow, "n1n1n1n1", "dk1dk1dk1dk1", 0, 2, 1},
+    {"horizons", gm_k_horizons, "N1n1n1n1?M1m1m1H1", "dhk", 0, 1, 3},
+    {"flow", gm_k_flow, "N1n1n1n1", "dk1dk1dk1dk1", 0, 2, 1},
     {"bulk", gm_k_bulk, "n1n1", "dn1", 1, 0, 0},
-    {"buckets", gm_k_buckets, "n1n1", "dk1", 1, 0, 2},
-    {"sessions", gm_k_sessions, "n1n1d1d1", "ddk", 0, 1, 1},
-    {"after", gm_k_after, "e1n1n1g1", "dg1lg1", 0, 0, 2},
+    {"buckets", gm_k_buckets, "n1n1", "dk1", 2, 0, 2},
+    {"sessions", gm_k_sessions, "N1n1D1D1", "ddk", 0, 1, 1},
+    {"after", gm_k_after, "E1N1n1G1", "dg1lg1", 0, 0, 2},
     {NULL, NULL, NULL, NULL, 0, 0, 0},
 };

@@ -106,12 +106,12 @@ int gm_k_intensity(gm_estimator_call_t *c)
     ptrdiff_t next = 0;
     for (ptrdiff_t j = 0; j < at->rows; j++) {
         const double t = seconds(at, j, c->number[3], c->integer[0]);
-        if (!(t >= last))
-            return gm_breaks(c, 1, j, 'o');
+        if (!(t >= last) || isinf(t))
+            return gm_breaks(c, 1, j, t < last ? 'o' : 'f');
         for (; next < events->rows; next++) {
             const double event = seconds(events, next, c->number[3], c->integer[0]);
-            if (!(event >= last_event))
-                return gm_breaks(c, 0, next, 'o');
+            if (!(event >= last_event) || isinf(event))
+                return gm_breaks(c, 0, next, event < last_event ? 'o' : 'f');
             if (event >= t)
                 break;
             a = a > 0.0 ? a * exp(-beta * (event - since)) + 1.0 : 1.0;

@@ -130,23 +130,43 @@ int gm_k_glosten_harris(gm_estimator_call_t *c)
     return GM_ESTIMATOR_OK;
 }
 
+/* |log(now / then)|: near 1 as 2 atanh(s), s = (now - then)/(now + then), whose series to s^9 is exact to rounding below
+ * |s| = 1/64 and, unlike the quotient, loses nothing of a small difference. */
+static void log_returns(const double *now, const double *then, ptrdiff_t n, double *restrict out)
+{
+    int far = 0;
+    for (ptrdiff_t i = 0; i < n; i++) {
+        const double s = fabs((now[i] - then[i]) / (now[i] + then[i])), z = s * s;
+        out[i] = 2.0 * s * (1.0 + z * (1.0 / 3.0 + z * (1.0 / 5.0 + z * (1.0 / 7.0 + z * (1.0 / 9.0)))));
+        far |= s > 1.0 / 64.0;
+    }
+    for (ptrdiff_t i = 0; i < n && far; i++)
+        if (out[i] > 1.0 / 32.0)
+            out[i] = fabs(log(now[i] / then[i]));
+}
+
 /* Sum of squares of log(p_i / p_(i - lag)), lag integer[0]. in: price. result: sum, terms, sum of |r_i| |r_(i-1)|. */
 int gm_k_returns(gm_estimator_call_t *c)
 {
     const ptrdiff_t n = c->in[0].rows, lag = (ptrdiff_t)c->integer[0];
-    double now_buffer[GM_BLOCK], then_buffer[GM_BLOCK], before = 0.0;
+    double now_buffer[GM_BLOCK], then_buffer[GM_BLOCK], returns[GM_BLOCK + 1] = {0.0};
     gm_kahan_t sum = {0}, pairs = {0};
+    if (lag < 1)
+        return gm_breaks(c, 0, 0, 'x');
     for (ptrdiff_t i = lag; i < n; i += GM_BLOCK) {
         const ptrdiff_t rows = gm_at_most(n - i, GM_BLOCK);
         const double *now = gm_doubles(c, 0, i, rows, now_buffer), *then = gm_doubles(c, 0, i - lag, rows, then_buffer);
+        double squares = 0.0, products = 0.0; /* of one block: compensation is for the sum of all */
         if (!now || !then)
             return GM_ESTIMATOR_ROW;
-        for (ptrdiff_t j = 0; j < rows; j++) {
-            const double r = log(now[j] / then[j]);
-            gm_add(&sum, r * r);
-            gm_add(&pairs, fabs(r) * before);
-            before = fabs(r);
+        log_returns(now, then, rows, returns + 1);
+        for (ptrdiff_t j = 1; j <= rows; j++) {
+            squares += returns[j] * returns[j];
+            products += returns[j] * returns[j - 1];
         }
+        returns[0] = returns[rows];
+        gm_add(&sum, squares);
+        gm_add(&pairs, products);
     }
     c->result[0] = sum.sum;
     c->result[1] = (double)(n > lag ? n - lag : 0);

@@ -5,6 +5,7 @@
 
 typedef struct {
     ptrdiff_t next, read; /* the first row that is not yet there; the row whose value is held */
+    int64_t time;         /* of row next - 1 */
     double value;
 } cursor_t;
 
@@ -15,10 +16,11 @@ static int stands(gm_estimator_call_t *c, cursor_t *at, int time, int one, int o
     const ptrdiff_t rows = c->in[time].rows;
     for (; at->next < rows; at->next++) {
         const int64_t then = gm_integer(&c->in[time], at->next);
-        if (at->next > 0 && then < gm_integer(&c->in[time], at->next - 1))
+        if (then < at->time)
             return gm_bad(c, time, at->next, 0);
         if (strict ? then >= t : then > t)
             break;
+        at->time = then;
     }
     if (at->read != at->next - 1) {
         double second;
@@ -31,7 +33,7 @@ static int stands(gm_estimator_call_t *c, cursor_t *at, int time, int one, int o
     return GM_ESTIMATOR_OK;
 }
 
-static const cursor_t AT_BEGIN = {0, -1, NAN};
+static const cursor_t AT_BEGIN = {0, -1, INT64_MIN, NAN};
 
 /* integer: strict, lag, end. in: at (n), time, value (m), and the other side: then the mid of both. out: what stood at
  * at + lag, NaN where that is after end. */
@@ -229,6 +231,8 @@ int gm_k_flow(gm_estimator_call_t *c)
     double *last = c->out[0], *signed_volume = c->out[1], *root = c->out[2], *volume = c->out[3];
     double buffer[4][GM_BLOCK];
     int64_t times[GM_BLOCK], outside = 0;
+    if (width < 1)
+        return gm_breaks(c, 0, 0, 'x');
     for (ptrdiff_t k = 0; k < intervals; k++) {
         last[k] = NAN;
         signed_volume[k] = root[k] = volume[k] = 0.0;
@@ -277,11 +281,12 @@ int gm_k_bulk(gm_estimator_call_t *c)
 }
 
 /* Buckets of equal volume number[0]: |bought - sold| of each, bars split pro rata, the last one only if it is complete. in:
- * bought, volume of each bar. out: one a bucket, as many as there are rows at most. result: buckets, volume left over. */
+ * bought (or, with number[1] the deviation, the price change of bulk classification), volume of each bar. out: one a bucket, as many as there are rows at most. result: buckets, volume left over. */
 int gm_k_buckets(gm_estimator_call_t *c)
 {
     const ptrdiff_t n = c->in[0].rows, most = c->out_rows[0];
     const double size = c->number[0], nearly = 1e-9 * size; /* what rounding may keep a bucket from */
+    const double scale = c->number[1] > 0.0 ? -1.0 / (c->number[1] * 1.4142135623730951) : 0.0;
     double *out = c->out[0], bought_buffer[GM_BLOCK], volume_buffer[GM_BLOCK], net = 0.0, filled = 0.0;
     ptrdiff_t bucket = 0;
     for (ptrdiff_t i = 0; i < n; i += GM_BLOCK) {
@@ -291,7 +296,9 @@ int gm_k_buckets(gm_estimator_call_t *c)
             return GM_ESTIMATOR_ROW;
         for (ptrdiff_t j = 0; j < rows; j++) {
             double left = volume[j];
-            const double balance = left > 0.0 ? (2.0 * bought[j] - left) / left : 0.0;
+            if (scale == 0.0 && bought[j] > left * (1.0 + 1e-9))
+                return gm_breaks(c, 0, i + j, 'v');
+            const double balance = scale != 0.0 ? erfc(bought[j] * scale) - 1.0 : left > 0.0 ? 2.0 * bought[j] / left - 1.0 : 0.0;
             while (left >= size - filled - nearly && bucket < most) {
                 const double part = left < size - filled ? left : size - filled;
                 out[bucket++] = fabs(net + balance * part);
@@ -370,6 +377,14 @@ int gm_k_after(gm_estimator_call_t *c)
         mean[g] = 0.0;
         count[g] = 0;
     }
+    int64_t buffer[GM_BLOCK];
+    double values[GM_BLOCK];
+    for (int k = 0; k < 2; k++) /* the search below needs the order */
+        for (ptrdiff_t i = 0; i < c->in[k].rows; i += GM_BLOCK) {
+            const ptrdiff_t rows = gm_at_most(c->in[k].rows - i, GM_BLOCK);
+            if (!gm_integers(c, k, i, rows, buffer) || (k == 1 && !gm_doubles(c, 2, i, rows, values)))
+                return GM_ESTIMATOR_ROW;
+        }
     const int64_t end = n ? gm_integer(&c->in[1], n - 1) : INT64_MIN;
     for (ptrdiff_t i = 0; i < events; i++) {
         const int64_t t = gm_integer(&c->in[0], i);

@@ -314,6 +314,9 @@ def test_depth_imbalance(seed, n, width):
     by_tick = [1 / (1 + k) for k in range(width)]
     got = depth_imbalance(qb, qa, bid=bid, ask=ask, tick=0.01)
     same(got, [reference.depth_imbalance(b, a, by_tick) for b, a in rows])
+    bid[:, 0] = np.nan  # then the second is the best
+    got = depth_imbalance(qb, qa, bid=bid, ask=ask, tick=0.01)
+    same(got, [reference.depth_imbalance(b, a, by_tick, 1) for b, a in rows])
     same(imbalance(qb[:, 0], qa[:, 0]), depth_imbalance(qb[:, :1], qa[:, :1], decay=1.0))
 
 
@@ -357,7 +360,7 @@ def test_micro_price_counts_and_sums(seed, n):
     rows = list(zip(bid.tolist(), ask.tolist(), qb.tolist(), qa.tolist(), strict=True))
     expected, last = reference.micro_price(rows, 0.01, 3, 2, 3)
     assert fitted.observations + fitted.outside == n - 1
-    assert (np.nan_to_num(fitted.adjustment) == close(-np.nan_to_num(fitted.adjustment)[::-1], rel=1e-6, abs=1e-9))
+    assert np.nan_to_num(fitted.adjustment) == close(-np.nan_to_num(fitted.adjustment)[::-1], rel=1e-6, abs=1e-9)
     if last > 1e-9:  # the twin's sum has not settled
         return
     for (bucket, wide), value in expected.items():
@@ -598,6 +601,7 @@ GOOD = {"bid": [10.0, 10.0], "bid_quantity": [1, 2], "ask": [10.1, 10.1], "ask_q
         ("bid", np.array([1, 2], ">f8"), TypeError, "byte order"),
         ("bid", np.array([1, 2], np.complex128), TypeError, "complex128"),
         ("bid", np.array([1, 2], np.longdouble), TypeError, "bid has dtype"),
+        ("bid", np.ma.masked_array([1.0, 2.0], [True, False]), TypeError, "bid is masked"),
         ("bid", np.zeros((2, 1, 1)), ValueError, "bid has 3 dimensions"),
         ("bid", np.zeros(2, [("price", "f8")]), TypeError, r"must be one field of it, such as bid\['price'\]"),
         ("out", np.empty(2), ValueError, r"out is float64 of shape \(2,\), must be float64 of shape \(1,\)"),
@@ -652,6 +656,10 @@ def test_events_outside_of_their_window_are_named():
         (lambda: run("line", (("x", np.zeros(2), "f"), ("y", np.zeros(3), "f"))), ValueError),
         (lambda: run("roll", (("x", np.zeros(2, bool), "f"),)), TypeError),
         (lambda: run("roll", (("x", np.zeros(2, ">i8"), "f"),)), TypeError),
+        (lambda: run("standing", (("t", np.zeros(2), "o"), *(("p", np.ones(2), "m"),) * 2), (), (), (0, 1)), TypeError),
+        (lambda: run("returns", (("x", np.ones(2), "f"),), (), (), (-3,)), ValueError),
+        (lambda: run("flow", (("t", np.zeros(2, np.int64), "o"), *(("x", np.ones(2), "a"),) * 3),
+                     (np.zeros(1),) * 4, (), (0, 0)), ValueError),
         (lambda: run("walk", (("p", np.ones((1, 600)), "a"), ("q", np.ones((1, 600)), "n"), ("w", np.ones(1), "p")),
                      (np.zeros(1),) * 3), ValueError),
         (lambda: run("bulk", (("x", np.zeros(2), "f"),) * 2, (np.zeros(4)[::2],), (1.0,)), ValueError),

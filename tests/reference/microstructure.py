@@ -110,8 +110,9 @@ def order_flow(rows):
     return increments
 
 
-def depth_imbalance(bids, asks, weights):
-    b, a = (sum(w * q for w, q in zip(weights, side, strict=True)) for side in (bids, asks))
+def depth_imbalance(bids, asks, weights, absent=0):
+    """Of quantities by level, the first `absent` bids not there."""
+    b, a = (sum(w * q for w, q in zip(weights, side, strict=False)) for side in (bids[absent:], asks))
     return (b - a) / (b + a) if b + a else 0.0
 
 
@@ -196,8 +197,8 @@ def excess_after(sweeps, series, offsets):
 
 
 def micro_price(rows, tick, buckets, spreads, half_ticks, terms=300):
-    """(adjustment by (bucket, spread) in a dict, the last term of its sum), from (bid, ask, bid quantity, ask quantity) rows: states as dict
-    keys, the sum over `terms` terms."""
+    """(adjustment by (bucket, spread) in a dict, the last term of its sum), from (bid, ask, bid quantity, ask
+    quantity) rows: states as dict keys, the sum over `terms` terms."""
     states = []
     for bid, ask, qb, qa in rows:
         spread = round((ask - bid) / tick)

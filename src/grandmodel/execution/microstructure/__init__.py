@@ -19,37 +19,37 @@ Side is +1 bought, -1 sold; bp are 1e-4 of the mid; costs are positive where the
 | function | definition | unit | source |
 |---|---|---|---|
 | `lee_ready`, `tick_test` | above the mid strictly before: bought; at it: last price that differs | side | Lee, Ready 1991 |
-| `prevailing_mid`, `prevailing` | what stood at a time (as-of join) | price | |
-| `flow_bars`, `interval_sums` | trades, or any column, by equal intervals | | |
-| `quoted_spreads`, `mean_quoted_spread` | (a - b)/m, of each quote; mean over quotes | bp | |
-| `time_weighted_spread` | the same by how long it stood; time locked or crossed | bp, price, ns | |
+| `prevailing_mid`, `prevailing` | what stood at a time (as-of join) | price | definition |
+| `flow_bars`, `interval_sums` | trades, or any column, by equal intervals | | definition |
+| `quoted_spreads`, `mean_quoted_spread` | (a - b)/m, of each quote; mean over quotes | bp | definition |
+| `time_weighted_spread` | the same by how long it stood; time locked or crossed | bp, price, ns | definition |
 | `trade_spreads`, `trade_spread_columns` | effective 2d(p - m)/m, realized 2d(p - m')/m, impact 2d(m' - m)/m | bp | Huang, Stoll 1996 |
-| `spreads_at_horizons` | the same from trades and quotes, m' after 1 s, 10 s, 1 min, 5 min | bp | |
+| `spreads_at_horizons` | the same from trades and quotes, m' after 1 s, 10 s, 1 min, 5 min | bp | definition |
 | `roll_spread` | 2 sqrt(-cov(dp_t, dp_(t-1))) | price | Roll 1984 |
 | `corwin_schultz_spread`, `corwin_schultz_spreads` | from two days' highs and lows | fraction | Corwin, Schultz 2012 |
 | `kyle_lambda` | dp = a + lambda S | price/share | Kyle 1985 |
 | `hasbrouck_lambda` | r = lambda sum d sqrt(p v) | 1/sqrt(money) | Hasbrouck 2009 |
 | `glosten_harris` | dp = c0 dD + c1 d(Dv) + z0 D + z1 Dv | price, price/share | Glosten, Harris 1988 |
 | `amihud` | mean of abs(r)/money traded | 1/money | Amihud 2002 |
-| `imbalance` | (qb - qa)/(qb + qa) | [-1, 1] | |
-| `depth_imbalance` | the same of depth weighted exp(-l/decay) or 1/(1 + ticks) | [-1, 1] | |
-| `weighted_mid` | (qa b + qb a)/(qa + qb) | price | |
+| `imbalance` | (qb - qa)/(qb + qa) | [-1, 1] | definition |
+| `depth_imbalance` | the same of depth weighted exp(-l/decay) or 1/(1 + ticks) | [-1, 1] | definition |
+| `weighted_mid` | (qa b + qb a)/(qa + qb) | price | definition |
 | `fit_micro_price`, `MicroPrice`, `micro_price_adjustment` | mid + sum of B^i G1 | price | Stoikov 2018 |
 | `order_flow_imbalance` | signed changes of the best quotes, or of each level | quantity | Cont, Kukanov, Stoikov 2014 |
-| `book_walk`, `book_walks` | average and marginal price of a quantity, slippage, what is missing | price | |
+| `book_walk`, `book_walks` | average and marginal price of a quantity, slippage, what is missing | price | definition |
 | `bulk_buy_volume`, `volume_buckets`, `vpin` | v Phi(dp/sigma); sum abs(Vb - Vs)/(nV) | [0, 1] | Easley, Lopez de Prado, O'Hara 2012 |
 | `pin`, `pin_log_likelihood` | alpha mu/(alpha mu + eb + es) | [0, 1] | Easley et al. 1996 |
 | `hawkes_log_likelihood`, `fit_hawkes`, `hawkes_intensity` | mu + sum alpha e^(-beta (t - ti)) | 1/s | Hawkes 1971, Ozaki 1979 |
 | `realized_variance`, `realized_volatility` | sum of squared log returns, and its root | fraction | Andersen et al. 2003 |
 | `two_scale_variance`, `two_scale_volatility` | the same, the noise of every return taken off | fraction | Zhang, Mykland, Ait-Sahalia 2005 |
 | `bipower_variation` | (pi/2) sum abs(r_i) abs(r_(i-1)): without jumps | fraction squared | Barndorff-Nielsen, Shephard 2004 |
-| `volume_curve`, `volume_curve_of`, `session_volumes` | mean over days of v/V by part of the session | fraction | |
-| `turnover` | volume / shares outstanding | percent | |
+| `volume_curve`, `volume_curve_of`, `session_volumes` | mean over days of v/V by part of the session | fraction | definition |
+| `turnover` | volume / shares outstanding | percent | definition |
 | `sweep_times`, `recovery`, `fit_exponential` | excess(t) = A e^(-t/tau) after sweeps; recovered at 1, 5, 10 s | s, fraction | ours |
 | `athl_permanent`, `athl_temporary`, `athl_realized` | I, K, J = I/2 + K | fraction | Almgren et al. 2005 |
 | `square_root_impact` | Y sigma sqrt(Q/V), average two thirds of it | fraction | Torre 1997, Toth et al. 2011 |
 | `istar`, `istar_impact` | a1 (Q/V)^a2 sigma^a3 bp; b1 I* POV^a4 + (1 - b1) I* | fraction | Kissell, Malamut 2006 |
-| `fit_power_law`, `PowerLaw` | impact = c x^p by least squares | | |
+| `fit_power_law`, `PowerLaw` | impact = c x^p by least squares | | definition |
 | `no_dynamic_arbitrage`, `propagator_cost`, `worst_round_trip` | necessary conditions; what a round trip costs | | Gatheral 2010 |
 """
 

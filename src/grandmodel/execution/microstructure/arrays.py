@@ -42,6 +42,8 @@ def column(values: ArrayLike, name: str, dimensions: int = 1, or_one: bool = Fal
         raise TypeError(f"{name} is {text_of(values)}, must be numbers ({error})") from None
     if array.ndim != dimensions and not (or_one and array.ndim == 1):
         raise ValueError(f"{name} has {array.ndim} dimensions, must have {dimensions}")
+    if getattr(array, "mask", None) is not None:
+        raise TypeError(f"{name} is masked, must be a plain array: what is absent is NaN")
     if array.dtype.names:
         raise TypeError(
             f"{name} is an array of rows, must be one field of it, such as {name}[{array.dtype.names[0]!r}]"
@@ -66,13 +68,12 @@ def levels(values: ArrayLike, name: str) -> Array:
 
 def times(values: ArrayLike, name: str) -> Array:
     """(n,) int64 nanoseconds; datetime64[ns] is read as they are."""
-    array = values if isinstance(values, np.ndarray) else np.asarray(values)
-    if array.dtype == np.dtype("<M8[ns]"):
-        array = array.view(np.int64)
-    array = column(array if array.size else array.astype(np.int64), name)
-    if array.dtype.kind != "i":
+    if isinstance(values, np.ndarray) and values.dtype == np.dtype("<M8[ns]"):
+        values = values.view(np.int64)
+    array = column(values, name)
+    if array.dtype.kind != "i" and array.size:
         raise TypeError(f"{name} has dtype {array.dtype}, must be int64, nanoseconds")
-    return array if array.dtype.itemsize == 8 else array.astype(np.int64)
+    return array if array.dtype == np.int64 else array.astype(np.int64)
 
 
 def spread_out(value: ArrayLike, name: str, rows: int) -> Array:

@@ -41,18 +41,15 @@ def book_walk(price: ArrayLike, quantity: ArrayLike, wanted: float, *, mid: floa
     if left > 0.0:
         unknown = Unknown(f"the levels hold {size - left:g} of {size:g}")
         return BookWalk(unknown, unknown, unknown, unknown, unknown, left)
-    paid, last, first = float(average[0]), float(marginal[0]), _first(prices, quantities)
-    sign = 1.0 if last >= first else -1.0
+    paid, last = float(average[0]), float(marginal[0])
+    there = [float(p) for p, q in zip(prices, quantities, strict=True) if p > 0 and q > 0]
+    touch = abs(paid - there[0])
     if mid is None:
-        return BookWalk(paid, last, sign * (paid - first), Unknown("no mid"), Unknown("no mid"), 0.0)
+        return BookWalk(paid, last, touch, Unknown("no mid"), Unknown("no mid"), 0.0)
     middle = positive(mid, "mid")
-    sign = 1.0 if first >= middle else -1.0
-    slippage = sign * (paid - middle)
-    return BookWalk(paid, last, abs(paid - first), slippage, 1e4 * slippage / middle, 0.0)
-
-
-def _first(prices: Floats, quantities: Floats) -> float:
-    return next(float(p) for p, q in zip(prices, quantities, strict=True) if p > 0 and q > 0)
+    buying = there[-1] > there[0] or (there[-1] == there[0] and there[0] >= middle)
+    slippage = paid - middle if buying else middle - paid
+    return BookWalk(paid, last, touch, slippage, 1e4 * slippage / middle, 0.0)
 
 
 class BookWalks(NamedTuple):

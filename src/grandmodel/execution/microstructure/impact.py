@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 from grandmodel.execution._core.estimators import run
 from grandmodel.execution._core.values import Unknown
 
-from .arrays import Array, Floats, column, number, positive, same_length, share, spread_out
+from .arrays import Array, Floats, column, number, positive, same_length, spread_out
 
 TRADING_DAYS = 252
 GATHERAL_GAMMA = 2.0 - log(3.0) / log(2.0)  # 0.41504: the least decay exponent that the square root of time allows
@@ -52,16 +52,19 @@ ISTAR_ALL_DATA = IstarCoefficients()
 _ATHL_PERMANENT, _ATHL_TEMPORARY, _ATHL_REALIZED, _ROOT_PEAK, _ROOT_AVERAGE, _ISTAR, _ISTAR_MI = range(7)
 
 
+_UNUSED = object()  # a column that the model does not have
+
+
 def _scalar(value: Any) -> bool:
     return isinstance(value, (Real, np.number)) or (isinstance(value, np.ndarray) and value.ndim == 0)
 
 
 def _model(which: int, coefficients: tuple[float, ...], columns: list[tuple[str, Any, str]]) -> Any:
-    given = [(name, value, rule) for name, value, rule in columns if value is not None]
-    lengths = [len(column(value, name)) for name, value, _ in given if not _scalar(value)]
+    given = [(name, value) for name, value, _ in columns if value is not _UNUSED]
+    lengths = [len(column(value, name)) for name, value in given if not _scalar(value)]
     rows = lengths[0] if lengths else 1
     arrays = tuple(
-        (name, None if value is None else spread_out(value, name, rows), rule) for name, value, rule in columns
+        (name, None if value is _UNUSED else spread_out(value, name, rows), rule) for name, value, rule in columns
     )
     numbers = tuple(number(x, "coefficients") for x in coefficients) + (0.0,) * (5 - len(coefficients))
     result = np.empty(rows)
@@ -96,7 +99,7 @@ def athl_permanent(
     quantity, volume_daily, shares_outstanding : X, V and Theta, shares; sigma_daily : a fraction
     """
     columns = _columns(quantity, volume_daily, sigma_daily, "sigma_daily")
-    columns += [("duration_days", None, "p"), ("shares_outstanding", shares_outstanding, "p")]
+    columns += [("duration_days", _UNUSED, "p"), ("shares_outstanding", shares_outstanding, "p")]
     return _model(_ATHL_PERMANENT, coefficients, columns)
 
 
@@ -117,7 +120,7 @@ def athl_temporary(
     """K = eta sigma sgn(X) |X/(V T)|^(3/5): what is paid beyond the permanent part while trading over T days. Source:
     as `athl_permanent`."""
     columns = _columns(quantity, volume_daily, sigma_daily, "sigma_daily")
-    columns += [("duration_days", duration_days, "p"), ("shares_outstanding", None, "p")]
+    columns += [("duration_days", duration_days, "p"), ("shares_outstanding", _UNUSED, "p")]
     return _model(_ATHL_TEMPORARY, coefficients, columns)
 
 
@@ -160,7 +163,7 @@ def square_root_impact(
     order 1 (0.5 to 1 usual); two thirds is the mean of sqrt over [0, 1].
     """
     columns = _columns(quantity, volume_daily, sigma_daily, "sigma_daily")
-    columns += [("duration_days", None, "p"), ("shares_outstanding", None, "p")]
+    columns += [("duration_days", _UNUSED, "p"), ("shares_outstanding", _UNUSED, "p")]
     return _model(_ROOT_AVERAGE if average else _ROOT_PEAK, (positive(y, "y"),), columns)
 
 
@@ -181,7 +184,7 @@ def istar(
     ch. 8.
     """
     columns = _columns(quantity, volume_daily, sigma_annual, "sigma_annual")
-    columns += [("participation", None, "z"), ("shares_outstanding", None, "p")]
+    columns += [("participation", _UNUSED, "u"), ("shares_outstanding", _UNUSED, "p")]
     return _model(_ISTAR, coefficients, columns)
 
 
@@ -200,10 +203,8 @@ def istar_impact(
     *, coefficients: IstarCoefficients = ISTAR_ALL_DATA,
 ) -> Any:  # fmt: skip
     """MI = b1 I* POV^a4 + (1 - b1) I*: the order worked at a share of the volume in [0, 1]. Source: as `istar`."""
-    if _scalar(participation):
-        share(participation, "participation")
     columns = _columns(quantity, volume_daily, sigma_annual, "sigma_annual")
-    columns += [("participation", participation, "z"), ("shares_outstanding", None, "p")]
+    columns += [("participation", participation, "u"), ("shares_outstanding", _UNUSED, "p")]
     return _model(_ISTAR_MI, coefficients, columns)
 
 

@@ -13,7 +13,7 @@ from grandmodel.execution._core.values import Unknown
 from .arrays import Array, Floats, column, integer, output, positive, same_length
 
 _DOUBLINGS = 60
-_ENOUGH = 1e-13  # of the first adjustment: what may be left of it where the sum has converged
+_ENOUGH = 1e-13  # of the moves of the mid: what may be left of a term where the sum has converged
 
 
 def micro_price_adjustment(
@@ -42,11 +42,11 @@ def micro_price_adjustment(
     states = len(q)
     nothing: Floats = np.full(states, np.nan)
     try:
-        solved = np.linalg.solve(np.eye(states) - q, np.column_stack([r1 @ k, r2])).astype(np.float64)
+        solved = np.linalg.solve(np.eye(states) - q, np.column_stack([r1 @ k, r1 @ np.abs(k), r2])).astype(np.float64)
     except np.linalg.LinAlgError:
         return nothing, nothing, "from some state the mid never moves"
     first: Floats = solved[:, 0]
-    step: Floats = solved[:, 1:]
+    step: Floats = solved[:, 2:]
     if not np.isfinite(solved).all() or np.abs(solved).max() > 1e12:
         return nothing, nothing, "from some state the mid never moves"
     radius = float(np.abs(np.linalg.eigvals(step)).max(initial=0.0))
@@ -54,7 +54,9 @@ def micro_price_adjustment(
         return nothing, first, f"the spectral radius is {radius:.9g}, must be at most 1"
     total: Floats = first.copy()
     power = step
-    scale = float(np.abs(first).max(initial=0.0))
+    scale = float(
+        solved[:, 1].max(initial=0.0)
+    )  # how far the mid moves, whichever way: moves that cancel leave rounding
     for _ in range(_DOUBLINGS):
         if float(np.abs(power @ first).max(initial=0.0)) <= _ENOUGH * scale:
             return total, first, ""
@@ -135,8 +137,8 @@ def fit_micro_price(
 
     A state is a bucket of the imbalance qb/(qb + qa) (equal widths) and a spread of 1 to `spreads` ticks; moves of
     the mid up to `half_ticks` half ticks are told apart. Every step counts together with its mirror image (sides
-    exchanged), so that the sum of `micro_price_adjustment` converges; a state from which the mid never moved is not known. Steps to another spread or a larger move are
-    left out.
+    exchanged), so that the sum of `micro_price_adjustment` converges; a state from which the mid never moved is not
+    known. Steps to another spread or a larger move are left out.
 
     Source: Stoikov (2018), as above; the symmetric data are its section 3.
 
@@ -175,9 +177,9 @@ def fit_micro_price(
 
 def _leads_on(stay: NDArray[np.int64], move: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.bool_]:
     """States from which, in some steps, the mid moves. What comes after another state counts as no move."""
-    moving = move.sum(axis=1) > 0
+    moving: NDArray[np.bool_] = move.sum(axis=1) > 0
     while True:
-        more = (counts > 0) & (moving | (stay[:, moving] > 0).any(axis=1))
+        more: NDArray[np.bool_] = (counts > 0) & (moving | (stay[:, moving] > 0).any(axis=1))
         if (more == moving).all():
             return moving
         moving = more

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from grandmodel.execution._core.estimators import run
 from grandmodel.execution._core.values import Unknown
 
-from .arrays import NS, Floats, column, integer, positive, same_length, share, times
+from .arrays import NS, Floats, blocks, column, integer, positive, same_length, share, times
 
 RECOVERED_AT_S = (1.0, 5.0, 10.0)
 
@@ -28,7 +28,15 @@ def sweep_times(
     at, taken, there = times(time_ns, "time_ns"), column(quantity, "quantity"), column(depth, "depth")
     same_length(("time_ns", at), ("quantity", taken), ("depth", there))
     gap = integer(apart_ns, "apart_ns", 0)
-    chosen = at[(there > 0) & (taken >= share(consumed, "consumed") * there)]
+    enough = share(consumed, "consumed")
+    found = []
+    for rows in blocks(len(at)):
+        for name, part in (("quantity", taken[rows]), ("depth", there[rows])):
+            if not (np.isfinite(part) & (part >= 0)).all():
+                bad = int(np.argmin(np.isfinite(part) & (part >= 0)))
+                raise ValueError(f"{name}[{rows.start + bad}] is {part[bad]}, must be >= 0 and finite")
+        found.append(at[rows][(there[rows] > 0) & (taken[rows] >= enough * there[rows])])
+    chosen = np.concatenate([at[:0], *found])
     if gap and len(chosen) > 1:
         chosen = chosen[np.append(np.diff(chosen) > gap, True)]
     return np.ascontiguousarray(chosen)
@@ -74,7 +82,7 @@ def recovery(
     offsets_s = np.unique(np.concatenate([grid, wanted]))
     offsets = np.rint(offsets_s * NS).astype(np.int64)
     excess, count = np.empty(len(offsets)), np.empty(len(offsets), np.int64)
-    columns = (("sweep_ns", sweeps, "a"), ("time_ns", at, "a"), ("value", values, "a"), ("offsets", offsets, "a"))
+    columns = (("sweep_ns", sweeps, "o"), ("time_ns", at, "o"), ("value", values, "a"), ("offsets", offsets, "a"))
     used, left_out = (int(x) for x in run("after", columns, (excess, count)))
     fit = fit_exponential(offsets_s, excess) if used else (Unknown("no sweep that the series covers"),) * 3
     amplitude, tau, r_squared = fit

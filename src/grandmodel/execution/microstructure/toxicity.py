@@ -43,14 +43,18 @@ def volume_buckets(buy_volume: ArrayLike, volume: ArrayLike, *, bucket_volume: f
     """|bought - sold| of each whole bucket of `bucket_volume`; bars are split pro rata, an incomplete last one is
     dropped."""
     bought, volumes = column(buy_volume, "buy_volume"), column(volume, "volume")
-    same_length(("buy_volume", bought), ("volume", volumes))
-    size = positive(bucket_volume, "bucket_volume")
-    everything = run("line", (("volume", volumes, "f"), ("volume", volumes, "f")))
-    most = everything[0] * everything[1] / size if everything[0] else 0.0
+    return _buckets(("buy_volume", bought, "z"), volumes, positive(bucket_volume, "bucket_volume"), 0.0)
+
+
+def _buckets(first: tuple[str, Array, str], volumes: Array, size: float, sigma: float) -> Floats:
+    """By what was bought, or, where there is a deviation, by the price changes."""
+    same_length((first[0], first[1]), ("volume", volumes))
+    rows, mean = run("line", (("volume", volumes, "z"), ("volume", volumes, "z")))[:2]
+    most = rows * mean / size
     if most > 1 << 32:
-        raise ValueError(f"bucket_volume is {bucket_volume}, makes {most:.3g} buckets of the volume")
+        raise ValueError(f"bucket_volume is {size}, makes {most:.3g} buckets of the volume")
     result = np.empty(int(most * (1.0 + 1e-9)) + 1)
-    count, _ = run("buckets", (("buy_volume", bought, "z"), ("volume", volumes, "z")), (result,), (size,))
+    count, _ = run("buckets", (first, ("volume", volumes, "z")), (result,), (size, sigma))
     return result[: int(count)].copy()
 
 
@@ -71,12 +75,12 @@ def vpin(
     (buckets - window + 1,) float64; none where there are fewer buckets, NaN where the price changes do not vary.
     """
     size, n = positive(bucket_volume, "bucket_volume"), integer(window, "window", 1)
-    unbalanced = volume_buckets(
-        np.nan_to_num(bought := bulk_buy_volume(price_change, volume, deviation=deviation)), volume, bucket_volume=size
-    )
+    changes, volumes = column(price_change, "price_change"), column(volume, "volume")
+    sigma = _deviation(changes) if deviation is None else positive(deviation, "deviation")
+    unbalanced = _buckets(("price_change", changes, "f"), volumes, size, 1.0 if np.isnan(sigma) else sigma)
     if len(unbalanced) < n:
         return np.empty(0)
-    if np.isnan(bought).any():
+    if np.isnan(sigma):
         return np.full(len(unbalanced) - n + 1, np.nan)
     sums: Floats = np.lib.stride_tricks.sliding_window_view(unbalanced, n).sum(axis=1)
     return np.minimum(sums / (n * size), 1.0, dtype=np.float64)

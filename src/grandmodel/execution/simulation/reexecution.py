@@ -166,9 +166,7 @@ class Reexecution:
             "capture_rows": self.rows,
             "capture_runs": self.runs,
             "sha256": None if self.sha256 is None else dict(zip(("then", "now"), self.sha256, strict=True)),
-            "state": None
-            if self.state is None
-            else {"then": f"{self.state[0]:016x}", "now": f"{self.state[1]:016x}"},
+            "state": None if self.state is None else {"then": f"{self.state[0]:016x}", "now": f"{self.state[1]:016x}"},
             "seconds": self.seconds,
             "counts": {str(kind): count for kind, count in self.counts.items()},
             "cost_change": self.cost_change,
