@@ -34,6 +34,10 @@ cdef extern from "scoring.h" nogil:
         int64_t trades
         int64_t first_e9, last_e9
 
+    ctypedef struct gm_tap_t:
+        void* self
+        void* market
+
     ctypedef struct gm_venues_t:
         int32_t count
         int32_t symbols
@@ -53,6 +57,8 @@ cdef extern from "scoring.h" nogil:
         uint64_t supports[64]
         unsigned char barred[64]
         unsigned char* halted
+        int32_t listeners
+        gm_tap_t** taps
 
     ctypedef struct gm_nbbo_t:
         int64_t bid_e9, ask_e9
@@ -91,12 +97,21 @@ cdef extern from "scoring.h" nogil:
     uint64_t GM_NEED_IOC, GM_NEED_FOK, GM_NEED_POST_ONLY, GM_NEED_HIDDEN, GM_NEED_MINIMUM
 
 
+cdef class Tap:                         # an ear at one symbol's quotes and prints
+    cdef gm_tap_t tap
+    cdef int fits(self, Tap other) except -1
+    cdef void copy_into(self, Tap other) noexcept
+
+
 cdef class Venues:
     cdef gm_venues_t table
+    cdef dict taps                      # symbol number -> Tap: keeps what `table.taps` points to
     cdef readonly Instruments instruments
     cdef readonly list names
     cdef object capture                 # keeps what `table.capture` points to
     cdef int32_t _symbol(self, symbol) except -1
+    cdef int _may_listen(self, int32_t s, str symbol, Tap tap) except -1
+    cdef void _place(self, int32_t s, gm_tap_t* tap) noexcept
 
 
 cdef class Quote:

@@ -1,5 +1,6 @@
 # cython: language_level=3
 """Venues, their quotes, and where an order goes: the all-in cost of every venue (include/scoring.h has the rule)."""
+cimport cython
 from libc.stdint cimport INT64_MAX, int32_t, int64_t
 
 from grandmodel.execution._core.instruments cimport GM_MAX_SYMBOLS, Instruments
@@ -122,12 +123,26 @@ cdef class Quote:
         return f"Quote({self.symbol} {self.row.bid_quantity} @ {self.bid:.4f} / {self.ask:.4f} @ {self.row.ask_quantity})"
 
 
+cdef class Tap:
+    """Hears one symbol's quotes and prints, told by whoever owns the core; see `flow.Stream`."""
+
+    cdef int fits(self, Tap other) except -1:
+        """TypeError or ValueError where `other` cannot take this one's state."""
+        raise TypeError("a bare Tap has no state")
+
+    cdef void copy_into(self, Tap other) noexcept:
+        """The state into a tap that `fits`; touches no Python object."""
+        pass
+
+
+@cython.no_gc_clear     # the table points into the taps as long as it is there
 cdef class Venues:
     """The table of venues; numbers are given in the order of `add`."""
 
     def __cinit__(self, Instruments instruments not None):
         self.instruments = instruments
         self.names = []
+        self.taps = {}
         if gm_venues_init(&self.table, GM_MAX_SYMBOLS) != 0:
             raise MemoryError("the venue table could not be reserved")
 
@@ -215,6 +230,33 @@ cdef class Venues:
         quote.symbol = symbol
         quote.venues = self.names
         return quote
+
+    cdef int _may_listen(self, int32_t s, str symbol, Tap tap) except -1:
+        if tap.tap.self == NULL:
+            raise TypeError("a bare Tap hears nothing")
+        if s in self.taps:
+            raise ValueError(f"somebody listens to {symbol!r} already")
+        for other in self.taps.values():
+            if other is tap:
+                raise ValueError("this tap listens to another symbol already")
+        return 0
+
+    cdef void _place(self, int32_t s, gm_tap_t* tap) noexcept:
+        self.table.listeners += (tap != NULL) - (self.table.taps[s] != NULL)
+        self.table.taps[s] = tap
+
+    def listen(self, str symbol, Tap tap):
+        """Has `tap` hear the symbol's quotes and prints from now on (None: nobody). ValueError where somebody does already.
+
+        Of a table that no engine has yet; then `Core.listen` does it.
+        """
+        cdef int32_t s = self._symbol(symbol)
+        if tap is not None:
+            self._may_listen(s, symbol, tap)
+        self._place(s, NULL if tap is None else &tap.tap)
+        self.taps.pop(s, None)
+        if tap is not None:
+            self.taps[s] = tap
 
     @property
     def updates(self):

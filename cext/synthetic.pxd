@@ -23,6 +23,8 @@ cdef extern from "market.h" nogil:
         int64_t messages
         int32_t stop
 
+    void gm_market_levels(gm_market_t* m, int32_t symbol, int32_t n, int64_t* rows) noexcept
+
 cdef extern from "synthetic.h" nogil:
     ctypedef struct gm_flow_t:
         int64_t now_ns

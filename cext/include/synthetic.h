@@ -451,6 +451,20 @@ static inline void gm_synthetic_touch(gm_market_t* market, int32_t symbol, int64
     while (f->next_ns <= until_ns) gm_flow_event(s, symbol);
 }
 
+static inline void gm_synthetic_levels(gm_market_t* market, int32_t symbol, int32_t n, int64_t* rows) {
+    gm_synthetic_t* s = (gm_synthetic_t*)market->self;
+    gm_levels_none(rows, n);
+    if (!s->flows[symbol].started) return;
+    for (int32_t k = 0; k < s->lit_count; k++) {        /* the n best of all are among the n best of each */
+        const gm_matcher_t* m = gm_synthetic_matcher(s, symbol, s->lit[k]);
+        for (int side = 0; side < 2; side++) {
+            int64_t i = m->book.best[side];
+            for (int32_t taken = 0; i >= 0 && taken < n; taken++, i = gm_book_next(&m->book, side, i))
+                gm_levels_merge(rows, n, side, (m->book.base + i) * m->tick_e9, m->book.levels[side][i].quantity);
+        }
+    }
+}
+
 static inline int64_t gm_synthetic_next(gm_market_t* market) {
     gm_synthetic_t* s = (gm_synthetic_t*)market->self;
     int64_t next = INT64_MAX;
@@ -718,6 +732,7 @@ static inline int gm_synthetic_init(gm_synthetic_t* s, gm_venues_t* venues, cons
     s->market.follow = gm_synthetic_follow;
     s->market.advance = gm_synthetic_advance;
     s->market.touch = gm_synthetic_touch;
+    s->market.levels = gm_synthetic_levels;
     s->market.next_ns = gm_synthetic_next;
     s->market.now_ns = start_ns;
     return GM_OK;

@@ -32,7 +32,17 @@ static inline void gm_tape_print(gm_tape_t* t, int64_t price_e9, int64_t quantit
     }
 }
 
-typedef struct gm_venues {
+/* Somebody who listens to one symbol (flow.h): told of each change of its quotes and of each print, by whoever owns the core. */
+typedef struct gm_venues gm_venues_t;
+typedef struct gm_tap gm_tap_t;
+struct gm_tap {
+    void* self;
+    void* market;                           /* the gm_market_t behind the venues; NULL: not known */
+    void (*quote)(gm_tap_t* t, const gm_venues_t* v, int32_t symbol, int64_t time_ns);
+    void (*print)(gm_tap_t* t, int64_t price_e9, int64_t quantity, int64_t time_ns);
+};
+
+struct gm_venues {
     int32_t count;
     int32_t symbols;                        /* rows reserved in `quotes` */
     int32_t kind[GM_MAX_VENUES];            /* gm_venue_class */
@@ -64,7 +74,9 @@ typedef struct gm_venues {
     int32_t* moved;                         /* followed symbols whose quotes or prints have moved */
     int32_t moved_count;
     int32_t* stop;                          /* the market's: it returns to the engine after the event */
-} gm_venues_t;
+    int32_t listeners;                      /* symbols that somebody listens to */
+    gm_tap_t** taps;                        /* [symbol] NULL: nobody does */
+};
 
 /* What an order needs of a venue beyond resting until it is cancelled. */
 #define GM_NEED_TYPE(type) ((uint64_t)1 << (type))
@@ -210,6 +222,7 @@ static inline void gm_quote_publish(gm_venues_t* v, int32_t symbol, int32_t venu
     q->ask_quantity = ask_quantity;
     v->updates++;
     if (__builtin_expect(v->followed[symbol] > 0, 0)) gm_venues_moved(v, symbol);
+    if (__builtin_expect(v->listeners, 0) && v->taps[symbol]) v->taps[symbol]->quote(v->taps[symbol], v, symbol, time_ns);
     if (__builtin_expect(v->capture != NULL, 0) && gm_capture_room(v->capture)) {
         if (bid) gm_capture_row(v->capture, GM_SET_LEVEL, symbol, venue, GM_BUY, 0, bid_e9, bid_quantity, v->updates, time_ns);
         if (ask) gm_capture_row(v->capture, GM_SET_LEVEL, symbol, venue, GM_SELL, 0, ask_e9, ask_quantity, v->updates, time_ns);
@@ -229,6 +242,7 @@ static inline void gm_print_publish(gm_venues_t* v, int32_t symbol, int32_t venu
     gm_tape_print(&v->tapes[symbol], price_e9, quantity, own);
     v->updates++;
     if (__builtin_expect(v->followed[symbol] > 0, 0)) gm_venues_moved(v, symbol);
+    if (__builtin_expect(v->listeners, 0) && v->taps[symbol]) v->taps[symbol]->print(v->taps[symbol], price_e9, quantity, time_ns);
     if (__builtin_expect(v->capture != NULL, 0) && gm_capture_room(v->capture))
         gm_capture_row(v->capture, GM_TRADE, symbol, venue, 0, own != 0, price_e9, quantity, v->updates, time_ns);
 }
@@ -284,7 +298,8 @@ static inline int gm_venues_init(gm_venues_t* v, int32_t symbols) {
     v->followed = (int32_t*)gm_reserve((size_t)symbols * sizeof(int32_t));
     v->is_moved = (uint8_t*)gm_reserve((size_t)symbols);
     v->moved = (int32_t*)gm_reserve((size_t)symbols * sizeof(int32_t));
-    return v->quotes && v->best && v->is_best && v->tapes && v->halted && v->followed && v->is_moved && v->moved ? GM_OK : GM_ERR_MEMORY;
+    v->taps = (gm_tap_t**)gm_reserve((size_t)symbols * sizeof(gm_tap_t*));
+    return v->quotes && v->best && v->is_best && v->tapes && v->halted && v->followed && v->is_moved && v->moved && v->taps ? GM_OK : GM_ERR_MEMORY;
 }
 
 static inline void gm_venues_free(gm_venues_t* v) {
@@ -296,6 +311,7 @@ static inline void gm_venues_free(gm_venues_t* v) {
     gm_release(v->followed, (size_t)v->symbols * sizeof(int32_t));
     gm_release(v->is_moved, (size_t)v->symbols);
     gm_release(v->moved, (size_t)v->symbols * sizeof(int32_t));
+    gm_release(v->taps, (size_t)v->symbols * sizeof(gm_tap_t*));
     v->quotes = NULL;
     v->best = NULL;
     v->is_best = NULL;
@@ -304,6 +320,7 @@ static inline void gm_venues_free(gm_venues_t* v) {
     v->followed = NULL;
     v->is_moved = NULL;
     v->moved = NULL;
+    v->taps = NULL;
 }
 
 #endif
