@@ -112,6 +112,7 @@ cdef class OrderBook(BookView):     # a book of its own, fed by messages
 
 
 cdef BookView view_of(gm_book_t* book, bint* busy, int64_t tick_e9, object owner)
+cdef object message_bytes(object messages)
 cdef int64_t to_e9(object value, str name) except? -1
 cdef int64_t tick_argument(object tick_size) except -1
 cdef int book_arguments(object capacity, object ticks) except -1

@@ -73,6 +73,11 @@ cdef dict _PROBLEM_NAMES = {
 
 # ---- arguments
 
+cdef object message_bytes(object messages):
+    """The bytes of an array of messages, as `record_bytes` gives them."""
+    return record_bytes(messages, MESSAGE_DTYPE, "messages", "MESSAGE_DTYPE")
+
+
 cdef int64_t to_e9(object value, str name) except? -1:
     """A price as int64 in 1e-9: int, Decimal and str exactly; a float if it is the double nearest to that number."""
     cdef double number
@@ -368,7 +373,7 @@ cdef class OrderBook(BookView):
         MarketDataError  if strict and a message does not fit; names its index.
         TypeError, ValueError  if `messages` is no contiguous array of MESSAGE_DTYPE.
         """
-        cdef const unsigned char[::1] raw = record_bytes(messages, MESSAGE_DTYPE, "messages", "MESSAGE_DTYPE")
+        cdef const unsigned char[::1] raw = message_bytes(messages)
         cdef int64_t n = raw.shape[0] // <Py_ssize_t>sizeof(gm_message_t), first = -1, failed
         cdef gm_book_t* b = self._get()
         cdef const gm_message_t* rows = <const gm_message_t*>&raw[0] if n else NULL
@@ -397,7 +402,7 @@ cdef class OrderBook(BookView):
         (k, n, 4) int64: ask price_e9, ask quantity, bid price_e9, bid quantity, best first; (NO_PRICE, 0) where there
         is no level.
         """
-        cdef const unsigned char[::1] raw = record_bytes(messages, MESSAGE_DTYPE, "messages", "MESSAGE_DTYPE")
+        cdef const unsigned char[::1] raw = message_bytes(messages)
         cdef int64_t k = raw.shape[0] // <Py_ssize_t>sizeof(gm_message_t), i, first = -1, failed = 0
         cdef int64_t depth = int_argument(n, "n", 1, 1000)
         cdef gm_book_t* b = self._get()

@@ -6,12 +6,11 @@ cimport cython
 from libc.stdint cimport INT64_MAX, int32_t, int64_t
 from libc.stdlib cimport calloc, free
 
-from grandmodel.execution._core.arguments cimport int_argument, record_bytes, value_text
+from grandmodel.execution._core.arguments cimport int_argument, value_text
 from grandmodel.execution._core.book cimport (
-    GM_SYNCED, OrderBook, describe_problem, gm_book_best_tick, gm_book_has, gm_book_next, gm_book_t, gm_feed_one,
+    GM_SYNCED, OrderBook, describe_problem, gm_book_best_tick, gm_book_has, gm_book_next, gm_book_t, gm_feed_one, message_bytes,
 )
 from grandmodel.execution._core.records cimport GM_CLEAR, gm_message_t
-from grandmodel.execution._core.records import MESSAGE_DTYPE
 from grandmodel.execution._core.values import MarketDataError, Unknown
 
 #: A price of a consolidated book: `quantity` and `order_count` over all venues (-1: one of them does not tell), how many venues.
@@ -85,7 +84,7 @@ cdef class ConsolidatedBook:
         MarketDataError  if strict and a message does not fit; names its index.
         RuntimeError  another thread is changing the book.
         """
-        cdef const unsigned char[::1] raw = record_bytes(messages, MESSAGE_DTYPE, "messages", "MESSAGE_DTYPE")
+        cdef const unsigned char[::1] raw = message_bytes(messages)
         cdef int64_t n = raw.shape[0] // <Py_ssize_t>sizeof(gm_message_t), i, first = -1, failed = 0, strange = 0
         cdef const gm_message_t* rows = <const gm_message_t*>&raw[0] if n else NULL
         cdef int32_t venues = <int32_t>len(self.names), v

@@ -13,7 +13,7 @@ cdef extern from "scoring.h" nogil:
 
     cdef enum gm_venue_verdict:
         GM_VENUE_CHOSEN, GM_VENUE_COSTLIER, GM_VENUE_TIE_LOST, GM_VENUE_DISABLED, GM_VENUE_TOO_LARGE, GM_VENUE_TOO_SMALL,
-        GM_VENUE_NO_QUOTE, GM_VENUE_WORSE_PRICE, GM_VENUE_NOT_DISPLAYED, GM_VENUE_UNSUPPORTED, GM_VENUE_BARRED
+        GM_VENUE_NO_QUOTE, GM_VENUE_WORSE_PRICE, GM_VENUE_NOT_DISPLAYED, GM_VENUE_UNSUPPORTED, GM_VENUE_BARRED, GM_VENUE_NOT_NAMED
 
     ctypedef struct gm_capture_t:
         int32_t count
@@ -34,6 +34,10 @@ cdef extern from "scoring.h" nogil:
         int64_t trades
         int64_t first_e9, last_e9
 
+    ctypedef struct gm_tap_t:
+        void* self
+        void* market
+
     ctypedef struct gm_venues_t:
         int32_t count
         int32_t symbols
@@ -45,6 +49,7 @@ cdef extern from "scoring.h" nogil:
         int64_t max_order_size[64]
         int64_t min_size[64]
         int64_t latency_ns[64]
+        int64_t improvement[64]
         gm_quote_t* quotes
         gm_tape_t* tapes
         int64_t updates
@@ -52,6 +57,8 @@ cdef extern from "scoring.h" nogil:
         uint64_t supports[64]
         unsigned char barred[64]
         unsigned char* halted
+        int32_t listeners
+        gm_tap_t** taps
 
     ctypedef struct gm_nbbo_t:
         int64_t bid_e9, ask_e9
@@ -87,15 +94,24 @@ cdef extern from "scoring.h" nogil:
     void gm_venues_begin(gm_venues_t* v, int32_t symbols, int64_t time_ns) noexcept
     gm_route_t gm_score_venues(const gm_venues_t* v, const gm_nbbo_t* n, int32_t symbol, int8_t side, int64_t quantity,
                                int64_t limit_e9, uint8_t flags, uint64_t needs, gm_score_t* detail) noexcept
-    uint64_t GM_NEED_IOC, GM_NEED_FOK, GM_NEED_POST_ONLY, GM_NEED_HIDDEN
+    uint64_t GM_NEED_IOC, GM_NEED_FOK, GM_NEED_POST_ONLY, GM_NEED_HIDDEN, GM_NEED_MINIMUM
+
+
+cdef class Tap:                         # an ear at one symbol's quotes and prints
+    cdef gm_tap_t tap
+    cdef int fits(self, Tap other) except -1
+    cdef void copy_into(self, Tap other) noexcept
 
 
 cdef class Venues:
     cdef gm_venues_t table
+    cdef dict taps                      # symbol number -> Tap: keeps what `table.taps` points to
     cdef readonly Instruments instruments
     cdef readonly list names
     cdef object capture                 # keeps what `table.capture` points to
     cdef int32_t _symbol(self, symbol) except -1
+    cdef int _may_listen(self, int32_t s, str symbol, Tap tap) except -1
+    cdef void _place(self, int32_t s, gm_tap_t* tap) noexcept
 
 
 cdef class Quote:

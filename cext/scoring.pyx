@@ -1,5 +1,6 @@
 # cython: language_level=3
 """Venues, their quotes, and where an order goes: the all-in cost of every venue (include/scoring.h has the rule)."""
+cimport cython
 from libc.stdint cimport INT64_MAX, int32_t, int64_t
 
 from grandmodel.execution._core.instruments cimport GM_MAX_SYMBOLS, Instruments
@@ -17,6 +18,7 @@ VERDICTS = {
     GM_VENUE_TOO_SMALL: "order below its min_size", GM_VENUE_NO_QUOTE: "no quote on that side",
     GM_VENUE_WORSE_PRICE: "its displayed price is worse than the best", GM_VENUE_NOT_DISPLAYED: "no displayed quote",
     GM_VENUE_UNSUPPORTED: "does not take such an order", GM_VENUE_BARRED: "stopped by a kill switch",
+    GM_VENUE_NOT_NAMED: "the order names another venue",
 }
 
 #: What a venue may be said to take, and the bit of each (venues.h).
@@ -24,7 +26,9 @@ CAPABILITIES = {
     "order_types": {name: 1 << code for name, code in ORDER_TYPE_CODES.items()
                     if name in ("market", "limit", "iceberg", "pegged_primary", "pegged_midpoint", "pegged_market")},
     "times_in_force": {"IOC": <object>GM_NEED_IOC, "FOK": <object>GM_NEED_FOK},
-    "instructions": {"post_only": <object>GM_NEED_POST_ONLY, "hidden": <object>GM_NEED_HIDDEN},
+    "instructions": {
+        "post_only": <object>GM_NEED_POST_ONLY, "hidden": <object>GM_NEED_HIDDEN, "min_quantity": <object>GM_NEED_MINIMUM,
+    },
 }
 cdef dict _USUAL = {"order_types": ("market", "limit", "iceberg"), "times_in_force": ("IOC", "FOK"), "instructions": ("post_only",)}
 
@@ -119,12 +123,26 @@ cdef class Quote:
         return f"Quote({self.symbol} {self.row.bid_quantity} @ {self.bid:.4f} / {self.ask:.4f} @ {self.row.ask_quantity})"
 
 
+cdef class Tap:
+    """Hears one symbol's quotes and prints, told by whoever owns the core; see `flow.Stream`."""
+
+    cdef int fits(self, Tap other) except -1:
+        """TypeError or ValueError where `other` cannot take this one's state."""
+        raise TypeError("a bare Tap has no state")
+
+    cdef void copy_into(self, Tap other) noexcept:
+        """The state into a tap that `fits`; touches no Python object."""
+        pass
+
+
+@cython.no_gc_clear     # the table points into the taps as long as it is there
 cdef class Venues:
     """The table of venues; numbers are given in the order of `add`."""
 
     def __cinit__(self, Instruments instruments not None):
         self.instruments = instruments
         self.names = []
+        self.taps = {}
         if gm_venues_init(&self.table, GM_MAX_SYMBOLS) != 0:
             raise MemoryError("the venue table could not be reserved")
 
@@ -139,9 +157,10 @@ cdef class Venues:
 
     def add(self, str name, *, str kind="exchange", int priority=0, int64_t take_fee_e9=0, int64_t make_fee_e9=0,
             int64_t max_order_size=0, int64_t min_size=0, int64_t latency_ns=0, bint enabled=True, order_types=None,
-            times_in_force=None, instructions=None):
+            times_in_force=None, instructions=None, int64_t improvement_e9=0):
         """Adds a venue; its number. Fees in 1e-9 a unit, negative: a rebate. max_order_size 0: none.
 
+        improvement_e9: of a wholesaler, how far inside the quote it fills, in 1e-9 of the mid.
         order_types, times_in_force, instructions: names of what it takes; None: market, limit, iceberg; IOC, FOK; post_only. What
         rests until it is cancelled needs no time in force here.
         """
@@ -152,8 +171,8 @@ cdef class Venues:
             raise ValueError(f"venue {name!r} is in the table already")
         if v >= GM_MAX_VENUES:
             raise ValueError(f"more than {GM_MAX_VENUES} venues")
-        if max_order_size < 0 or min_size < 0 or latency_ns < 0:
-            raise ValueError(f"max_order_size, min_size or latency_ns of {name!r} is negative")
+        if max_order_size < 0 or min_size < 0 or latency_ns < 0 or not 0 <= improvement_e9 <= 1_000_000_000:
+            raise ValueError(f"max_order_size, min_size, latency_ns or improvement_e9 of {name!r} is negative (or the last above 1)")
         for fee in (take_fee_e9, make_fee_e9):
             if not -1_000_000_000 <= fee <= 1_000_000_000:
                 raise ValueError(f"a fee of {name!r} is {fee}, must be within one currency unit a share")
@@ -166,6 +185,7 @@ cdef class Venues:
         self.table.max_order_size[v] = max_order_size
         self.table.min_size[v] = min_size
         self.table.latency_ns[v] = latency_ns
+        self.table.improvement[v] = improvement_e9
         gm_venue_settle(&self.table, v)
         self.names.append(name)
         self.table.count = v + 1
@@ -210,6 +230,33 @@ cdef class Venues:
         quote.symbol = symbol
         quote.venues = self.names
         return quote
+
+    cdef int _may_listen(self, int32_t s, str symbol, Tap tap) except -1:
+        if tap.tap.self == NULL:
+            raise TypeError("a bare Tap hears nothing")
+        if s in self.taps:
+            raise ValueError(f"somebody listens to {symbol!r} already")
+        for other in self.taps.values():
+            if other is tap:
+                raise ValueError("this tap listens to another symbol already")
+        return 0
+
+    cdef void _place(self, int32_t s, gm_tap_t* tap) noexcept:
+        self.table.listeners += (tap != NULL) - (self.table.taps[s] != NULL)
+        self.table.taps[s] = tap
+
+    def listen(self, str symbol, Tap tap):
+        """Has `tap` hear the symbol's quotes and prints from now on (None: nobody). ValueError where somebody does already.
+
+        Of a table that no engine has yet; then `Core.listen` does it.
+        """
+        cdef int32_t s = self._symbol(symbol)
+        if tap is not None:
+            self._may_listen(s, symbol, tap)
+        self._place(s, NULL if tap is None else &tap.tap)
+        self.taps.pop(s, None)
+        if tap is not None:
+            self.taps[s] = tap
 
     @property
     def updates(self):

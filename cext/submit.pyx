@@ -32,10 +32,10 @@ from grandmodel.execution._core.records cimport (
     gm_name_t, gm_order_t, gm_refusal_t, gm_report_t, gm_request_t, gm_terms_t,
 )
 from grandmodel.execution._core.risk cimport Limits, gm_risk_detail_t
-from grandmodel.execution._core.scoring cimport Venues, gm_venues_begin
-from grandmodel.execution._core.synthetic cimport Market
+from grandmodel.execution._core.scoring cimport Tap, Venues, gm_venues_begin
+from grandmodel.execution._core.synthetic cimport Market, gm_market_levels
 from grandmodel.execution._core.validation cimport (
-    GM_FIELD_STRATEGY, GM_FIELD_TAGS, OrderReader, read_price, read_quantity, gm_supports_time_in_force,
+    GM_FIELD_STRATEGY, GM_FIELD_TAGS, OrderReader, gm_is_pegged, read_price, read_quantity, gm_supports_time_in_force,
     gm_validate_row,
 )
 from grandmodel.execution._core.journal import iterate
@@ -99,6 +99,7 @@ cdef class Core:
         self.capture = capture
         self.latency = StageHistograms()
         self.reader = OrderReader(instruments, self._new_name)
+        self.reader.venues = venues.names
         self.introduced = set()
         self.durables = {}
         self.snapshot_due = 0x7FFFFFFFFFFFFFFF
@@ -118,6 +119,7 @@ cdef class Core:
         self.engine.audit = audit
         market.market.core = &self.engine
         market.market.report = gm_engine_report
+        market.market.terms = gm_engine_terms
         self.started_ns = gm_now(&clock.clock)
         # Under a simulated clock nothing waits for a disk: equal inputs give equal logs.
         if gm_engine_open(&self.engine, journal.log.durability == 2 and not clock.clock.simulated) != 0:
@@ -491,6 +493,10 @@ cdef class Core:
             self._refuse_fields(&o, {"order_type": ["waits in the engine, which an algorithm's parent cannot: submit it by itself"]})
         if o.flags & GM_POST_ONLY:
             self._refuse_fields(&o, {"post_only": ["is True, but a parent's placement is its algorithm's"]})
+        if o.venue >= 0:
+            self._refuse_fields(&o, {"venue": ["is named, but where a parent's children go is its algorithm's to choose"]})
+        if gm_is_pegged(o.order_type):
+            self._refuse_fields(&o, {"order_type": ["is pegged: a venue works it, an algorithm does not"]})
         o.flags |= GM_PARENT
         o.algorithm = self.reader._named(self.reader.algorithms, GM_NAME_ALGORITHM, algorithm)
         return self._submit(&o, &terms)
@@ -870,6 +876,53 @@ cdef class Core:
         """The consolidated Quote of a symbol, now."""
         self.touch(symbol)
         return self.venues.quote(symbol)
+
+    def depth(self, str symbol, int n=10):
+        """The best `n` prices of each side over all venues, now.
+
+        Returns
+        -------
+        (rows, time_ns) : (n, 4) int64, ask price_e9, its quantity, bid price_e9, its quantity, best first; (NO_PRICE, 0) where there is no
+            level. Of a market whose books are not here: what its venues show, one price each.
+        """
+        cdef int32_t s = self.venues._symbol(symbol)
+        cdef int64_t now
+        cdef int64_t[:, ::1] rows
+        if not 1 <= n <= 1000:
+            raise ValueError(f"n is {n}, must be from 1 to 1000")
+        out = np.empty((n, 4), np.int64)
+        rows = out
+        self._enter()
+        now = gm_engine_now(&self.engine)
+        self.engine.market.touch(self.engine.market, s, now)
+        gm_market_levels(self.engine.market, s, n, &rows[0, 0])
+        self._leave()
+        self._after()
+        return out, now
+
+    def listen(self, str symbol, Tap tap):
+        """Has `tap` hear the symbol's quotes and prints from now on; None: nobody. ValueError where somebody does already."""
+        cdef int32_t s = self.venues._symbol(symbol)
+        if tap is not None:
+            self.venues._may_listen(s, symbol, tap)
+            tap.tap.market = self.engine.market
+            self.venues.taps[s] = tap
+        self._enter()
+        self.venues._place(s, NULL if tap is None else &tap.tap)
+        self._leave()
+        if tap is None:
+            self.venues.taps.pop(s, None)
+
+    def listening(self, str symbol):
+        """The tap that hears the symbol, or None."""
+        return self.venues.taps.get(self.venues._symbol(symbol))
+
+    def copy_tap(self, Tap tap not None, Tap into not None):
+        """The state of a tap of this core, as it is now, in another of the same options."""
+        tap.fits(into)
+        self._enter()
+        tap.copy_into(into)
+        self._leave()
 
     # ---- what is known of orders ----
 

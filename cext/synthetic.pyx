@@ -7,7 +7,7 @@ from libc.string cimport memset
 
 from grandmodel.execution._core.book cimport gm_book_check, gm_book_next
 from grandmodel.execution._core.records cimport GM_NO_PRICE
-from grandmodel.execution._core.scoring cimport Venues
+from grandmodel.execution._core.scoring cimport Tap, Venues
 
 #: Where the flow comes from.
 SOURCE = "Cont, Stoikov and Talreja, Operations Research 58 (2010), Table 2"
@@ -82,6 +82,13 @@ cdef class SyntheticMarket(Market):
     def touch(self, str symbol, int64_t until_ns):
         """Brings one symbol's quotes up to `until_ns`; the engine does this by itself."""
         self.market.touch(self.market, self.venues._symbol(symbol), until_ns)
+
+    def listen(self, str symbol, Tap tap not None):
+        """Has `tap` hear the symbol from now on: of a market that no engine has; then `Core.listen` does it."""
+        if self.market.core != NULL:
+            raise ValueError("this market stands behind an engine: listen there")
+        self.venues.listen(symbol, tap)
+        tap.tap.market = self.market
 
     def depth(self, str symbol, str venue, int levels=5):
         """The best levels of one venue's book: (bids, asks), each a list of (price_e9, quantity, orders)."""

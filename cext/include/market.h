@@ -11,6 +11,7 @@ struct gm_market {
     gm_venues_t* venues;
     void* core;                                             /* passed back to `report` */
     void (*report)(void* core, const gm_report_t* report);  /* the engine's ear */
+    const gm_terms_t* (*terms)(void* core, const gm_order_t* order);    /* its rarer terms; NULL: it has none. May be NULL itself */
     /* An order, and its cancel. Answers come through `report`, at once or later. */
     void (*submit)(gm_market_t*, const gm_order_t* order, int64_t now_ns);
     void (*cancel)(gm_market_t*, const gm_order_t* order, int64_t now_ns);
@@ -24,6 +25,9 @@ struct gm_market {
     int64_t (*advance)(gm_market_t*, int64_t until_ns);
     /* Brings one symbol's quotes up to `until_ns` where symbols live on their own; may do nothing. */
     void (*touch)(gm_market_t*, int32_t symbol, int64_t until_ns);
+    /* The best n prices of a symbol over all venues: (ask, its quantity, bid, its quantity) each, (GM_NO_PRICE, 0) where there is none.
+     * NULL: what the venues show is all that is known. */
+    void (*levels)(gm_market_t*, int32_t symbol, int32_t n, int64_t* rows);
     int64_t (*next_ns)(gm_market_t*);                       /* time of its next event; INT64_MAX: none */
     int64_t now_ns;
     int64_t executions;                                     /* execution ids given out */
@@ -31,6 +35,46 @@ struct gm_market {
     int32_t stop;
     int32_t* inner_stop;                                    /* of a market inside this one, where the quotes move; NULL: none */
 };
+
+/* Takes a price of one venue into the n best of side s (0 bids), quantities at one price together. */
+static inline void gm_levels_merge(int64_t* rows, int32_t n, int s, int64_t price_e9, int64_t quantity) {
+    int64_t* cell = rows + (s == 0 ? 2 : 0);
+    int32_t k = 0, j;
+    while (k < n && cell[4 * k] != GM_NO_PRICE && (s == 0 ? cell[4 * k] > price_e9 : cell[4 * k] < price_e9)) k++;
+    if (k == n) return;
+    if (cell[4 * k] == price_e9) {
+        cell[4 * k + 1] += quantity;
+        return;
+    }
+    for (j = n - 1; j > k; j--) {
+        cell[4 * j] = cell[4 * (j - 1)];
+        cell[4 * j + 1] = cell[4 * (j - 1) + 1];
+    }
+    cell[4 * k] = price_e9;
+    cell[4 * k + 1] = quantity;
+}
+
+static inline void gm_levels_none(int64_t* rows, int32_t n) {
+    for (int32_t k = 0; k < n; k++) {
+        rows[4 * k] = rows[4 * k + 2] = GM_NO_PRICE;
+        rows[4 * k + 1] = rows[4 * k + 3] = 0;
+    }
+}
+
+/* What is known of a symbol's levels: the market's word, or each venue's best. */
+static inline void gm_market_levels(gm_market_t* m, int32_t symbol, int32_t n, int64_t* rows) {
+    const gm_quote_t* q = gm_quotes_of(m->venues, symbol);
+    if (m->levels) {
+        m->levels(m, symbol, n, rows);
+        return;
+    }
+    gm_levels_none(rows, n);
+    for (int32_t v = 0; v < m->venues->count; v++) {
+        if (!gm_displays(m->venues, v)) continue;
+        if (q[v].bid_e9 > 0) gm_levels_merge(rows, n, 0, q[v].bid_e9, q[v].bid_quantity);
+        if (q[v].ask_e9 > 0) gm_levels_merge(rows, n, 1, q[v].ask_e9, q[v].ask_quantity);
+    }
+}
 
 static inline void gm_market_say(gm_market_t* m, const gm_order_t* o, uint8_t exec_type, uint16_t reason,
                                  int64_t quantity, int64_t time_ns) {

@@ -279,6 +279,26 @@ static inline int64_t gm_replay_advance(gm_market_t* market, int64_t until_ns) {
     return market->now_ns;
 }
 
+/* What the recording shows less what own orders took of it; a level that is all taken is not there. */
+static inline void gm_replay_levels(gm_market_t* market, int32_t symbol, int32_t n, int64_t* rows) {
+    const gm_replay_t* r = (const gm_replay_t*)market->self;
+    const gm_book_t* b = &r->book;
+    gm_levels_none(rows, n);
+    if (symbol != r->symbol) return;
+    for (int s = 0; s < 2; s++) {
+        int32_t k = 0;
+        for (int64_t i = b->best[s]; i >= 0 && k < n; i = gm_book_next(b, s, i)) {
+            int64_t shown = b->levels[s][i].quantity;
+            if (r->taken > 0)
+                for (int32_t slot = b->levels[s][i].head; slot != GM_NIL; slot = b->pool[slot].next)
+                    if (!(b->pool[slot].flags & GM_REST_OVERLAY)) shown -= b->pool[slot].reserve;
+            if (shown <= 0) continue;
+            rows[4 * k + (s == 0 ? 2 : 0)] = (b->base + i) * r->tick_e9;
+            rows[4 * k++ + (s == 0 ? 3 : 1)] = shown;
+        }
+    }
+}
+
 static inline int64_t gm_replay_next(gm_market_t* market) {
     const gm_replay_t* r = (const gm_replay_t*)market->self;
     return r->own_count > 0 && r->position < r->count ? r->messages[r->position].time_ns : INT64_MAX;
@@ -454,6 +474,7 @@ static inline int gm_replay_init(gm_replay_t* r, gm_venues_t* venues, int32_t sy
     r->market.replace = gm_replay_replace;
     r->market.advance = gm_replay_advance;
     r->market.touch = gm_replay_touch;
+    r->market.levels = gm_replay_levels;
     r->market.next_ns = gm_replay_next;
     r->market.now_ns = start_ns;
     return GM_OK;

@@ -32,7 +32,17 @@ static inline void gm_tape_print(gm_tape_t* t, int64_t price_e9, int64_t quantit
     }
 }
 
-typedef struct gm_venues {
+/* Somebody who listens to one symbol (flow.h): told of each change of its quotes and of each print, by whoever owns the core. */
+typedef struct gm_venues gm_venues_t;
+typedef struct gm_tap gm_tap_t;
+struct gm_tap {
+    void* self;
+    void* market;                           /* the gm_market_t behind the venues; NULL: not known */
+    void (*quote)(gm_tap_t* t, const gm_venues_t* v, int32_t symbol, int64_t time_ns);
+    void (*print)(gm_tap_t* t, int64_t price_e9, int64_t quantity, int64_t time_ns);
+};
+
+struct gm_venues {
     int32_t count;
     int32_t symbols;                        /* rows reserved in `quotes` */
     int32_t kind[GM_MAX_VENUES];            /* gm_venue_class */
@@ -43,6 +53,7 @@ typedef struct gm_venues {
     int64_t max_order_size[GM_MAX_VENUES];  /* 0: none */
     int64_t min_size[GM_MAX_VENUES];
     int64_t latency_ns[GM_MAX_VENUES];
+    int64_t improvement[GM_MAX_VENUES];     /* of a wholesaler: inside the quote by so much of the mid, 1e-9 of it */
     gm_quote_t* quotes;                     /* [symbol * GM_MAX_VENUES + venue]; written through the functions below alone */
     struct gm_nbbo* best;                   /* [symbol] their consolidation, where `is_best` */
     uint8_t* is_best;                       /* [symbol] nothing has changed since it was made */
@@ -63,7 +74,9 @@ typedef struct gm_venues {
     int32_t* moved;                         /* followed symbols whose quotes or prints have moved */
     int32_t moved_count;
     int32_t* stop;                          /* the market's: it returns to the engine after the event */
-} gm_venues_t;
+    int32_t listeners;                      /* symbols that somebody listens to */
+    gm_tap_t** taps;                        /* [symbol] NULL: nobody does */
+};
 
 /* What an order needs of a venue beyond resting until it is cancelled. */
 #define GM_NEED_TYPE(type) ((uint64_t)1 << (type))
@@ -72,6 +85,7 @@ typedef struct gm_venues {
 #define GM_NEED_AUCTION ((uint64_t)1 << 34)     /* OPG, CLS */
 #define GM_NEED_POST_ONLY ((uint64_t)1 << 35)
 #define GM_NEED_HIDDEN ((uint64_t)1 << 36)
+#define GM_NEED_MINIMUM ((uint64_t)1 << 37)     /* minimum quantity, all-or-none; where it is not taken the engine works such orders */
 #define GM_NEED_USUAL (GM_NEED_TYPE(GM_MARKET) | GM_NEED_TYPE(GM_LIMIT) | GM_NEED_TYPE(GM_ICEBERG) | GM_NEED_IOC | GM_NEED_FOK | GM_NEED_POST_ONLY)
 
 static inline uint64_t gm_venues_open(const gm_venues_t* v) { return __atomic_load_n(&v->on, __ATOMIC_RELAXED) & ~v->stopped; }
@@ -110,6 +124,7 @@ static inline uint64_t gm_needs_of(const gm_order_t* o) {
     else if (o->time_in_force == GM_OPG || o->time_in_force == GM_CLS) needs |= GM_NEED_AUCTION;
     if (o->flags & GM_POST_ONLY) needs |= GM_NEED_POST_ONLY;
     if (o->flags & GM_HIDDEN) needs |= GM_NEED_HIDDEN;
+    if (__builtin_expect(o->flags & GM_ALL_OR_NONE, 0) && o->time_in_force != GM_FOK) needs |= GM_NEED_MINIMUM;
     return needs;
 }
 
@@ -182,7 +197,7 @@ static inline int64_t gm_mid(const gm_nbbo_t* n) {
 }
 
 static inline int64_t gm_fee(const gm_venues_t* v, int32_t venue, uint8_t liquidity, int64_t quantity) {
-    return quantity * (liquidity == GM_ADDED ? v->make_fee_e9[venue] : v->take_fee_e9[venue]);
+    return quantity * (liquidity == GM_REMOVED ? v->take_fee_e9[venue] : v->make_fee_e9[venue]);
 }
 
 /* ---- what a market says, each said here alone: it gets the next feed sequence and, in a capture, its rows ---- */
@@ -207,6 +222,7 @@ static inline void gm_quote_publish(gm_venues_t* v, int32_t symbol, int32_t venu
     q->ask_quantity = ask_quantity;
     v->updates++;
     if (__builtin_expect(v->followed[symbol] > 0, 0)) gm_venues_moved(v, symbol);
+    if (__builtin_expect(v->listeners, 0) && v->taps[symbol]) v->taps[symbol]->quote(v->taps[symbol], v, symbol, time_ns);
     if (__builtin_expect(v->capture != NULL, 0) && gm_capture_room(v->capture)) {
         if (bid) gm_capture_row(v->capture, GM_SET_LEVEL, symbol, venue, GM_BUY, 0, bid_e9, bid_quantity, v->updates, time_ns);
         if (ask) gm_capture_row(v->capture, GM_SET_LEVEL, symbol, venue, GM_SELL, 0, ask_e9, ask_quantity, v->updates, time_ns);
@@ -226,6 +242,7 @@ static inline void gm_print_publish(gm_venues_t* v, int32_t symbol, int32_t venu
     gm_tape_print(&v->tapes[symbol], price_e9, quantity, own);
     v->updates++;
     if (__builtin_expect(v->followed[symbol] > 0, 0)) gm_venues_moved(v, symbol);
+    if (__builtin_expect(v->listeners, 0) && v->taps[symbol]) v->taps[symbol]->print(v->taps[symbol], price_e9, quantity, time_ns);
     if (__builtin_expect(v->capture != NULL, 0) && gm_capture_room(v->capture))
         gm_capture_row(v->capture, GM_TRADE, symbol, venue, 0, own != 0, price_e9, quantity, v->updates, time_ns);
 }
@@ -281,7 +298,8 @@ static inline int gm_venues_init(gm_venues_t* v, int32_t symbols) {
     v->followed = (int32_t*)gm_reserve((size_t)symbols * sizeof(int32_t));
     v->is_moved = (uint8_t*)gm_reserve((size_t)symbols);
     v->moved = (int32_t*)gm_reserve((size_t)symbols * sizeof(int32_t));
-    return v->quotes && v->best && v->is_best && v->tapes && v->halted && v->followed && v->is_moved && v->moved ? GM_OK : GM_ERR_MEMORY;
+    v->taps = (gm_tap_t**)gm_reserve((size_t)symbols * sizeof(gm_tap_t*));
+    return v->quotes && v->best && v->is_best && v->tapes && v->halted && v->followed && v->is_moved && v->moved && v->taps ? GM_OK : GM_ERR_MEMORY;
 }
 
 static inline void gm_venues_free(gm_venues_t* v) {
@@ -293,6 +311,7 @@ static inline void gm_venues_free(gm_venues_t* v) {
     gm_release(v->followed, (size_t)v->symbols * sizeof(int32_t));
     gm_release(v->is_moved, (size_t)v->symbols);
     gm_release(v->moved, (size_t)v->symbols * sizeof(int32_t));
+    gm_release(v->taps, (size_t)v->symbols * sizeof(gm_tap_t*));
     v->quotes = NULL;
     v->best = NULL;
     v->is_best = NULL;
@@ -301,6 +320,7 @@ static inline void gm_venues_free(gm_venues_t* v) {
     v->followed = NULL;
     v->is_moved = NULL;
     v->moved = NULL;
+    v->taps = NULL;
 }
 
 #endif

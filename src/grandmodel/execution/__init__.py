@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from .config import ConfigError, load_config
     from .engine import ExecutionEngine
     from .events import Event, EventBus, EventType
+    from .microstructure.flow import FlowEstimators
+    from .microstructure.microstructure_engine import MicrostructureEngine
     from .order_management.memory_optimized import MemoryOptimizedOrderManager
     from .order_management.order_manager import OrderManager, ValidationResult
     from .order_management.storage import CapacityError, CircularBuffer, ObjectPool, SlottedOrderDict
@@ -66,6 +68,8 @@ _HOME = {
     ".config": ("ConfigError", "load_config"),
     ".engine": ("ExecutionEngine",),
     ".events": ("Event", "EventBus", "EventType"),
+    ".microstructure.flow": ("FlowEstimators",),
+    ".microstructure.microstructure_engine": ("MicrostructureEngine",),
     ".order_management.memory_optimized": ("MemoryOptimizedOrderManager",),
     ".order_management.order_manager": ("OrderManager", "ValidationResult"),
     ".order_management.storage": ("CapacityError", "CircularBuffer", "ObjectPool", "SlottedOrderDict"),
@@ -90,11 +94,13 @@ __all__ = [
     "ExecutionEngine",
     "ExecutionError",
     "ExecutionResult",
+    "FlowEstimators",
     "JournalError",
     "LiveClock",
     "MarketDataError",
     "MatchingEngine",
     "MemoryOptimizedOrderManager",
+    "MicrostructureEngine",
     "ObjectPool",
     "Order",
     "OrderBook",

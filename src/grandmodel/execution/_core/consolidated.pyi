@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grandmodel.execution._core.book import OrderBook as OrderBook
-from grandmodel.execution._core.records import MESSAGE_DTYPE as MESSAGE_DTYPE
 from grandmodel.execution._core.values import MarketDataError as MarketDataError
 from grandmodel.execution._core.values import Unknown as Unknown
 

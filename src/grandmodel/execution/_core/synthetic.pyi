@@ -3,7 +3,7 @@ from typing import Final, Self
 
 from typing_extensions import disjoint_base
 
-from grandmodel.execution._core.scoring import Venues
+from grandmodel.execution._core.scoring import Tap, Venues
 
 SOURCE: Final[str]
 
@@ -33,6 +33,7 @@ class SyntheticMarket(Market):
         source: str = "synthetic",
     ) -> Self: ...
     def touch(self, symbol: str, until_ns: int) -> None: ...
+    def listen(self, symbol: str, tap: Tap) -> None: ...
     def depth(
         self, symbol: str, venue: str, levels: int = 5
     ) -> tuple[list[tuple[int, int, int]], list[tuple[int, int, int]]]: ...

@@ -18,13 +18,11 @@ from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from ..instruments import InstrumentCatalog
+from ..venues.capabilities import INSTRUCTIONS, ORDER_TYPES, TIMES_IN_FORCE
 from .fields import (
     ECN_NAMES,
     HOUR_NS,
-    INSTRUCTIONS,
     LISTED,
-    ORDER_TYPES,
-    TIMES_IN_FORCE,
     Count,
     Fee,
     Flag,
@@ -451,14 +449,48 @@ class LiquidityWeights(Section):
 
 
 class Microstructure(Section):
-    """``microstructure``: what the estimators use. ``reference_spread`` is a fraction of the price."""
+    """``microstructure``: what the estimators use. ``reference_spread`` is a fraction of the price.
+
+    References of the scores that are left out are the medians of the last ``scoring_periods`` bars (of the depth,
+    where there are none: a minute of the average daily volume). ``effective_spread_quantity`` is the size of a round
+    trip; ``pending_quantity`` and ``horizon_minutes`` are the order that impact and timing are told for, where the
+    caller names none. ``symbols`` are followed from the begin, others from when somebody asks about them.
+    """
 
     depth_levels: Annotated[int, *integer(1, 1000)] = 10
+    depth_decay: Annotated[float, *number(0, 1000, "a number of levels", True)] = 3.0
+    effective_spread_quantity: Annotated[int, *integer(1, 10**9)] = 100
+    bar_seconds: Annotated[float, *lasting("s", 10**9, HOUR_NS)] = 60.0
+    scoring_periods: Annotated[int, *integer(1, 1000)] = 20
     reference_spread: Share = 0.0005
+    reference_depth: Annotated[float, *number(0, 1e15, "a quantity", True)] | None = None
+    reference_volume: Annotated[float, *number(0, 1e15, "a quantity a bar", True)] | None = None
+    reference_recovery_seconds: Annotated[float, *lasting("s", 10**6, HOUR_NS)] = 5.0
     liquidity_weights: LiquidityWeights = Field(default_factory=LiquidityWeights)
     impact_model: Annotated[str, *choice("auto", "almgren", "square_root", "i_star", "book_walk")] = "auto"
     impact_coefficient: Annotated[float, *number(0, 100, "a coefficient", True)] = 1.0
+    pending_quantity: Annotated[int, *integer(1, 10**12)] = 1000
+    horizon_minutes: Annotated[float, *lasting("min", 0, 24 * HOUR_NS)] = 30.0
+    risk_weight: Annotated[float, *number(0, 1000, "a weight")] = 0.5
     vpin_buckets: Annotated[int, *integer(1, 10_000)] = 50
+    vpin_bucket: Quantity | None = None
+    symbols: Annotated[tuple[str, ...], checked(read_symbols), LISTED, schema("array", items={"type": "string"})] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_lists(cls, data: Any) -> Any:
+        return without_none(data, "symbols")
+
+    @model_validator(mode="after")
+    def _spread_has_a_scale(self) -> Self:
+        if not 0 < self.reference_spread < 1:
+            raise PydanticCustomError("refused", "expected a reference_spread above 0 and below 1", {"bare": True})
+        return self
+
+    @property
+    def bar_ns(self) -> int:
+        """Length of a bar, nanoseconds."""
+        return round(self.bar_seconds * 1e9)
 
 
 class Market(Section):

@@ -1,5 +1,6 @@
 # ruff: noqa: E501  (rows of a table)
-"""Market microstructure: batch estimators over arrays, and models of market impact.
+"""Market microstructure: `MicrostructureEngine` over an engine's market, streaming estimators (`FlowEstimators`), scores, and below
+them batch estimators over arrays and models of market impact.
 
     from grandmodel.execution.microstructure import lee_ready, spreads_at_horizons
 
@@ -58,7 +59,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .._core.flow import BookAnalysis, BookSnapshot
     from .depth import BookWalk, BookWalks, book_walk, book_walks
+    from .flow import BAR_DTYPE, FlowEstimators
     from .hawkes import Hawkes, fit_hawkes, hawkes_intensity, hawkes_log_likelihood
     from .illiquidity import GlostenHarris, Line, amihud, glosten_harris, hasbrouck_lambda, kyle_lambda
     from .imbalances import depth_imbalance, imbalance, order_flow_imbalance, weighted_mid
@@ -79,8 +82,21 @@ if TYPE_CHECKING:
         square_root_impact,
         worst_round_trip,
     )
+    from .impact_forecast import ImpactForecast
+    from .liquidity import LiquidityAssessment, LiquidityMetrics
     from .microprice import MicroPrice, fit_micro_price, micro_price_adjustment
+    from .microstructure_engine import MarketConditions, MicrostructureEngine
     from .resilience import Recovery, fit_exponential, recovery, sweep_times
+    from .scores import (
+        Timing,
+        TimingAction,
+        depth_score,
+        liquidity_score,
+        optimal_timing,
+        resilience_score,
+        spread_score,
+        volume_score,
+    )
     from .spreads import (
         HorizonSpread,
         QuotedSpread,
@@ -108,7 +124,9 @@ if TYPE_CHECKING:
     from .volume import VolumeCurve, session_volumes, turnover, volume_curve, volume_curve_of
 
 _HOME = {
+    ".._core.flow": ("BookAnalysis", "BookSnapshot"),
     ".depth": ("BookWalk", "BookWalks", "book_walk", "book_walks"),
+    ".flow": ("BAR_DTYPE", "FlowEstimators"),
     ".hawkes": ("Hawkes", "fit_hawkes", "hawkes_intensity", "hawkes_log_likelihood"),
     ".illiquidity": ("GlostenHarris", "Line", "amihud", "glosten_harris", "hasbrouck_lambda", "kyle_lambda"),
     ".imbalances": ("depth_imbalance", "imbalance", "order_flow_imbalance", "weighted_mid"),
@@ -117,8 +135,15 @@ _HOME = {
         "athl_realized", "athl_temporary", "fit_power_law", "istar", "istar_impact", "no_dynamic_arbitrage",
         "propagator_cost", "square_root_impact", "worst_round_trip",
     ),
+    ".impact_forecast": ("ImpactForecast",),
+    ".liquidity": ("LiquidityAssessment", "LiquidityMetrics"),
     ".microprice": ("MicroPrice", "fit_micro_price", "micro_price_adjustment"),
+    ".microstructure_engine": ("MarketConditions", "MicrostructureEngine"),
     ".resilience": ("Recovery", "fit_exponential", "recovery", "sweep_times"),
+    ".scores": (
+        "Timing", "TimingAction", "depth_score", "liquidity_score", "optimal_timing", "resilience_score", "spread_score",
+        "volume_score",
+    ),
     ".spreads": (
         "HorizonSpread", "QuotedSpread", "TradeSpreadColumns", "TradeSpreads", "corwin_schultz_spread",
         "corwin_schultz_spreads", "mean_quoted_spread", "quoted_spreads", "roll_spread", "spreads_at_horizons",
@@ -137,21 +162,32 @@ _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
     "ATHL_2005",
+    "BAR_DTYPE",
     "ISTAR_ALL_DATA",
     "AthlCoefficients",
+    "BookAnalysis",
+    "BookSnapshot",
     "BookWalk",
     "BookWalks",
     "FlowBars",
+    "FlowEstimators",
     "GlostenHarris",
     "Hawkes",
     "HorizonSpread",
+    "ImpactForecast",
     "IstarCoefficients",
     "Line",
+    "LiquidityAssessment",
+    "LiquidityMetrics",
+    "MarketConditions",
     "MicroPrice",
+    "MicrostructureEngine",
     "Pin",
     "PowerLaw",
     "QuotedSpread",
     "Recovery",
+    "Timing",
+    "TimingAction",
     "TradeSpreadColumns",
     "TradeSpreads",
     "VolumeCurve",
@@ -166,6 +202,7 @@ __all__ = [
     "corwin_schultz_spread",
     "corwin_schultz_spreads",
     "depth_imbalance",
+    "depth_score",
     "fit_exponential",
     "fit_hawkes",
     "fit_micro_price",
@@ -181,9 +218,11 @@ __all__ = [
     "istar_impact",
     "kyle_lambda",
     "lee_ready",
+    "liquidity_score",
     "mean_quoted_spread",
     "micro_price_adjustment",
     "no_dynamic_arbitrage",
+    "optimal_timing",
     "order_flow_imbalance",
     "pin",
     "pin_log_likelihood",
@@ -194,8 +233,10 @@ __all__ = [
     "realized_variance",
     "realized_volatility",
     "recovery",
+    "resilience_score",
     "roll_spread",
     "session_volumes",
+    "spread_score",
     "spreads_at_horizons",
     "square_root_impact",
     "sweep_times",
@@ -209,6 +250,7 @@ __all__ = [
     "volume_buckets",
     "volume_curve",
     "volume_curve_of",
+    "volume_score",
     "vpin",
     "weighted_mid",
     "worst_round_trip",

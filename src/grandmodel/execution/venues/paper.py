@@ -28,10 +28,15 @@ def paper_market(
     """
     return SyntheticMarket(
         venues,
-        [0.0 if name in without else 1.0 / (1.0 + 0.25 * rank) for rank, name in enumerate(venues.names)],
+        paper_shares(venues, without),
         seed=config.seed,
         start_ns=start_ns,
         warmup_seconds=WARMUP_SECONDS,
         events_per_second=config.market.events_per_second,
         source="paper" if config.mode == "paper" else "synthetic",
     )
+
+
+def paper_shares(venues: Venues, without: frozenset[str] = frozenset()) -> list[float]:
+    """Each venue's relative share of the flow, in the order of the table."""
+    return [0.0 if name in without else 1.0 / (1.0 + 0.25 * rank) for rank, name in enumerate(venues.names)]
