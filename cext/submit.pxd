@@ -67,7 +67,7 @@ cdef extern from "durable.h" nogil:
         int64_t news[4096]
         int32_t news_count
         int32_t news_lost
-        int64_t accepted, refused, fills, unknown_reports, late_fills, overfills, duplicate_executions
+        int64_t accepted, refused, fills, unknown_reports, late_fills, overfills, duplicate_executions, trade_throughs
 
     int64_t gm_engine_now(gm_engine_t* e) noexcept
     int64_t gm_engine_advance(gm_engine_t* e, int64_t until_ns) noexcept

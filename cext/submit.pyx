@@ -1157,6 +1157,7 @@ cdef class Core:
             "accepted": e.accepted, "refused": e.refused, "fills": e.fills, "open": self.orders.live,
             "illegal_transitions": self.orders.illegal_transitions, "unknown_reports": e.unknown_reports,
             "late_fills": e.late_fills, "overfills": e.overfills, "duplicate_executions": e.duplicate_executions,
+            "trade_throughs": e.trade_throughs,
             "journal_records": self.journal.records,
             "journal_lost": self.journal.log.lost, "market_messages": self.market.messages,
         }

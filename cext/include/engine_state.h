@@ -91,7 +91,7 @@ typedef struct gm_engine {
     int32_t news_count;
     int32_t news_lost;
 
-    int64_t accepted, refused, fills, unknown_reports, late_fills, overfills, duplicate_executions;
+    int64_t accepted, refused, fills, unknown_reports, late_fills, overfills, duplicate_executions, trade_throughs;
 } gm_engine_t;
 
 static inline void gm_engine_settle(gm_engine_t* e, int64_t now);      /* working.h */

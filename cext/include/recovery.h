@@ -161,6 +161,7 @@ typedef struct gm_snapshot_head {
     int64_t calendar_next_ns[GM_CALENDARS_MAX];     /* the first close not lived through; GM_NEVER: none */
     int64_t executions, updates;
     int64_t last_execution[GM_MAX_VENUES];
+    int64_t trade_throughs;
 } gm_snapshot_head_t;
 
 typedef struct gm_snapshot_position { int32_t account, symbol; int64_t quantity, open_buy, open_sell; } gm_snapshot_position_t;
@@ -183,6 +184,7 @@ static inline gm_snapshot_head_t gm_snapshot_count(const gm_engine_t* e) {
     h.unknown_reports = e->unknown_reports;
     h.late_fills = e->late_fills;
     h.overfills = e->overfills;
+    h.trade_throughs = e->trade_throughs;
     h.duplicate_executions = e->duplicate_executions;
     h.illegal = e->orders->illegal;
     h.latches = e->latched;
@@ -281,6 +283,7 @@ static inline int gm_snapshot_load(gm_engine_t* e, const char* data, int64_t siz
     e->unknown_reports = h.unknown_reports;
     e->late_fills = h.late_fills;
     e->overfills = h.overfills;
+    e->trade_throughs = h.trade_throughs;
     e->duplicate_executions = h.duplicate_executions;
     e->latch_number = (int32_t)h.latch_number;
     e->last_record_ns = h.last_record_ns;

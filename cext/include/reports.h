@@ -204,6 +204,7 @@ static inline void gm_engine_take(gm_engine_t* e, gm_order_t* o, const gm_report
     if (r->exec_type == GM_EXEC_TRADE) {
         if (was_closed) e->late_fills++;
         else if (r->quantity > at_work) e->overfills++;
+        if (r->reason == GM_REASON_TRADE_THROUGH) e->trade_throughs++;
         e->fills++;
     }
     gm_order_take(o, r);
@@ -324,6 +325,7 @@ static inline void gm_engine_report(void* context, const gm_report_t* given) {
     if (r.exec_type == GM_EXEC_TRADE && !gm_is_void(&r)) {
         if (gm_is_closed(o->status)) r.reason = GM_REASON_LATE_FILL;
         else if (r.quantity > gm_open_as(e->orders, o, o->status)) r.reason = GM_REASON_OVERFILL;
+        else if (r.liquidity == GM_REMOVED && __builtin_expect(gm_trades_through(e->venues, r.symbol, r.venue, r.side, r.price_e9), 0)) r.reason = GM_REASON_TRADE_THROUGH;
     }
     gm_engine_record_report(e, o, &r);
 }

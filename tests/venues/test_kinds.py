@@ -241,3 +241,28 @@ def test_what_the_named_venue_does_not_take_is_refused(changes):
         om.submit_order(order(**changes))
     assert caught.value.reason is Reason.UNSUPPORTED
     assert core.portfolio.position("AAPL") == (0, 0, 0)
+
+
+def test_a_trade_through_is_flagged_counted_and_found():
+    """An order that walks one venue's book past what another displays trades through it (17 CFR 242.611)."""
+    config = {
+        "seed": 3, "routing": VENUES, "market": {"events_per_second": 200}, "compliance": {"max_trade_throughs": 0}
+    }  # fmt: skip
+    core = make_core(load_config(config), clock=SimulatedClock(START_NS))
+    om = Manager(engine=core)
+    om.watch_conduct(core, load_config(config))
+    om.quote("AAPL")
+    om.submit_order(order(quantity=1, venue="RETAIL"))
+    assert core.statistics()["trade_throughs"] == 0
+    ticket = om.submit_order(order(quantity=50_000, venue="NYSE"))
+    other = core.market.depth("AAPL", "IEX", 1)[1][0][0]  # what IEX displays, untouched
+    rows = core.fills(int(ticket))
+    through = [row for row in rows if int(row["price_e9"]) > other]
+    assert through
+    assert [int(row["reason"]) for row in rows] == [
+        int(Reason.TRADE_THROUGH) if int(row["price_e9"]) > other else 0 for row in rows
+    ]
+    assert core.statistics()["trade_throughs"] == len(through)
+    om.pump()
+    assert [str(found.kind) for found in om.compliance.findings] == ["trade_through"]
+    assert "worse price than another venue" in str(om.explain(ticket))

@@ -139,6 +139,7 @@ class Reason(IntEnum):
     LATE_FILL = 414
     UNKNOWN_EXECUTION = 415
     NOT_TRADING = 416
+    TRADE_THROUGH = 417
 
 REASON_TEXT: Final[dict[Reason, str]]
 SIDE_CODES: Final[dict[str, int]]

@@ -361,7 +361,8 @@ class Compliance(Section):
     """``compliance``: conduct over ``window_seconds``, by account or strategy. What is left out is off.
 
     ``max_order_to_trade`` messages (orders, replaces, cancels) a fill, once there were ``min_messages``;
-    ``max_self_matches`` attempts to trade with oneself; ``max_cancels`` cancels asked for within ``cancel_window_ms``;
+    ``max_self_matches`` attempts to trade with oneself; ``max_trade_throughs`` executions at a worse price than another
+    venue displayed; ``max_cancels`` cancels asked for within ``cancel_window_ms``;
     ``max_repeats`` orders of one strategy in the same symbol and side that were executed within
     ``repeat_window_seconds``, above which it is stopped until a person re-enables it.
     """
@@ -370,6 +371,7 @@ class Compliance(Section):
     max_order_to_trade: Annotated[float, *number(0, 1e9, "a ratio", True)] | None = None
     min_messages: Annotated[int, *integer(1, 10**9)] = 100
     max_self_matches: Annotated[int, *integer(0, 10**6)] | None = None
+    max_trade_throughs: Annotated[int, *integer(0, 10**6)] | None = None
     max_cancels: Annotated[int, *integer(0, 65536)] | None = None
     cancel_window_ms: Annotated[float, *lasting("ms", 10**6, HOUR_NS)] = 1000.0
     max_repeats: Annotated[int, *integer(1, 65536)] | None = None
@@ -378,7 +380,9 @@ class Compliance(Section):
     @property
     def is_on(self) -> bool:
         """True when any threshold is configured."""
-        limits = (self.max_order_to_trade, self.max_self_matches, self.max_cancels, self.max_repeats)
+        limits = (
+            self.max_order_to_trade, self.max_self_matches, self.max_cancels, self.max_repeats, self.max_trade_throughs,
+        )  # fmt: skip
         return any(limit is not None for limit in limits)
 
 

@@ -1,4 +1,5 @@
-"""Conduct, read from the log: order-to-trade ratio, attempts to trade with oneself, cancel bursts, repeated execution.
+"""Conduct, read from the log: order-to-trade ratio, attempts to trade with oneself, cancel bursts, repeated
+execution, trades through better quotes (17 CFR 242.611).
 
     om = OrderManager({"compliance": {"max_order_to_trade": 50, "max_repeats": 20}}, event_bus=bus)
     bus.subscribe(EventType.COMPLIANCE_FINDING, tell_the_desk)
@@ -50,6 +51,7 @@ class FindingKind(StrEnum):
     SELF_MATCH = "self_match"
     CANCEL_BURST = "cancel_burst"
     REPEATED_EXECUTION = "repeated_execution"
+    TRADE_THROUGH = "trade_through"
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,18 +208,26 @@ class ComplianceMonitor:
         if int(row["exec_type"]) != _TRADE or int(row["status"]) == 0:
             return []
         self._window("trades", int(row["account"]), length=self._window_ns).add(time_ns)
+        if int(row["reason"]) == Reason.TRADE_THROUGH and self.settings.max_trade_throughs is not None:
+            account = int(row["account"])
+            window = self._window("trade_throughs", account, length=self._window_ns)
+            window.add(time_ns)
+            most, count = self.settings.max_trade_throughs, window.count(time_ns)
+            found = self._over(FindingKind.TRADE_THROUGH, window, count, most, account, time_ns, self._window_ns)
+        else:
+            found = []
         if self.settings.max_repeats is None:
-            return []
+            return found
         order_id = int(row["order_id"])
         known = self._strategies.get(order_id) or self._looked_up(order_id)
         if known is None:
-            return []
+            return found
         strategy, top = known
         if top in self._executed:
-            return []
+            return found
         self._forget(time_ns)
         self._executed[top] = time_ns
-        return self._repeats(strategy, int(row["symbol"]), int(row["side"]), time_ns)
+        return found + self._repeats(strategy, int(row["symbol"]), int(row["side"]), time_ns)
 
     def _latch(self, row: Any, time_ns: int) -> list[Finding]:
         """A person has re-enabled a strategy: it begins anew."""
