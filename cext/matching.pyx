@@ -13,7 +13,7 @@ import numpy as np
 
 cimport cython
 from cpython.bool cimport PyBool_Check
-from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t, uint8_t, uint16_t, uint32_t
+from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t, uint32_t
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy, memset
 
@@ -259,7 +259,6 @@ cdef class MatchingEngine:
         cdef gm_exchange_t* x = self._get()
         cdef gm_entry_t e
         cdef gm_command_t c
-        cdef gm_match_result_t result
         memset(&e, 0, sizeof(e))
         e.order_id = int_argument(order_id, "order_id", INT64_MIN, INT64_MAX)
         e.side = _side(side)

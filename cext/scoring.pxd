@@ -13,7 +13,7 @@ cdef extern from "scoring.h" nogil:
 
     cdef enum gm_venue_verdict:
         GM_VENUE_CHOSEN, GM_VENUE_COSTLIER, GM_VENUE_TIE_LOST, GM_VENUE_DISABLED, GM_VENUE_TOO_LARGE, GM_VENUE_TOO_SMALL,
-        GM_VENUE_NO_QUOTE, GM_VENUE_WORSE_PRICE, GM_VENUE_NOT_DISPLAYED, GM_VENUE_UNSUPPORTED, GM_VENUE_BARRED
+        GM_VENUE_NO_QUOTE, GM_VENUE_WORSE_PRICE, GM_VENUE_NOT_DISPLAYED, GM_VENUE_UNSUPPORTED, GM_VENUE_BARRED, GM_VENUE_NOT_NAMED
 
     ctypedef struct gm_capture_t:
         int32_t count
@@ -49,6 +49,7 @@ cdef extern from "scoring.h" nogil:
         int64_t max_order_size[64]
         int64_t min_size[64]
         int64_t latency_ns[64]
+        int64_t improvement[64]
         gm_quote_t* quotes
         gm_tape_t* tapes
         int64_t updates
@@ -93,7 +94,7 @@ cdef extern from "scoring.h" nogil:
     void gm_venues_begin(gm_venues_t* v, int32_t symbols, int64_t time_ns) noexcept
     gm_route_t gm_score_venues(const gm_venues_t* v, const gm_nbbo_t* n, int32_t symbol, int8_t side, int64_t quantity,
                                int64_t limit_e9, uint8_t flags, uint64_t needs, gm_score_t* detail) noexcept
-    uint64_t GM_NEED_IOC, GM_NEED_FOK, GM_NEED_POST_ONLY, GM_NEED_HIDDEN
+    uint64_t GM_NEED_IOC, GM_NEED_FOK, GM_NEED_POST_ONLY, GM_NEED_HIDDEN, GM_NEED_MINIMUM
 
 
 cdef class Tap:                         # an ear at one symbol's quotes and prints

@@ -18,6 +18,7 @@ VERDICTS = {
     GM_VENUE_TOO_SMALL: "order below its min_size", GM_VENUE_NO_QUOTE: "no quote on that side",
     GM_VENUE_WORSE_PRICE: "its displayed price is worse than the best", GM_VENUE_NOT_DISPLAYED: "no displayed quote",
     GM_VENUE_UNSUPPORTED: "does not take such an order", GM_VENUE_BARRED: "stopped by a kill switch",
+    GM_VENUE_NOT_NAMED: "the order names another venue",
 }
 
 #: What a venue may be said to take, and the bit of each (venues.h).
@@ -25,7 +26,9 @@ CAPABILITIES = {
     "order_types": {name: 1 << code for name, code in ORDER_TYPE_CODES.items()
                     if name in ("market", "limit", "iceberg", "pegged_primary", "pegged_midpoint", "pegged_market")},
     "times_in_force": {"IOC": <object>GM_NEED_IOC, "FOK": <object>GM_NEED_FOK},
-    "instructions": {"post_only": <object>GM_NEED_POST_ONLY, "hidden": <object>GM_NEED_HIDDEN},
+    "instructions": {
+        "post_only": <object>GM_NEED_POST_ONLY, "hidden": <object>GM_NEED_HIDDEN, "min_quantity": <object>GM_NEED_MINIMUM,
+    },
 }
 cdef dict _USUAL = {"order_types": ("market", "limit", "iceberg"), "times_in_force": ("IOC", "FOK"), "instructions": ("post_only",)}
 
@@ -154,9 +157,10 @@ cdef class Venues:
 
     def add(self, str name, *, str kind="exchange", int priority=0, int64_t take_fee_e9=0, int64_t make_fee_e9=0,
             int64_t max_order_size=0, int64_t min_size=0, int64_t latency_ns=0, bint enabled=True, order_types=None,
-            times_in_force=None, instructions=None):
+            times_in_force=None, instructions=None, int64_t improvement_e9=0):
         """Adds a venue; its number. Fees in 1e-9 a unit, negative: a rebate. max_order_size 0: none.
 
+        improvement_e9: of a wholesaler, how far inside the quote it fills, in 1e-9 of the mid.
         order_types, times_in_force, instructions: names of what it takes; None: market, limit, iceberg; IOC, FOK; post_only. What
         rests until it is cancelled needs no time in force here.
         """
@@ -167,8 +171,8 @@ cdef class Venues:
             raise ValueError(f"venue {name!r} is in the table already")
         if v >= GM_MAX_VENUES:
             raise ValueError(f"more than {GM_MAX_VENUES} venues")
-        if max_order_size < 0 or min_size < 0 or latency_ns < 0:
-            raise ValueError(f"max_order_size, min_size or latency_ns of {name!r} is negative")
+        if max_order_size < 0 or min_size < 0 or latency_ns < 0 or not 0 <= improvement_e9 <= 1_000_000_000:
+            raise ValueError(f"max_order_size, min_size, latency_ns or improvement_e9 of {name!r} is negative (or the last above 1)")
         for fee in (take_fee_e9, make_fee_e9):
             if not -1_000_000_000 <= fee <= 1_000_000_000:
                 raise ValueError(f"a fee of {name!r} is {fee}, must be within one currency unit a share")
@@ -181,6 +185,7 @@ cdef class Venues:
         self.table.max_order_size[v] = max_order_size
         self.table.min_size[v] = min_size
         self.table.latency_ns[v] = latency_ns
+        self.table.improvement[v] = improvement_e9
         gm_venue_settle(&self.table, v)
         self.names.append(name)
         self.table.count = v + 1

@@ -92,6 +92,7 @@ cdef extern from "durable.h" nogil:
     int64_t gm_engine_close_parent(gm_engine_t* e, int64_t order_id, uint8_t status, uint16_t reason) noexcept
     void gm_engine_release(gm_engine_t* e, int64_t forced) noexcept
     void gm_engine_report(void* e, const gm_report_t* r) noexcept
+    const gm_terms_t* gm_engine_terms(void* e, const gm_order_t* o) noexcept
     void gm_engine_apply(gm_order_t* o, const gm_report_t* r) noexcept
     bint gm_is_void(const gm_report_t* r) noexcept
     void gm_order_obey(gm_order_t* o, const gm_request_t* q, int64_t time_ns) noexcept

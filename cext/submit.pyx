@@ -35,7 +35,7 @@ from grandmodel.execution._core.risk cimport Limits, gm_risk_detail_t
 from grandmodel.execution._core.scoring cimport Tap, Venues, gm_venues_begin
 from grandmodel.execution._core.synthetic cimport Market, gm_market_levels
 from grandmodel.execution._core.validation cimport (
-    GM_FIELD_STRATEGY, GM_FIELD_TAGS, OrderReader, read_price, read_quantity, gm_supports_time_in_force,
+    GM_FIELD_STRATEGY, GM_FIELD_TAGS, OrderReader, gm_is_pegged, read_price, read_quantity, gm_supports_time_in_force,
     gm_validate_row,
 )
 from grandmodel.execution._core.journal import iterate
@@ -99,6 +99,7 @@ cdef class Core:
         self.capture = capture
         self.latency = StageHistograms()
         self.reader = OrderReader(instruments, self._new_name)
+        self.reader.venues = venues.names
         self.introduced = set()
         self.durables = {}
         self.snapshot_due = 0x7FFFFFFFFFFFFFFF
@@ -118,6 +119,7 @@ cdef class Core:
         self.engine.audit = audit
         market.market.core = &self.engine
         market.market.report = gm_engine_report
+        market.market.terms = gm_engine_terms
         self.started_ns = gm_now(&clock.clock)
         # Under a simulated clock nothing waits for a disk: equal inputs give equal logs.
         if gm_engine_open(&self.engine, journal.log.durability == 2 and not clock.clock.simulated) != 0:
@@ -491,6 +493,10 @@ cdef class Core:
             self._refuse_fields(&o, {"order_type": ["waits in the engine, which an algorithm's parent cannot: submit it by itself"]})
         if o.flags & GM_POST_ONLY:
             self._refuse_fields(&o, {"post_only": ["is True, but a parent's placement is its algorithm's"]})
+        if o.venue >= 0:
+            self._refuse_fields(&o, {"venue": ["is named, but where a parent's children go is its algorithm's to choose"]})
+        if gm_is_pegged(o.order_type):
+            self._refuse_fields(&o, {"order_type": ["is pegged: a venue works it, an algorithm does not"]})
         o.flags |= GM_PARENT
         o.algorithm = self.reader._named(self.reader.algorithms, GM_NAME_ALGORITHM, algorithm)
         return self._submit(&o, &terms)

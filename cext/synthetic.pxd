@@ -2,7 +2,7 @@
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
 from grandmodel.execution._core.matching cimport gm_matcher_t
-from grandmodel.execution._core.records cimport gm_order_t, gm_report_t
+from grandmodel.execution._core.records cimport gm_order_t, gm_report_t, gm_terms_t
 from grandmodel.execution._core.scoring cimport Venues, gm_venues_t
 
 
@@ -12,6 +12,7 @@ cdef extern from "market.h" nogil:
         gm_venues_t* venues
         void* core
         void (*report)(void* core, const gm_report_t* report) noexcept nogil
+        const gm_terms_t* (*terms)(void* core, const gm_order_t* order) noexcept nogil
         void (*submit)(gm_market_t* m, const gm_order_t* order, int64_t now_ns) noexcept nogil
         void (*cancel)(gm_market_t* m, const gm_order_t* order, int64_t now_ns) noexcept nogil
         int64_t (*advance)(gm_market_t* m, int64_t until_ns) noexcept nogil
@@ -36,7 +37,6 @@ cdef extern from "synthetic.h" nogil:
 
     ctypedef struct gm_synthetic_t:
         gm_market_t market
-        gm_matcher_t* matchers
         gm_flow_t* flows
         int32_t active_count
         int64_t start_ns

@@ -10,6 +10,7 @@ cdef extern from "validation.h" nogil:
     uint64_t gm_validate_row(const gm_instruments_t* t, const gm_order_t* o, int32_t accounts, int32_t venues) noexcept
     bint gm_has_limit(uint8_t order_type) noexcept
     bint gm_has_stop(uint8_t order_type) noexcept
+    bint gm_is_pegged(uint8_t order_type) noexcept
     bint gm_supports_type(uint8_t order_type) noexcept
     bint gm_supports_time_in_force(uint8_t time_in_force) noexcept
 
@@ -19,6 +20,7 @@ cdef class OrderReader:
     cdef readonly Names strategies
     cdef readonly Names algorithms
     cdef readonly Names tags
+    cdef public list venues         # their names, in the order of the table
     cdef object new_name            # called with (kind, number, text) before a new name is used
 
     cdef dict read(self, object given, gm_order_t* o, gm_terms_t* terms, bint only_check=*)   # only_check: names are not interned

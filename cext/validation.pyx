@@ -18,7 +18,8 @@ from grandmodel.execution._core.orders cimport gm_is_triggered
 from grandmodel.execution._core.portfolio cimport GM_MAX_ACCOUNTS
 from grandmodel.execution._core.records cimport (
     GM_ALL_OR_NONE, GM_CLIENT_ORDER_ID_LENGTH, GM_DAY, GM_FOK, GM_GTD, GM_HIDDEN, GM_ICEBERG, GM_IOC, GM_LIMIT, GM_MARKET, GM_NAME_LENGTH,
-    GM_NAME_STRATEGY, GM_NAME_TAG, GM_NO_PRICE, GM_PARENT, GM_POST_ONLY, GM_REDUCE_ONLY, GM_TRAIL_AMOUNT, GM_TRAIL_BPS, GM_TRAILING_STOP,
+    GM_NAME_STRATEGY, GM_NAME_TAG, GM_NO_PRICE, GM_PARENT, GM_PEGGED_MARKET, GM_PEGGED_PRIMARY,
+    GM_POST_ONLY, GM_REDUCE_ONLY, GM_TRAIL_AMOUNT, GM_TRAIL_BPS, GM_TRAILING_STOP,
     GM_TRAILING_STOP_LIMIT, GM_TRIGGER_BID_ASK, GM_TRIGGER_LAST, GM_TRIGGER_MID, GM_WORK_ICEBERG, GM_WORK_WHOLE,
     gm_order_t, gm_terms_t,
 )
@@ -28,7 +29,7 @@ from grandmodel.execution._core.values import ORDER_TYPE_CODES, SIDE_CODES, TIME
 FIELDS = (
     "symbol", "side", "quantity", "order_type", "limit_price", "stop_price", "time_in_force", "display_quantity", "urgency",
     "strategy", "account", "tags", "client_order_id", "post_only", "order", "reduce_only", "all_or_none", "hidden", "min_quantity",
-    "expire_time", "trigger", "trailing_amount", "trailing_bps", "limit_offset", "display_spread",
+    "expire_time", "trigger", "trailing_amount", "trailing_bps", "limit_offset", "display_spread", "venue", "peg_offset",
 )
 cdef dict TRIGGER_TABLE = {"last": GM_TRIGGER_LAST, "bid_ask": GM_TRIGGER_BID_ASK, "mid": GM_TRIGGER_MID}
 
@@ -243,6 +244,25 @@ cdef object _read_time(object value, int64_t* out):
     return None if out[0] > 0 else f"is {_shown(value)}, must be after 1970"
 
 
+cdef dict _read_peg_offset(dict errors, object value, int64_t tick_e9, gm_order_t* o, gm_terms_t* terms):
+    """How far from its reference a pegged order stands, towards the other side where positive: in prices, on the tick."""
+    cdef int64_t offset = 0
+    if value is None:
+        return errors
+    if o.order_type and o.order_type != GM_PEGGED_PRIMARY and o.order_type != GM_PEGGED_MARKET:
+        return _note(errors, "peg_offset", f"is {_shown(value)}, but only pegged_primary and pegged_market orders have one")
+    if isinstance(value, (bool, str)) or not isinstance(value, (int, float, Decimal)):
+        return _note(errors, "peg_offset", f"is {_shown(value)}, must be an int, a float or a Decimal")
+    if value != value or value == 0:
+        return errors if value == 0 else _note(errors, "peg_offset", f"is {_shown(value)}, must be a finite number")
+    wrong = read_price(abs(value), tick_e9, &offset)
+    if wrong is not None:
+        return _note(errors, "peg_offset", wrong if value > 0 else f"is {_shown(value)}: its size {wrong}")
+    terms.limit_offset_e9 = offset if value > 0 else -offset
+    o.terms = 1
+    return errors
+
+
 def _unknown_keys(errors, order):
     from difflib import get_close_matches
 
@@ -263,6 +283,7 @@ cdef class OrderReader:
         self.strategies = Names("strategy", 1)
         self.algorithms = Names("algorithm", 1)
         self.tags = Names("tag", 1)
+        self.venues = []
         self.new_name = new_name
 
     cdef int32_t _named(self, Names names, int kind, str text) except -1:
@@ -354,7 +375,7 @@ cdef class OrderReader:
             value = <object>item
             if value is None:
                 item = NULL
-            elif o.order_type and not gm_has_limit(o.order_type):
+            elif o.order_type and not gm_has_limit(o.order_type) and not gm_is_pegged(o.order_type):
                 errors = _note(errors, "limit_price", f"is {_shown(value)}, but a {_TYPE_NAMES[o.order_type]} order has none")
             else:
                 wrong = read_price(value, tick_e9, &o.limit_price_e9)
@@ -493,6 +514,19 @@ cdef class OrderReader:
                 errors = _note(errors, name, f"is {_shown(value)}, must be True or False")
             elif value:
                 o.flags |= <unsigned char><int>flag
+        item = _get(order, "venue")
+        if item != NULL:
+            seen[0] += 1
+            value = <object>item
+            if value is not None:
+                if isinstance(value, str) and value in self.venues:
+                    o.venue = self.venues.index(value)
+                else:
+                    errors = _note(errors, "venue", _choices(value, self.venues))
+        item = _get(order, "peg_offset")
+        if item != NULL:
+            seen[0] += 1
+            errors = _read_peg_offset(errors, <object>item, tick_e9, o, terms)
         item = _get(order, "min_quantity")
         if item != NULL:
             seen[0] += 1
@@ -507,7 +541,11 @@ cdef class OrderReader:
                     o.terms = 1
         if o.flags & GM_ALL_OR_NONE or terms.minimum_quantity > 0:
             field = "all_or_none" if o.flags & GM_ALL_OR_NONE else "min_quantity"
-            if o.order_type and o.order_type != GM_LIMIT and o.order_type != GM_MARKET:
+            if gm_is_pegged(o.order_type) and o.venue >= 0:
+                o.terms = 1                             # its venue's to do; one that cannot is refused
+            elif gm_is_pegged(o.order_type):
+                errors = _note(errors, field, "of a pegged order is its venue's to see to: name one that takes it as venue")
+            elif o.order_type and o.order_type != GM_LIMIT and o.order_type != GM_MARKET:
                 errors = _note(errors, field, f"does not go with a {_TYPE_NAMES[o.order_type]} order; market and limit orders can have it")
             elif o.flags & GM_POST_ONLY:
                 errors = _note(errors, field, "does not go with post_only: such an order takes, or waits in the engine")
@@ -521,6 +559,8 @@ cdef class OrderReader:
                 o.terms = 1
                 o.flags |= GM_PARENT
                 terms.worked = GM_WORK_WHOLE
+        if o.venue >= 0 and gm_is_triggered(o.order_type):
+            errors = _note(errors, "venue", f"does not go with a {_TYPE_NAMES[o.order_type]} order, which the engine holds, and routes in time")
         item = _get(order, "expire_time")
         if item != NULL:
             seen[0] += 1

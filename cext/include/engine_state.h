@@ -123,6 +123,11 @@ static inline int64_t gm_engine_now(gm_engine_t* e) {
     return now;
 }
 
+/* What a venue may ask of an order besides its row. */
+static inline const gm_terms_t* gm_engine_terms(void* context, const gm_order_t* o) {
+    return gm_terms_of(((const gm_engine_t*)context)->orders, o);
+}
+
 /* The door: the only place that gives anything to a venue. */
 static inline void gm_engine_send(gm_engine_t* e, const gm_order_t* o, int sending, int64_t now) {
     if (sending == GM_SEND_ORDER) e->market->submit(e->market, o, now);

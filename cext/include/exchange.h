@@ -69,6 +69,7 @@ typedef struct gm_event {
     int64_t other_id;
     int64_t price_e9;
     int64_t quantity;
+    int64_t left, other_left;   /* of a trade: what both have left */
     int8_t side;                /* of order_id */
     uint8_t kind;               /* gm_event_kind */
     uint8_t displayed;          /* of a trade: the other was displayed */

@@ -11,6 +11,7 @@ struct gm_market {
     gm_venues_t* venues;
     void* core;                                             /* passed back to `report` */
     void (*report)(void* core, const gm_report_t* report);  /* the engine's ear */
+    const gm_terms_t* (*terms)(void* core, const gm_order_t* order);    /* its rarer terms; NULL: it has none. May be NULL itself */
     /* An order, and its cancel. Answers come through `report`, at once or later. */
     void (*submit)(gm_market_t*, const gm_order_t* order, int64_t now_ns);
     void (*cancel)(gm_market_t*, const gm_order_t* order, int64_t now_ns);

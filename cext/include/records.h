@@ -164,7 +164,7 @@ typedef struct gm_terms {
     int64_t expire_ns;             /* of GTD; 0: none */
     int64_t minimum_quantity;      /* 0: none */
     int64_t trail_offset;          /* 1e-9 of the price, or basis points in 1e-9; see trail_unit */
-    int64_t limit_offset_e9;       /* of a trailing stop limit: its limit stands this far beyond the stop */
+    int64_t limit_offset_e9;       /* of a trailing stop limit: its limit stands this far beyond the stop; of a peg: its offset, towards the other side */
     int64_t list_id;               /* the first order of its list; 0: none */
     int64_t next_child;            /* in memory: the child now at a venue, of an order that the engine works; 0: none */
     uint32_t display_spread_e9;    /* refresh sizes vary by up to this fraction (1e-9) of display_quantity */

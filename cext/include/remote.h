@@ -529,6 +529,11 @@ static inline void gm_door_end(gm_remote_t* r, gm_door_t* d, int64_t now_ns) {
 
 /* ---- the market ---- */
 
+static inline const gm_terms_t* gm_remote_inner_terms(void* context, const gm_order_t* o) {
+    const gm_remote_t* r = (const gm_remote_t*)context;
+    return r->market.terms ? r->market.terms(r->market.core, o) : NULL;
+}
+
 /* The inner market's reports pass on; that the engine wants it to stop does too. */
 static inline void gm_remote_inner_report(void* context, const gm_report_t* report) {
     gm_remote_t* r = (gm_remote_t*)context;
@@ -625,6 +630,7 @@ static inline void gm_remote_init(gm_remote_t* r, gm_venues_t* venues, gm_market
     if (inner != NULL) {
         inner->core = r;
         inner->report = gm_remote_inner_report;
+        inner->terms = gm_remote_inner_terms;
     }
     r->market.self = r;
     r->market.venues = venues;

@@ -13,7 +13,7 @@
 
 enum gm_venue_verdict {
     GM_VENUE_CHOSEN = 0, GM_VENUE_COSTLIER, GM_VENUE_TIE_LOST, GM_VENUE_DISABLED, GM_VENUE_TOO_LARGE, GM_VENUE_TOO_SMALL,
-    GM_VENUE_NO_QUOTE, GM_VENUE_WORSE_PRICE, GM_VENUE_NOT_DISPLAYED, GM_VENUE_UNSUPPORTED, GM_VENUE_BARRED
+    GM_VENUE_NO_QUOTE, GM_VENUE_WORSE_PRICE, GM_VENUE_NOT_DISPLAYED, GM_VENUE_UNSUPPORTED, GM_VENUE_BARRED, GM_VENUE_NOT_NAMED
 };
 
 typedef struct gm_route {
@@ -146,7 +146,10 @@ static inline gm_route_t gm_route_order(const gm_venues_t* v, const gm_nbbo_t* n
     gm_route_t r = {o->venue, -1, 0, GM_REASON_NONE, 0, 0, 0, GM_NO_PRICE};
     const uint64_t needs = gm_needs_of(o);
     if (__builtin_expect(o->venue < 0, 1)) {
-        r = gm_score_venues(v, n, o->symbol, o->side, o->quantity, o->limit_price_e9, o->flags, needs, detail);
+        const int pegged = o->order_type >= GM_PEGGED_PRIMARY;  /* it rests, at its own side's best or better: that much is known */
+        const int64_t limit_e9 = pegged && o->limit_price_e9 == GM_NO_PRICE ? (o->side > 0 ? n->bid_e9 : n->ask_e9) : o->limit_price_e9;
+        const uint8_t flags = pegged ? o->flags | GM_POST_ONLY : o->flags;
+        r = gm_score_venues(v, n, o->symbol, o->side, o->quantity, limit_e9, flags, needs, detail);
         if (__builtin_expect(r.venue < 0, 0)) {             /* is it the kind of order, or the moment? */
             int taken = 0;
             for (int32_t i = 0; i < v->count; i++) taken |= gm_venue_supports(v, i, needs);
@@ -156,7 +159,7 @@ static inline gm_route_t gm_route_order(const gm_venues_t* v, const gm_nbbo_t* n
     }
     for (int32_t i = 0; detail && i < v->count; i++) {
         detail[i].cost_e9 = INT64_MAX;
-        detail[i].verdict = i == o->venue ? GM_VENUE_CHOSEN : GM_VENUE_COSTLIER;
+        detail[i].verdict = i == o->venue ? GM_VENUE_CHOSEN : GM_VENUE_NOT_NAMED;
     }
     if (o->venue >= v->count || !gm_venue_open(v, o->venue)) r.reason = GM_REASON_NO_VENUE;
     else if (!gm_venue_supports(v, o->venue, needs)) r.reason = GM_REASON_UNSUPPORTED;

@@ -83,7 +83,7 @@ static inline int64_t gm_engine_refuse_match(gm_engine_t* e, gm_order_t* o, int6
  * refusal (details in e->refusal). `o` is completed in place; `terms`: its rarer terms, or NULL. A client_order_id that is taken:
  * GM_REASON_DUPLICATE_CLIENT_ID with e->duplicate_of set, nothing recorded (whether it is the same order again is the caller's to see). */
 static inline int64_t gm_engine_submit_at(gm_engine_t* e, gm_order_t* o, gm_terms_t* terms, const int64_t now) {
-    const int timed = (e->tick++ & 63) == 0;
+    const int timed = (e->tick++ & 63) == 0, named = o->venue >= 0;
     int64_t t0, t1 = 0;
     gm_order_t *row, *parent = NULL;
     gm_route_t route = {o->venue, -1, 0, GM_REASON_NONE, 0, 0, 0, GM_NO_PRICE};
@@ -99,6 +99,10 @@ static inline int64_t gm_engine_submit_at(gm_engine_t* e, gm_order_t* o, gm_term
     n = gm_consolidate(e->venues, o->symbol);
     gm_engine_begin(o, &n, now);
     if (__builtin_expect(terms != NULL, 0)) {
+        if (terms->worked == GM_WORK_WHOLE && o->venue >= 0) {
+            terms->worked = 0;                              /* the venue that it names does it, or it is refused */
+            o->flags &= (uint8_t)~GM_PARENT;
+        }
         if (terms->worked == GM_WORK_WHOLE) o->flags |= GM_HELD;
         gm_engine_arm(e, o, terms, &n);
     }
@@ -127,6 +131,10 @@ static inline int64_t gm_engine_submit_at(gm_engine_t* e, gm_order_t* o, gm_term
         if (__builtin_expect(route.venue < 0, 0)) return gm_engine_refuse(e, o, route.reason, 0, 0, price, &n, now);
         o->venue = route.venue;
         if (__builtin_expect(gm_matches_own(e, o), 0) && gm_engine_self_match(e, o, now)) return gm_engine_refuse_match(e, o, price, &n, now);
+        if (__builtin_expect(terms != NULL && terms->minimum_quantity > 0 && !terms->worked, 0) && !gm_venue_supports(e->venues, o->venue, GM_NEED_MINIMUM))
+            return gm_engine_refuse(e, o, GM_REASON_UNSUPPORTED, 0, 0, price, &n, now);
+        if (__builtin_expect(named && o->order_type == GM_ICEBERG, 0) && !gm_venue_takes(e->venues, o->venue, GM_ICEBERG))
+            return gm_engine_refuse(e, o, GM_REASON_UNSUPPORTED, 0, 0, price, &n, now);
         if (__builtin_expect(o->order_type == GM_ICEBERG, 0) && !gm_venue_takes(e->venues, o->venue, GM_ICEBERG)) {
             if (!terms) {
                 memset(&own, 0, sizeof own);

@@ -3,13 +3,17 @@
  * the best price wherever it stands, cancellations are proportional to what rests. As every arrival is priced against
  * the consolidated opposite best, the venues never cross one another.
  *
+ * A dark pool matches at the middle of the consolidated quote (never while that is crossed): what rests there of others, and what comes, is a
+ * flow of its own, begun with the first own order. A wholesaler takes what is marketable at once, inside the quote by its price improvement and never
+ * beyond the middle, up to its max_order_size. Neither displays anything.
+ *
  * Each symbol lives on its own clock and generator: what flows depends on the seed, market time and own orders, not on
  * when anybody looks. Symbols with own orders in them are advanced together in time order, others when touched. */
 #ifndef GM_SYNTHETIC_H
 #define GM_SYNTHETIC_H
 
+#include "exchange.h"
 #include "market.h"
-#include "matching.h"
 #include "random.h"
 
 #define GM_FLOW_LEVELS 10
@@ -26,7 +30,9 @@ typedef struct gm_flow {
     int64_t events;
     double per_ns;              /* 1e-9 / 60 * speed * depth: rates of the paper to events a nanosecond */
     double cancel_per_ns;
-    int32_t own;                /* own orders resting */
+    int32_t own;                /* own orders resting in displayed books */
+    int32_t own_elsewhere;      /* own orders that are not displayed, or in a dark pool */
+    int32_t rare;               /* exchanges whose not displayed orders have to be looked after */
     int32_t follows;            /* own orders that wait for its quotes */
     int32_t started;
     int32_t in_active;
@@ -34,11 +40,13 @@ typedef struct gm_flow {
 
 typedef struct gm_synthetic {
     gm_market_t market;
-    gm_matcher_t* matchers;     /* [symbol * GM_MAX_VENUES + venue] */
+    gm_exchange_t* exchanges;   /* [symbol * GM_MAX_VENUES + venue] */
+    gm_random_t* dark;          /* [symbol] the dark pools' own generators: their flow leaves the displayed one as it is */
     gm_flow_t* flows;           /* [symbol] */
     int32_t* active;            /* symbols with own orders */
     int32_t active_count;
     int32_t symbols;            /* capacity */
+    int32_t venue_count;
     int32_t lit[GM_MAX_VENUES]; /* venues that carry the flow: those that display and have a share of it */
     int32_t lit_count;
     double share[GM_MAX_VENUES];/* cumulative share of the flow, by lit venue */
@@ -63,8 +71,12 @@ static const double GM_FLOW_CANCEL[GM_FLOW_LEVELS] = {0.71, 0.81, 0.68, 0.56, 0.
 #define GM_FLOW_MARKET 0.94
 #define GM_FLOW_CANCEL_MAX 0.81
 
+static inline gm_exchange_t* gm_synthetic_exchange(gm_synthetic_t* s, int32_t symbol, int32_t venue) {
+    return &s->exchanges[(size_t)symbol * GM_MAX_VENUES + venue];
+}
+
 static inline gm_matcher_t* gm_synthetic_matcher(gm_synthetic_t* s, int32_t symbol, int32_t venue) {
-    return &s->matchers[(size_t)symbol * GM_MAX_VENUES + venue];
+    return &gm_synthetic_exchange(s, symbol, venue)->lit;
 }
 
 /* A venue without a share of the flow has no book here: it may be somebody else's. */
@@ -92,7 +104,7 @@ static inline void gm_synthetic_quote(gm_synthetic_t* s, int32_t symbol, int32_t
 /* A symbol with own orders, or that orders wait for, lives in `advance`; the others when they are looked at. */
 static inline void gm_synthetic_keep(gm_synthetic_t* s, int32_t symbol) {
     gm_flow_t* f = &s->flows[symbol];
-    const int wanted = f->own + f->follows > 0;
+    const int wanted = f->own + f->own_elsewhere + f->follows > 0;
     if (wanted && !f->in_active) {
         s->active[s->active_count++] = symbol;
         f->in_active = 1;
@@ -134,6 +146,81 @@ static inline void gm_synthetic_own_sink(void* context, const gm_resting_t* r, i
     }
     if (r->flags & GM_REST_OWN) gm_synthetic_resting_fill(s, r, price_e9, quantity);
     gm_market_fill(&s->market, o->order_id, s->venue, s->symbol, o->side, price_e9, quantity, GM_REMOVED, s->time_ns);
+}
+
+/* ---- where there is more than the displayed book ---- */
+
+/* Is a trade in a dark pool? */
+static inline int gm_synthetic_dark(const gm_synthetic_t* s, int32_t venue) { return s->market.venues->kind[venue] == GM_DARK_POOL; }
+
+/* One side of a trade that is ours (the flow's ids are negative). */
+static inline void gm_synthetic_ours(gm_synthetic_t* s, int64_t order_id, int8_t side, int64_t price_e9, int64_t quantity, int64_t left, uint8_t liquidity) {
+    if (order_id < 0) return;
+    if (s->taker != NULL && order_id == s->taker->order_id && !s->acknowledged) {
+        s->acknowledged = 1;
+        gm_market_say(&s->market, s->taker, GM_EXEC_NEW, GM_REASON_NONE, 0, s->time_ns);
+    }
+    gm_market_fill(&s->market, order_id, s->venue, s->symbol, side, price_e9, quantity, liquidity, s->time_ns);
+    if (left == 0 && (s->taker == NULL || order_id != s->taker->order_id)) {           /* one that rested */
+        if (liquidity == GM_ADDED) gm_synthetic_own(s, s->symbol, -1);
+        else {
+            s->flows[s->symbol].own_elsewhere--;
+            gm_synthetic_keep(s, s->symbol);
+        }
+    }
+}
+
+static inline void gm_synthetic_event(void* context, const gm_event_t* e) {
+    gm_synthetic_t* s = (gm_synthetic_t*)context;
+    const int dark = gm_synthetic_dark(s, s->venue);
+    if (e->kind != GM_EVENT_TRADE) return;
+    gm_print_publish(s->market.venues, s->symbol, s->venue, e->price_e9, e->quantity, e->order_id > 0 || e->other_id > 0, s->time_ns);
+    gm_synthetic_ours(s, e->other_id, (int8_t)-e->side, e->price_e9, e->quantity, e->other_left, dark ? GM_MIDPOINT_FILL : e->displayed ? GM_ADDED : GM_HIDDEN_FILL);
+    /* One that acts though it rested (its reference has moved) is no taker of liquidity that was displayed for it. */
+    gm_synthetic_ours(s, e->order_id, e->side, e->price_e9, e->quantity, e->left,
+                      dark ? GM_MIDPOINT_FILL : s->taker != NULL && e->order_id == s->taker->order_id ? GM_REMOVED : GM_HIDDEN_FILL);
+}
+
+/* Begins what happens at one venue: who acts (NULL: nobody of ours), where and when. */
+static inline void gm_synthetic_begin(gm_synthetic_t* s, int32_t symbol, int32_t venue, const gm_order_t* taker, int acknowledged, int64_t time_ns) {
+    s->taker = taker;
+    s->acknowledged = acknowledged;
+    s->symbol = symbol;
+    s->venue = venue;
+    s->time_ns = time_ns;
+}
+
+/* The consolidated quote has moved: what is pegged to it does too, and may trade. */
+static inline void gm_synthetic_refer(gm_synthetic_t* s, int32_t symbol, int64_t time_ns) {
+    const gm_venues_t* v = s->market.venues;
+    for (int32_t venue = 0; venue < v->count; venue++) {
+        gm_exchange_t* x = gm_synthetic_exchange(s, symbol, venue);
+        gm_nbbo_t n;
+        if (x->rare == NULL || x->rare_count == 0) continue;
+        n = gm_consolidate(v, symbol);
+        if (x->referenced && x->reference_bid_e9 == n.bid_e9 && x->reference_ask_e9 == n.ask_e9) continue;
+        gm_synthetic_begin(s, symbol, venue, NULL, 1, time_ns);
+        gm_exchange_set_reference(x, 1, n.bid_e9, n.ask_e9, gm_synthetic_event, s);
+        if (gm_displays(v, venue)) gm_synthetic_quote(s, symbol, venue, time_ns);
+    }
+}
+
+/* An order of the flow at a venue with more than a displayed book. What is left of it. */
+static inline int64_t gm_synthetic_flow_order(gm_synthetic_t* s, int32_t symbol, int32_t venue, int8_t side, int64_t quantity, int64_t limit_e9,
+                                              uint8_t type, uint8_t tif, int64_t time_ns) {
+    gm_entry_t e;
+    gm_match_result_t result;
+    memset(&e, 0, sizeof e);
+    e.order_id = s->flows[symbol].next_id--;
+    e.quantity = quantity;
+    e.limit_e9 = limit_e9;
+    e.stop_e9 = GM_NO_PRICE;
+    e.side = side;
+    e.order_type = type;
+    e.time_in_force = tif;
+    gm_synthetic_begin(s, symbol, venue, NULL, 1, time_ns);
+    result = gm_exchange_submit(gm_synthetic_exchange(s, symbol, venue), &e, gm_synthetic_event, s);
+    return result.leaves;
 }
 
 /* ---- the flow of one symbol ---- */
@@ -179,6 +266,11 @@ static inline void gm_flow_limit(gm_synthetic_t* s, int32_t symbol, int8_t side)
     if (opposite < 0) opposite = best[side > 0 ? 0 : 1] >= 0 ? best[side > 0 ? 0 : 1] + side : f->reference_tick + side;
     tick = opposite - side * (int64_t)(i + 1);
     if (tick < 1) return;
+    if (__builtin_expect(gm_synthetic_exchange(s, symbol, venue)->rare_count > 0, 0)) {
+        gm_synthetic_flow_order(s, symbol, venue, side, quantity, tick * f->tick_e9, GM_LIMIT, GM_GTC, f->now_ns);
+        gm_synthetic_quote(s, symbol, venue, f->now_ns);
+        return;
+    }
     m = gm_synthetic_matcher(s, symbol, venue);
     if (gm_book_add(&m->book, f->next_id--, side, tick, quantity, 0) >= 0) {
         m->changes++;
@@ -203,7 +295,9 @@ static inline void gm_flow_market(gm_synthetic_t* s, int32_t symbol, int8_t side
             if (price == best[opposite] * f->tick_e9 && gm_random_below(&f->random, (uint32_t)++count) == 0) chosen = s->lit[k];
         }
         s->venue = chosen;
-        {
+        if (__builtin_expect(gm_synthetic_exchange(s, symbol, chosen)->rare_count > 0, 0)) {
+            quantity = gm_synthetic_flow_order(s, symbol, chosen, side, quantity, best[opposite] * f->tick_e9, GM_LIMIT, GM_IOC, f->now_ns);
+        } else {
             gm_matcher_t* m = gm_synthetic_matcher(s, symbol, chosen);
             m->changes++;
             quantity = gm_match_take(m, side, best[opposite], quantity, gm_synthetic_flow_sink, s);
@@ -254,6 +348,53 @@ static inline void gm_flow_schedule(gm_synthetic_t* s, int32_t symbol) {
     f->next_ns = f->now_ns + 1 + (wait < 9e17 ? (int64_t)wait : (int64_t)9e17);
 }
 
+/* A dark pool lives at the pace of the symbol's displayed flow: now and then somebody comes, for the moment or to stay, or leaves. */
+#define GM_DARK_ARRIVES 0.08    /* a pool and displayed event */
+#define GM_DARK_STAYS 0.5
+#define GM_DARK_LEAVES 0.02     /* an order that rests and displayed event */
+#define GM_DARK_EMPTY 0.4       /* it is found empty; otherwise orders rest on one side, each time one more with this chance: */
+#define GM_DARK_MORE 0.5
+
+static inline void gm_dark_event(gm_synthetic_t* s, int32_t symbol) {
+    gm_flow_t* f = &s->flows[symbol];
+    gm_random_t* random = &s->dark[symbol];
+    for (int32_t v = 0; v < s->market.venues->count; v++) {
+        gm_exchange_t* x = gm_synthetic_exchange(s, symbol, v);
+        if (!gm_synthetic_dark(s, v) || x->rare == NULL) continue;
+        if (gm_random_unit(random) < GM_DARK_ARRIVES) {
+            const int8_t side = gm_random_below(random, 2) ? GM_BUY : GM_SELL;
+            const uint8_t tif = gm_random_unit(random) < GM_DARK_STAYS ? GM_GTC : GM_IOC;
+            gm_synthetic_flow_order(s, symbol, v, side, 100 * (int64_t)(1 + gm_random_below(random, 20)), GM_NO_PRICE, GM_PEGGED_MIDPOINT, tif, f->now_ns);
+        }
+        for (int32_t i = x->rare_count - 1; i >= 0; i--) {
+            const int64_t id = x->rare[i].entry.order_id;
+            if (id > 0 || gm_random_unit(random) >= GM_DARK_LEAVES) continue;
+            gm_synthetic_begin(s, symbol, v, NULL, 1, f->now_ns);
+            gm_exchange_cancel(x, id, gm_synthetic_event, s);
+        }
+    }
+}
+
+/* A pool's first own order in a symbol: others are there already, or not. */
+static inline int gm_dark_start(gm_synthetic_t* s, int32_t symbol, int32_t venue, int64_t now_ns) {
+    gm_exchange_t* x = gm_synthetic_exchange(s, symbol, venue);
+    gm_random_t* random = &s->dark[symbol];
+    const gm_nbbo_t n = gm_consolidate(s->market.venues, symbol);
+    int8_t side;
+    if (x->rare != NULL) return GM_OK;
+    if (gm_exchange_init(x, s->flows[symbol].tick_e9, 4096, 64) != GM_OK) return GM_ERR_MEMORY;
+    if (!s->flows[symbol].rare) gm_random_seed(random, s->seed ^ 0x6461726bULL, (uint64_t)symbol + 1);
+    s->flows[symbol].rare = 1;
+    gm_synthetic_begin(s, symbol, venue, NULL, 1, now_ns);
+    gm_exchange_set_reference(x, 1, n.bid_e9, n.ask_e9, gm_synthetic_event, s);
+    if (gm_random_unit(random) < GM_DARK_EMPTY) return GM_OK;
+    side = gm_random_below(random, 2) ? GM_BUY : GM_SELL;
+    do {
+        gm_synthetic_flow_order(s, symbol, venue, side, 100 * (int64_t)(1 + gm_random_below(random, 20)), GM_NO_PRICE, GM_PEGGED_MIDPOINT, GM_GTC, now_ns);
+    } while (gm_random_unit(random) < GM_DARK_MORE);
+    return GM_OK;
+}
+
 static inline void gm_flow_event(gm_synthetic_t* s, int32_t symbol) {
     gm_flow_t* f = &s->flows[symbol];
     double limits = s->arrival * f->per_ns, markets = GM_FLOW_MARKET * f->per_ns, u;
@@ -266,6 +407,10 @@ static inline void gm_flow_event(gm_synthetic_t* s, int32_t symbol) {
     else gm_flow_cancel(s, symbol);
     f->events++;
     s->market.messages++;
+    if (__builtin_expect(f->rare, 0)) {
+        gm_dark_event(s, symbol);
+        gm_synthetic_refer(s, symbol, f->now_ns);
+    }
     gm_flow_schedule(s, symbol);
 }
 
@@ -281,8 +426,7 @@ static inline int gm_flow_start(gm_synthetic_t* s, int32_t symbol) {
     f->next_id = -1;
     f->now_ns = s->start_ns - s->warmup_ns;
     for (int32_t k = 0; k < s->lit_count; k++) {
-        gm_matcher_t* m = gm_synthetic_matcher(s, symbol, s->lit[k]);
-        if (gm_matcher_init(m, f->tick_e9, GM_FLOW_BOOK_TICKS, GM_FLOW_BOOK_ORDERS) != GM_OK) return GM_ERR_MEMORY;
+        if (gm_exchange_init(gm_synthetic_exchange(s, symbol, s->lit[k]), f->tick_e9, GM_FLOW_BOOK_TICKS, GM_FLOW_BOOK_ORDERS) != GM_OK) return GM_ERR_MEMORY;
     }
     for (int i = 0; i < GM_FLOW_LEVELS; i++) {
         int32_t orders = (int32_t)(s->depth * GM_FLOW_LIMIT[i] / GM_FLOW_CANCEL[i]) + 1;
@@ -350,9 +494,56 @@ static inline int64_t gm_synthetic_advance(gm_market_t* market, int64_t until_ns
 
 /* ---- the engine's commands ---- */
 
+/* An order that the plain book does not know, or at a venue where such orders are: as the exchange takes it. In a dark pool all are for the middle. */
+static inline gm_match_result_t gm_synthetic_place_rare(gm_synthetic_t* s, const gm_order_t* o, int64_t quantity, int acknowledged, int64_t now_ns) {
+    gm_exchange_t* x = gm_synthetic_exchange(s, o->symbol, o->venue);
+    const gm_terms_t* terms = s->market.terms ? s->market.terms(s->market.core, o) : NULL;
+    const int dark = gm_synthetic_dark(s, o->venue);
+    gm_nbbo_t n;
+    gm_match_result_t result;
+    gm_entry_t e;
+    memset(&e, 0, sizeof e);
+    e.order_id = o->order_id;
+    e.quantity = quantity;
+    e.limit_e9 = o->limit_price_e9;
+    e.stop_e9 = GM_NO_PRICE;
+    e.side = o->side;
+    e.time_in_force = o->time_in_force == GM_GTD ? GM_GTC : o->time_in_force;
+    e.rest_flags = GM_REST_OWN;
+    e.flags = o->flags & (GM_POST_ONLY | GM_HIDDEN | GM_ALL_OR_NONE);
+    e.min_quantity = terms ? (terms->minimum_quantity < quantity ? terms->minimum_quantity : quantity) : 0;
+    e.order_type = dark ? GM_PEGGED_MIDPOINT : o->order_type >= GM_PEGGED_PRIMARY ? o->order_type : o->limit_price_e9 == GM_NO_PRICE ? GM_MARKET : GM_LIMIT;
+    e.offset_e9 = terms && o->order_type >= GM_PEGGED_PRIMARY && !dark ? terms->limit_offset_e9 : 0;
+    e.display_quantity = dark || o->order_type >= GM_PEGGED_PRIMARY ? 0 : o->display_quantity;
+    if (dark && (o->time_in_force == GM_FOK || (o->order_type == GM_MARKET && o->time_in_force != GM_GTC))) e.time_in_force = GM_IOC;
+    if (dark && o->time_in_force == GM_FOK) e.flags |= GM_ALL_OR_NONE;
+    if (!dark) {
+        n = gm_consolidate(s->market.venues, o->symbol);
+        gm_synthetic_begin(s, o->symbol, o->venue, NULL, 1, now_ns);
+        gm_exchange_set_reference(x, 1, n.bid_e9, n.ask_e9, gm_synthetic_event, s);
+    }
+    gm_synthetic_begin(s, o->symbol, o->venue, o, acknowledged, now_ns);
+    result = gm_exchange_submit(x, &e, gm_synthetic_event, s);
+    if (result.slot >= 0 && gm_book_find(&x->lit.book, o->order_id) >= 0) gm_synthetic_own(s, o->symbol, 1);
+    else if (gm_exchange_find(x, o->order_id) >= 0) {
+        s->flows[o->symbol].own_elsewhere++;
+        s->flows[o->symbol].rare = 1;
+        gm_synthetic_keep(s, o->symbol);
+    }
+    if (!dark) gm_synthetic_quote(s, o->symbol, o->venue, now_ns);
+    return result;
+}
+
+static inline int gm_is_rare(const gm_synthetic_t* s, const gm_order_t* o) {
+    if (o->order_type >= GM_PEGGED_PRIMARY || (o->flags & (GM_HIDDEN | GM_ALL_OR_NONE))) return 1;
+    return o->terms && s->market.terms && s->market.terms(s->market.core, o)->minimum_quantity > 0;
+}
+
 static inline gm_match_result_t gm_synthetic_place(gm_synthetic_t* s, const gm_order_t* o, int64_t quantity, int acknowledged, int64_t now_ns) {
     gm_command_t c;
     gm_match_result_t result;
+    if (__builtin_expect(gm_is_rare(s, o) || gm_synthetic_exchange(s, o->symbol, o->venue)->rare_count > 0 || gm_synthetic_dark(s, o->venue), 0))
+        return gm_synthetic_place_rare(s, o, quantity, acknowledged, now_ns);
     memset(&c, 0, sizeof c);
     c.order_id = o->order_id;
     c.price_e9 = o->limit_price_e9;
@@ -373,11 +564,36 @@ static inline gm_match_result_t gm_synthetic_place(gm_synthetic_t* s, const gm_o
     return result;
 }
 
+/* What is marketable is filled at once, whole, inside the quote; anything else, or too much, is refused. */
+static inline void gm_wholesaler_take(gm_synthetic_t* s, const gm_order_t* o, int64_t now_ns) {
+    const gm_venues_t* v = s->market.venues;
+    const gm_nbbo_t n = gm_consolidate(v, o->symbol);
+    const int64_t mid = gm_mid(&n), touch = o->side > 0 ? n.ask_e9 : n.bid_e9, most = v->max_order_size[o->venue];
+    const int sound = mid != GM_NO_PRICE && n.bid_e9 < n.ask_e9;
+    int64_t price;
+    if (!sound || (most && o->leaves_quantity > most)
+        || (o->limit_price_e9 != GM_NO_PRICE && o->side * (o->limit_price_e9 - touch) < 0)) {
+        gm_market_say(&s->market, o, GM_EXEC_REJECTED, sound ? GM_REASON_VENUE_REJECTED : GM_REASON_NO_LIQUIDITY, o->leaves_quantity, now_ns);
+        return;
+    }
+    price = touch - o->side * (int64_t)((gm_i128)mid * v->improvement[o->venue] / 1000000000);
+    if (o->side * (price - mid) < 0) price = mid;
+    gm_market_say(&s->market, o, GM_EXEC_NEW, GM_REASON_NONE, 0, now_ns);
+    gm_print_publish(s->market.venues, o->symbol, o->venue, price, o->leaves_quantity, 1, now_ns);
+    gm_market_fill(&s->market, o->order_id, o->venue, o->symbol, o->side, price, o->leaves_quantity, GM_REMOVED, now_ns);
+}
+
 static inline void gm_synthetic_submit(gm_market_t* market, const gm_order_t* o, int64_t now_ns) {
     gm_synthetic_t* s = (gm_synthetic_t*)market->self;
+    const int32_t kind = market->venues->kind[o->venue];
     gm_match_result_t result;
-    if (!gm_synthetic_carries(s, o->venue)) {
-        gm_market_say(market, o, GM_EXEC_REJECTED, GM_REASON_UNSUPPORTED, o->leaves_quantity, now_ns);
+    if (kind == GM_WHOLESALER) {
+        gm_wholesaler_take(s, o, now_ns);
+        return;
+    }
+    if (kind == GM_DARK_POOL ? o->leaves_quantity < market->venues->min_size[o->venue] || gm_dark_start(s, o->symbol, o->venue, now_ns) != GM_OK
+                             : !gm_synthetic_carries(s, o->venue)) {
+        gm_market_say(market, o, GM_EXEC_REJECTED, kind == GM_DARK_POOL ? GM_REASON_VENUE_REJECTED : GM_REASON_UNSUPPORTED, o->leaves_quantity, now_ns);
         return;
     }
     result = gm_synthetic_place(s, o, o->leaves_quantity, 0, now_ns);
@@ -394,52 +610,66 @@ static inline void gm_synthetic_restore(gm_market_t* market, const gm_order_t* o
     gm_synthetic_t* s = (gm_synthetic_t*)market->self;
     gm_match_result_t result;
     gm_synthetic_touch(market, o->symbol, now_ns);
+    if (gm_synthetic_dark(s, o->venue) && gm_dark_start(s, o->symbol, o->venue, now_ns) != GM_OK) return;
     result = gm_synthetic_place(s, o, o->leaves_quantity, 1, now_ns);
     if (result.status == GM_REJECTED || result.status == GM_CANCELED)
         gm_market_say(market, o, GM_EXEC_CANCELED, GM_REASON_VENUE_RESTARTED, result.leaves, now_ns);
 }
 
-static inline void gm_synthetic_cancel(gm_market_t* market, const gm_order_t* o, int64_t now_ns) {
-    gm_synthetic_t* s = (gm_synthetic_t*)market->self;
-    int64_t open = gm_match_cancel(gm_synthetic_matcher(s, o->symbol, o->venue), o->order_id);
-    if (open < 0) {
-        gm_market_say(market, o, GM_EXEC_CANCEL_REJECTED, GM_REASON_UNKNOWN_ORDER, 0, now_ns);
-        return;
+/* Takes an own order out of where it rests; its open quantity, or GM_ERR_NOT_FOUND. */
+static inline int64_t gm_synthetic_remove(gm_synthetic_t* s, const gm_order_t* o, int64_t now_ns) {
+    gm_exchange_t* x = gm_synthetic_exchange(s, o->symbol, o->venue);
+    const int rare = x->rare_count > 0 && gm_exchange_find(x, o->order_id) >= 0;
+    int64_t open;
+    if (x->rare == NULL) return GM_ERR_NOT_FOUND;           /* nothing has ever been here */
+    gm_synthetic_begin(s, o->symbol, o->venue, NULL, 1, now_ns);
+    open = gm_exchange_cancel(x, o->order_id, gm_synthetic_event, s);
+    if (open < 0) return open;
+    if (rare) {
+        s->flows[o->symbol].own_elsewhere--;
+        gm_synthetic_keep(s, o->symbol);
+    } else {
+        gm_synthetic_own(s, o->symbol, -1);
     }
-    gm_synthetic_own(s, o->symbol, -1);
-    gm_synthetic_quote(s, o->symbol, o->venue, now_ns);
-    gm_market_say(market, o, GM_EXEC_CANCELED, GM_REASON_USER, open, now_ns);
+    if (gm_displays(s->market.venues, o->venue)) gm_synthetic_quote(s, o->symbol, o->venue, now_ns);
+    return open;
+}
+
+static inline void gm_synthetic_cancel(gm_market_t* market, const gm_order_t* o, int64_t now_ns) {
+    const int64_t open = gm_synthetic_remove((gm_synthetic_t*)market->self, o, now_ns);
+    if (open < 0) gm_market_say(market, o, GM_EXEC_CANCEL_REJECTED, GM_REASON_UNKNOWN_ORDER, 0, now_ns);
+    else gm_market_say(market, o, GM_EXEC_CANCELED, GM_REASON_USER, open, now_ns);
 }
 
 /* Less at the same price keeps its place; anything else leaves the book and comes in again, at the back or against what it meets. */
 static inline void gm_synthetic_replace(gm_market_t* market, const gm_order_t* o, int64_t now_ns) {
     gm_synthetic_t* s = (gm_synthetic_t*)market->self;
-    gm_matcher_t* m = gm_synthetic_matcher(s, o->symbol, o->venue);
-    const int32_t slot = gm_book_find(&m->book, o->order_id);
+    gm_exchange_t* x = gm_synthetic_exchange(s, o->symbol, o->venue);
+    gm_matcher_t* m = &x->lit;
+    const int32_t rare = x->rare_count > 0 ? gm_exchange_find(x, o->order_id) : GM_NIL;
+    const int32_t slot = x->rare == NULL || rare >= 0 ? GM_NIL : gm_book_find(&m->book, o->order_id);
     const int64_t left = o->working_quantity - o->filled_quantity, quantity = left > 0 ? o->working_quantity : o->filled_quantity;
     const int64_t limit_e9 = o->pending_price_e9 == GM_NO_PRICE ? o->limit_price_e9 : o->pending_price_e9;
+    const int64_t open = rare >= 0 ? x->rare[rare].entry.quantity : slot >= 0 ? gm_match_open(m, slot) : 0;
     gm_match_result_t result;
-    if (slot < 0) {
+    if (rare < 0 && slot < 0) {
         gm_market_say(market, o, GM_EXEC_CANCEL_REJECTED, GM_REASON_UNKNOWN_ORDER, 0, now_ns);
         return;
     }
-    if ((o->flags & GM_POST_ONLY) && gm_crosses(&m->book, o->side > 0 ? 1 : 0, limit_e9 / m->tick_e9)) {
+    if ((o->flags & GM_POST_ONLY) && slot >= 0 && gm_crosses(&m->book, o->side > 0 ? 1 : 0, limit_e9 / m->tick_e9)) {
         gm_market_say(market, o, GM_EXEC_CANCEL_REJECTED, GM_REASON_WOULD_CROSS, 0, now_ns);
         return;
     }
-    if (left > 0 && limit_e9 == o->limit_price_e9 && left <= gm_match_open(m, slot)) {
-        if (left < gm_match_open(m, slot)) gm_match_shrink(m, slot, gm_match_open(m, slot) - left);
-        gm_synthetic_quote(s, o->symbol, o->venue, now_ns);
+    if (left > 0 && limit_e9 == o->limit_price_e9 && left <= open) {
+        if (left < open && slot >= 0) gm_match_shrink(m, slot, open - left);
+        else if (rare >= 0) x->rare[rare].entry.quantity = left;
+        if (slot >= 0) gm_synthetic_quote(s, o->symbol, o->venue, now_ns);
         gm_market_say_replaced(market, o, quantity, GM_NO_PRICE, now_ns);
         return;
     }
-    gm_match_cancel(m, o->order_id);
-    gm_synthetic_own(s, o->symbol, -1);
+    gm_synthetic_remove(s, o, now_ns);
     gm_market_say_replaced(market, o, quantity, o->pending_price_e9, now_ns);
-    if (left <= 0) {
-        gm_synthetic_quote(s, o->symbol, o->venue, now_ns);
-        return;
-    }
+    if (left <= 0) return;
     result = gm_synthetic_place(s, o, left, 1, now_ns);      /* the row has its new limit by now */
     if (result.status == GM_REJECTED || result.status == GM_CANCELED)
         gm_market_say(market, o, GM_EXEC_CANCELED, result.reason, result.leaves, now_ns);
@@ -454,11 +684,13 @@ static inline void gm_synthetic_follow(gm_market_t* market, int32_t symbol, int3
 }
 
 static inline void gm_synthetic_free(gm_synthetic_t* s) {
-    if (s->matchers && s->flows)
+    if (s->exchanges && s->flows)
         for (int32_t symbol = 0; symbol < s->symbols; symbol++)
             if (s->flows[symbol].started)
-                for (int32_t k = 0; k < s->lit_count; k++) gm_book_free(&gm_synthetic_matcher(s, symbol, s->lit[k])->book);
-    gm_release(s->matchers, (size_t)s->symbols * GM_MAX_VENUES * sizeof(gm_matcher_t));
+                for (int32_t v = 0; v < s->venue_count; v++)
+                    if (gm_synthetic_exchange(s, symbol, v)->rare) gm_exchange_free(gm_synthetic_exchange(s, symbol, v));
+    gm_release(s->exchanges, (size_t)s->symbols * GM_MAX_VENUES * sizeof(gm_exchange_t));
+    gm_release(s->dark, (size_t)s->symbols * sizeof(gm_random_t));
     gm_release(s->flows, (size_t)s->symbols * sizeof(gm_flow_t));
     gm_release(s->active, (size_t)s->symbols * sizeof(int32_t));
     memset(s, 0, sizeof *s);
@@ -470,10 +702,12 @@ static inline int gm_synthetic_init(gm_synthetic_t* s, gm_venues_t* venues, cons
     double sum = 0.0;
     memset(s, 0, sizeof *s);
     s->symbols = venues->symbols;
-    s->matchers = (gm_matcher_t*)gm_reserve((size_t)s->symbols * GM_MAX_VENUES * sizeof(gm_matcher_t));
+    s->venue_count = venues->count;
+    s->exchanges = (gm_exchange_t*)gm_reserve((size_t)s->symbols * GM_MAX_VENUES * sizeof(gm_exchange_t));
+    s->dark = (gm_random_t*)gm_reserve((size_t)s->symbols * sizeof(gm_random_t));
     s->flows = (gm_flow_t*)gm_reserve((size_t)s->symbols * sizeof(gm_flow_t));
     s->active = (int32_t*)gm_reserve((size_t)s->symbols * sizeof(int32_t));
-    if (!s->matchers || !s->flows || !s->active) {
+    if (!s->exchanges || !s->dark || !s->flows || !s->active) {
         gm_synthetic_free(s);
         return GM_ERR_MEMORY;
     }

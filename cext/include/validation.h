@@ -11,11 +11,12 @@ enum gm_field {
     GM_FIELD_TIME_IN_FORCE, GM_FIELD_DISPLAY_QUANTITY, GM_FIELD_URGENCY, GM_FIELD_STRATEGY, GM_FIELD_ACCOUNT, GM_FIELD_TAGS,
     GM_FIELD_CLIENT_ORDER_ID, GM_FIELD_POST_ONLY, GM_FIELD_OTHER, GM_FIELD_REDUCE_ONLY, GM_FIELD_ALL_OR_NONE, GM_FIELD_HIDDEN,
     GM_FIELD_MIN_QUANTITY, GM_FIELD_EXPIRE_TIME, GM_FIELD_TRIGGER, GM_FIELD_TRAILING_AMOUNT, GM_FIELD_TRAILING_BPS, GM_FIELD_LIMIT_OFFSET,
-    GM_FIELD_DISPLAY_SPREAD, GM_FIELD_COUNT
+    GM_FIELD_DISPLAY_SPREAD, GM_FIELD_VENUE, GM_FIELD_PEG_OFFSET, GM_FIELD_COUNT
 };
 
-/* What the engine executes; pegged orders and auctions have their codes, and are refused by name. */
-static inline int gm_supports_type(uint8_t type) { return type >= GM_MARKET && type <= GM_ICEBERG; }
+/* What the engine executes; orders for auctions have their codes, and are refused by name. */
+static inline int gm_is_pegged(uint8_t type) { return type >= GM_PEGGED_PRIMARY && type <= GM_PEGGED_MARKET; }
+static inline int gm_supports_type(uint8_t type) { return type >= GM_MARKET && type <= GM_PEGGED_MARKET; }
 static inline int gm_supports_time_in_force(uint8_t tif) { return tif >= GM_DAY && tif <= GM_GTD; }
 
 /* Which prices an order of a type has. */
@@ -37,7 +38,7 @@ static inline uint64_t gm_validate_row(const gm_instruments_t* t, const gm_order
     if (!gm_supports_type(o->order_type) || o->order_type == GM_TRAILING_STOP || o->order_type == GM_TRAILING_STOP_LIMIT)
         wrong |= 1u << GM_FIELD_ORDER_TYPE;
     if (!gm_supports_time_in_force(o->time_in_force) || o->time_in_force == GM_GTD) wrong |= 1u << GM_FIELD_TIME_IN_FORCE;
-    if (gm_has_limit(o->order_type) ? !gm_on_grid(o->limit_price_e9, t->rows[o->symbol].tick_e9) : o->limit_price_e9 != GM_NO_PRICE)
+    if (gm_has_limit(o->order_type) || (gm_is_pegged(o->order_type) && o->limit_price_e9 != GM_NO_PRICE) ? !gm_on_grid(o->limit_price_e9, t->rows[o->symbol].tick_e9) : o->limit_price_e9 != GM_NO_PRICE)
         wrong |= 1u << GM_FIELD_LIMIT_PRICE;
     if (gm_has_stop(o->order_type) ? !gm_on_grid(o->stop_price_e9, t->rows[o->symbol].tick_e9) : o->stop_price_e9 != GM_NO_PRICE)
         wrong |= 1u << GM_FIELD_STOP_PRICE;

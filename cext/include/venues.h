@@ -53,6 +53,7 @@ struct gm_venues {
     int64_t max_order_size[GM_MAX_VENUES];  /* 0: none */
     int64_t min_size[GM_MAX_VENUES];
     int64_t latency_ns[GM_MAX_VENUES];
+    int64_t improvement[GM_MAX_VENUES];     /* of a wholesaler: inside the quote by so much of the mid, 1e-9 of it */
     gm_quote_t* quotes;                     /* [symbol * GM_MAX_VENUES + venue]; written through the functions below alone */
     struct gm_nbbo* best;                   /* [symbol] their consolidation, where `is_best` */
     uint8_t* is_best;                       /* [symbol] nothing has changed since it was made */
@@ -84,6 +85,7 @@ struct gm_venues {
 #define GM_NEED_AUCTION ((uint64_t)1 << 34)     /* OPG, CLS */
 #define GM_NEED_POST_ONLY ((uint64_t)1 << 35)
 #define GM_NEED_HIDDEN ((uint64_t)1 << 36)
+#define GM_NEED_MINIMUM ((uint64_t)1 << 37)     /* minimum quantity, all-or-none; where it is not taken the engine works such orders */
 #define GM_NEED_USUAL (GM_NEED_TYPE(GM_MARKET) | GM_NEED_TYPE(GM_LIMIT) | GM_NEED_TYPE(GM_ICEBERG) | GM_NEED_IOC | GM_NEED_FOK | GM_NEED_POST_ONLY)
 
 static inline uint64_t gm_venues_open(const gm_venues_t* v) { return __atomic_load_n(&v->on, __ATOMIC_RELAXED) & ~v->stopped; }
@@ -122,6 +124,7 @@ static inline uint64_t gm_needs_of(const gm_order_t* o) {
     else if (o->time_in_force == GM_OPG || o->time_in_force == GM_CLS) needs |= GM_NEED_AUCTION;
     if (o->flags & GM_POST_ONLY) needs |= GM_NEED_POST_ONLY;
     if (o->flags & GM_HIDDEN) needs |= GM_NEED_HIDDEN;
+    if (__builtin_expect(o->flags & GM_ALL_OR_NONE, 0) && o->time_in_force != GM_FOK) needs |= GM_NEED_MINIMUM;
     return needs;
 }
 
@@ -194,7 +197,7 @@ static inline int64_t gm_mid(const gm_nbbo_t* n) {
 }
 
 static inline int64_t gm_fee(const gm_venues_t* v, int32_t venue, uint8_t liquidity, int64_t quantity) {
-    return quantity * (liquidity == GM_ADDED ? v->make_fee_e9[venue] : v->take_fee_e9[venue]);
+    return quantity * (liquidity == GM_REMOVED ? v->take_fee_e9[venue] : v->make_fee_e9[venue]);
 }
 
 /* ---- what a market says, each said here alone: it gets the next feed sequence and, in a capture, its rows ---- */

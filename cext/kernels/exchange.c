@@ -57,9 +57,12 @@ static void say_resting(gm_exchange_t* x, uint8_t kind, const gm_resting_t* r, i
     say(x, kind, &e, quantity, GM_REASON_SELF_MATCH);
 }
 
-static void say_trade(gm_exchange_t* x, const gm_entry_t* acted, int64_t other_id, uint8_t other_flags, int displayed, int64_t price_e9, int64_t quantity) {
+static void say_trade(gm_exchange_t* x, const gm_entry_t* acted, int64_t left, int64_t other_id, uint8_t other_flags, int displayed, int64_t other_left,
+                      int64_t price_e9, int64_t quantity) {
     gm_event_t event;
     memset(&event, 0, sizeof event);
+    event.left = left;
+    event.other_left = other_left;
     event.order_id = acted->order_id;
     event.other_id = other_id;
     event.price_e9 = price_e9;
@@ -250,7 +253,7 @@ static void take(gm_exchange_t* x, gm_taker_t* t) {
             traded = t->left < r->quantity ? t->left : r->quantity;
             t->left -= traded;
             t->filled += traded;
-            say_trade(x, t->entry, r->order_id, r->flags, 1, lit_e9, traded);
+            say_trade(x, t->entry, t->left, r->order_id, r->flags, 1, gm_match_open(&x->lit, slot) - traded, lit_e9, traded);
             if (traded == r->quantity && r->display > 0 && r->reserve > 0) gm_match_refresh(&x->lit, slot);
             else gm_book_reduce(b, slot, traded);
             x->lit.changes++;
@@ -264,7 +267,8 @@ static void take(gm_exchange_t* x, gm_taker_t* t) {
             t->left -= traded;
             t->filled += traded;
             rare_reduce(x, dark, traded);
-            say_trade(x, t->entry, r.entry.order_id, r.entry.rest_flags, 0, t->arrival < r.arrival ? t->price_e9 : dark_e9, traded);
+            say_trade(x, t->entry, t->left, r.entry.order_id, r.entry.rest_flags, 0, r.entry.quantity - traded, t->arrival < r.arrival ? t->price_e9 : dark_e9,
+                      traded);
         } else {
             break;
         }
@@ -679,7 +683,8 @@ gm_auction_t gm_exchange_uncross(gm_exchange_t* x, int64_t reference_e9, gm_even
         acted.order_id = buy->order_id;
         acted.side = GM_BUY;
         acted.rest_flags = buy->rest_flags;
-        say_trade(x, &acted, sell->order_id, sell->rest_flags, sell->slot >= 0, found.price_e9, traded);
+        say_trade(x, &acted, buy->quantity - of_b - traded, sell->order_id, sell->rest_flags, sell->slot >= 0, sell->quantity - of_s - traded,
+                  found.price_e9, traded);
         left -= traded;
         if ((of_b += traded) == buy->quantity) { settle_party(x, buy, of_b); b++; of_b = 0; }
         if ((of_s += traded) == sell->quantity) { settle_party(x, sell, of_s); s++; of_s = 0; }

@@ -88,7 +88,7 @@ def test_iceberg_shows_a_part():
 BAD = [
     ("symbol", "APPL"), ("symbol", None), ("symbol", 7), ("symbol", ["AAPL"]), ("symbol", "aapl"), ("symbol", ""),
     ("side", "long"), ("side", None), ("side", 1), ("side", "BUY"), ("side", b"buy"),
-    ("order_type", "lmit"), ("order_type", None), ("order_type", 3), ("order_type", "pegged_primary"),
+    ("order_type", "lmit"), ("order_type", None), ("order_type", 3),
     ("time_in_force", "FOREVER"), ("time_in_force", 1), ("time_in_force", "CLS"), ("time_in_force", "OPG"),
     ("quantity", None), ("quantity", 0), ("quantity", -1), ("quantity", -(2**63)), ("quantity", 1.5),
     ("quantity", 1e-9), ("quantity", True), ("quantity", False), ("quantity", "100"), ("quantity", b"100"),

@@ -65,6 +65,8 @@ FIELDS = {
     "trailing_bps": (order(order_type="trailing_stop"), {"a half"}),
     "limit_offset": (order(order_type="trailing_stop_limit", trailing_amount=1.0), {"none of it", "zero", "a half"}),
     "display_spread": (resting(order_type="iceberg", display_quantity=10), {"none of it", "zero", "a half", "1e-300"}),
+    "venue": (order(), {"none of it"}),
+    "peg_offset": (order(order_type="pegged_primary"), {"none of it", "zero", "a half", "minus one"}),
 }
 NUMERIC_TEXT = {"digits"}  # a price may be written as text, in any digits that int() and Decimal() read
 AMOUNTS = {"limit_price", "stop_price", "trailing_amount", "trailing_bps", "limit_offset"}
@@ -317,7 +319,7 @@ BAD_ROWS = [
     ("order_type", 0),
     ("order_type", 5),
     ("order_type", 6),
-    ("order_type", 10),
+    ("order_type", 13),
     ("order_type", 255),
     ("time_in_force", 0),
     ("time_in_force", 5),

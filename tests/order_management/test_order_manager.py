@@ -15,9 +15,11 @@ from grandmodel.execution import (
     EventType,
     ExecutionEngine,
     OrderManager,
+    OrderRejected,
     OrderStateError,
     OrderStatus,
     OrderValidationError,
+    Reason,
     RiskLimitBreached,
     SmartOrderRouter,
     UnknownOrder,
@@ -77,18 +79,15 @@ def test_validate_order_names_the_field_and_records_nothing():
     assert om.core.journal.records == before
 
 
-def test_an_unsupported_type_is_refused_by_name():
-    om = OrderManager()
-    pegged = {
-        "symbol": "AAPL",
-        "quantity": 100,
-        "order_type": "pegged_midpoint",
-        "side": "sell",
-        "time_in_force": "DAY",
-    }
-    with pytest.raises(OrderValidationError, match="'pegged_midpoint'") as caught:
+def test_what_no_venue_takes_is_refused_by_name():
+    om = OrderManager({"routing": {"venues": {"A": {"cost_per_share": 0, "order_types": ["limit"]}}}})
+    pegged = {"symbol": "AAPL", "quantity": 100, "order_type": "pegged_midpoint", "side": "sell"}
+    with pytest.raises(OrderRejected) as caught:
         om.submit_order(pegged)
-    assert list(caught.value.errors) == ["order_type"]
+    assert caught.value.reason is Reason.UNSUPPORTED
+    with pytest.raises(OrderValidationError, match="auctions") as caught:
+        om.submit_order({**MISSION_ORDER, "time_in_force": "OPG"})
+    assert list(caught.value.errors) == ["time_in_force"]
 
 
 def test_limits_of_the_section_hold_at_submission():

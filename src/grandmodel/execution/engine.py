@@ -23,6 +23,7 @@ from ._core.synthetic import Market
 from ._core.values import JournalError
 from .clock import Clock, Pulse, SimulatedClock, current_clock, current_seed
 from .instruments import Instrument
+from .venues.capabilities import capabilities
 
 if TYPE_CHECKING:
     from .config import ExecutionConfig
@@ -76,9 +77,8 @@ def make_venues(config: ExecutionConfig, instruments: Instruments, known: Sequen
             min_size=int(getattr(venue, "min_size", 0)),
             latency_ns=venue.latency_ns,
             enabled=venue.enabled,
-            order_types=venue.order_types,
-            times_in_force=venue.times_in_force,
-            instructions=venue.instructions,
+            improvement_e9=round(getattr(venue, "price_improvement_bps", 0) * 1e5),
+            **capabilities(venue, kind),
         )
     return table
 

@@ -28,11 +28,6 @@ from .units import RefusedError, money_e9
 HOUR_NS = 3600 * 10**9
 _SYMBOL = r"[A-Z0-9][A-Z0-9._/\-]{0,15}"
 _NAME = r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,31}"
-#: What a venue may be said to take; what it lacks, the engine does itself or refuses by name. Held orders (stops and
-#: the like) are never a venue's.
-ORDER_TYPES = ("market", "limit", "iceberg")
-TIMES_IN_FORCE = ("IOC", "FOK")
-INSTRUCTIONS = ("post_only",)
 ECN_NAMES = frozenset({"ARCA", "BATS", "IEX", "EDGX", "EDGA", "BYX"})
 
 

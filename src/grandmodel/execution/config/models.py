@@ -18,13 +18,11 @@ from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from ..instruments import InstrumentCatalog
+from ..venues.capabilities import INSTRUCTIONS, ORDER_TYPES, TIMES_IN_FORCE
 from .fields import (
     ECN_NAMES,
     HOUR_NS,
-    INSTRUCTIONS,
     LISTED,
-    ORDER_TYPES,
-    TIMES_IN_FORCE,
     Count,
     Fee,
     Flag,
