@@ -474,7 +474,8 @@ def test_while_one_thread_feeds_another_is_told():
 
 @pytest.mark.parametrize("kind", ["L3", "L2"])
 def test_rows_of_noise_do_no_harm(kind):
-    """Any bytes are rows: extreme times, prices and quantities included. What does not fit is counted, nothing breaks."""
+    """Any bytes are rows: extreme times, prices and quantities included. What does not fit is counted, nothing
+    breaks."""
     rng = np.random.default_rng(12)
     rows = np.frombuffer(rng.bytes(64 * 20_000), MESSAGE_DTYPE).copy()
     rows["action"] = rng.integers(0, 13, len(rows))
