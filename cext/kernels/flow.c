@@ -5,6 +5,8 @@
 
 #define NOWHERE(side) ((side) == 0 ? INT64_MIN : INT64_MAX)    /* of a level that is not there: worse than any price */
 
+#define TIME_MAX ((int64_t)1 << 61)     /* horizons, bars and differences of times stay within 64 bits */
+
 static void* ring(int64_t count, size_t size) { return gm_reserve((size_t)count * size); }
 
 static void bar_begin(gm_stream_t* s, int64_t start_ns, int whole) {
@@ -280,19 +282,20 @@ static inline void reach(gm_stream_t* s, int64_t time_ns) {
 
 /* The time of a message, or that of the one before where it goes back. */
 static inline int64_t hear(gm_stream_t* s, int64_t time_ns) {
-    if (__builtin_expect(time_ns - s->heard_ns > s->o.gap_ns, 0) || __builtin_expect(s->heard_ns == GM_NO_TIME, 0)) {
-        if (s->heard_ns == GM_NO_TIME) {
-            s->began_ns = s->since_ns = s->hawkes_ns = time_ns;
-            bar_begin(s, bar_start(s, time_ns), bar_start(s, time_ns) == time_ns);
-        } else {
-            reach(s, s->heard_ns);
-            breaks(s, time_ns);
-        }
+    if (__builtin_expect(time_ns > TIME_MAX, 0)) time_ns = TIME_MAX;
+    if (__builtin_expect(time_ns < -TIME_MAX, 0)) time_ns = -TIME_MAX;
+    if (__builtin_expect(s->heard_ns == GM_NO_TIME, 0)) {
+        s->began_ns = s->now_ns = s->since_ns = s->hawkes_ns = time_ns;
+        bar_begin(s, bar_start(s, time_ns), bar_start(s, time_ns) == time_ns);
         set_due(s);
-        s->now_ns = time_ns;
     } else if (time_ns < s->heard_ns) {
         s->late++;
         return s->heard_ns;
+    } else if (__builtin_expect(time_ns - s->heard_ns > s->o.gap_ns, 0)) {
+        reach(s, s->heard_ns);
+        breaks(s, time_ns);
+        set_due(s);
+        s->now_ns = time_ns;
     }
     s->heard_ns = time_ns;
     return time_ns;

@@ -472,6 +472,28 @@ def test_while_one_thread_feeds_another_is_told():
     assert stream.messages == 200_000
 
 
+@pytest.mark.parametrize("kind", ["L3", "L2"])
+def test_rows_of_noise_do_no_harm(kind):
+    """Any bytes are rows: extreme times, prices and quantities included. What does not fit is counted, nothing
+    breaks."""
+    rng = np.random.default_rng(12)
+    rows = np.frombuffer(rng.bytes(64 * 20_000), MESSAGE_DTYPE).copy()
+    rows["action"] = rng.integers(0, 13, len(rows))
+    rows["side"] = rng.integers(-1, 2, len(rows))
+    near = rng.random(len(rows)) < 0.5
+    rows["price_e9"][near] = rng.integers(9_990, 10_010, near.sum()) * TICK
+    rows["quantity"][rng.random(len(rows)) < 0.5] = 100
+    rows["time_ns"][rng.random(len(rows)) < 0.9] = 10**18
+    stream, _, book = pair(kind)
+    fitted = stream.apply(rows, book)
+    book.check_invariants()
+    assert fitted == book.messages_applied < len(rows)
+    state = stream.state()
+    assert state["messages"] == len(rows)
+    assert state["volume"] >= state["buy_volume"] + state["sell_volume"] >= 0
+    assert state["quoted_ns"] >= 0
+
+
 # ---- bad values
 
 

@@ -82,8 +82,14 @@ class PaperHistory:
         flow.to_engine()
         market.touch(symbol, begin_ns)  # the warm-up is not heard
         market.listen(symbol, flow)
-        bid_ask = venues.quote(symbol)
-        flow.quote(begin_ns, bid_ask.bid, bid_ask.bid_quantity, bid_ask.ask, bid_ask.ask_quantity)
+        best = venues.quote(symbol)
+        flow.quote(
+            begin_ns,
+            None if best.bid_e9 is None else best.bid,
+            best.bid_quantity,
+            None if best.ask_e9 is None else best.ask,
+            best.ask_quantity,
+        )
         market.touch(symbol, begin_ns + BLOCK * bar_ns)
         flow.advance(begin_ns + BLOCK * bar_ns)
         bars = flow.bars(BLOCK)

@@ -129,7 +129,7 @@ class MarketConditions:
         """Configured, or the median of the last bars' volume."""
         if self._settings.reference_volume is not None:
             return float(self._settings.reference_volume)
-        return self._median("volume", Unknown("no bar has ended"))
+        return self._median("volume", Unknown("no bar has ended, or nothing was traded in them"))
 
     def _median(self, name: str, otherwise: float) -> float:
         values = self._bars[name].astype(np.float64)
