@@ -17,6 +17,7 @@ def quantity_to_steps(value: float | Decimal | SupportsIndex, step_e9: int = 1_0
 
 @disjoint_base
 class OrderReader:
+    venues: list[str]
     def __new__(cls, instruments: Instruments, new_name: Callable[[int, int, str], object] | None = None) -> Self: ...
     @property
     def strategies(self) -> Names: ...
