@@ -39,6 +39,13 @@ def amzn_files(market_data: Path) -> tuple[Path, Path]:
     return Path(f"{stem}_message_5.csv.xz"), Path(f"{stem}_orderbook_5.csv.xz")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def no_engines_left():
+    """Engines lie in reference cycles, and each has files open: what a module's tests have let go of is closed with it."""
+    yield
+    gc.collect()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def no_tails_left(tmp_path_factory):
     """The tails of journals whose engines the tests killed would stay in memory for good."""
