@@ -95,6 +95,28 @@ cdef int _take(object array, str name, Py_buffer* view, int flags, gm_column_t* 
     return 0
 
 
+cdef list overlapping(gm_estimator_call_t* call, columns, const gm_column_t* out):
+    """The columns that share memory with an output, as far as their bounds tell."""
+    cdef const char* begin = out.data
+    cdef const char* end = begin + out.rows * out.stride
+    cdef const char* low
+    cdef const char* high
+    cdef Py_ssize_t down, across
+    cdef gm_column_t* c
+    cdef int i
+    found = []
+    for i, (name, array, _) in enumerate(columns):
+        c = &call.in_[i]
+        if array is None or c.rows == 0 or c.width == 0 or out.rows == 0:
+            continue
+        down, across = (c.rows - 1) * c.stride, (c.width - 1) * c.step
+        low = c.data + (down if down < 0 else 0) + (across if across < 0 else 0)
+        high = c.data + (down if down > 0 else 0) + (across if across > 0 else 0) + <Py_ssize_t>array.itemsize
+        if low < end and begin < high:
+            found.append((name, array))
+    return found
+
+
 def run(str kernel, columns, outputs=(), numbers=(), integers=()):
     """One kernel over columns.
 
@@ -162,6 +184,8 @@ def run(str kernel, columns, outputs=(), numbers=(), integers=()):
                     raise ValueError("out is strided, must be contiguous")
                 _bind(lengths, letters[1], out.rows, "out", "rows")
                 _bind(lengths, letters[2], out.width, "out", "cells a row")
+                for name, other in overlapping(&call, columns, &out):
+                    raise ValueError(f"out overlaps {name}, must be memory of its own")
                 call.out[i] = <void*>out.data
                 call.out_rows[i], call.out_width[i] = out.rows, out.width
             elif not optional:

@@ -28,7 +28,8 @@ from grandmodel.execution._core.records cimport (
     GM_NAME_SYMBOL, GM_NAME_VENUE, GM_NEW, GM_NO_PRICE, GM_OCO, GM_PARENT, GM_PARTIALLY_FILLED, GM_POST_ONLY,
     GM_REASON_ALGORITHM_DONE, GM_REASON_DUPLICATE_CLIENT_ID, GM_REASON_INVALID, GM_REASON_RISK, GM_REASON_USER,
     GM_RECORD_BALANCE, GM_RECORD_NAME, GM_RECORD_ORDER, GM_RECORD_REFUSAL, GM_RECORD_REPORT, GM_RECORD_REQUEST,
-    GM_RECORD_SMALL, GM_RECORD_TERMS, GM_REDUCE_ONLY, GM_REJECTED, GM_STATUS_END, GM_UNKNOWN_STATUS, gm_balance_t, gm_header_t, gm_latch_t,
+    GM_RECORD_SMALL, GM_RECORD_TERMS, GM_REDUCE_ONLY, GM_REJECTED, GM_STATUS_END, GM_TRAILING_STOP, GM_TRAILING_STOP_LIMIT,
+    GM_UNKNOWN_STATUS, gm_balance_t, gm_header_t, gm_latch_t,
     gm_name_t, gm_order_t, gm_refusal_t, gm_report_t, gm_request_t, gm_terms_t,
 )
 from grandmodel.execution._core.risk cimport Limits, gm_risk_detail_t
@@ -747,6 +748,8 @@ cdef class Core:
             errors = self.reader.read(orders[k], &rows[k], &terms[k], True)
             if errors is None and (rows[k].flags & GM_PARENT):
                 errors = {"order": ["is worked by the engine (display_spread, all_or_none, min_quantity), which an order of a list cannot be"]}
+            if errors is None and rows[k].venue >= 0 and contingency != GM_OCO and k > 0:
+                errors = {"venue": ["is named, but an order that waits for the list's first is routed when its time has come"]}
             if errors is not None:
                 self._refuse_fields(&rows[k], {f"orders[{k}].{field}": messages for field, messages in errors.items()})
         for k in range(count):
@@ -1534,7 +1537,9 @@ cdef class OrderGate:
         """
         cdef int64_t number = read_id(order_id), steps = 0, limit_e9 = GM_NO_PRICE, stop_e9 = GM_NO_PRICE
         cdef int32_t symbol = -1
-        cdef bint has_limit = False, has_stop = False
+        cdef int64_t held_steps = 0, held_limit_e9 = GM_NO_PRICE, held_stop_e9 = GM_NO_PRICE
+        cdef int side = 0
+        cdef bint has_limit = False, has_stop = False, trails = False
         cdef Core core = self._bound()
         cdef gm_order_t* row
         core._enter()
@@ -1543,6 +1548,8 @@ cdef class OrderGate:
             symbol = row.symbol
             has_limit = row.limit_price_e9 != GM_NO_PRICE
             has_stop = row.stop_price_e9 != GM_NO_PRICE
+            trails = row.order_type == GM_TRAILING_STOP or row.order_type == GM_TRAILING_STOP_LIMIT
+            side, held_steps, held_limit_e9, held_stop_e9 = row.side, row.quantity, row.limit_price_e9, row.stop_price_e9
         core._leave()
         if symbol < 0:
             raise OrderStateError(f"order {number} has already ended: {core.get_order(number).status}")
@@ -1561,6 +1568,11 @@ cdef class OrderGate:
             wrong = read_price(stop_price, core.engine.instruments.rows[symbol].tick_e9, &stop_e9)
             if wrong is not None or not has_stop:
                 errors["stop_price"] = [wrong or f"is {stop_price!r}, but the order has none"]
+        if stop_price is not None and "stop_price" not in errors and trails and side * (stop_e9 - held_stop_e9) > 0:
+            errors["stop_price"] = [f"is {stop_price!r}, farther from the market than where it trails, which it does by itself"]
+        if not errors and (steps == 0 or steps == held_steps) and (limit_e9 == GM_NO_PRICE or limit_e9 == held_limit_e9) \
+                and (stop_e9 == GM_NO_PRICE or stop_e9 == held_stop_e9):
+            errors["order"] = ["has these terms already: nothing would change"]
         if errors:
             listed = "; ".join(f"{field} {message}" for field, messages in errors.items() for message in messages)
             raise OrderValidationError(f"order {number}: replace refused: {listed}", Reason.INVALID, number, errors)

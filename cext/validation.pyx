@@ -632,6 +632,8 @@ cdef class OrderReader:
                     errors = _note(errors, "display_spread", f"is {_shown(value)}, must be a number from 0 to below 1")
                 elif o.order_type and o.order_type != GM_ICEBERG:
                     errors = _note(errors, "display_spread", f"is {_shown(value)}, but only an iceberg order has one")
+                elif value > 0 and o.venue >= 0:
+                    errors = _note(errors, "display_spread", "does not go with venue: the engine works such an iceberg, and routes each part")
                 elif value > 0:
                     terms.display_spread_e9 = <unsigned int>int(value * 1_000_000_000)
                     terms.worked = GM_WORK_ICEBERG

@@ -41,7 +41,7 @@ def amzn_files(market_data: Path) -> tuple[Path, Path]:
 
 @pytest.fixture(scope="module", autouse=True)
 def no_engines_left():
-    """Engines lie in reference cycles, and each has files open: what a module's tests have let go of is closed with it."""
+    """Engines lie in reference cycles, and each has files open: what a module has let go of is closed with it."""
     yield
     gc.collect()
 

@@ -376,3 +376,27 @@ def test_a_capture_without_a_journal_is_refused(monkeypatch, capsys, tmp_path):
     with pytest.raises(SystemExit, match="2"):
         cli.main()
     assert "--capture needs --journal" in capsys.readouterr().err
+
+
+def test_every_kind_of_record_is_shown(tmp_path):
+    """Latches, limits, lists, trails: what has no symbol of its own is a line too."""
+    from typer.testing import CliRunner
+
+    from grandmodel.execution import OrderManager
+    from grandmodel.execution.cli import app
+
+    path = tmp_path / "log"
+    om = OrderManager({"journal": {"path": str(path)}})
+    quote = om.quote("AAPL")
+    sell = {"symbol": "AAPL", "side": "sell", "quantity": 10}
+    om.submit_order({**sell, "order_type": "trailing_stop", "trailing_bps": 50})
+    low, high = round(quote.bid - 9, 2), round(quote.ask + 9, 2)
+    om.submit_order_list([{**sell, "order_type": "limit", "limit_price": high},
+                          {**sell, "order_type": "stop", "stop_price": low}], "oco")  # fmt: skip
+    om.reload_limits({"order_limits": {"max_order_size": 500}}, who="anna", why="a test")
+    om.kill("symbol:MSFT", "a test")
+    om.close()
+    shown = CliRunner().invoke(app, ["journal", "show", str(path)])
+    assert shown.exit_code == 0, shown.output
+    for word in ("symbol:MSFT", "max_order_size", "anna"):
+        assert word in shown.output

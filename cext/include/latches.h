@@ -22,20 +22,12 @@ static inline int gm_reduces_only(const gm_engine_t* e, const gm_order_t* o) {
     return o->side > 0 ? x->quantity + x->open_buy + o->quantity <= 0 : x->quantity - x->open_sell - o->quantity >= 0;
 }
 
-/* Does it raise the worst case of its symbol? A child draws on what its parent raised. */
-static inline int gm_raises_worst_case(const gm_engine_t* e, const gm_order_t* o) {
-    const gm_position_t* x = gm_position_of(e->portfolio, o->account, o->symbol);
-    if (o->flags & GM_CHILD) return 0;
-    return gm_worst_case(x->quantity, x->open_buy + (o->side > 0 ? o->quantity : 0), x->open_sell + (o->side > 0 ? 0 : o->quantity))
-        > gm_worst_case(x->quantity, x->open_buy, x->open_sell);
-}
-
 /* Why the latches that stand refuse an order; GM_REASON_NONE: they do not. */
 static inline uint16_t gm_latches_refuse(const gm_engine_t* e, const gm_order_t* o) {
     for (int32_t i = 0; i < e->latched; i++) {
         const gm_latch_t* l = &e->latches[i];
         if (!gm_latch_covers(l, o)) continue;
-        if (l->action == GM_LATCH_REDUCE ? gm_raises_worst_case(e, o) : l->scope == GM_SCOPE_VENUE || !(o->flags & GM_REDUCE_ONLY))
+        if (l->action == GM_LATCH_REDUCE ? o->quantity > 0 && !gm_reduces_only(e, o) : l->scope == GM_SCOPE_VENUE || !(o->flags & GM_REDUCE_ONLY))
             return l->action == GM_LATCH_REDUCE ? GM_REASON_REDUCING : GM_REASON_KILLED;
     }
     return GM_REASON_NONE;

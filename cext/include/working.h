@@ -255,6 +255,7 @@ static inline void gm_engine_activate(gm_engine_t* e, gm_order_t* o, int64_t qua
     uint16_t reason;
     asked.quantity = quantity;
     reason = e->latched ? gm_latches_refuse(e, &asked) : GM_REASON_NONE;
+    if (reason == GM_REASON_REDUCING && gm_terms_of(e->orders, o)->contingency == GM_BRACKET && -o->side * x->quantity >= quantity) reason = GM_REASON_NONE;
     /* Of a bracket only one exit will fill: each has to reduce by itself. */
     if (!reason && (o->flags & GM_REDUCE_ONLY)
         && (gm_terms_of(e->orders, o)->contingency == GM_BRACKET ? -o->side * x->quantity < quantity : !gm_reduces_only(e, &asked))) reason = GM_REASON_REDUCE_ONLY;

@@ -235,3 +235,21 @@ def test_each_bad_number_is_named(name, keyword):
         with pytest.raises((ValueError, TypeError)) as raised:
             function(**columns, **(keywords | {keyword: value}))
         assert keyword in str(raised.value), f"{value!r:.20}: {raised.value}"
+
+
+def test_an_output_is_memory_of_its_own() -> None:
+    """Written over what is still to be read, a result would be wrong without a word."""
+    at, quoted = np.arange(6) * 10, np.arange(6) * 7
+    values = np.arange(1.0, 7.0)
+    with pytest.raises(ValueError, match="out overlaps value"):
+        ms.prevailing(at, quoted, values, out=values)
+    rows = np.arange(1.0, 2001.0)
+    with pytest.raises(ValueError, match="out overlaps"):
+        ms.quoted_spreads(rows[:-1], rows[:-1] + 1.0, out=rows[1:])
+    assert ms.prevailing(at, quoted, values, out=np.empty(6)).tolist() == ms.prevailing(at, quoted, values).tolist()
+
+
+@pytest.mark.parametrize("bad", [-(2**63), 2**63 - 1, -(2**62) - 1])
+def test_times_that_are_none(bad: int) -> None:
+    with pytest.raises(ValueError, match=r"\[1\] is"):
+        ms.prevailing(np.array([0, bad]), np.array([0, 1]), np.array([1.0, 2.0]))

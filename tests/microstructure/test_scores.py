@@ -135,7 +135,7 @@ def test_a_curve_of_the_day_is_used_where_given():
 
 def test_unknown_costs_advise_nothing_but_to_trade():
     timing = optimal_timing(Unknown("no bids"), 1.0)
-    assert timing.action is TimingAction.EXECUTE_NOW
+    assert timing.action is TimingAction.WAIT
     assert isinstance(timing.cost_now_bps, Unknown)
     assert "no bids" in timing.reason
 

@@ -22,7 +22,7 @@ from support import (
     resting,
 )
 
-from grandmodel.execution import OrderRejected, OrderStateError, RiskLimitBreached
+from grandmodel.execution import OrderRejected, OrderStateError, OrderValidationError, RiskLimitBreached
 from grandmodel.execution._core.clock import NativeClock
 from grandmodel.execution._core.records import NO_PRICE
 from grandmodel.execution._core.recovery import snapshot, state_hash
@@ -857,3 +857,55 @@ def test_the_rows_of_a_replace_in_the_log():
     core.orders.rows()
     assert ticket.order.limit_price_e9 == 141 * E9 != NO_PRICE
     assert np.count_nonzero(core.orders_array()["working_quantity"]) == 0
+
+
+# ---- what a stranger found
+
+
+@pytest.mark.parametrize("kind", ["oto", "bracket"])
+def test_a_waiting_orders_venue_is_refused_by_name(kind):
+    _, _, manager = quiet()
+    exits = [
+        order(side="sell", order_type="limit", limit_price=160.0, venue="NYSE"),
+        order(side="sell", order_type="stop", stop_price=140.0),
+    ]
+    with pytest.raises(OrderValidationError, match="venue is named"):
+        manager.submit_order_list([resting(), *exits[: 2 if kind == "bracket" else 1]], kind)
+    pair = [resting(venue="NYSE"), resting(limit_price=141.0, venue="ARCA")]
+    assert [ticket.order.venue for ticket in manager.submit_order_list(pair, "oco")] == ["NYSE", "ARCA"]
+
+
+def test_an_iceberg_that_the_engine_works_has_no_venue():
+    _, gate, _ = quiet()
+    terms = {"order_type": "iceberg", "display_quantity": 10, "display_spread": 0.1, "venue": "NYSE"}
+    with pytest.raises(OrderValidationError, match="does not go with venue"):
+        gate.submit_order(resting(**terms))
+
+
+def test_reductions_do_not_go_through_zero():
+    core, gate, manager = quiet(positions={"AAPL": 500})
+    manager.reduce("engine", "calm")
+    with pytest.raises(OrderRejected, match="reduc"):
+        gate.submit_order(order(side="sell", quantity=501))
+    assert status(gate.submit_order(order(side="sell", quantity=400))) == "PENDING_NEW"
+    with pytest.raises(OrderRejected):
+        gate.submit_order(order(side="sell", quantity=101))  # 400 are open already
+    with pytest.raises(OrderRejected):
+        gate.submit_order(order(side="buy", quantity=1))
+    assert core.portfolio.position("AAPL") == (500, 0, 400)
+
+
+def test_a_replace_that_changes_nothing_or_goes_against_the_trail_says_so():
+    core, gate, manager = quiet()
+    limit = gate.submit_order(resting())
+    tell(core, limit, EXEC_NEW)
+    for same in ({"quantity": 100}, {"limit_price": 140.0}, {"quantity": 100, "limit_price": 140.0}):
+        with pytest.raises(OrderValidationError, match="these terms already"):
+            manager.replace_order(limit, **same)
+    trailing = gate.submit_order(order(side="sell", order_type="trailing_stop", trailing_amount=1.0, trigger="bid_ask"))
+    core.advance()
+    stop = trailing.order.stop_price
+    with pytest.raises(OrderValidationError, match="trails"):
+        manager.replace_order(trailing, stop_price=stop - 1)
+    manager.replace_order(trailing, stop_price=stop + 0.5)
+    assert trailing.order.stop_price == stop + 0.5

@@ -125,22 +125,19 @@ class Book:
         own = [o for o in self.orders.values() if o.account == account and self.reserves(o)]
         return sum(self.may_fill(o) * o.reserve_price for o in own)
 
-    def worst(self, account: int, symbol: str, buys: int = 0, sells: int = 0) -> int:
-        held = self.position.get((account, symbol), 0)
-        bought, sold = self.open(account, symbol)
-        return max(abs(held + bought + buys), abs(held - sold - sells))
-
     # ---- requests
 
     def barred(self, o: Order, quantity: int) -> str | None:
         """Why reduce-only or a latch refuses an order of that quantity."""
+        if o.reduce_only and not o.waiting and not o.parent and self.beyond_zero(o, quantity):
+            return "REDUCE_ONLY"
+        return self.latched(o, quantity)
+
+    def beyond_zero(self, o: Order, quantity: int) -> bool:
+        """With all that is open on its side, would it bring the position to more than zero on that side?"""
         held = self.position.get((o.account, o.symbol), 0)
         bought, sold = self.open(o.account, o.symbol)
-        if o.reduce_only and not o.waiting and not o.parent:
-            after = held + bought + quantity if o.side > 0 else sold + quantity - held
-            if after > 0:
-                return "REDUCE_ONLY"
-        return self.latched(o, quantity)
+        return (held + bought + quantity if o.side > 0 else sold + quantity - held) > 0
 
     def latched(self, o: Order, quantity: int) -> str | None:
         for action, kind, target in self.latches.values():
@@ -150,10 +147,8 @@ class Book:
             if action == "kill":
                 if not o.reduce_only:
                     return "KILLED"
-            elif not o.parent:
-                more = (quantity, 0) if o.side > 0 else (0, quantity)
-                if self.worst(o.account, o.symbol, *more) > self.worst(o.account, o.symbol):
-                    return "REDUCING"
+            elif not o.parent and quantity > 0 and self.beyond_zero(o, quantity):
+                return "REDUCING"
         return None
 
     def submit(self, o: Order) -> None:
@@ -560,8 +555,10 @@ class Book:
 
     def activate(self, o: Order, quantity: int, bracket: bool) -> None:
         refused = self.latched(o, quantity)
+        held = self.position.get((o.account, o.symbol), 0)
+        if refused == "REDUCING" and bracket and quantity <= -o.side * held:
+            refused = None  # of a bracket only one exit will fill
         if not refused and o.reduce_only:
-            held = self.position.get((o.account, o.symbol), 0)
             sold = 0 if bracket else self.open(o.account, o.symbol)[o.side < 0]
             if quantity + sold > -o.side * held:
                 refused = "REDUCE_ONLY"

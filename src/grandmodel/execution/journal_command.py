@@ -592,7 +592,14 @@ def _fill(p: dict[str, Any]) -> str:
     return f"{what} {p['venue']}" + (f", {p['leaves_quantity']} open" if p["leaves_quantity"] else "")
 
 
+def _other(p: dict[str, Any]) -> str:
+    """What has no line of its own: its payload, but for what is absent."""
+    return " ".join(f"{name}={value}" for name, value in p.items() if value not in (None, "", [], ()))
+
+
 def _report(p: dict[str, Any]) -> str:
+    if "symbol" not in p or "leaves_quantity" not in p:
+        return _other(p)
     text = f"{p['symbol']} {p['venue'] or ''}".rstrip()
     if p["status"] is not None and p["leaves_quantity"] == 0 and p["quantity"]:
         text += f", {p['quantity']} not filled"

@@ -22,6 +22,7 @@ Floats = NDArray[np.float64]
 BLOCK_ROWS = 1 << 18
 NS = 1_000_000_000
 NO_END = 2**63 - 1
+FIRST_TIME = -(2**62)
 
 
 def text_of(value: Any) -> str:
@@ -73,7 +74,13 @@ def times(values: ArrayLike, name: str) -> Array:
     array = column(values, name)
     if array.dtype.kind != "i" and array.size:
         raise TypeError(f"{name} has dtype {array.dtype}, must be int64, nanoseconds")
-    return array if array.dtype == np.int64 else array.astype(np.int64)
+    whole = array if array.dtype == np.int64 else array.astype(np.int64)
+    for begin in range(0, len(whole), BLOCK_ROWS):
+        part = whole[begin : begin + BLOCK_ROWS]
+        if part.min() < FIRST_TIME or part.max() > -FIRST_TIME:
+            at = begin + int(np.argmax((part < FIRST_TIME) | (part > -FIRST_TIME)))
+            raise ValueError(f"{name}[{at}] is {whole[at]}, must be within 2**62 nanoseconds of 1970 (NaT is no time)")
+    return whole
 
 
 def spread_out(value: ArrayLike, name: str, rows: int) -> Array:

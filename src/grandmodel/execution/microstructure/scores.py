@@ -141,11 +141,11 @@ def optimal_timing(
     Raises
     ------
     ValueError  naming the value that is out of range. Where spread or impact is Unknown the costs are, and the action
-    is execute_now.
+    is to wait, and to look again.
     """
     unknown = next((value for value in (spread_bps, impact_bps) if isinstance(value, Unknown)), None)
     if unknown is not None:
-        return Timing(TimingAction.EXECUTE_NOW, 0.0, unknown, unknown, f"no cost to compare: {unknown.reason}")
+        return Timing(TimingAction.WAIT, min(WAITS), unknown, unknown, f"no cost to compare: {unknown.reason}")
     spread = _number(spread_bps, "spread_bps", 0.0, math.inf)
     impact = _number(impact_bps, "impact_bps", 0.0, math.inf)
     reference = _number(reference_spread_bps, "reference_spread_bps", 0.0, math.inf)

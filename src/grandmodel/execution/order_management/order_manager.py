@@ -6,6 +6,7 @@ ticket; both `order_id = await om.submit_order(order)` and a plain loop of calls
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, SupportsIndex
@@ -111,6 +112,10 @@ class OrderManager(OrderGate):
                 self._reader = BusBridge(core, self._bus)
         if self._engine is None:
             self.watch_conduct(core, self._config)
+            if self._config.risk_controls.watch:
+                logging.getLogger("grandmodel.execution").warning(
+                    "risk_controls.watch is true, but an OrderManager has no file: ExecutionEngine(path) watches one"
+                )
         return core
 
     def watch_conduct(self, core: Core, config: ExecutionConfig) -> None:

@@ -176,6 +176,13 @@ def limit_settings(values: Mapping[str, int], instruments: Instruments) -> dict[
             del found[symbol]
         return found
 
+    def of_sectors(name: str) -> dict[str, float]:
+        found = family(name)
+        for sector in found:
+            if sector not in instruments.sectors and sector != "unknown":
+                log.warning("risk_controls.%s.%s: no instrument is of it; the limit has no effect", name, sector)
+        return {sector: value / 1e9 for sector, value in found.items()}
+
     def steps(name: str) -> dict[str, int]:
         return {symbol: value // instruments.step_e9(symbol) for symbol, value in of_symbols(name).items()}
 
@@ -195,7 +202,7 @@ def limit_settings(values: Mapping[str, int], instruments: Instruments) -> dict[
         "max_order_value_e9": values.get("order_management.max_order_value"),
         "daily_value_e9": values.get("order_limits.daily_notional"),
         "daily_orders": values.get("order_management.daily_order_limit"),
-        "sectors": {name: value / 1e9 for name, value in family("exposure_limits.sectors").items()},
+        "sectors": of_sectors("exposure_limits.sectors"),
         "default_sector": fraction("exposure_limits.default_sector_limit"),
         "max_leverage": fraction("exposure_limits.max_leverage"),
         "max_concentration": fraction("exposure_limits.max_concentration"),

@@ -59,7 +59,7 @@ class RiskCheckResult:
         was sent before, the age of a quote, the route) no portfolio tells; the engine evaluates it
     utilisation, figures    : by the engine's names of the checks: used / limit, and (used, limit); Unknown
         where an input is missing or not evaluated. What is there or is not (a bar, a halt) is 1 or 0 above 0
-    binding_check           : the engine's name of the check with the largest utilisation, or None
+    binding_check           : the check with the largest utilisation (engine's name), of those that failed if any did
     reasons                 : a sentence for each thing that failed or was missing
     """
 
@@ -541,7 +541,8 @@ class PreTradeRiskManager:
                 reasons.append(f"{order.symbol}: {getattr(used, 'reason', 'not known')}")
         unknown = [each for each in configured if each in failing and math.isnan(utilisation[each])]
         numbers = {each: value for each, value in utilisation.items() if not math.isnan(value)}
-        binding = unknown[0] if unknown else max(numbers, key=lambda each: numbers[each], default=None)
+        told = {each: value for each, value in numbers.items() if each in failing} or numbers
+        binding = unknown[0] if unknown else max(told, key=lambda each: told[each], default=None)
         score = 1.0 if unknown or failing else min(1.0, max(numbers.values(), default=0.0))
         unseen = {each for each in configured if figures[each][0] is NOT_EVALUATED}
         checks = _states(configured, failing, unseen)
