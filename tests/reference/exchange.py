@@ -342,11 +342,7 @@ class Exchange:
                 price = self._stands(order, self.bid, self.ask)
                 if price is not None:
                     found.append((taker.side * price, 1, order, price))
-        found = [
-            f
-            for f in found
-            if self._in_band(f[3]) and (limit is None or taker.side * f[3] <= taker.side * limit)
-        ]
+        found = [f for f in found if self._in_band(f[3]) and (limit is None or taker.side * f[3] <= taker.side * limit)]
         if not found:
             return None
         first = min(found, key=lambda f: f[:2])  # the first of equals
@@ -360,9 +356,7 @@ class Exchange:
         if self._met_first(taker, limit, taker.quantity) is None:
             return 0
         trial = copy.copy(self)
-        trial.sides = {
-            s: {p: [copy.copy(o) for o in q] for p, q in levels.items()} for s, levels in self.sides.items()
-        }
+        trial.sides = {s: {p: [copy.copy(o) for o in q] for p, q in levels.items()} for s, levels in self.sides.items()}
         trial.rare = [copy.copy(o) for o in self.rare]
         trial.by_id = dict(self.by_id)
         trial.events = []
@@ -485,7 +479,11 @@ class Exchange:
         return self._rest(o, filled, left, "dark" if o.dark else "lit")
 
     def _rest(self, order, filled, left, place):
-        ended = "CANCELED" if filled or (place in ("lit", "dark") and self.phase not in CALLS and self.touched) else "REJECTED"
+        ended = (
+            "CANCELED"
+            if filled or (place in ("lit", "dark") and self.phase not in CALLS and self.touched)
+            else "REJECTED"
+        )
         lit = sum(o.place == "lit" for o in self.by_id.values())
         if lit == self.capacity if place == "lit" else len(self.rare) == RARE_MAX:
             return ended, filled, left, "VENUE_CAPACITY"
@@ -508,9 +506,7 @@ class Exchange:
     # ---- afterwards
 
     def _due(self, order):
-        at = (
-            self.last_price_e9 if self.stop_trigger == "last" else self.ask if order.side == 1 else self.bid
-        )
+        at = self.last_price_e9 if self.stop_trigger == "last" else self.ask if order.side == 1 else self.bid
         return at is not None and order.side * (at - order.stop_e9) >= 0
 
     def _settle(self):
@@ -617,5 +613,5 @@ class Exchange:
             for price, queue in levels.items():
                 for o in queue:
                     assert (o.side, o.limit, o.place) == (side, price, "lit")
-                    assert 0 < o.shown and 0 <= o.reserve and o.shown + o.reserve == o.quantity
+                    assert o.shown > 0 and o.reserve >= 0 and o.shown + o.reserve == o.quantity
         assert all(o.quantity > 0 for o in self.rare)
