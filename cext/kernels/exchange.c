@@ -412,12 +412,14 @@ static int64_t best_standing(const gm_exchange_t* x, int s) {
 
 /* The not displayed order at `i` trades if it can; whether it did anything. `best`: best_standing of both sides. */
 static int act(gm_exchange_t* x, int32_t i, const int64_t best[2]) {
-    const gm_rare_t r = x->rare[i];
-    const int64_t price = stands_at(x, &r.entry), enough = least(&r.entry) > 0 ? least(&r.entry) : 1;
-    gm_taker_t t = {.entry = &r.entry, .limit_e9 = price, .price_e9 = price, .left = r.entry.quantity, .arrival = r.arrival};
-    const int64_t facing = best[r.entry.side > 0 ? 1 : 0];
+    const gm_entry_t* e = &x->rare[i].entry;
+    const int64_t price = stands_at(x, e), enough = least(e) > 0 ? least(e) : 1, facing = best[e->side > 0 ? 1 : 0];
+    gm_rare_t r;
+    gm_taker_t t;
     int32_t at;
-    if (price == GM_NO_PRICE || facing == GM_NO_PRICE || !reaches(r.entry.side, price, facing) || (r.entry.flags & GM_POST_ONLY)) return 0;
+    if (price == GM_NO_PRICE || facing == GM_NO_PRICE || !reaches(e->side, price, facing) || (e->flags & GM_POST_ONLY)) return 0;
+    r = x->rare[i];                                         /* it may move while it takes */
+    t = (gm_taker_t){.entry = &r.entry, .limit_e9 = price, .price_e9 = price, .left = r.entry.quantity, .arrival = r.arrival};
     if (available(x, &t, enough) < enough) return 0;
     take(x, &t);
     at = gm_exchange_find(x, r.entry.order_id);

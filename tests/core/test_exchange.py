@@ -385,7 +385,7 @@ def test_market_orders_alone_meet_at_the_reference():
     engine.cancel(3)
     assert engine.indicative() == (None, 0, 0)
     assert auction_of(engine, 10.01) == (1001, 60, 40)
-    found, events = engine.auction(10.01)
+    _, events = engine.auction(10.01)
     assert traded(events) == [(1, 2, 1001, 60)]
     assert others(events) == [("ended", 1, 40, "UNFILLED_REMAINDER")]
     assert len(engine) == 0
@@ -703,15 +703,16 @@ def test_replaces_of_pegs_stops_and_icebergs():
 
 def test_a_replace_that_has_left_lets_others_act_though_it_ends():
     engine = MatchingEngine()
-    engine.submit(1, "buy", 10, 10.00)
-    engine.submit(2, "sell", 10, 10.10)
-    engine.submit(3, "buy", 10, 10.05, peg="market", peg_offset=-0.10)
+    engine.submit(1, "buy", 10, 9.90)
+    engine.submit(2, "sell", 10, 10.05)
+    engine.submit(3, "sell", 10, 10.10)
     engine.submit(4, "sell", 10, 10.04, hidden=True)
-    assert at(engine) == {3: 1000, 4: 1004}
-    # 2 finds no room: the book's window does not reach so far; then there is no offer, and 3 stands nowhere
+    engine.submit(5, "buy", 10, peg="market", peg_offset=-0.06)
+    assert at(engine) == {4: 1004, 5: 999}
+    # the book's window does not reach so far: 2 has left, the offer is 10.10 now, and 5 moves onto 4
     result = engine.replace(2, 10, 2_000_000.00)
     assert outcome(result) == ("CANCELED", 0, 10, "PRICE_OUT_OF_RANGE")
-    assert at(engine) == {3: None, 4: 1004}
+    assert traded(result.events) == [(4, 5, 1004, 10)]
     engine.check_invariants()
 
 

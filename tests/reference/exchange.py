@@ -1,7 +1,7 @@
 """An exchange's matching in plain Python, from the rules at the head of cext/include/exchange.h. Slow and obvious.
 
-Nothing is kept that could be looked up again: who is met first is searched anew for each trade, and what a taker would find is
-found by letting it trade on a copy.
+Nothing is kept that could be looked up again: who is met first is searched anew for each trade, and what a
+taker would find is found by letting it trade on a copy.
 """
 
 import copy
@@ -331,7 +331,7 @@ class Exchange:
     # ---- taking
 
     def _met_first(self, taker, limit, left):
-        """(order, its price) that a taker with `left` meets first; None. The better price, then the displayed, then who came first."""
+        """(order, its price) that a taker with `left` meets first: the better price, the displayed, who came first."""
         other = -taker.side
         found = []
         if self.sides[other]:
@@ -352,7 +352,7 @@ class Exchange:
         return self.own_orders != "trade" and taker.owner != 0 and taker.owner == other.owner
 
     def _would_find(self, taker, limit):
-        """What a taker would trade until it is full, tried on a copy. It ends at an own order, but where that one would be cancelled."""
+        """What a taker would trade, tried on a copy. An own order ends it, but where that one would be cancelled."""
         if self._met_first(taker, limit, taker.quantity) is None:
             return 0
         trial = copy.copy(self)
@@ -395,7 +395,7 @@ class Exchange:
         return traded
 
     def _take(self, taker, limit, own_price=None):
-        """(filled, left, what an own order has cost at the end or None). `own_price`: where a taker that waited stands."""
+        """(filled, left, what an own order that ended it has cost, or None). `own_price`: of a taker that waited."""
         left, filled = taker.quantity, 0
         self.touched = False
         while left > 0:
@@ -613,5 +613,7 @@ class Exchange:
             for price, queue in levels.items():
                 for o in queue:
                     assert (o.side, o.limit, o.place) == (side, price, "lit")
-                    assert o.shown > 0 and o.reserve >= 0 and o.shown + o.reserve == o.quantity
+                    assert o.shown > 0
+                    assert o.reserve >= 0
+                    assert o.shown + o.reserve == o.quantity
         assert all(o.quantity > 0 for o in self.rare)
