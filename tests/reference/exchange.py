@@ -10,7 +10,6 @@ INT64_MAX = 2**63 - 1
 TICK_MAX = 2**31 - 1  # exclusive
 MAX_ICEBERG_SLICES = 2**20
 RARE_MAX = 8192
-TAKER, STANDING = "taker", "standing"
 PEGS = ("pegged_primary", "pegged_midpoint", "pegged_market")
 STOPS = ("stop", "stop_limit")
 CALLS = ("opening_call", "closing_call")
