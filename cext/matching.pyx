@@ -13,13 +13,13 @@ import numpy as np
 
 cimport cython
 from cpython.bool cimport PyBool_Check
-from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t, uint32_t
+from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t, uint8_t, uint32_t
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy, memset
 
 from grandmodel.execution._core.arguments cimport int_argument, record_bytes, value_text
 from grandmodel.execution._core.book cimport (
-    book_arguments, gm_book_check, gm_book_find, gm_resting_t, tick_argument, to_e9, view_of,
+    GM_REST_POST_ONLY, book_arguments, gm_book_check, gm_book_find, gm_resting_t, tick_argument, to_e9, view_of,
 )
 from grandmodel.execution._core.records cimport (
     GM_ALL_OR_NONE, GM_BUY, GM_COMMAND_CANCEL, GM_COMMAND_SUBMIT, GM_HIDDEN, GM_LIMIT, GM_MARKET, GM_NO_PRICE,
@@ -297,7 +297,7 @@ cdef class MatchingEngine:
             c.time_in_force, c.flags, c.display_quantity = e.time_in_force, e.flags, e.display_quantity
             if gm_match_refusal(&x.lit, &c) == GM_REASON_NONE:
                 self.happened.taker = e.order_id
-                return self._result(e.order_id, gm_match_submit(&x.lit, &c, 0, _keep_fill, &self.happened))
+                return self._result(e.order_id, gm_match_submit(&x.lit, &c, _kept(c.flags), _keep_fill, &self.happened))
         return self._result(e.order_id, gm_exchange_submit(x, &e, _keep, &self.happened))
 
     def cancel(self, order_id):
@@ -359,7 +359,7 @@ cdef class MatchingEngine:
                     if gm_match_refusal(m, &rows[i]) != GM_REASON_NONE:     # a batch is of the plain book's orders, whatever rests
                         continue
                     if plain:
-                        submitted += gm_match_submit(m, &rows[i], 0, _drop_fill, NULL).status != GM_REJECTED
+                        submitted += gm_match_submit(m, &rows[i], _kept(rows[i].flags), _drop_fill, NULL).status != GM_REJECTED
                     else:
                         _entry_of(&rows[i], &e)
                         submitted += gm_exchange_submit(x, &e, _drop, NULL).status != GM_REJECTED
@@ -517,6 +517,11 @@ cdef class MatchingEngine:
     def state_hash(self):
         """A hash of all orders (reserves included), their order in the queues left out."""
         return gm_exchange_hash(self._get())
+
+
+cdef inline uint8_t _kept(uint8_t flags) noexcept nogil:
+    """What the book keeps of an order's flags: a replace must know it."""
+    return GM_REST_POST_ONLY if flags & GM_POST_ONLY else 0
 
 
 cdef void _entry_of(const gm_command_t* c, gm_entry_t* e) noexcept nogil:

@@ -28,8 +28,8 @@
  *   band        no trade outside it: a limit beyond it (a buyer's above, a seller's below) is refused, and ended where it is there when the band is
  *               set (displayed: best first, buyers, sellers; then the others by arrival), or comes in from a stop. A market order goes as far as it.
  *               A peg stays, and stands nowhere while that is outside.
- *   replace     less at the same price keeps its place; anything else leaves and comes in anew, where it was displayed good till cancelled and not
- *               post-only any more. Once it has left there is no refusal: it ends then, cancelled.
+ *   replace     less at the same price keeps its place; anything else leaves and comes in anew (what was displayed as good till
+ *               cancelled). Once it has left there is no refusal: it ends then, cancelled, a post-only order that would trade too.
  *   room        who finds no room ends: refused if nothing has changed, else cancelled.
  * Auctions
  *   In a call orders gather: the book may be crossed, market orders wait, nothing immediate is taken. Pegged orders and those with a minimum

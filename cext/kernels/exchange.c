@@ -349,7 +349,8 @@ static gm_match_result_t rest(gm_exchange_t* x, const gm_entry_t* e, uint64_t ar
         return rare_put(x, e, left, arrival, place) < 0 ? ended(over, GM_REASON_VENUE_CAPACITY, filled, left) : result;
     } else {
         const int64_t shown = e->display_quantity > 0 && e->display_quantity < left ? e->display_quantity : left;
-        const int32_t slot = gm_book_add(&x->lit.book, e->order_id, e->side, e->limit_e9 / x->lit.tick_e9, shown, e->rest_flags);
+        const uint8_t flags = (uint8_t)(e->rest_flags | (e->flags & GM_POST_ONLY ? GM_REST_POST_ONLY : 0));
+        const int32_t slot = gm_book_add(&x->lit.book, e->order_id, e->side, e->limit_e9 / x->lit.tick_e9, shown, flags);
         if (slot < 0) return ended(over, slot == GM_ERR_RANGE ? GM_REASON_PRICE_OUT_OF_RANGE : GM_REASON_VENUE_CAPACITY, filled, left);
         x->lit.book.pool[slot].owner = e->owner;
         if (shown < left) {
@@ -517,7 +518,8 @@ gm_match_result_t gm_exchange_replace(gm_exchange_t* x, int64_t order_id, int64_
         e.time_in_force = GM_GTC;
         e.display_quantity = r->display;
         e.owner = r->owner;
-        e.rest_flags = (uint8_t)(r->flags & ~GM_REST_USED);
+        e.flags = r->flags & GM_REST_POST_ONLY ? GM_POST_ONLY : 0;
+        e.rest_flags = (uint8_t)(r->flags & ~(GM_REST_USED | GM_REST_POST_ONLY));
     }
     e.quantity = open;
     if (limit_e9 != GM_NO_PRICE && e.limit_e9 == GM_NO_PRICE && !is_pegged(&e)) return ended(GM_REJECTED, GM_REASON_INVALID, 0, open);

@@ -720,6 +720,14 @@ def test_a_post_only_order_that_would_trade_as_it_is_replaced_ends():
     engine = quoted()
     engine.submit(3, "buy", 10, 9.95, hidden=True, post_only=True)
     assert outcome(engine.replace(3, 10, 10.04)) == ("CANCELED", 0, 10, "WOULD_CROSS")
+    for beside in (True, False):  # with and without what the plain book does not know
+        if beside:
+            engine.submit(5, "buy", 10, 9.00, hidden=True)
+        engine.submit(4, "buy", 10, 9.95, post_only=True)
+        assert outcome(engine.replace(4, 20, 9.96)) == ("NEW", 0, 20, "NONE")
+        assert outcome(engine.replace(4, 20, 10.04)) == ("CANCELED", 0, 20, "WOULD_CROSS")
+        if beside:
+            engine.cancel(5)
     assert len(engine) == 2
 
 

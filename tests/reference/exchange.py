@@ -154,7 +154,7 @@ class Exchange:
         new.shown = new.reserve = 0
         new.min_quantity = min(new.min_quantity, open_quantity)
         if old.place == "lit":
-            new.tif, new.post_only, new.kind = "GTC", False, "limit"
+            new.tif, new.kind = "GTC", "limit"
         if price_e9 is not None:
             new.limit = price_e9
         del self.by_id[order_id]  # its own place is no obstacle
