@@ -68,6 +68,44 @@ def bench_add_and_cancel_resting(benchmark):
     assert len(engine) == 0
 
 
+def beside(n):
+    """An engine with n orders that are not displayed, hidden and pegged, away from where the others trade."""
+    engine = MatchingEngine()
+    engine.submit(-1, "buy", 100, 90.0)
+    engine.submit(-2, "sell", 100, 110.0)
+    for k in range(n):
+        side = "buy" if k % 2 else "sell"
+        if k % 4 < 2:
+            engine.submit(-10 - k, side, 100, 95.0 if k % 2 else 105.0, hidden=True)
+        else:
+            engine.submit(-10 - k, side, 100, 95.0 if k % 2 else 105.0, peg="primary", peg_offset=-0.01)
+    return engine
+
+
+def bench_alternating_beside_100_not_displayed(benchmark):
+    """Buy, sell, buy, sell at one price, 50 hidden and 50 pegged orders resting beside. Per round: 20,000 orders."""
+    n = 20_000
+    rows = commands(n)
+    rows["side"] = np.where(np.arange(n) % 2, -1, 1)
+    engine = beside(100)
+    counts = benchmark(engine.run, rows)
+    assert counts == (n, 0, n // 2, 100 * n // 2, 0)
+    assert len(engine) == 102
+    benchmark.extra_info["orders_per_second"] = n / benchmark.stats.stats.median if benchmark.stats else None
+
+
+def bench_taking_hidden(benchmark):
+    """A hidden order comes and is taken by an IOC; 20 others that are not displayed rest. Two Python calls."""
+    engine = beside(20)
+
+    def call():
+        engine.submit(1, "sell", 100, 100.0, hidden=True)
+        return engine.submit(2, "buy", 100, 100.0, "IOC").filled_quantity
+
+    assert benchmark(call) == 100
+    assert len(engine) == 22
+
+
 def bench_submit_from_python(benchmark):
     """One order, a Python call: rests and is cancelled."""
     engine = MatchingEngine()

@@ -11,7 +11,7 @@ cdef extern from "book.h" nogil:
     const uint32_t GM_BOOK_MAX_SPAN
 
     cdef enum gm_rest_flags:
-        GM_REST_USED, GM_REST_OVERLAY, GM_REST_ANONYMOUS, GM_REST_OWN
+        GM_REST_USED, GM_REST_OVERLAY, GM_REST_ANONYMOUS, GM_REST_OWN, GM_REST_POST_ONLY
 
     ctypedef struct gm_resting_t:
         int64_t order_id

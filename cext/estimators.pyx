@@ -113,7 +113,7 @@ cdef list overlapping(gm_estimator_call_t* call, columns, const gm_column_t* out
         low = c.data + (down if down < 0 else 0) + (across if across < 0 else 0)
         high = c.data + (down if down > 0 else 0) + (across if across > 0 else 0) + <Py_ssize_t>array.itemsize
         if low < end and begin < high:
-            found.append((name, array))
+            found.append(name)
     return found
 
 
@@ -184,7 +184,7 @@ def run(str kernel, columns, outputs=(), numbers=(), integers=()):
                     raise ValueError("out is strided, must be contiguous")
                 _bind(lengths, letters[1], out.rows, "out", "rows")
                 _bind(lengths, letters[2], out.width, "out", "cells a row")
-                for name, other in overlapping(&call, columns, &out):
+                for name in overlapping(&call, columns, &out):
                     raise ValueError(f"out overlaps {name}, must be memory of its own")
                 call.out[i] = <void*>out.data
                 call.out_rows[i], call.out_width[i] = out.rows, out.width

@@ -74,6 +74,7 @@ cdef extern from "exchange.h" nogil:
     void gm_exchange_set_reference(gm_exchange_t* x, int on, int64_t bid_e9, int64_t ask_e9, gm_event_sink sink, void* context) noexcept
     int32_t gm_exchange_find(const gm_exchange_t* x, int64_t order_id) noexcept
     int64_t gm_exchange_price(const gm_exchange_t* x, const gm_entry_t* e, int64_t bid_e9, int64_t ask_e9) noexcept
+    void gm_exchange_set_band(gm_exchange_t* x, int64_t low_e9, int64_t high_e9, gm_event_sink sink, void* context) noexcept
     uint64_t gm_exchange_hash(const gm_exchange_t* x) noexcept
 
     int gm_matcher_init(gm_matcher_t* m, int64_t tick_e9, uint32_t ticks, int32_t capacity) noexcept

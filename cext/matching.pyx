@@ -13,13 +13,13 @@ import numpy as np
 
 cimport cython
 from cpython.bool cimport PyBool_Check
-from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t, uint32_t
+from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t, uint8_t, uint32_t
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy, memset
 
 from grandmodel.execution._core.arguments cimport int_argument, record_bytes, value_text
 from grandmodel.execution._core.book cimport (
-    book_arguments, gm_book_check, gm_book_find, gm_resting_t, tick_argument, to_e9, view_of,
+    GM_REST_POST_ONLY, book_arguments, gm_book_check, gm_book_find, gm_resting_t, tick_argument, to_e9, view_of,
 )
 from grandmodel.execution._core.records cimport (
     GM_ALL_OR_NONE, GM_BUY, GM_COMMAND_CANCEL, GM_COMMAND_SUBMIT, GM_HIDDEN, GM_LIMIT, GM_MARKET, GM_NO_PRICE,
@@ -98,10 +98,14 @@ cdef class MatchResult:
     @property
     def fills(self):
         """The order's own trades as it came in: a list of (resting order id, price_e9, quantity), in their order."""
-        return [
-            (self.rows[i].other_id, self.rows[i].price_e9, self.rows[i].quantity)
-            for i in range(self.count) if self.rows[i].kind == GM_EVENT_TRADE and self.rows[i].order_id == self.order_id
-        ]
+        cdef int64_t rest = self.filled     # the first of its trades: it may act again afterwards
+        cdef Py_ssize_t i
+        out = []
+        for i in range(self.count):
+            if rest > 0 and self.rows[i].kind == GM_EVENT_TRADE and self.rows[i].order_id == self.order_id:
+                rest -= self.rows[i].quantity
+                out.append((self.rows[i].other_id, self.rows[i].price_e9, self.rows[i].quantity))
+        return out
 
     @property
     def events(self):
@@ -293,7 +297,7 @@ cdef class MatchingEngine:
             c.time_in_force, c.flags, c.display_quantity = e.time_in_force, e.flags, e.display_quantity
             if gm_match_refusal(&x.lit, &c) == GM_REASON_NONE:
                 self.happened.taker = e.order_id
-                return self._result(e.order_id, gm_match_submit(&x.lit, &c, 0, _keep_fill, &self.happened))
+                return self._result(e.order_id, gm_match_submit(&x.lit, &c, _kept(c.flags), _keep_fill, &self.happened))
         return self._result(e.order_id, gm_exchange_submit(x, &e, _keep, &self.happened))
 
     def cancel(self, order_id):
@@ -337,8 +341,8 @@ cdef class MatchingEngine:
 
         Returns
         -------
-        RunCounts (submitted, canceled, trades, volume, rejected). A cancel of an order that does not rest and a
-        command of no known kind count as rejected.
+        RunCounts (submitted, canceled, trades, volume, rejected). A cancel of an order that does not rest, a
+        command of no known kind and an order that the plain book does not know (hidden, for an auction) count as rejected.
         """
         cdef gm_exchange_t* x = self._get()
         cdef gm_matcher_t* m = &x.lit
@@ -352,9 +356,10 @@ cdef class MatchingEngine:
         with nogil:
             for i in range(n):
                 if rows[i].kind == GM_COMMAND_SUBMIT:
+                    if gm_match_refusal(m, &rows[i]) != GM_REASON_NONE:     # a batch is of the plain book's orders, whatever rests
+                        continue
                     if plain:
-                        if gm_match_refusal(m, &rows[i]) == GM_REASON_NONE:
-                            submitted += gm_match_submit(m, &rows[i], 0, _drop_fill, NULL).status != GM_REJECTED
+                        submitted += gm_match_submit(m, &rows[i], _kept(rows[i].flags), _drop_fill, NULL).status != GM_REJECTED
                     else:
                         _entry_of(&rows[i], &e)
                         submitted += gm_exchange_submit(x, &e, _drop, NULL).status != GM_REJECTED
@@ -385,7 +390,7 @@ cdef class MatchingEngine:
 
     def indicative(self, reference=None):
         """The Auction as it would be now, at `reference` (a price) where orders leave a choice."""
-        cdef gm_auction_t found = gm_exchange_indicate(self._get(), GM_NO_PRICE if reference is None else to_e9(reference, "reference"))
+        cdef gm_auction_t found = gm_exchange_indicate(self._get(), _reference(reference, "reference"))
         return Auction(None if found.price_e9 == GM_NO_PRICE else found.price_e9, found.volume, found.imbalance)
 
     def auction(self, reference=None):
@@ -399,7 +404,7 @@ cdef class MatchingEngine:
         cdef gm_auction_t found
         if x.phase != GM_PHASE_OPENING_CALL and x.phase != GM_PHASE_CLOSING_CALL:
             raise ValueError(f"phase is {_PHASE_NAMES[x.phase]!r}, an auction ends a call")
-        found = gm_exchange_uncross(x, GM_NO_PRICE if reference is None else to_e9(reference, "reference"), _keep, &self.happened)
+        found = gm_exchange_uncross(x, _reference(reference, "reference"), _keep, &self.happened)
         return Auction(None if found.price_e9 == GM_NO_PRICE else found.price_e9, found.volume, found.imbalance), self._events()
 
     def set_reference(self, bid=None, ask=None, *, own=False):
@@ -409,12 +414,19 @@ cdef class MatchingEngine:
         -------
         list of MatchEvent: what that brought about
         """
-        cdef int64_t bid_e9 = GM_NO_PRICE if bid is None else to_e9(bid, "bid"), ask_e9 = GM_NO_PRICE if ask is None else to_e9(ask, "ask")
+        cdef int64_t bid_e9 = _reference(bid, "bid"), ask_e9 = _reference(ask, "ask")
+        if _flag(own, "own") and (bid is not None or ask is not None):
+            raise ValueError(f"own is True, but bid is {value_text(bid)} and ask {value_text(ask)}: one of them is the reference")
         gm_exchange_set_reference(self._get(), not _flag(own, "own"), bid_e9, ask_e9, _keep, &self.happened)
         return self._events()
 
     def set_band(self, low=None, high=None):
-        """No trade below `low` or above `high`; both None: no band. Limits beyond it are refused from now on."""
+        """No trade below `low` or above `high`; both None: no band. Limits beyond it are refused from now on, those that are there end.
+
+        Returns
+        -------
+        list of MatchEvent: what that brought about
+        """
         cdef gm_exchange_t* x = self._get()
         cdef int64_t low_e9 = 0, high_e9 = 0
         if (low is None) != (high is None):
@@ -423,7 +435,8 @@ cdef class MatchingEngine:
             low_e9, high_e9 = to_e9(low, "low"), to_e9(high, "high")
             if not 0 < low_e9 <= high_e9:
                 raise ValueError(f"low is {value_text(low)} and high {value_text(high)}, must be positive and in this order")
-        x.band_low_e9, x.band_high_e9 = low_e9, high_e9
+        gm_exchange_set_band(x, low_e9, high_e9, _keep, &self.happened)
+        return self._events()
 
     def waiting(self):
         """Orders that the displayed book does not have, by arrival: dicts of order_id, place ("dark", "stop", "auction"), side, quantity, type,
@@ -506,6 +519,11 @@ cdef class MatchingEngine:
         return gm_exchange_hash(self._get())
 
 
+cdef inline uint8_t _kept(uint8_t flags) noexcept nogil:
+    """What the book keeps of an order's flags: a replace must know it."""
+    return GM_REST_POST_ONLY if flags & GM_POST_ONLY else 0
+
+
 cdef void _entry_of(const gm_command_t* c, gm_entry_t* e) noexcept nogil:
     memset(e, 0, sizeof(e[0]))
     e.order_id = c.order_id
@@ -517,6 +535,13 @@ cdef void _entry_of(const gm_command_t* c, gm_entry_t* e) noexcept nogil:
     e.order_type = GM_MARKET if c.price_e9 == GM_NO_PRICE else GM_LIMIT
     e.time_in_force = c.time_in_force
     e.flags = c.flags
+
+
+cdef int64_t _reference(object price, str name) except? -1:
+    cdef int64_t price_e9 = GM_NO_PRICE if price is None else to_e9(price, name)
+    if price_e9 <= 0 and price is not None:
+        raise ValueError(f"{name} is {value_text(price)}, must be > 0")
+    return price_e9
 
 
 cdef int _side(object side) except -2:

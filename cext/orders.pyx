@@ -390,7 +390,7 @@ cdef class Order:
         return {name: getattr(self, name) for name in _ORDER_FIELDS}
 
     def __repr__(self):
-        price = "market" if self.row.limit_price_e9 == GM_NO_PRICE else f"@ {self.limit_price:g}"
+        price = str(self.order_type) if self.row.limit_price_e9 == GM_NO_PRICE else f"@ {self.limit_price:g}"
         if self.is_held and self.row.stop_price_e9 != GM_NO_PRICE:
             price += f", waits for {self.stop_price:g}"
         return (f"Order({self.order_id} {self.side} {self.quantity} {self.symbol} {price}: {self.status}, "

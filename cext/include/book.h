@@ -18,7 +18,7 @@
 #define GM_NIL (-1)
 #define GM_BOOK_MAX_TICKS (1u << 26)
 #define GM_BOOK_MAX_SPAN (1u << 31)      /* of a market data book: stub quotes at 199,999.99 over ticks of 1e-4 */
-enum gm_rest_flags { GM_REST_USED = 1, GM_REST_OVERLAY = 2, GM_REST_ANONYMOUS = 4, GM_REST_OWN = 8 };
+enum gm_rest_flags { GM_REST_USED = 1, GM_REST_OVERLAY = 2, GM_REST_ANONYMOUS = 4, GM_REST_OWN = 8, GM_REST_POST_ONLY = 16 };
 
 typedef struct gm_resting {
     int64_t order_id;

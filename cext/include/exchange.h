@@ -6,26 +6,41 @@
  *
  * Continuous trading
  *   priority    the better price; at one price displayed before not displayed; then who came first. An order keeps its place when its
- *               reference moves its price. An iceberg's next part is displayed when it is shown: it goes before what is hidden there.
- *   price       that of the order that was there first: the taker's gain.
- *   pegged      primary: the best bid (of a sell: offer) plus the offset; market: the best on the other side plus the offset; midpoint: half way,
- *               and nowhere while bid > ask. Offsets count towards the other side. Never beyond its own limit; without a reference, not at all.
- *               Reference is the book's own displayed best, or what has been set (the consolidated quote). It stands still within a command.
+ *               reference moves its price. An iceberg's next part is displayed when it is shown: it goes before what is hidden there. What an
+ *               iceberg loses but by trading as the one that is displayed (a replace, an own order, an auction) goes off its reserve first; once
+ *               its rest is shown whole it is a plain order. A market order's display quantity means nothing.
+ *   price       that of the order that was there first: the taker's gain. A displayed order trades at its own price always; of two that are not
+ *               displayed who came first is there first.
+ *   pegged      primary: the best bid (of a sell: offer) plus the offset; market: the best on the other side plus the offset; midpoint: half way
+ *               (down to 1e-9), and nowhere while bid > ask. Offsets count towards the other side. Never beyond its own limit; without a
+ *               reference, at no price above 0 or outside the band: not at all. Reference is the book's own displayed best, or what has been
+ *               set (the consolidated quote), on the tick or not. It stands still while one order acts.
  *   minimum     a taker trades only if it finds its minimum quantity (all of it: all-or-none, fill-or-kill) at once, over all it meets; a
  *               resting order with a minimum is passed over by a taker that has less left than that (or than the whole of it, if it is less).
- *   post-only   is refused if it would trade, with whatever.
+ *   post-only   is refused if anything stands in its way, whatever: an own order, or what its own minimum would pass by, too. One that is not
+ *               displayed waits to be met: it never acts afterwards.
  *   stop        waits for a trade (or the quote on the side that it would take) at its stop price or beyond, then comes in anew.
- *   afterwards  not displayed orders that can trade now do, oldest first, then stops that are due are let in, oldest first, until nothing moves.
+ *   afterwards  not displayed orders that can trade now do, oldest first (after each, from the oldest again), then the oldest stop that is due
+ *               is let in, until nothing moves.
  *   own orders  what would trade with an order of the same owner: the one that acts is cancelled, the one that rests, both, or both lose the
- *               smaller quantity.
- *   band        no trade outside it: a limit beyond it is refused, a market order goes as far as it.
+ *               smaller quantity. Who needs a minimum, or waited and could act now, does so only if it finds that minimum (waiting: anything)
+ *               of others before the first own order; own orders that would be cancelled for it are no obstacle.
+ *   band        no trade outside it: a limit beyond it (a buyer's above, a seller's below) is refused, and ended where it is there when the band is
+ *               set (displayed: best first, buyers, sellers; then the others by arrival), or comes in from a stop. A market order goes as far as it.
+ *               A peg stays, and stands nowhere while that is outside.
+ *   replace     less at the same price keeps its place; anything else leaves and comes in anew (what was displayed as good till
+ *               cancelled). Once it has left there is no refusal: it ends then, cancelled, a post-only order that would trade too.
+ *   room        who finds no room ends: refused if nothing has changed, else cancelled.
  * Auctions
  *   In a call orders gather: the book may be crossed, market orders wait, nothing immediate is taken. Pegged orders and those with a minimum
- *   stay out of it. One price: that with the largest volume; then with the smallest rest; then, if each has its rest on the buyers' side, the highest,
- *   on the sellers' the lowest; else the nearest to the reference, the lower of two. Allocation on each side: market orders, then by price,
- *   displayed before not displayed, then by arrival. What was for this auction alone ends with it.
+ *   stay out of it. One price, of the limits inside the band: that with the largest volume; then with the smallest rest; then, if each has its rest
+ *   on the buyers' side, the highest, on the sellers' the lowest; else the nearest to the reference, the lower of two (without one the lowest). Where
+ *   no limit trades market orders meet at the reference. Allocation on each side: market orders, then by price, displayed before not displayed
+ *   (orders for an auction are not), then by arrival. Who owns them is not asked. What was for this auction alone ends with it, and so do market
+ *   orders and an opening that was not held; orders for the close stay until its auction.
  * Halted, closed
- *   Nothing trades and nothing is taken but cancels (closed: orders for the opening too). */
+ *   Nothing trades and nothing is taken but cancels and replaces that keep their place (closed: orders for the opening too). Orders for a call that
+ *   ended without its auction wait for the next one. */
 #ifndef GM_EXCHANGE_H
 #define GM_EXCHANGE_H
 
@@ -122,6 +137,7 @@ void gm_exchange_set_phase(gm_exchange_t* x, int32_t phase, gm_event_sink sink, 
 void gm_exchange_set_reference(gm_exchange_t* x, int on, int64_t bid_e9, int64_t ask_e9, gm_event_sink sink, void* context);
 int32_t gm_exchange_find(const gm_exchange_t* x, int64_t order_id);     /* its place in `rare`, or GM_NIL */
 int64_t gm_exchange_price(const gm_exchange_t* x, const gm_entry_t* e, int64_t bid_e9, int64_t ask_e9);     /* where a not displayed order stands now */
+void gm_exchange_set_band(gm_exchange_t* x, int64_t low_e9, int64_t high_e9, gm_event_sink sink, void* context);    /* 0, 0: none */
 uint64_t gm_exchange_hash(const gm_exchange_t* x);
 
 #endif

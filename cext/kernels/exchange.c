@@ -11,6 +11,7 @@ typedef struct gm_taker {
     int64_t filled;
     int64_t lost;               /* what an own order in its way has cost it */
     int ended;                  /* such an order has ended it */
+    int met;                    /* it has met an own order: something has changed, though nothing was filled */
 } gm_taker_t;
 
 static void settle(gm_exchange_t* x);
@@ -48,13 +49,13 @@ static void say(gm_exchange_t* x, uint8_t kind, const gm_entry_t* e, int64_t qua
     x->sink(x->context, &event);
 }
 
-static void say_resting(gm_exchange_t* x, uint8_t kind, const gm_resting_t* r, int64_t quantity) {
+static void say_resting(gm_exchange_t* x, uint8_t kind, const gm_resting_t* r, int64_t quantity, uint16_t reason) {
     gm_entry_t e;
     memset(&e, 0, sizeof e);
     e.order_id = r->order_id;
     e.side = r->side;
     e.rest_flags = r->flags;
-    say(x, kind, &e, quantity, GM_REASON_SELF_MATCH);
+    say(x, kind, &e, quantity, reason);
 }
 
 static void say_trade(gm_exchange_t* x, const gm_entry_t* acted, int64_t left, int64_t other_id, uint8_t other_flags, int displayed, int64_t other_left,
@@ -114,9 +115,9 @@ int64_t gm_exchange_price(const gm_exchange_t* x, const gm_entry_t* e, int64_t b
         } else {
             const int64_t from = (e->order_type == GM_PEGGED_PRIMARY) == (e->side > 0) ? bid_e9 : ask_e9;
             if (from == GM_NO_PRICE) return GM_NO_PRICE;
-            price = from + e->side * e->offset_e9;
+            if (__builtin_add_overflow(from, e->side * e->offset_e9, &price)) return GM_NO_PRICE;
         }
-        if (e->limit_e9 != GM_NO_PRICE && e->side * (price - e->limit_e9) > 0) price = e->limit_e9;
+        if (e->limit_e9 != GM_NO_PRICE && !reaches(e->side, e->limit_e9, price)) price = e->limit_e9;
         if (price <= 0) return GM_NO_PRICE;
     }
     return price == GM_NO_PRICE || !in_band(x, price) ? GM_NO_PRICE : price;
@@ -170,6 +171,17 @@ static int32_t dark_best(const gm_exchange_t* x, const gm_taker_t* t, int64_t le
     return best;
 }
 
+/* A displayed price as a taker meets it: GM_NO_PRICE where it does not reach it. */
+static int64_t lit_reached(const gm_exchange_t* x, const gm_taker_t* t, int64_t price_e9) {
+    return price_e9 != GM_NO_PRICE && reaches(t->entry->side, t->limit_e9, price_e9) && in_band(x, price_e9) ? price_e9 : GM_NO_PRICE;
+}
+
+/* Is there anything in its way, an own order too? */
+static int meets(const gm_exchange_t* x, const gm_taker_t* t) {
+    int64_t dark_e9;
+    return lit_reached(x, t, lit_best(x, t->entry->side > 0 ? 1 : 0)) != GM_NO_PRICE || dark_best(x, t, t->left, NULL, &dark_e9) != GM_NIL;
+}
+
 static int owned(const gm_exchange_t* x, const gm_taker_t* t, uint16_t owner) {
     return x->owner_rule != GM_OWN_TRADES && owner != 0 && owner == t->entry->owner;
 }
@@ -186,9 +198,8 @@ static int64_t available(const gm_exchange_t* x, const gm_taker_t* t, int64_t en
     int64_t sum = 0, level = b->best[other];
     if (x->rare_count) memset(used, 0, (size_t)x->rare_count);
     while (sum < enough) {
-        int64_t dark_e9 = 0, lit_e9 = level < 0 ? GM_NO_PRICE : (b->base + level) * x->lit.tick_e9;
-        const int32_t dark = dark_best(x, t, enough - sum, used, &dark_e9);
-        if (lit_e9 != GM_NO_PRICE && (!reaches(t->entry->side, t->limit_e9, lit_e9) || !in_band(x, lit_e9))) lit_e9 = GM_NO_PRICE;
+        int64_t dark_e9 = 0, lit_e9 = lit_reached(x, t, level < 0 ? GM_NO_PRICE : (b->base + level) * x->lit.tick_e9);
+        const int32_t dark = dark_best(x, t, t->left - sum, used, &dark_e9);    /* what it would have left there, not what it still needs */
         if (lit_e9 == GM_NO_PRICE && dark == GM_NIL) break;
         if (lit_e9 != GM_NO_PRICE && (dark == GM_NIL || t->entry->side * (lit_e9 - dark_e9) <= 0)) {
             const int32_t head = b->levels[other][level].head;
@@ -216,11 +227,12 @@ static void meet_own(gm_exchange_t* x, gm_taker_t* t, int32_t slot, int32_t dark
     const int64_t both = open < t->left ? open : t->left;
     const int rule = x->owner_rule;
     const int64_t off = rule == GM_OWN_DECREMENT ? both : rule == GM_OWN_CANCEL_NEWEST ? 0 : open;
+    t->met = 1;
     if (off > 0) {
         if (slot >= 0) {
             const gm_resting_t r = x->lit.book.pool[slot];
             if (off == open) gm_match_cancel(&x->lit, r.order_id); else gm_match_shrink(&x->lit, slot, off);
-            say_resting(x, off == open ? GM_EVENT_ENDED : GM_EVENT_REDUCED, &r, off);
+            say_resting(x, off == open ? GM_EVENT_ENDED : GM_EVENT_REDUCED, &r, off, GM_REASON_SELF_MATCH);
         } else {
             const gm_entry_t e = x->rare[dark].entry;
             rare_reduce(x, dark, off);
@@ -240,9 +252,8 @@ static void take(gm_exchange_t* x, gm_taker_t* t) {
     gm_book_t* b = &x->lit.book;
     const int other = t->entry->side > 0 ? 1 : 0;
     while (t->left > 0 && !t->ended) {
-        int64_t dark_e9 = 0, lit_e9 = lit_best(x, other), traded;
+        int64_t dark_e9 = 0, lit_e9 = lit_reached(x, t, lit_best(x, other)), traded;
         const int32_t dark = dark_best(x, t, t->left, NULL, &dark_e9);
-        if (lit_e9 != GM_NO_PRICE && (!reaches(t->entry->side, t->limit_e9, lit_e9) || !in_band(x, lit_e9))) lit_e9 = GM_NO_PRICE;
         if (lit_e9 != GM_NO_PRICE && (dark == GM_NIL || t->entry->side * (lit_e9 - dark_e9) <= 0)) {
             const int32_t slot = b->levels[other][b->best[other]].head;
             gm_resting_t* r = &b->pool[slot];
@@ -295,7 +306,7 @@ static int well_priced(const gm_exchange_t* x, int64_t price_e9) {
 static uint16_t unsupported(const gm_entry_t* e) {
     const uint8_t tif = e->time_in_force;
     const int limited = e->order_type == GM_LIMIT || e->order_type == GM_STOP_LIMIT;
-    if (e->display_quantity > 0 && (is_dark(e) || !limited || e->quantity / e->display_quantity > GM_MAX_ICEBERG_SLICES)) return GM_REASON_UNSUPPORTED;
+    if (e->display_quantity > 0 && (is_dark(e) || e->quantity / e->display_quantity > GM_MAX_ICEBERG_SLICES)) return GM_REASON_UNSUPPORTED;
     if (limited ? e->limit_e9 == GM_NO_PRICE : !is_pegged(e) && e->limit_e9 != GM_NO_PRICE) return GM_REASON_INVALID;
     if (is_stop(e) != (e->stop_e9 != GM_NO_PRICE) || (!is_pegged(e) && e->offset_e9 != 0)) return GM_REASON_INVALID;
     if (e->order_type == GM_PEGGED_MIDPOINT && e->offset_e9 != 0) return GM_REASON_INVALID;
@@ -306,33 +317,40 @@ static uint16_t unsupported(const gm_entry_t* e) {
     return is_pegged(e) && tif == GM_FOK ? GM_REASON_UNSUPPORTED : GM_REASON_NONE;
 }
 
-/* Why an order is not taken, whatever the market; 0: it is. The order of the questions is that of matching.h. */
-static uint16_t refusal(const gm_exchange_t* x, const gm_entry_t* e) {
+/* Does an order have a limit that the band does not let it have? */
+static int beyond_band(const gm_exchange_t* x, int8_t side, int64_t limit_e9) {
+    return x->band_high_e9 && limit_e9 != GM_NO_PRICE && (side > 0 ? limit_e9 > x->band_high_e9 : limit_e9 < x->band_low_e9);
+}
+
+/* Why an order is not taken, whatever the market; 0: it is. The order of the questions is that of matching.h. `replaced`: its id is there, and may be. */
+static uint16_t refusal(const gm_exchange_t* x, const gm_entry_t* e, int replaced) {
     const uint8_t type = e->order_type, tif = e->time_in_force;
     uint16_t reason;
     if ((e->side != GM_BUY && e->side != GM_SELL) || e->display_quantity < 0 || e->min_quantity < 0) return GM_REASON_INVALID;
     if (type != GM_MARKET && type != GM_LIMIT && !is_stop(e) && !is_pegged(e)) return GM_REASON_UNSUPPORTED;
     if ((tif != GM_DAY && tif != GM_GTC && tif != GM_IOC && tif != GM_FOK && !for_auction(e)) || (e->flags & ~(GM_POST_ONLY | GM_HIDDEN | GM_ALL_OR_NONE)))
         return GM_REASON_UNSUPPORTED;
-    if (gm_book_find(&x->lit.book, e->order_id) >= 0 || gm_exchange_find(x, e->order_id) >= 0) return GM_REASON_DUPLICATE_CLIENT_ID;
+    if (!replaced && (gm_book_find(&x->lit.book, e->order_id) >= 0 || gm_exchange_find(x, e->order_id) >= 0)) return GM_REASON_DUPLICATE_CLIENT_ID;
     if (e->quantity <= 0 || e->quantity % x->lot || e->min_quantity > e->quantity) return GM_REASON_INVALID;
     if ((reason = unsupported(e)) != GM_REASON_NONE) return reason;
     if (e->offset_e9 % x->lit.tick_e9 || (e->limit_e9 != GM_NO_PRICE && !well_priced(x, e->limit_e9)) || (is_stop(e) && !well_priced(x, e->stop_e9)))
         return GM_REASON_PRICE_OUT_OF_RANGE;
-    if (x->band_high_e9 && e->limit_e9 != GM_NO_PRICE && (e->side > 0 ? e->limit_e9 > x->band_high_e9 : e->limit_e9 < x->band_low_e9)) return GM_REASON_PRICE_OUT_OF_RANGE;
+    if (beyond_band(x, e->side, e->limit_e9)) return GM_REASON_PRICE_OUT_OF_RANGE;
     if (x->phase == GM_PHASE_HALTED || (x->phase == GM_PHASE_CLOSED && tif != GM_OPG)) return GM_REASON_NOT_TRADING;
     if (tif == GM_OPG && x->phase != GM_PHASE_CLOSED && x->phase != GM_PHASE_OPENING_CALL) return GM_REASON_NOT_TRADING;
     return in_call(x) && (tif == GM_IOC || tif == GM_FOK) ? GM_REASON_NOT_TRADING : GM_REASON_NONE;
 }
 
-static gm_match_result_t rest(gm_exchange_t* x, const gm_entry_t* e, uint64_t arrival, int64_t filled, int64_t left, uint8_t place) {
-    const uint16_t over = filled ? GM_CANCELED : GM_REJECTED;
+/* `changed`: it has filled something, or met an own order; then it is too late to refuse it. */
+static gm_match_result_t rest(gm_exchange_t* x, const gm_entry_t* e, uint64_t arrival, int64_t filled, int64_t left, uint8_t place, int changed) {
+    const uint16_t over = changed ? GM_CANCELED : GM_REJECTED;
     gm_match_result_t result = ended(filled ? GM_PARTIALLY_FILLED : GM_NEW, GM_REASON_NONE, filled, left);
     if (place) {
         return rare_put(x, e, left, arrival, place) < 0 ? ended(over, GM_REASON_VENUE_CAPACITY, filled, left) : result;
     } else {
         const int64_t shown = e->display_quantity > 0 && e->display_quantity < left ? e->display_quantity : left;
-        const int32_t slot = gm_book_add(&x->lit.book, e->order_id, e->side, e->limit_e9 / x->lit.tick_e9, shown, e->rest_flags);
+        const uint8_t flags = (uint8_t)(e->rest_flags | (e->flags & GM_POST_ONLY ? GM_REST_POST_ONLY : 0));
+        const int32_t slot = gm_book_add(&x->lit.book, e->order_id, e->side, e->limit_e9 / x->lit.tick_e9, shown, flags);
         if (slot < 0) return ended(over, slot == GM_ERR_RANGE ? GM_REASON_PRICE_OUT_OF_RANGE : GM_REASON_VENUE_CAPACITY, filled, left);
         x->lit.book.pool[slot].owner = e->owner;
         if (shown < left) {
@@ -358,17 +376,18 @@ static gm_match_result_t enter(gm_exchange_t* x, const gm_entry_t* e, uint64_t a
     const int64_t whole = e->time_in_force == GM_FOK || (e->flags & GM_ALL_OR_NONE) ? e->quantity : e->min_quantity;
     gm_taker_t t = {.entry = e, .limit_e9 = e->limit_e9, .price_e9 = GM_NO_PRICE, .left = e->quantity, .arrival = arrival};
     int takes = 1;
-    if (for_auction(e) || (in_call(x) && e->order_type == GM_MARKET)) return rest(x, e, arrival, 0, e->quantity, GM_RARE_AUCTION);
-    if (in_call(x)) return rest(x, e, arrival, 0, e->quantity, is_dark(e) ? GM_RARE_DARK : 0);
+    if (for_auction(e) || (in_call(x) && e->order_type == GM_MARKET)) return rest(x, e, arrival, 0, e->quantity, GM_RARE_AUCTION, 0);
+    if (in_call(x)) return rest(x, e, arrival, 0, e->quantity, is_dark(e) ? GM_RARE_DARK : 0, 0);
+    if (beyond_band(x, e->side, e->limit_e9)) return ended(GM_REJECTED, GM_REASON_PRICE_OUT_OF_RANGE, 0, e->quantity);     /* a stop's, set before the band */
     if (is_pegged(e)) takes = (t.limit_e9 = stands_at(x, e)) != GM_NO_PRICE;
     else if (t.limit_e9 == GM_NO_PRICE && x->band_high_e9) t.limit_e9 = e->side > 0 ? x->band_high_e9 : x->band_low_e9;
-    if (takes && (e->flags & GM_POST_ONLY) && available(x, &t, 1) > 0) return ended(GM_REJECTED, GM_REASON_WOULD_CROSS, 0, e->quantity);
+    if (takes && (e->flags & GM_POST_ONLY) && meets(x, &t)) return ended(GM_REJECTED, GM_REASON_WOULD_CROSS, 0, e->quantity);
     if (takes && whole > 0) takes = available(x, &t, whole) >= whole;
     if (takes && !(e->flags & GM_POST_ONLY)) take(x, &t);
     if (t.ended) return ended(GM_CANCELED, GM_REASON_SELF_MATCH, t.filled, t.left > 0 ? t.left : t.lost);
     if (t.left == 0) return ended(GM_FILLED, GM_REASON_NONE, t.filled, 0);
     if (immediate) return ended(GM_CANCELED, t.filled > 0 ? GM_REASON_UNFILLED_REMAINDER : GM_REASON_NO_LIQUIDITY, t.filled, t.left);
-    return rest(x, e, arrival, t.filled, t.left, is_dark(e) ? GM_RARE_DARK : 0);
+    return rest(x, e, arrival, t.filled, t.left, is_dark(e) ? GM_RARE_DARK : 0, t.filled > 0 || t.met);
 }
 
 /* A stop whose moment has come, as the order that it becomes. */
@@ -379,13 +398,29 @@ static gm_match_result_t enter_stop(gm_exchange_t* x, const gm_entry_t* e) {
     return enter(x, &now, ++x->arrivals);
 }
 
-/* The not displayed order at `i` trades if it can; whether it did anything. */
-static int act(gm_exchange_t* x, int32_t i) {
-    const gm_rare_t r = x->rare[i];
-    const int64_t price = stands_at(x, &r.entry), enough = least(&r.entry) > 0 ? least(&r.entry) : 1;
-    gm_taker_t t = {.entry = &r.entry, .limit_e9 = price, .price_e9 = price, .left = r.entry.quantity, .arrival = r.arrival};
+/* The best price that stands on a side now, minimum quantities or not, GM_NO_PRICE: none. Who does not reach it cannot act. */
+static int64_t best_standing(const gm_exchange_t* x, int s) {
+    const int8_t side = gm_sign_of(s);
+    int64_t best = lit_best(x, s);
+    for (int32_t i = 0; i < x->rare_count; i++) {
+        int64_t price;
+        if (x->rare[i].place != GM_RARE_DARK || x->rare[i].entry.side != side) continue;
+        price = stands_at(x, &x->rare[i].entry);
+        if (price != GM_NO_PRICE && (best == GM_NO_PRICE || reaches(side, price, best))) best = price;
+    }
+    return best;
+}
+
+/* The not displayed order at `i` trades if it can; whether it did anything. `best`: best_standing of both sides. */
+static int act(gm_exchange_t* x, int32_t i, const int64_t best[2]) {
+    const gm_entry_t* e = &x->rare[i].entry;
+    const int64_t price = stands_at(x, e), enough = least(e) > 0 ? least(e) : 1, facing = best[e->side > 0 ? 1 : 0];
+    gm_rare_t r;
+    gm_taker_t t;
     int32_t at;
-    if (price == GM_NO_PRICE || (r.entry.flags & GM_POST_ONLY)) return 0;
+    if (price == GM_NO_PRICE || facing == GM_NO_PRICE || !reaches(e->side, price, facing) || (e->flags & GM_POST_ONLY)) return 0;
+    r = x->rare[i];                                         /* it may move while it takes */
+    t = (gm_taker_t){.entry = &r.entry, .limit_e9 = price, .price_e9 = price, .left = r.entry.quantity, .arrival = r.arrival};
     if (available(x, &t, enough) < enough) return 0;
     take(x, &t);
     at = gm_exchange_find(x, r.entry.order_id);
@@ -414,11 +449,15 @@ static int let_in(gm_exchange_t* x) {
 static void settle(gm_exchange_t* x) {
     if (x->phase != GM_PHASE_CONTINUOUS) return;
     do {
-        look(x);
-        for (int32_t i = 0; i < x->rare_count;) {
-            if (x->rare[i].place == GM_RARE_DARK && act(x, i)) {
+        int32_t i = -1;                                     /* -1: all anew */
+        int64_t best[2] = {0, 0};
+        while (i < x->rare_count) {
+            if (i < 0) {
                 look(x);
+                for (int s = 0; s < 2; s++) best[s] = best_standing(x, s);
                 i = 0;
+            } else if (x->rare[i].place == GM_RARE_DARK && act(x, i, best)) {
+                i = -1;
             } else {
                 i++;
             }
@@ -427,14 +466,14 @@ static void settle(gm_exchange_t* x) {
 }
 
 gm_match_result_t gm_exchange_submit(gm_exchange_t* x, const gm_entry_t* e, gm_event_sink sink, void* context) {
-    const uint16_t reason = refusal(x, e);
+    const uint16_t reason = refusal(x, e, 0);
     gm_match_result_t result;
     if (reason != GM_REASON_NONE) return ended(GM_REJECTED, reason, 0, e->quantity);
     x->sink = sink;
     x->context = context;
     look(x);
     if (is_stop(e) && !(x->phase == GM_PHASE_CONTINUOUS && is_due(x, e))) {
-        result = rest(x, e, ++x->arrivals, 0, e->quantity, GM_RARE_STOP);
+        result = rest(x, e, ++x->arrivals, 0, e->quantity, GM_RARE_STOP, 0);
     } else if (is_stop(e)) {
         result = enter_stop(x, e);
     } else {
@@ -479,7 +518,8 @@ gm_match_result_t gm_exchange_replace(gm_exchange_t* x, int64_t order_id, int64_
         e.time_in_force = GM_GTC;
         e.display_quantity = r->display;
         e.owner = r->owner;
-        e.rest_flags = (uint8_t)(r->flags & ~GM_REST_USED);
+        e.flags = r->flags & GM_REST_POST_ONLY ? GM_POST_ONLY : 0;
+        e.rest_flags = (uint8_t)(r->flags & ~(GM_REST_USED | GM_REST_POST_ONLY));
     }
     e.quantity = open;
     if (limit_e9 != GM_NO_PRICE && e.limit_e9 == GM_NO_PRICE && !is_pegged(&e)) return ended(GM_REJECTED, GM_REASON_INVALID, 0, open);
@@ -493,13 +533,14 @@ gm_match_result_t gm_exchange_replace(gm_exchange_t* x, int64_t order_id, int64_
         return ended(GM_NEW, GM_REASON_NONE, 0, open);
     }
     if (limit_e9 != GM_NO_PRICE) e.limit_e9 = limit_e9;
-    e.order_id = 0;                                         /* its own place is no obstacle */
-    reason = gm_book_find(&x->lit.book, 0) >= 0 || gm_exchange_find(x, 0) >= 0 ? GM_REASON_UNSUPPORTED : refusal(x, &e);
+    reason = refusal(x, &e, 1);
     if (reason != GM_REASON_NONE) return ended(GM_REJECTED, reason, 0, open);
-    e.order_id = order_id;
     if (at >= 0) rare_drop(x, at); else gm_match_cancel(&x->lit, order_id);
     result = gm_exchange_submit(x, &e, sink, context);
-    if (result.status == GM_REJECTED) result.status = GM_CANCELED;     /* its old place is gone: only for want of room, or a post-only that would trade */
+    if (result.status == GM_REJECTED) {                     /* its old place is gone: only for want of room, or a post-only that would trade */
+        result.status = GM_CANCELED;
+        if (x->rare_count > 0) settle(x);
+    }
     return result;
 }
 
@@ -714,6 +755,34 @@ void gm_exchange_set_reference(gm_exchange_t* x, int on, int64_t bid_e9, int64_t
     x->referenced = on;
     x->reference_bid_e9 = bid_e9;
     x->reference_ask_e9 = ask_e9;
+    if (x->rare_count > 0) settle(x);
+}
+
+/* Displayed orders that the band does not let stand leave: else the book could be crossed, and nobody may trade there. */
+static void end_by_band(gm_exchange_t* x, int s) {
+    gm_book_t* b = &x->lit.book;
+    while (gm_book_has(b, s) && beyond_band(x, gm_sign_of(s), lit_best(x, s))) {
+        const gm_resting_t r = b->pool[b->levels[s][b->best[s]].head];
+        const int64_t open = gm_match_cancel(&x->lit, r.order_id);
+        say_resting(x, GM_EVENT_ENDED, &r, open, GM_REASON_PRICE_OUT_OF_RANGE);
+    }
+}
+
+void gm_exchange_set_band(gm_exchange_t* x, int64_t low_e9, int64_t high_e9, gm_event_sink sink, void* context) {
+    x->sink = sink;
+    x->context = context;
+    x->band_low_e9 = low_e9;
+    x->band_high_e9 = high_e9;
+    for (int s = 0; s < 2; s++) end_by_band(x, s);
+    for (int32_t i = 0; i < x->rare_count;) {
+        const gm_entry_t e = x->rare[i].entry;
+        if (x->rare[i].place == GM_RARE_STOP || is_pegged(&e) || !beyond_band(x, e.side, e.limit_e9)) {
+            i++;
+            continue;
+        }
+        rare_drop(x, i);
+        say(x, GM_EVENT_ENDED, &e, e.quantity, GM_REASON_PRICE_OUT_OF_RANGE);
+    }
     if (x->rare_count > 0) settle(x);
 }
 
