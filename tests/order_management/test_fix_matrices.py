@@ -6,6 +6,7 @@ A sequence is what a client sees of one order of 10. `after.status` has the clie
 """
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,8 @@ from support import (
 
 from grandmodel.execution._core.values import STATUSES, OrderStateError
 
-FILE = Path(__file__).parents[2].parent / "shared" / "data" / "fix" / "order_state_matrices_A_B.json"
+DATA = Path(os.environ.get("GRANDMODEL_DATA", Path(__file__).parents[2].parent / "shared" / "data"))
+FILE = DATA / "fix" / "order_state_matrices_A_B.json"
 SCENARIOS = json.loads(FILE.read_text()) if FILE.exists() else []
 CODES = {status.value: code for code, status in STATUSES.items()}
 EXEC_STATUS = 10
