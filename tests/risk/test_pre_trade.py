@@ -530,3 +530,22 @@ def test_what_lowers_the_risk_passes(config, book, symbol, price_e9, data):
     book.positions[symbol] = held
     quantity = data.draw(st.integers(1, abs(held)))
     assert ask(config, book, (symbol, -1 if held > 0 else 1, quantity, price_e9)).approved
+
+
+@pytest.mark.parametrize("kind", ["limt", 5, True, ""])
+def test_an_order_type_that_is_none_is_not_approved(kind):
+    result = PreTradeRiskManager({}).check_order_risk(
+        {"symbol": "AAPL", "side": "buy", "quantity": 1, "limit_price": 150, "order_type": kind},
+        {"positions": {}, "total_value": 1_000_000},
+    )
+    assert not result.approved
+    assert any("order_type is" in reason for reason in result.reasons)
+
+
+def test_the_binding_check_is_one_that_failed():
+    limits = {"position_limits": {"default": 1000}, "order_limits": {"max_notional": 50_000}}
+    result = PreTradeRiskManager(limits).check_order_risk(
+        {"symbol": "AAPL", "side": "sell", "quantity": 400, "limit_price": 150},
+        {"positions": {"AAPL": 3000}, "total_value": 10_000_000},
+    )
+    assert (result.binding_check, result.recommended_adjustments["largest_quantity"]) == ("notional", 333)

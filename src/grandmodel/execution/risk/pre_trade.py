@@ -19,7 +19,7 @@ from typing import Any, Final, Literal
 from .._core.instruments import Instruments
 from .._core.portfolio import Portfolio
 from .._core.risk import NOT_EVALUATED, Limits
-from .._core.values import CHECK_GROUPS, CHECKS, Unknown
+from .._core.values import CHECK_GROUPS, CHECKS, ORDER_TYPE_CODES, Unknown
 from ..config import ExecutionConfig, risk_config
 from ..instruments import InstrumentCatalog
 from .limits import limit_settings, limit_values
@@ -339,6 +339,9 @@ class PreTradeRiskManager:
 
     def _check(self, given: Any, state: Any) -> RiskCheckResult:
         order = _order(given, "order", "quantity")
+        kind = _read(given, "order_type")
+        if kind is not None and (not isinstance(kind, str) or kind not in ORDER_TYPE_CODES):
+            raise _UnreadableError(f"order: order_type is {_shown(kind)}, must be one of {', '.join(ORDER_TYPE_CODES)}")
         holdings = self._holdings(state)
         open_orders = self._open_orders(state)
         own = next((each for each in holdings if each.symbol == order.symbol), None)
