@@ -195,13 +195,12 @@ static inline gm_nbbo_t gm_consolidate(const gm_venues_t* v, int32_t symbol) {
 static inline int gm_trades_through(const gm_venues_t* v, int32_t symbol, int32_t venue, int8_t side, int64_t price_e9) {
     const gm_quote_t* q = gm_quotes_of(v, symbol);
     const gm_nbbo_t n = gm_consolidate(v, symbol);
-    uint64_t others = gm_venues_open(v) & v->displays & ~((uint64_t)1 << venue);
     const int64_t best = side > 0 ? n.ask_e9 : n.bid_e9;
     if (best == GM_NO_PRICE || side * (price_e9 - best) <= 0 || n.bid_e9 > n.ask_e9) return 0;    /* crossed: the exception of (b)(4) */
-    for (; others; others &= others - 1) {
-        const int32_t i = __builtin_ctzll(others);
+    for (uint64_t shows = gm_venues_open(v) & v->displays; shows; shows &= shows - 1) {
+        const int32_t i = __builtin_ctzll(shows);
         const int64_t shown = side > 0 ? q[i].ask_e9 : q[i].bid_e9;
-        if (shown > 0 && side * (price_e9 - shown) > 0) return 1;
+        if (i != venue && shown > 0 && side * (price_e9 - shown) > 0) return 1;
     }
     return 0;
 }

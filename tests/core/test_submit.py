@@ -788,3 +788,17 @@ def test_a_forked_child_may_not_use_the_engine(tmp_path):
     os.waitpid(child, 0)
     os.close(read)
     assert gate.submit_order(order()).status == "FILLED"
+
+
+def test_a_fill_of_no_venue_is_held_against_every_quote():
+    """A report may name no venue (-1): it trades through whatever displays a better price."""
+    core, gate = make_core(silent=True, limits={})
+    core.venues.set_quote("AAPL", "NYSE", 149 * E9, 151 * E9, 100, 100)
+    ticket = gate.submit_order(resting())
+    row = report(core, int(ticket), EXEC_TRADE, quantity=10, price=152.0)
+    row["venue"], row["liquidity"] = -1, 2
+    core.report(row)
+    assert core.statistics()["trade_throughs"] == 1
+    row["venue"], row["execution_id"] = core.venues.number("NYSE"), 1 << 41  # its own quote is no other venue's
+    core.report(row)
+    assert core.statistics()["trade_throughs"] == 1
