@@ -27,6 +27,34 @@ cdef extern from "replay.h" nogil:
     int64_t gm_replay_ahead(const gm_replay_t* r, int64_t order_id) noexcept
 
 
+cdef extern from "level_replay.h" nogil:
+    ctypedef struct gm_level_own_t:
+        double ahead
+    ctypedef struct gm_level_book_t:
+        gm_book_t book
+        gm_level_own_t* own
+        int64_t tick_e9
+        int32_t used
+    ctypedef struct gm_level_replay_t:
+        gm_market_t market
+        int64_t count, position
+        int64_t executions, executed, aside, problems
+
+    int gm_level_replay_init(gm_level_replay_t* r, gm_venues_t* venues, const gm_message_t* messages, int64_t count,
+                             int32_t model, int32_t power, int64_t start_ns) noexcept
+    int gm_level_open(gm_level_replay_t* r, int32_t symbol, int32_t venue, int64_t tick_e9, uint32_t ticks, int32_t capacity) noexcept
+    gm_level_book_t* gm_level_book_of(const gm_level_replay_t* r, int32_t symbol, int32_t venue) noexcept
+    int32_t gm_level_find(const gm_level_book_t* b, int64_t order_id) noexcept
+    void gm_level_replay_free(gm_level_replay_t* r) noexcept
+    int gm_levels_check(const gm_book_t* b) noexcept
+
+
+cdef class LevelReplayMarket(Market):
+    cdef gm_level_replay_t replay
+    cdef object _messages               # keeps the array alive
+    cdef readonly str queue_model
+
+
 cdef class ReplayMarket(Market):
     cdef gm_replay_t* replay
     cdef object _messages, _rows        # keep the arrays alive

@@ -7,9 +7,12 @@ import numpy as np
 
 from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport calloc, free
+from libc.string cimport memset
 
 from grandmodel.execution._core.book cimport gm_book_check, gm_book_free, gm_book_next, gm_book_state_hash
-from grandmodel.execution._core.records cimport GM_ADD, GM_EXECUTE, gm_message_t
+from grandmodel.execution._core.records cimport (
+    GM_ADD, GM_CLEAR, GM_CROSS_TRADE, GM_EXECUTE, GM_EXECUTE_HIDDEN, GM_HALT, GM_SET_LEVEL, GM_TRADE, gm_message_t,
+)
 from grandmodel.execution._core.scoring cimport Venues
 from grandmodel.execution._core.records import MESSAGE_DTYPE
 from grandmodel.execution._core.values import MarketDataError
@@ -150,3 +153,143 @@ cdef class ReplayMarket(Market):
         """How the book met the recording's rows: rows_equal, revealed, dropped and repaired levels, unknown orders."""
         cdef gm_replay_t* r = self.replay
         return {"rows_equal": r.rows_equal, "revealed": r.revealed, "dropped": r.dropped, "repaired": r.repaired, "unknown": r.unknown}
+
+
+#: Who cancelled when a level falls by more than was traded (include/level_replay.h); "power" with an exponent.
+QUEUE_MODELS = {"risk_averse": 1, "power": 2, "log": 3}
+
+cdef unsigned int LEVEL_ACTIONS = (
+    1 << GM_SET_LEVEL | 1 << GM_CLEAR | 1 << GM_TRADE | 1 << GM_EXECUTE_HIDDEN | 1 << GM_CROSS_TRADE | 1 << GM_HALT
+)
+
+
+cdef class LevelReplayMarket(Market):
+    """Replays messages that tell of price levels, at one venue or several: where an own order stands in its level is a model's word.
+
+    Parameters
+    ----------
+    venues : Venues, complete
+    messages : (n,) structured array of MESSAGE_DTYPE, times not falling; `symbol` and `venue` are numbers of the tables. Actions
+        SET_LEVEL, CLEAR, TRADE, EXECUTE_HIDDEN, CROSS_TRADE, HALT
+    queue_model : "risk_averse" (only trades bring an order forward), "power" or "log" (f(x) = x**power or ln(1 + x) says how likely
+        a cancellation was before or behind it); the formulas are those of hftbacktest's documentation
+    power : 1 to 8, of the model "power"
+    start_ns : the time at which the market begins, at or before the first message
+    ticks : levels of a book's window, a power of two from 4096
+
+    Raises
+    ------
+    MarketDataError  naming the message whose time falls back, or that is no level's
+    """
+
+    def __cinit__(self, Venues venues not None, messages, *, str queue_model="risk_averse", int power=2, start_ns=None, int ticks=1 << 16):
+        cdef const unsigned char[::1] raw
+        cdef const gm_message_t* table = NULL
+        cdef int64_t n, k, last, begin
+        cdef int code
+        memset(&self.replay, 0, sizeof(self.replay))
+        if not isinstance(messages, np.ndarray) or messages.dtype != MESSAGE_DTYPE or messages.ndim != 1:
+            raise TypeError("messages is not a one-dimensional array of MESSAGE_DTYPE")
+        if queue_model not in QUEUE_MODELS:
+            raise ValueError(f"queue_model is {queue_model!r}, must be one of {', '.join(QUEUE_MODELS)}")
+        if not 1 <= power <= 8:
+            raise ValueError(f"power is {power}, must be from 1 to 8")
+        if ticks < 4096 or ticks > 1 << 26 or ticks & (ticks - 1):
+            raise ValueError(f"ticks is {ticks}, must be a power of two from 4096 to 2**26")
+        messages = np.ascontiguousarray(messages)
+        n = messages.shape[0]
+        if n:
+            raw = messages.view(np.uint8)
+            table = <const gm_message_t*>&raw[0]
+        begin = (table[0].time_ns if n else 0) if start_ns is None else start_ns
+        if gm_level_replay_init(&self.replay, &venues.table, table, n, QUEUE_MODELS[queue_model], power, begin) != 0:
+            raise MemoryError("the replay's books could not be reserved")
+        last = begin
+        for k in range(n):
+            if table[k].time_ns < last:
+                raise MarketDataError(f"message {k + 1}: its time is before that of the message (or start) before it")
+            last = table[k].time_ns
+            if not 0 <= table[k].symbol < venues.instruments.table.count or not 0 <= table[k].venue < venues.table.count:
+                raise MarketDataError(f"message {k + 1}: symbol {table[k].symbol} or venue {table[k].venue} is not in the tables")
+            if table[k].action > 31 or not (LEVEL_ACTIONS >> table[k].action) & 1:
+                raise MarketDataError(f"message {k + 1}: action {table[k].action} is not one of a feed by level")
+            if table[k].quantity < 0 or (table[k].action == GM_TRADE and (table[k].quantity == 0 or table[k].price_e9 <= 0)):
+                raise MarketDataError(f"message {k + 1}: quantity {table[k].quantity} at {table[k].price_e9 / 1e9:g} cannot be")
+            code = gm_level_open(&self.replay, table[k].symbol, table[k].venue,
+                                 venues.instruments.table.rows[table[k].symbol].tick_e9, ticks, ticks)
+            if code != 0:
+                raise MemoryError("a replay's book could not be reserved")
+        self._messages = messages
+        self.venues = venues
+        self.source = "replay"
+        self.queue_model = queue_model
+        self.market = &self.replay.market
+
+    def __dealloc__(self):
+        gm_level_replay_free(&self.replay)
+
+    def play(self, int64_t count=-1):
+        """Lives through `count` messages (-1: all that are left) without an engine; how many there were."""
+        cdef int64_t begin = self.replay.position, end = self.replay.count
+        if count >= 0 and begin + count < end:
+            end = begin + count
+        if self.market.core != NULL:
+            raise ValueError("this market stands behind an engine: advance the engine instead")
+        with nogil:
+            while self.replay.position < end:
+                self.market.stop = 1                    # one message a call
+                self.market.advance(self.market, 0x7FFFFFFFFFFFFFFF)
+            self.market.stop = 0
+        return self.replay.position - begin
+
+    def depth(self, str symbol, str venue, int levels=5):
+        """The recorded book's best levels: (bids, asks), each a list of (price_e9, quantity)."""
+        cdef gm_level_book_t* b = gm_level_book_of(&self.replay, self.venues._symbol(symbol), self.venues.number(venue))
+        cdef int side
+        cdef int64_t i
+        if not 1 <= levels <= 1000:
+            raise ValueError(f"levels is {levels}, must be from 1 to 1000")
+        out = ([], [])
+        if not b.used:
+            return out
+        for side in range(2):
+            i = b.book.best[side]
+            for _ in range(levels):
+                if i < 0:
+                    break
+                out[side].append(((b.book.base + i) * b.tick_e9, b.book.levels[side][i].quantity))
+                i = gm_book_next(&b.book, side, i)
+        return out
+
+    def queue_ahead(self, int64_t order_id, str symbol, str venue):
+        """Recorded quantity before an own order, as the model has it; None when it does not rest there."""
+        cdef gm_level_book_t* b = gm_level_book_of(&self.replay, self.venues._symbol(symbol), self.venues.number(venue))
+        cdef int32_t k = gm_level_find(b, order_id)
+        return None if k < 0 else b.own[k].ahead
+
+    def check_invariants(self):
+        """AssertionError with the number of the broken invariant of a book."""
+        cdef int32_t s, v
+        for s in range(self.venues.instruments.table.count):
+            for v in range(self.venues.table.count):
+                if gm_level_book_of(&self.replay, s, v).used:
+                    broken = gm_levels_check(&gm_level_book_of(&self.replay, s, v).book)
+                    if broken:
+                        raise AssertionError(f"invariant {broken}")
+
+    @property
+    def position(self):
+        """Messages lived through."""
+        return self.replay.position
+
+    @property
+    def count(self):
+        """Messages of the whole recording."""
+        return self.replay.count
+
+    @property
+    def counters(self):
+        """The recording's prints (`executions`, their quantity `executed`, those between the quotes whose side nobody told `aside`)
+        and messages that did not fit their book (`problems`)."""
+        cdef gm_level_replay_t* r = &self.replay
+        return {"executions": r.executions, "executed": r.executed, "aside": r.aside, "problems": r.problems}

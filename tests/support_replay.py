@@ -10,13 +10,14 @@ from grandmodel.execution._core.journal import Journal
 from grandmodel.execution._core.orders import OrderTable
 from grandmodel.execution._core.portfolio import Portfolio
 from grandmodel.execution._core.records import MESSAGE_DTYPE
-from grandmodel.execution._core.replay import ReplayMarket
+from grandmodel.execution._core.replay import LevelReplayMarket, ReplayMarket
 from grandmodel.execution._core.risk import Limits
 from grandmodel.execution._core.scoring import Venues
 from grandmodel.execution._core.submit import Core
 from grandmodel.execution.clock import Pulse, SimulatedClock
 
 ADD, REDUCE, DELETE, EXECUTE, HIDDEN = 1, 2, 3, 4, 5
+LAST = 8
 TICK = 10_000_000
 
 
@@ -35,10 +36,15 @@ def recording(*rows):
 
 def engine(messages, rows=None):
     """(core, gate) over one symbol, X, at one venue, REC; time begins at 0."""
+    return _engine(lambda table: ReplayMarket(table, "X", "REC", messages, rows, start_ns=0), ("REC",))
+
+
+def _engine(market, names):
     instruments = Instruments()
     instruments.add("X", tick_e9=TICK)
     venues = Venues(instruments)
-    venues.add("REC", take_fee_e9=3_000_000, make_fee_e9=-2_000_000)
+    for name in names:
+        venues.add(name, take_fee_e9=3_000_000, make_fee_e9=-2_000_000)
     portfolio = Portfolio(instruments)
     portfolio.open_account(0, 10**18)
     clock = SimulatedClock(0)
@@ -49,7 +55,7 @@ def engine(messages, rows=None):
         venues=venues,
         journal=Journal(),
         orders=OrderTable(),
-        market=ReplayMarket(venues, "X", "REC", messages, rows, start_ns=0),
+        market=market(venues),
         clock=clock,
     )
     Pulse(core)
@@ -67,3 +73,16 @@ def order(side, quantity, ticks=None, **more):
 def at(core, second):
     """Lives on to that second."""
     core.advance(second * 10**9)
+
+
+def level_recording(*rows):
+    """Messages of a feed by level from (action, side, price in ticks, quantity), one a second from second 1 on."""
+    messages = recording(*((action, 0, side, ticks, quantity) for action, side, ticks, quantity in rows))
+    messages["flags"] = LAST
+    messages["sequence"] = np.arange(1, len(messages) + 1)
+    return messages
+
+
+def level_engine(messages, venues=("REC",), **options):
+    """(core, gate) over one symbol, X, whose levels were recorded at one venue or several; time begins at 0."""
+    return _engine(lambda table: LevelReplayMarket(table, messages, start_ns=0, **options), venues)
