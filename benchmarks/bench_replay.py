@@ -8,11 +8,12 @@ import sys
 
 import pytest
 
-from grandmodel.execution.clock import SimulatedClock
+from grandmodel.execution.clock import SimulatedClock, run
 from grandmodel.execution.config import load_config
 from grandmodel.execution.engine import make_core
+from grandmodel.execution.order_management.order_manager import OrderManager
 from grandmodel.execution.simulation.lobster import read_lobster
-from grandmodel.execution.simulation.replay import replay_parent
+from grandmodel.execution.simulation.replay import replay_core, replay_parent
 
 ORDER = {"side": "buy", "quantity": 5000, "order_type": "market"}
 VWAP = {"algorithm": "vwap", "duration_minutes": 60}
@@ -26,6 +27,60 @@ def bench_amzn_day_with_vwap(benchmark, amzn_files):
     )
     assert report.counters["rows_equal"] == 155_935
     assert report.cost.order.filled_quantity == 5000
+
+
+def bench_strategy_in_a_day(benchmark, amzn_files):
+    """The whole AMZN day with a Python strategy that wakes each second and keeps an order at the bid."""
+    day = read_lobster(*amzn_files)
+    asked_for = {"side": "buy", "quantity": 100, "order_type": "limit", "symbol": day.symbol}
+
+    def whole_day():
+        clock = SimulatedClock(day.start_ns)
+        core = replay_core(day, clock)
+        orders = OrderManager(engine=core)
+        wakes = 0
+
+        async def strategy():
+            nonlocal wakes
+            ticket, at = None, 0
+            while clock.now_ns() < day.end_ns:
+                await clock.sleep(1.0)
+                wakes += 1
+                bid = core.quote(day.symbol).bid_e9
+                if ticket is not None and bid != at and not core.is_closed(ticket.order_id):
+                    core.cancel(ticket.order_id)
+                if ticket is None or core.is_closed(ticket.order_id):
+                    ticket, at = orders.submit_order({**asked_for, "limit_price": bid / 1e9}), bid
+
+        run(strategy(), clock=clock)
+        return wakes, core.market.position
+
+    wakes, messages = benchmark.pedantic(whole_day, rounds=9, warmup_rounds=1)
+    assert (wakes, messages) == (23_400, 155_935)
+
+
+@pytest.mark.parametrize("own", [0, 20])
+def bench_own_orders_in_a_day(benchmark, amzn_files, own):
+    """The AMZN day in one go, without own orders and with twenty around the touch: asked for is at most 20 % more."""
+    day = read_lobster(*amzn_files)
+
+    def begin():
+        clock = SimulatedClock(day.start_ns)
+        core = replay_core(day, clock)
+        orders = OrderManager(engine=core)
+        core.advance(day.start_ns + 60 * 10**9)
+        quote = core.quote(day.symbol)
+        for k in range(own):
+            side, price_e9 = ("buy", quote.bid_e9 - k * 10**8) if k % 2 else ("sell", quote.ask_e9 + k * 10**8)
+            order = {"symbol": day.symbol, "side": side, "quantity": 100, "order_type": "limit"}
+            orders.submit_order({**order, "limit_price": price_e9 / 1e9})
+        return (core,), {}
+
+    def play(core):
+        core.advance(day.end_ns)
+        assert core.market.position == 155_935
+
+    benchmark.pedantic(play, setup=begin, rounds=15)
 
 
 def bench_replay_command(benchmark, amzn_files, tmp_path):

@@ -20,6 +20,7 @@ cdef extern from "replay.h" nogil:
         int64_t taken
         int64_t revealed, dropped, repaired, unknown
         int64_t rows_equal
+        int64_t executions, executed, out_of_turn
 
     int gm_replay_init(gm_replay_t* r, gm_venues_t* venues, int32_t symbol, int32_t venue, int64_t tick_e9,
                        const gm_message_t* messages, int64_t count, const int64_t* rows, int32_t levels, uint32_t ticks,

@@ -11,11 +11,34 @@ from libc.string cimport memset
 
 from grandmodel.execution._core.book cimport gm_book_check, gm_book_free, gm_book_next, gm_book_state_hash
 from grandmodel.execution._core.records cimport (
-    GM_ADD, GM_CLEAR, GM_CROSS_TRADE, GM_EXECUTE, GM_EXECUTE_HIDDEN, GM_HALT, GM_SET_LEVEL, GM_TRADE, gm_message_t,
+    GM_ADD, GM_CLEAR, GM_CROSS_TRADE, GM_DELETE, GM_EXECUTE, GM_EXECUTE_HIDDEN, GM_HALT, GM_NO_PRICE, GM_REDUCE, GM_REPLACE, GM_SET_LEVEL,
+    GM_TRADE, gm_message_t,
 )
 from grandmodel.execution._core.scoring cimport Venues
 from grandmodel.execution._core.records import MESSAGE_DTYPE
 from grandmodel.execution._core.values import MarketDataError
+
+cdef unsigned int PRINT_ACTIONS = 1 << GM_CLEAR | 1 << GM_TRADE | 1 << GM_EXECUTE_HIDDEN | 1 << GM_CROSS_TRADE | 1 << GM_HALT
+cdef unsigned int LEVEL_ACTIONS = PRINT_ACTIONS | 1 << GM_SET_LEVEL
+cdef unsigned int ORDER_ACTIONS = PRINT_ACTIONS | 1 << GM_ADD | 1 << GM_REDUCE | 1 << GM_DELETE | 1 << GM_EXECUTE | 1 << GM_REPLACE
+
+
+cdef str _fault(const gm_message_t* m, int64_t tick_e9):
+    """What is wrong with a message of a feed by order; None: nothing."""
+    cdef bint adds = m.action == GM_ADD or m.action == GM_REPLACE, about = GM_REDUCE <= m.action <= GM_EXECUTE
+    if m.action > 31 or not (ORDER_ACTIONS >> m.action) & 1:
+        return f"action {m.action} is not one of a feed by order"
+    if (adds or about) and m.order_id <= 0:
+        return f"order id is {m.order_id}, must be positive"
+    if m.side not in (-1, 0, 1) or (m.action == GM_ADD and m.side == 0):
+        return f"side is {m.side}, must be 1 or -1"
+    if m.quantity <= 0 and m.action not in (GM_DELETE, GM_HALT, GM_CLEAR):
+        return f"quantity is {m.quantity}, must be positive"
+    if (adds or (about and m.price_e9 != GM_NO_PRICE and m.action != GM_EXECUTE)) and (m.price_e9 <= 0 or m.price_e9 % tick_e9):
+        return f"price {m.price_e9 / 1e9} is not on the tick of {tick_e9 / 1e9:g}"
+    if m.price_e9 <= 0 and (m.action in (GM_TRADE, GM_EXECUTE_HIDDEN, GM_CROSS_TRADE) or (m.action == GM_EXECUTE and m.price_e9 != GM_NO_PRICE)):
+        return f"price {m.price_e9 / 1e9} must be positive"
+    return None
 
 
 cdef class ReplayMarket(Market):
@@ -71,15 +94,9 @@ cdef class ReplayMarket(Market):
             if table[k].time_ns < last:
                 raise MarketDataError(f"message {k + 1}: its time is before that of the message (or start) before it")
             last = table[k].time_ns
-            if GM_ADD <= table[k].action <= GM_EXECUTE:
-                if table[k].side != 1 and table[k].side != -1:
-                    raise MarketDataError(f"message {k + 1}: side is {table[k].side}, must be 1 or -1")
-                if table[k].quantity <= 0:
-                    raise MarketDataError(f"message {k + 1}: quantity is {table[k].quantity}, must be positive")
-                if table[k].price_e9 <= 0 or table[k].price_e9 % tick_e9:
-                    raise MarketDataError(f"message {k + 1}: price {table[k].price_e9 / 1e9} is not on the tick of {tick_e9 / 1e9:g}")
-                if table[k].order_id <= 0:
-                    raise MarketDataError(f"message {k + 1}: order id is {table[k].order_id}, must be positive")
+            fault = _fault(&table[k], tick_e9)
+            if fault is not None:
+                raise MarketDataError(f"message {k + 1}: {fault}")
         self.replay = <gm_replay_t*>calloc(1, sizeof(gm_replay_t))
         if self.replay == NULL or gm_replay_init(self.replay, &venues.table, s, v, tick_e9, table, n, cells, levels, ticks,
                                                  capacity, begin) != 0:
@@ -150,18 +167,18 @@ cdef class ReplayMarket(Market):
 
     @property
     def counters(self):
-        """How the book met the recording's rows: rows_equal, revealed, dropped and repaired levels, unknown orders."""
+        """How the book met the recording's rows: rows_equal, revealed, dropped and repaired levels, unknown orders; the recording's
+        prints (`executions`, their quantity `executed`), and executions of an order that was not the first at the best price
+        (`out_of_turn`)."""
         cdef gm_replay_t* r = self.replay
-        return {"rows_equal": r.rows_equal, "revealed": r.revealed, "dropped": r.dropped, "repaired": r.repaired, "unknown": r.unknown}
+        return {
+            "rows_equal": r.rows_equal, "revealed": r.revealed, "dropped": r.dropped, "repaired": r.repaired, "unknown": r.unknown,
+            "executions": r.executions, "executed": r.executed, "out_of_turn": r.out_of_turn,
+        }
 
 
 #: Who cancelled when a level falls by more than was traded (include/level_replay.h); "power" with an exponent.
 QUEUE_MODELS = {"risk_averse": 1, "power": 2, "log": 3}
-
-cdef unsigned int LEVEL_ACTIONS = (
-    1 << GM_SET_LEVEL | 1 << GM_CLEAR | 1 << GM_TRADE | 1 << GM_EXECUTE_HIDDEN | 1 << GM_CROSS_TRADE | 1 << GM_HALT
-)
-
 
 cdef class LevelReplayMarket(Market):
     """Replays messages that tell of price levels, at one venue or several: where an own order stands in its level is a model's word.

@@ -34,6 +34,8 @@ typedef struct gm_replay {
     int32_t own_count;
     int64_t taken;              /* quantity of recorded orders that own orders took and that has not left yet */
     int64_t revealed, dropped, repaired, unknown;
+    int64_t executions, executed;   /* prints of the recording, and their quantity */
+    int64_t out_of_turn;        /* executions of an order that had not the best price, or not the first place there */
     int64_t rows_equal;         /* rows at which the book equalled the file without repair */
 } gm_replay_t;
 
@@ -215,45 +217,94 @@ static inline void gm_replay_quote(gm_replay_t* r, int64_t time_ns) {
     q->sequence = r->position;
 }
 
-static inline void gm_replay_print(gm_replay_t* r, const gm_message_t* m) {
+static inline void gm_replay_print(gm_replay_t* r, const gm_message_t* m, int64_t price_e9) {
     gm_quote_t* q = gm_quotes_of(r->market.venues, r->symbol) + r->venue;
-    gm_print_publish(r->market.venues, r->symbol, r->venue, m->price_e9, m->quantity, 0, m->time_ns);
-    q->last_e9 = m->price_e9;
+    if (m->flags & GM_FLAG_UNPRINTED) return;               /* another row prints it */
+    gm_print_publish(r->market.venues, r->symbol, r->venue, price_e9, m->quantity, 0, m->time_ns);
+    q->last_e9 = price_e9;
     gm_volume_publish(r->market.venues, r->symbol, r->venue, q->volume + m->quantity);
+    r->executions++;
+    r->executed += m->quantity;
+}
+
+static inline void gm_replay_add(gm_replay_t* r, int64_t order_id, int8_t side, int64_t price_e9, int64_t quantity, int64_t time_ns) {
+    const int32_t slot = gm_book_add(&r->book, order_id, side, price_e9 / r->tick_e9, quantity, 0);
+    if (slot >= 0 && r->own_count > 0) {                    /* in the recording it rests; against us it would have traded */
+        int64_t took = gm_replay_own_trade(r, 1 - gm_side_of(side), price_e9, quantity, time_ns);
+        r->book.pool[slot].reserve += took;
+        r->taken += took;
+    }
+}
+
+/* An order that keeps its id keeps its place where only its size goes down; otherwise it is a new one, at the back. */
+static inline void gm_replay_replace_recorded(gm_replay_t* r, const gm_message_t* m, int32_t slot) {
+    const gm_resting_t old = r->book.pool[slot];
+    const int64_t id = m->counterparty != 0 ? m->counterparty : m->order_id;
+    if (id == m->order_id && m->price_e9 / r->tick_e9 == old.tick && m->quantity <= old.quantity) {
+        gm_replay_leave(r, slot, old.quantity - m->quantity);
+        return;
+    }
+    gm_replay_leave(r, slot, old.quantity);
+    gm_replay_add(r, id, old.side, m->price_e9, m->quantity, m->time_ns);
+}
+
+/* The side that rested, of a trade whose message does not tell it: bids 0, asks 1, between the quotes -1. */
+static inline int gm_replay_side_of(const gm_replay_t* r, const gm_message_t* m) {
+    if (m->side != 0) return gm_side_of(m->side);
+    if (gm_book_has(&r->book, 0) && m->price_e9 <= gm_book_best_tick(&r->book, 0) * r->tick_e9) return 0;
+    if (gm_book_has(&r->book, 1) && m->price_e9 >= gm_book_best_tick(&r->book, 1) * r->tick_e9) return 1;
+    return -1;
 }
 
 static inline void gm_replay_message(gm_replay_t* r, const gm_message_t* m) {
-    const int s = gm_side_of(m->side);
-    const int64_t tick = m->price_e9 / r->tick_e9;
+    int64_t price_e9 = m->price_e9;
     int32_t slot;
+    int s;
     switch (m->action) {
     case GM_ADD:
-        slot = gm_book_add(&r->book, m->order_id, m->side, tick, m->quantity, 0);
-        if (slot >= 0 && r->own_count > 0) {            /* in the recording it rests; against us it would have traded */
-            int64_t took = gm_replay_own_trade(r, 1 - s, m->price_e9, m->quantity, m->time_ns);
-            r->book.pool[slot].reserve += took;
-            r->taken += took;
-        }
+        gm_replay_add(r, m->order_id, m->side, price_e9, m->quantity, m->time_ns);
         break;
     case GM_REDUCE:
     case GM_DELETE:
     case GM_EXECUTE:
-        if (m->action == GM_EXECUTE) {
-            gm_replay_print(r, m);
-            if (r->own_count > 0) gm_replay_own_trade(r, s, m->price_e9, m->quantity, m->time_ns);
-        }
+    case GM_REPLACE:
+        s = gm_side_of(m->side);
         slot = gm_book_find(&r->book, m->order_id);
-        if (slot >= 0 && m->action == GM_DELETE) {
-            gm_replay_leave(r, slot, r->book.pool[slot].quantity);
-            break;
+        if (slot >= 0) {                                    /* what the message leaves out, its order knows */
+            s = gm_side_of(r->book.pool[slot].side);
+            if (price_e9 == GM_NO_PRICE) price_e9 = (int64_t)r->book.pool[slot].tick * r->tick_e9;
         }
-        if (slot < 0) slot = gm_replay_anonymous_at(r, s, tick);
-        if (slot < 0) { r->unknown++; break; }
-        gm_replay_leave(r, slot, m->quantity);
+        if (m->action == GM_EXECUTE && price_e9 != GM_NO_PRICE) {
+            gm_replay_print(r, m, price_e9);
+            if (slot >= 0) r->out_of_turn += !gm_replay_is_front(r, slot) || r->book.pool[slot].tick != gm_book_best_tick(&r->book, s);
+            if (r->own_count > 0) gm_replay_own_trade(r, s, price_e9, m->quantity, m->time_ns);
+        }
+        if (slot < 0) {
+            if (m->side != 0 && price_e9 != GM_NO_PRICE && m->action != GM_REPLACE) slot = gm_replay_anonymous_at(r, s, price_e9 / r->tick_e9);
+            if (slot < 0) { r->unknown++; break; }
+            gm_replay_leave(r, slot, m->quantity);
+        } else if (m->action == GM_REPLACE) {
+            gm_replay_replace_recorded(r, m, slot);
+        } else {
+            gm_replay_leave(r, slot, m->action == GM_DELETE ? r->book.pool[slot].quantity : m->quantity);
+        }
         break;
+    case GM_TRADE:
     case GM_EXECUTE_HIDDEN:
-        gm_replay_print(r, m);
-        if (r->own_count > 0) gm_replay_own_trade(r, s, m->price_e9, m->quantity, m->time_ns);
+        gm_replay_print(r, m, price_e9);
+        s = gm_replay_side_of(r, m);
+        if (r->own_count > 0 && s >= 0) gm_replay_own_trade(r, s, price_e9, m->quantity, m->time_ns);
+        break;
+    case GM_CROSS_TRADE:                                    /* an auction's: who rested outside it had no part in it */
+        gm_replay_print(r, m, price_e9);
+        break;
+    case GM_CLEAR:
+        for (s = 0; s < 2; s++)
+            for (int64_t i = r->book.best[s]; i >= 0;) {
+                const int64_t next = gm_book_next(&r->book, s, i);
+                gm_replay_drop_level(r, s, r->book.base + i);
+                i = next;
+            }
         break;
     case GM_HALT:
         gm_halt_publish(r->market.venues, r->symbol, r->venue, m->flags != GM_TRADING_RESUMED, m->time_ns);    /* quoting again is not trading yet */
@@ -384,6 +435,7 @@ static inline void gm_replay_submit(gm_market_t* market, const gm_order_t* o, in
     const int64_t tick = gm_replay_tick(r, o);
     uint16_t reason = GM_REASON_NONE;
     if (o->symbol != r->symbol || o->venue != r->venue) reason = GM_REASON_NO_VENUE;
+    else if (o->order_type >= GM_PEGGED_PRIMARY || (o->flags & GM_HIDDEN)) reason = GM_REASON_UNSUPPORTED;
     else if ((o->flags & GM_POST_ONLY) && gm_replay_available(r, opposite, tick, 1) > 0) reason = GM_REASON_WOULD_CROSS;
     else if (r->own_count >= GM_REPLAY_OWN) reason = GM_REASON_VENUE_CAPACITY;
     if (reason) {

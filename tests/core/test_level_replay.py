@@ -193,7 +193,7 @@ def test_options_that_cannot_be_are_named(options, message):
 
 def random_feed(draw, count):
     """A consistent recording by level: (messages as tuples, one a second), each second one event of one or two rows."""
-    levels = {1: {100 - k: draw.randrange(1, 400) for k in range(4)}, -1: {101 + k: draw.randrange(1, 400) for k in range(4)}}
+    levels = {side: {best - side * k: draw.randrange(1, 400) for k in range(4)} for side, best in ((1, 100), (-1, 101))}
     events = [[(SET, side, tick, quantity) for side in levels for tick, quantity in levels[side].items()]]
     while len(events) < count:
         side = draw.choice((1, -1))
@@ -227,7 +227,7 @@ def random_feed(draw, count):
 
 
 @pytest.mark.parametrize(("model", "power"), MODELS)
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(6))
 def test_the_plain_twin_fills_the_same(seed, model, power):
     """Random feeds and random own orders: the same fills in the same order, and the same places in every queue."""
     draw = random.Random(f"{seed} {model} {power}")
@@ -241,7 +241,7 @@ def test_the_plain_twin_fills_the_same(seed, model, power):
         messages[place : place + len(event)]["flags"] = 0
         place += len(event)
     core, gate = level_engine(messages, queue_model=model, power=power)
-    twin, live, own_at_price = Twin(model, power), [], {}
+    twin, live = Twin(model, power), []
     for second, event in enumerate(events):
         at(core, second + 1)
         said = [row for row in event if row[0] == SET]
@@ -270,11 +270,9 @@ def test_the_plain_twin_fills_the_same(seed, model, power):
                 twin.cancel(mine)
         for own in twin.own:
             assert ahead(core, own.order_id) == pytest.approx(own.ahead, rel=1e-9, abs=1e-9), (second, own)
-        fills = core.fills()
-        assert [(f["order_id"], f["price_e9"] // TICK, f["quantity"]) for f in fills] == [
-            (order_id, tick, quantity) for order_id, tick, quantity, _ in twin.fills
-        ], (second, event)
-        own_at_price.clear()
+    fills = core.fills()
+    assert [(f["order_id"], f["price_e9"] // TICK, f["quantity"]) for f in fills] == [fill[:3] for fill in twin.fills]
+    assert len(fills) > 10
     core.market.check_invariants()
     recorded = {side: {} for side in (1, -1)}
     for event in events:

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from support_replay import ADD, DELETE, EXECUTE, HIDDEN, REDUCE, TICK, at, engine, order, recording
 
 from grandmodel.execution import MarketDataError, OrderStatus
+from grandmodel.execution._core.matching import MatchingEngine
+from grandmodel.execution._core.records import NO_PRICE
 
 
 def test_an_own_order_waits_behind_what_was_there_and_is_then_filled():
@@ -134,6 +136,90 @@ def test_shapes_are_checked():
         engine(messages, np.zeros((2, 1, 4), np.int64))
     with pytest.raises(TypeError, match="MESSAGE_DTYPE"):
         engine(np.zeros(3))
+
+
+REPLACED, CLEAR, TRADE, CROSS, UNPRINTED = 6, 8, 9, 11, 32
+
+
+def test_what_else_a_feed_by_order_says():
+    """Replaces with and without a new id, executions without a price or of another row's print, trades, a clear."""
+    messages = recording(
+        (ADD, 1, 1, 100, 300), (ADD, 2, -1, 105, 100), (ADD, 3, 1, 100, 50), (REPLACED, 1, 0, 100, 200),
+        (REPLACED, 1, 0, 100, 260), (EXECUTE, 3, 0, 0, 50), (EXECUTE, 1, 0, 99.5, 60), (TRADE, 0, 0, 99, 7),
+        (CROSS, 0, 0, 104, 11), (REPLACED, 2, 0, 103, 90), (CLEAR, 0, 0, 0, 0), (ADD, 9, 1, 90, 5),
+    )  # fmt: skip
+    messages["price_e9"][5] = NO_PRICE
+    messages["flags"][6] = UNPRINTED
+    messages["counterparty"][9] = 7
+    core, gate = engine(messages)
+    at(core, 3)
+    mine = gate.submit_order(order("buy", 10, 100)).order_id
+    assert core.market.queue_ahead(mine) == 350
+    at(core, 4)
+    assert core.market.queue_ahead(mine) == 250  # less of it: it keeps its place
+    at(core, 5)
+    assert core.market.queue_ahead(mine) == 50  # more of it: it goes to the back
+    at(core, 6)
+    assert core.market.queue_ahead(mine) == 0
+    assert core.venues.tape("X")["volume"] == 50
+    at(core, 7)  # the execution behind us would have been ours, though another row prints it
+    assert core.get_order(mine).status is OrderStatus.FILLED
+    assert core.venues.tape("X")["volume"] == 50
+    at(core, 9)
+    assert core.venues.tape("X")["volume"] == 50 + 7 + 11
+    at(core, 10)
+    assert core.market.depth(1)[1] == [(103 * TICK, 90, 1)]
+    at(core, 12)
+    assert core.market.depth(5) == ([(90 * TICK, 5, 1)], [])
+    assert core.market.counters["executions"] == 3
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ((10, 1, 1, 100, 5), "action 10 is not one of a feed by order"),
+        ((0, 1, 1, 100, 5), "action 0"),
+        ((TRADE, 0, 0, 100, 0), "quantity is 0"),
+        ((TRADE, 0, 0, 0, 5), "price 0.0 must be positive"),
+        ((REPLACED, 1, 1, 100.5, 5), "is not on the tick"),
+        ((EXECUTE, 1, 1, -1, 5), "price -0.01 must be positive"),
+    ],
+)
+def test_rows_that_cannot_be_are_named(row, message):
+    with pytest.raises(MarketDataError, match=f"message 2: .*{message}"):
+        engine(recording((ADD, 1, -1, 105, 100), row))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_recordings_executions_come_out_of_the_matching_engine(seed):
+    """Each recorded execution, sent as the order that must have met it, meets the same resting order for the same
+    quantity and price; and the replay alone says exactly these prints."""
+    messages = random_day(seed, 600)
+    exchange = MatchingEngine()
+    made = []
+    for row in messages:
+        action, order_id, quantity = int(row["action"]), int(row["order_id"]), int(row["quantity"])
+        side, price = int(row["side"]), int(row["price_e9"])
+        if action == ADD:
+            assert exchange.submit(order_id, "buy" if side > 0 else "sell", quantity, price / 1e9).fills == []
+        elif action == EXECUTE:
+            taker = exchange.submit(
+                10**6 + len(made), "sell" if side > 0 else "buy", quantity, price / 1e9, time_in_force="IOC"
+            )
+            made += taker.fills
+        elif action == DELETE:
+            exchange.cancel(order_id)
+        else:
+            exchange.shrink(order_id, quantity)
+    recorded = messages[messages["action"] == EXECUTE]
+    assert made == [(int(r["order_id"]), int(r["price_e9"]), int(r["quantity"])) for r in recorded]
+    core, _ = engine(messages)
+    at(core, 10_000)
+    counters, tape = core.market.counters, core.venues.tape("X")
+    assert (counters["executions"], counters["executed"]) == (len(recorded), recorded["quantity"].sum())
+    assert counters["out_of_turn"] == counters["unknown"] == 0
+    assert (tape["trades"], tape["volume"]) == (len(recorded), recorded["quantity"].sum())
+    assert tape["notional_e9"] == sum(price * quantity for _, price, quantity in made)
 
 
 def random_day(seed, count):

@@ -19,6 +19,7 @@ from .venues.command import register as register_venue
 
 if TYPE_CHECKING:
     from .simulation.basket import BasketReport
+    from .simulation.recording import Recording
     from .simulation.replay import ReplayReport
 
 app = typer.Typer(
@@ -60,8 +61,10 @@ class _Urgency(StrEnum):
     immediate = "immediate"
 
 
-class _Format(StrEnum):
-    lobster = "lobster"
+class _QueueModel(StrEnum):
+    risk_averse = "risk_averse"
+    power = "power"
+    log = "log"
 
 
 _RUN_EPILOG = """\b
@@ -79,7 +82,11 @@ Example:
   gmexec replay --messages AMZN_2012-06-21_34200000_57600000_message_5.csv \\
       --orderbook AMZN_2012-06-21_34200000_57600000_orderbook_5.csv \\
       --side buy --quantity 5000 --algorithm vwap \\
-      --start 10:00 --duration-minutes 60"""
+      --start 10:00 --duration-minutes 60
+\b
+  gmexec replay --messages ibm_20131008_quote.csv.xz \\
+      --messages ibm_20131008_trade.csv.xz --queue-model log \\
+      --side buy --quantity 5000"""
 
 
 @app.command("run", short_help="Work a basket of orders through a synthetic trading day.", epilog=_RUN_EPILOG)
@@ -150,15 +157,23 @@ def run_command(
 
 @app.command("replay", epilog=_REPLAY_EPILOG)
 def replay_command(
-    messages: Annotated[Path, typer.Option(metavar="FILE", help="Message file; plain, .xz or .gz.")],
+    messages: Annotated[
+        list[str],
+        typer.Option(
+            metavar="[VENUE=]FILE",
+            help="A file that `gmexec data` reads, .xz or .gz too. Several are merged by time, at the venues named.",
+        ),
+    ],
     side: Annotated[_Side, typer.Option(help="What the parent order does.")],
     quantity: Annotated[int, typer.Option(min=1, help="Shares of the parent order.")],
-    format: Annotated[_Format, typer.Option(help="What the files are.")] = _Format.lobster,
+    format: Annotated[
+        str | None, typer.Option(help="What they are: lobster, itch, dbn, ...; told by name and content otherwise.")
+    ] = None,
     orderbook: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Order book file of the same day; without it the messages must be complete."),
+        typer.Option(metavar="FILE", help="Of LOBSTER: the day's order book, without which its messages drift."),
     ] = None,
-    symbol: Annotated[str | None, typer.Option(help="Symbol; from the file's name otherwise.")] = None,
+    symbol: Annotated[str | None, typer.Option(help="Symbol; from the file otherwise.")] = None,
     date: Annotated[
         str | None, typer.Option(metavar="YYYY-MM-DD", help="The day; from the file's name otherwise.")
     ] = None,
@@ -182,6 +197,11 @@ def replay_command(
     make_fee: Annotated[
         float, typer.Option(metavar="DOLLARS", help="For each share posted; negative: a rebate.")
     ] = -0.002,
+    queue_model: Annotated[
+        _QueueModel,
+        typer.Option(help="Of files by price level: who has cancelled where a level falls without a print."),
+    ] = _QueueModel.risk_averse,
+    power: Annotated[int, typer.Option(min=1, max=8, help="Exponent of the queue model `power`.")] = 2,
     seed: Annotated[int, typer.Option(min=0, help="Seed of what the algorithm draws.")] = 0,
     journal: Annotated[
         Path | None, typer.Option(metavar="DIRECTORY", help="Keep the journal in this (new) directory.")
@@ -191,13 +211,13 @@ def replay_command(
     """Work one parent order in a recorded day, and say what it cost.
 
     The order passes the same checks, router, algorithm and journal as a live one. Its children wait in the recorded
-    queues behind what stood there, and take only what was there; the recording itself does not react to them. The whole
-    file is replayed; the order is worked in [start, start + duration).
+    queues behind what stood there, and take only what was there; the recording itself does not react to them. In files
+    by order (LOBSTER, ITCH, MBO) a place in the queue is exact; in files by price level it is a model's word, which
+    the result names. The whole file is replayed; the order is worked in [start, start + duration).
     """
-    from .simulation.lobster import read_lobster
     from .simulation.replay import replay_parent
 
-    day = read_lobster(messages, orderbook, symbol=symbol, date=date)
+    day = _recording(messages, format, orderbook, symbol, date)
     order: dict[str, Any] = {"side": side.value, "quantity": quantity, "order_type": "market"}
     if limit_price is not None:
         order |= {"order_type": "limit", "limit_price": limit_price}
@@ -217,6 +237,8 @@ def replay_command(
         "take_fee_e9": _fee_e9("--take-fee", take_fee),
         "make_fee_e9": _fee_e9("--make-fee", make_fee),
         "journal_path": None if journal is None else str(journal),
+        "queue_model": queue_model.value,
+        "power": power,
     }
     if json:
         _print_json(replay_parent(day, order, parameters, **arguments).to_dict())
@@ -252,6 +274,28 @@ def version_command() -> None:
     from importlib.metadata import version
 
     typer.echo(version("grandmodel-execution"))
+
+
+def _recording(
+    messages: list[str], format: str | None, orderbook: Path | None, symbol: str | None, date: str | None
+) -> Recording:
+    """The files that are given: LOBSTER's pair, or any that `read_market_data` reads."""
+    from .simulation.lobster import is_lobster, read_lobster
+    from .simulation.recording import of_lobster, read_recording
+
+    lobster = format == "lobster" if format else is_lobster(messages[0])
+    if len(messages) == 1 and (orderbook is not None or lobster):
+        return of_lobster(read_lobster(messages[0], orderbook, symbol=symbol, date=date))
+    if orderbook is not None:
+        raise ValueError("--orderbook belongs to one LOBSTER message file")
+    files: dict[str, list[str]] = {}
+    for entry in messages:
+        venue, equals, path = entry.partition("=")
+        named = bool(equals) and not Path(entry).exists()
+        files.setdefault(venue if named else "", []).append(path if named else entry)
+    if "" in files and len(files) > 1:
+        raise ValueError(f"--messages {files[''][0]}: names no venue, and others do: VENUE=FILE for each, or for none")
+    return read_recording(files.get("", files), format, symbol=symbol, date=date)
 
 
 def _fee_e9(option: str, dollars: float) -> int:
@@ -363,12 +407,19 @@ def _print_basket(console: Any, report: BasketReport) -> None:
     _say(console, f"journal sha256 {report.journal_sha256}")
 
 
+def _book_row(report: ReplayReport) -> tuple[str, str]:
+    counters = report.counters
+    if report.queue_model == "by order":
+        return "book rows equal to the file", f"{counters['rows_equal']:,}, repaired {counters['repaired']:,}"
+    return "places in queues", f"a model's word: {report.queue_model}; {counters['executions']:,} executions recorded"
+
+
 def _print_replay(console: Any, report: ReplayReport) -> None:
     cost = report.cost
     order = cost.order
     rows = (
         ("messages", f"{report.messages:,} ({report.messages_per_second / 1e6:.2f} million/s)"),
-        ("book rows equal to the file", f"{report.counters['rows_equal']:,}, repaired {report.counters['repaired']:,}"),
+        _book_row(report),
         ("children, fills", f"{cost.children:,}, {len(cost.fills):,}"),
         ("executed", f"{order.filled_quantity:,} of {order.quantity:,} ({cost.fill_rate:.1%}), {order.status}"),
         ("average price", f"{cost.average_price:.4f}"),

@@ -69,6 +69,12 @@ class LobsterDay:
         return self.tick_e9 / 1e9
 
 
+def is_lobster(path: str | os.PathLike[str]) -> bool:
+    """Is the file a LOBSTER message file by its name?"""
+    named = _NAME.fullmatch(Path(path).name)
+    return named is not None and named["kind"] == "message"
+
+
 def read_lobster(
     messages_path: str | os.PathLike[str],
     orderbook_path: str | os.PathLike[str] | None = None,

@@ -18,17 +18,17 @@ from .._core.instruments import Instruments
 from .._core.journal import Journal
 from .._core.orders import OrderTable
 from .._core.portfolio import Portfolio
-from .._core.replay import ReplayMarket
+from .._core.replay import LevelReplayMarket, ReplayMarket
 from .._core.risk import Limits
 from .._core.scoring import Venues
 from .._core.submit import Core
-from .._core.values import MarketDataError
 from ..analytics.execution_cost import ExecutionCost, execution_cost, market_vwap
 from ..clock import Pulse, SimulatedClock, run
 from ..routing.algorithms import make_algorithm
 from ..routing.algorithms.base import MINUTE_NS, Parent, run_parent
-from ..sessions import local_to_ns
+from ..sessions import local_to_ns, ns_to_local
 from .fresh import fresh
+from .recording import Recording, of_lobster
 
 if TYPE_CHECKING:
     from .lobster import LobsterDay
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 #: Called with (messages replayed, all messages) now and then while the day runs.
 Progress = Callable[[int, int], None]
 
-#: The venue of a LOBSTER file, and what it takes for a share: the access-fee cap of 17 CFR 242.610 for taking, a third
-#: less as the rebate for posting. Round figures; `--take-fee` and `--make-fee` set others.
+#: What a recorded venue takes for a share: the access-fee cap of 17 CFR 242.610 for taking, a third less as the rebate
+#: for posting. Round figures; `--take-fee` and `--make-fee` set others.
 VENUE = "NASDAQ"
 TAKE_FEE_E9 = 3_000_000
 MAKE_FEE_E9 = -2_000_000
@@ -54,6 +54,7 @@ class ReplayReport:
     market_volume: int
     journal_sha256: str
     counters: dict[str, int]
+    queue_model: str = "by order"
     note: str = "the recorded market did not react to these orders"
 
     @property
@@ -92,30 +93,45 @@ class ReplayReport:
             "opportunity_bps": cost.opportunity_bps,
             "fees_bps": cost.fees_bps,
             "fill_rate": cost.fill_rate,
-            "book_rows_equal": self.counters["rows_equal"],
-            "book_rows_repaired": self.counters["repaired"],
+            "queue_model": self.queue_model,
+            "book_rows_equal": self.counters.get("rows_equal"),
+            "book_rows_repaired": self.counters.get("repaired"),
+            "recorded_executions": self.counters["executions"],
             "journal_sha256": self.journal_sha256,
             "note": self.note,
         }
 
 
 def replay_core(
-    day: LobsterDay,
+    day: LobsterDay | Recording,
     clock: SimulatedClock,
     *,
     take_fee_e9: int = TAKE_FEE_E9,
     make_fee_e9: int = MAKE_FEE_E9,
     journal_path: str | None = None,
     capture_path: str | None = None,
+    queue_model: str = "risk_averse",
+    power: int = 2,
 ) -> Core:
-    """An engine core whose only venue is the recorded one. No limits are set: the order is the user's own what-if."""
+    """An engine core whose venues are the recorded ones. No limits are set: the order is the user's own what-if.
+
+    `queue_model` and `power` are `LevelReplayMarket`'s; a recording by order needs none.
+    """
+    day = day if isinstance(day, Recording) else of_lobster(day, VENUE)
     instruments = Instruments()
-    instruments.add(day.symbol, tick_e9=day.tick_e9)
+    instruments.add(day.symbol, tick_e9=day.tick_e9, step_e9=day.step_e9, calendar=day.calendar)
     venues = Venues(instruments)
-    venues.add(VENUE, take_fee_e9=take_fee_e9, make_fee_e9=make_fee_e9)
+    for name in day.venues:
+        venues.add(name, take_fee_e9=take_fee_e9, make_fee_e9=make_fee_e9)
     portfolio = Portfolio(instruments)
     portfolio.open_account(0, 100_000_000 * 10**9)
     journal = fresh(Journal(journal_path))
+    start_ns = clock.now_ns()
+    market = (
+        LevelReplayMarket(venues, day.messages, start_ns=start_ns, queue_model=queue_model, power=power)
+        if day.by_level
+        else ReplayMarket(venues, day.symbol, day.venues[0], day.messages, day.books, start_ns=start_ns)
+    )
     core = Core(
         instruments=instruments,
         portfolio=portfolio,
@@ -123,7 +139,7 @@ def replay_core(
         venues=venues,
         journal=journal,
         orders=OrderTable(),
-        market=ReplayMarket(venues, day.symbol, VENUE, day.messages, day.books, start_ns=clock.now_ns()),
+        market=market,
         clock=clock,
         capture=None if capture_path is None else Capture(capture_path, journal),
     )
@@ -133,7 +149,7 @@ def replay_core(
 
 
 def replay_parent(
-    day: LobsterDay,
+    day: LobsterDay | Recording,
     order: Mapping[str, Any],
     algorithm: Mapping[str, Any],
     *,
@@ -144,6 +160,8 @@ def replay_parent(
     make_fee_e9: int = MAKE_FEE_E9,
     journal_path: str | None = None,
     capture_path: str | None = None,
+    queue_model: str = "risk_averse",
+    power: int = 2,
     progress: Progress | None = None,
 ) -> ReplayReport:
     """Works `order` in the recorded day from `start` (exchange time) for `duration_minutes`; then replays to the end.
@@ -152,32 +170,29 @@ def replay_parent(
     ----------
     order : mapping with side, quantity, order_type and whatever else an order has; its symbol is the day's
     algorithm : mapping with `algorithm` and its parameters
+    queue_model, power : where an order stands in a recording by level (`LevelReplayMarket`)
 
     Raises
     ------
     ValueError  when the window does not lie within the recording
     """
-    clock = SimulatedClock(min(day.start_ns, int(day.messages["time_ns"][0])))
-    begin_ns = local_to_ns(datetime.combine(day.date, _time(start)), "XNAS")
+    day = day if isinstance(day, Recording) else of_lobster(day, VENUE)
+    clock = SimulatedClock(day.start_ns)
+    begin_ns = local_to_ns(datetime.combine(day.date, _time(start)), day.calendar)
     if not math.isfinite(duration_minutes) or not 0 < duration_minutes <= 60 * 24:
         raise ValueError(f"duration_minutes is {duration_minutes!r}, must be minutes above 0, up to a day")
     end_ns = begin_ns + round(duration_minutes * MINUTE_NS)
-    last_ns = max(day.end_ns, int(day.messages["time_ns"][-1]))
+    last_ns = day.end_ns
     if not clock.now_ns() <= begin_ns < last_ns:
         raise ValueError(
-            f"start is {start}, must lie within the recording ({_local(clock.now_ns())} to {_local(last_ns)})"
+            f"start is {start}, must lie within the recording ({_local(day, clock.now_ns())} to {_local(day, last_ns)})"
         )
     if end_ns > last_ns:
         raise ValueError(
-            f"start {start} and duration_minutes {duration_minutes:g} end at {_local(end_ns)}, "
-            f"the recording at {_local(last_ns)}"
+            f"start {start} and duration_minutes {duration_minutes:g} end at {_local(day, end_ns)}, "
+            f"the recording at {_local(day, last_ns)}"
         )
     make_algorithm(algorithm)  # a wrong parameter is an error before anything is replayed
-    if day.books is None and day.levels is not None:
-        raise MarketDataError(
-            f"{day.name}: tells of the best {day.levels} levels only, and a book accumulated from that drifts; "
-            "give the order book file too (--orderbook)"
-        )
     core = replay_core(
         day,
         clock,
@@ -185,6 +200,8 @@ def replay_parent(
         make_fee_e9=make_fee_e9,
         journal_path=journal_path,
         capture_path=capture_path,
+        queue_model=queue_model,
+        power=power,
     )
     began = time.perf_counter()
     parent, before, after, end_mid = run(
@@ -195,7 +212,7 @@ def replay_parent(
     seconds = time.perf_counter() - began
     core.close()
     market = core.market
-    assert isinstance(market, ReplayMarket)
+    assert isinstance(market, ReplayMarket | LevelReplayMarket)
     return ReplayReport(
         messages=market.position,
         seconds=seconds,
@@ -204,6 +221,7 @@ def replay_parent(
         market_volume=after["volume"] - before["volume"],
         journal_sha256=core.journal.sha256(),
         counters=market.counters,
+        queue_model=_model_name(market, power) if isinstance(market, LevelReplayMarket) else "by order",
     )
 
 
@@ -220,7 +238,7 @@ async def _work(
     import asyncio
 
     market = core.market
-    assert isinstance(market, ReplayMarket)
+    assert isinstance(market, ReplayMarket | LevelReplayMarket)
     reporter = asyncio.ensure_future(_report(clock, market, last_ns, progress)) if progress else None
     await clock.sleep_until(begin_ns - 1)  # the window is [start, start + duration): an event at its end is outside
     before = core.venues.tape(order["symbol"])
@@ -241,7 +259,9 @@ async def _work(
     return parent, before, after, end_mid
 
 
-async def _report(clock: SimulatedClock, market: ReplayMarket, last_ns: int, progress: Progress) -> None:
+async def _report(
+    clock: SimulatedClock, market: ReplayMarket | LevelReplayMarket, last_ns: int, progress: Progress
+) -> None:
     step = max(1, (last_ns - clock.now_ns()) // 100)
     while True:
         progress(market.position, market.count)
@@ -255,7 +275,9 @@ def _time(text: str) -> time_of_day:
         raise ValueError(f"start is {text!r}, must be a time such as 10:00 or 10:00:30") from None
 
 
-def _local(ns: int) -> str:
-    from ..sessions import ns_to_local
+def _local(day: Recording, ns: int) -> str:
+    return ns_to_local(ns, day.calendar).strftime("%H:%M:%S")
 
-    return ns_to_local(ns, "XNAS").strftime("%H:%M:%S")
+
+def _model_name(market: LevelReplayMarket, power: int) -> str:
+    return f"power {power}" if market.queue_model == "power" else market.queue_model
