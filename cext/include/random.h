@@ -1,4 +1,4 @@
-/* Seeded randomness with the same bits on every machine: integer generators, and a logarithm of plain IEEE steps
+/* Seeded randomness with the same bits on every machine: integer generators, logarithm and exponential of plain IEEE steps
  * (libm's may differ in the last bit from one CPU to the next). */
 #ifndef GM_RANDOM_H
 #define GM_RANDOM_H
@@ -52,6 +52,20 @@ static inline double gm_log(double x) {
     sum = 1.0 / 19.0;
     for (int k = 17; k >= 1; k -= 2) sum = sum * s2 + 1.0 / k;
     return 2.0 * s * sum + e * 0.6931471805599453;
+}
+
+/* e^x of x <= 0, to about 1e-15: x = k ln 2 + r with |r| <= ln(2) / 2, e^r by its series. */
+static inline double gm_exp(double x) {
+    double r, sum = 1.0, scale;
+    uint64_t bits;
+    int64_t k;
+    if (!(x > -700.0)) return 0.0;
+    k = (int64_t)(x * 1.4426950408889634 - 0.5);
+    r = (x - (double)k * 6.93147180369123816490e-01) - (double)k * 1.90821492927058770002e-10;
+    for (int n = 13; n >= 1; n--) sum = 1.0 + sum * r / n;
+    bits = (uint64_t)(1023 + k) << 52;
+    memcpy(&scale, &bits, 8);
+    return sum * scale;
 }
 
 static inline double gm_random_exponential(gm_random_t* r) { return -gm_log(1.0 - gm_random_unit(r)); }

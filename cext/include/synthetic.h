@@ -1,7 +1,7 @@
-/* A synthetic market: zero-intelligence order flow after Cont, Stoikov and Talreja (Operations Research 58, 2010),
- * spread over several venues. Limit orders arrive at distance i from the opposite consolidated best, market orders take
- * the best price wherever it stands, cancellations are proportional to what rests. As every arrival is priced against
- * the consolidated opposite best, the venues never cross one another.
+/* A synthetic market: order flow after Cont, Stoikov and Talreja (Operations Research 58, 2010; flow_model.h has what
+ * it is drawn from), spread over several venues. Limit orders arrive at distance i from the opposite consolidated best,
+ * market orders take the best price wherever it stands, cancellations are proportional to what rests. As no arrival
+ * goes beyond the consolidated opposite best, the venues never cross one another.
  *
  * A dark pool matches at the middle of the consolidated quote (never while that is crossed): what rests there of others, and what comes, is a
  * flow of its own, begun with the first own order. A wholesaler takes what is marketable at once, inside the quote by its price improvement and never
@@ -14,29 +14,34 @@
 
 #include "exchange.h"
 #include "market.h"
-#include "random.h"
+#include "flow_model.h"
 
-#define GM_FLOW_LEVELS 10
 #define GM_FLOW_BOOK_TICKS (1u << 15)
 #define GM_FLOW_BOOK_ORDERS (1 << 17)
 
 typedef struct gm_flow {
-    gm_random_t random;
     int64_t now_ns;
     int64_t next_ns;
     int64_t tick_e9;
     int64_t reference_tick;
     int64_t next_id;            /* of the flow's orders: negative, so that it never meets an own id */
     int64_t events;
-    double per_ns;              /* 1e-9 / 60 * speed * depth: rates of the paper to events a nanosecond */
-    double cancel_per_ns;
     int32_t own;                /* own orders resting in displayed books */
     int32_t own_elsewhere;      /* own orders that are not displayed, or in a dark pool */
     int32_t rare;               /* exchanges whose not displayed orders have to be looked after */
     int32_t follows;            /* own orders that wait for its quotes */
     int32_t started;
     int32_t in_active;
+    int32_t calendar;           /* of its sessions */
+    gm_flow_state_t state;
 } gm_flow_t;
+
+/* What the flow did, row by row, for whoever asked (gm_synthetic_record). */
+typedef struct gm_flow_record {
+    gm_message_t* rows;
+    int64_t count, capacity;
+    int64_t lost;               /* rows that found no room */
+} gm_flow_record_t;
 
 typedef struct gm_synthetic {
     gm_market_t market;
@@ -50,8 +55,10 @@ typedef struct gm_synthetic {
     int32_t lit[GM_MAX_VENUES]; /* venues that carry the flow: those that display and have a share of it */
     int32_t lit_count;
     double share[GM_MAX_VENUES];/* cumulative share of the flow, by lit venue */
-    double distance[GM_FLOW_LEVELS];   /* cumulative arrival rate by distance, both sides are alike */
-    double arrival;             /* its total, a side and a minute */
+    gm_flow_model_t model;
+    gm_flow_calendar_t calendars[GM_FLOW_CALENDARS + 1];    /* by the instruments' number; the last has no session */
+    double usual;               /* shares that the flow displays a side */
+    gm_flow_record_t* record;   /* NULL: nobody wants it */
     uint64_t seed;
     int64_t start_ns;
     int64_t warmup_ns;
@@ -63,13 +70,6 @@ typedef struct gm_synthetic {
     int32_t acknowledged;
     int64_t time_ns;
 } gm_synthetic_t;
-
-/* Arrival rates of limit orders at 1..5 ticks, a side and a minute; beyond, 1.92 / i^0.52 (same paper, fitted). */
-static const double GM_FLOW_LIMIT[GM_FLOW_LEVELS] = {
-    1.85, 1.51, 1.09, 0.88, 0.77, 0.75620, 0.69796, 0.65113, 0.61245, 0.57980};
-static const double GM_FLOW_CANCEL[GM_FLOW_LEVELS] = {0.71, 0.81, 0.68, 0.56, 0.47, 0.47, 0.47, 0.47, 0.47, 0.47};
-#define GM_FLOW_MARKET 0.94
-#define GM_FLOW_CANCEL_MAX 0.81
 
 static inline gm_exchange_t* gm_synthetic_exchange(gm_synthetic_t* s, int32_t symbol, int32_t venue) {
     return &s->exchanges[(size_t)symbol * GM_MAX_VENUES + venue];
@@ -97,6 +97,29 @@ static inline void gm_synthetic_quote(gm_synthetic_t* s, int32_t symbol, int32_t
     q->sequence = m->changes;
     q->last_e9 = m->last_e9;
     gm_volume_publish(s->market.venues, symbol, venue, m->volume);
+}
+
+/* A row of what the flow did, where somebody wants them. */
+static inline void gm_synthetic_note(gm_synthetic_t* s, int32_t symbol, int32_t venue, uint8_t action, int8_t side, int64_t order_id, int64_t price_e9,
+                                     int64_t quantity, int64_t time_ns) {
+    gm_flow_record_t* record = s->record;
+    gm_message_t* row;
+    if (__builtin_expect(record == NULL, 1)) return;
+    if (record->count == record->capacity) {
+        record->lost++;
+        return;
+    }
+    row = &record->rows[record->count++];
+    memset(row, 0, sizeof *row);
+    row->time_ns = time_ns;
+    row->order_id = order_id;
+    row->price_e9 = price_e9;
+    row->quantity = quantity;
+    row->sequence = record->count;
+    row->symbol = symbol;
+    row->venue = venue;
+    row->action = action;
+    row->side = side;
 }
 
 /* ---- own orders resting, and the list of symbols they make active ---- */
@@ -131,8 +154,14 @@ static inline void gm_synthetic_resting_fill(gm_synthetic_t* s, const gm_resting
 static inline void gm_synthetic_flow_sink(void* context, const gm_resting_t* r, int64_t price_e9, int64_t quantity) {
     gm_synthetic_t* s = (gm_synthetic_t*)context;
     int own = (r->flags & GM_REST_OWN) != 0;
+    gm_synthetic_note(s, s->symbol, s->venue, GM_EXECUTE, r->side, r->order_id, price_e9, quantity, s->time_ns);
     gm_print_publish(s->market.venues, s->symbol, s->venue, price_e9, quantity, own, s->time_ns);
     if (own) gm_synthetic_resting_fill(s, r, price_e9, quantity);
+}
+
+/* The flow notices what an own order takes, where it reacts to that. */
+static inline void gm_synthetic_feel(gm_synthetic_t* s, int8_t side, int64_t quantity) {
+    if (__builtin_expect(s->model.reversion > 0.0, 0)) gm_flow_feel(&s->model, &s->flows[s->symbol].state, side * quantity, s->time_ns);
 }
 
 /* An own order takes: it is acknowledged before its first fill. */
@@ -145,6 +174,7 @@ static inline void gm_synthetic_own_sink(void* context, const gm_resting_t* r, i
         gm_market_say(&s->market, o, GM_EXEC_NEW, GM_REASON_NONE, 0, s->time_ns);
     }
     if (r->flags & GM_REST_OWN) gm_synthetic_resting_fill(s, r, price_e9, quantity);
+    gm_synthetic_feel(s, o->side, quantity);
     gm_market_fill(&s->market, o->order_id, s->venue, s->symbol, o->side, price_e9, quantity, GM_REMOVED, s->time_ns);
 }
 
@@ -160,6 +190,7 @@ static inline void gm_synthetic_ours(gm_synthetic_t* s, int64_t order_id, int8_t
         s->acknowledged = 1;
         gm_market_say(&s->market, s->taker, GM_EXEC_NEW, GM_REASON_NONE, 0, s->time_ns);
     }
+    if (liquidity == GM_REMOVED) gm_synthetic_feel(s, side, quantity);
     gm_market_fill(&s->market, order_id, s->venue, s->symbol, side, price_e9, quantity, liquidity, s->time_ns);
     if (left == 0 && (s->taker == NULL || order_id != s->taker->order_id)) {           /* one that rested */
         if (liquidity == GM_ADDED) gm_synthetic_own(s, s->symbol, -1);
@@ -237,50 +268,53 @@ static inline void gm_flow_best(gm_synthetic_t* s, int32_t symbol, int64_t best[
 }
 
 static inline int32_t gm_flow_pick_venue(gm_synthetic_t* s, gm_flow_t* f) {
-    double u = gm_random_unit(&f->random) * s->share[s->lit_count - 1];
+    double u = gm_random_unit(&f->state.random) * s->share[s->lit_count - 1];
     int32_t k = 0;
     while (k < s->lit_count - 1 && u >= s->share[k]) k++;
     return s->lit[k];
 }
 
-/* Round lots, geometric with mean 1.67 lots; one order in seven is an odd lot. */
-static inline int64_t gm_flow_size(gm_flow_t* f) {
-    uint64_t r = gm_random_next(&f->random);
-    int64_t lots = 1;
-    if (r % 7 == 0) return 1 + (int64_t)((r >> 8) % 99);
-    for (r >>= 16; (r & 15) < 6 && lots < 12; r >>= 4) lots++;
-    return lots * 100;
+/* Where a limit order goes, `distance` ticks from the other side's best, or from where that could be. One that looks at its own venue alone
+ * stays behind the consolidated best, so that nothing crosses. */
+static inline int64_t gm_flow_price(gm_synthetic_t* s, int32_t symbol, int32_t venue, int8_t side, int32_t distance) {
+    gm_flow_t* f = &s->flows[symbol];
+    const int other = side > 0;
+    int64_t best[2], tick;
+    gm_flow_best(s, symbol, best);
+    if (best[other] < 0) return (best[1 - other] >= 0 ? best[1 - other] : f->reference_tick) + side - side * (int64_t)distance;
+    tick = best[other] - side * (int64_t)distance;
+    if (__builtin_expect(s->model.link < 1.0, 0) && gm_random_unit(&f->state.random) >= s->model.link) {
+        const gm_quote_t* q = gm_quotes_of(s->market.venues, symbol) + venue;
+        const int64_t own = other ? q->ask_e9 : q->bid_e9;
+        if (own > 0) tick = own / f->tick_e9 - side * (int64_t)distance;
+        if (side * (best[other] - tick) < 1) tick = best[other] - side;
+    }
+    return tick;
 }
 
-static inline void gm_flow_limit(gm_synthetic_t* s, int32_t symbol, int8_t side) {
+static inline int gm_flow_limit(gm_synthetic_t* s, int32_t symbol, int8_t side) {
     gm_flow_t* f = &s->flows[symbol];
-    int64_t best[2], opposite, tick, quantity;
-    int32_t i = 0, venue;
-    double u = gm_random_unit(&f->random) * s->arrival;
+    const int32_t distance = gm_flow_distance(&s->model, &f->state.random) + 1, venue = gm_flow_pick_venue(s, f);
+    const int64_t quantity = gm_flow_size(&s->model, &f->state.random);
+    const int64_t tick = gm_flow_price(s, symbol, venue, side, distance);
     gm_matcher_t* m;
-    while (i < GM_FLOW_LEVELS - 1 && u >= s->distance[i]) i++;
-    venue = gm_flow_pick_venue(s, f);
-    quantity = gm_flow_size(f);
-    gm_flow_best(s, symbol, best);
-    opposite = best[side > 0 ? 1 : 0];
-    if (opposite < 0) opposite = best[side > 0 ? 0 : 1] >= 0 ? best[side > 0 ? 0 : 1] + side : f->reference_tick + side;
-    tick = opposite - side * (int64_t)(i + 1);
-    if (tick < 1) return;
+    if (tick < 1) return 0;
     if (__builtin_expect(gm_synthetic_exchange(s, symbol, venue)->rare_count > 0, 0)) {
         gm_synthetic_flow_order(s, symbol, venue, side, quantity, tick * f->tick_e9, GM_LIMIT, GM_GTC, f->now_ns);
         gm_synthetic_quote(s, symbol, venue, f->now_ns);
-        return;
+        return 1;
     }
     m = gm_synthetic_matcher(s, symbol, venue);
-    if (gm_book_add(&m->book, f->next_id--, side, tick, quantity, 0) >= 0) {
-        m->changes++;
-        gm_synthetic_quote(s, symbol, venue, f->now_ns);
-    }
+    if (gm_book_add(&m->book, f->next_id--, side, tick, quantity, 0) < 0) return 0;
+    gm_synthetic_note(s, symbol, venue, GM_ADD, side, f->next_id + 1, tick * f->tick_e9, quantity, f->now_ns);
+    m->changes++;
+    gm_synthetic_quote(s, symbol, venue, f->now_ns);
+    return 1;
 }
 
 static inline void gm_flow_market(gm_synthetic_t* s, int32_t symbol, int8_t side) {
     gm_flow_t* f = &s->flows[symbol];
-    int64_t quantity = gm_flow_size(f);
+    int64_t quantity = gm_flow_size(&s->model, &f->state.random);
     int opposite = side > 0 ? 1 : 0;
     s->symbol = symbol;
     s->time_ns = f->now_ns;
@@ -292,7 +326,7 @@ static inline void gm_flow_market(gm_synthetic_t* s, int32_t symbol, int8_t side
         if (best[opposite] < 0) return;
         for (int32_t k = 0; k < s->lit_count; k++) {        /* one of the venues at the best price, evenly */
             int64_t price = opposite ? q[s->lit[k]].ask_e9 : q[s->lit[k]].bid_e9;
-            if (price == best[opposite] * f->tick_e9 && gm_random_below(&f->random, (uint32_t)++count) == 0) chosen = s->lit[k];
+            if (price == best[opposite] * f->tick_e9 && gm_random_below(&f->state.random, (uint32_t)++count) == 0) chosen = s->lit[k];
         }
         s->venue = chosen;
         if (__builtin_expect(gm_synthetic_exchange(s, symbol, chosen)->rare_count > 0, 0)) {
@@ -306,46 +340,131 @@ static inline void gm_flow_market(gm_synthetic_t* s, int32_t symbol, int8_t side
     }
 }
 
-static inline void gm_flow_cancel(gm_synthetic_t* s, int32_t symbol) {
-    gm_flow_t* f = &s->flows[symbol];
-    uint32_t slots = 0;
-    for (int32_t k = 0; k < s->lit_count; k++) slots += (uint32_t)gm_synthetic_matcher(s, symbol, s->lit[k])->book.used;
-    for (int attempt = 0; slots > 0 && attempt < 64; attempt++) {
-        uint32_t pick = gm_random_below(&f->random, slots);
-        for (int32_t k = 0; k < s->lit_count; k++) {
-            gm_matcher_t* m = gm_synthetic_matcher(s, symbol, s->lit[k]);
-            const gm_resting_t* r;
-            int64_t best[2], distance;
-            int side;
-            if (pick >= (uint32_t)m->book.used) { pick -= (uint32_t)m->book.used; continue; }
-            r = &m->book.pool[pick];
-            if (!(r->flags & GM_REST_USED) || (r->flags & GM_REST_OWN)) break;
-            gm_flow_best(s, symbol, best);
-            side = gm_side_of(r->side);
-            distance = best[1 - side] < 0 ? 1 : (side == 0 ? best[1] - r->tick : r->tick - best[0]);
-            if (distance < 1) distance = 1;
-            if (distance > GM_FLOW_LEVELS) distance = GM_FLOW_LEVELS;
-            /* thinning: the clock ran at the highest rate, orders at other distances leave more rarely */
-            if (gm_random_unit(&f->random) * GM_FLOW_CANCEL_MAX > GM_FLOW_CANCEL[distance - 1]) return;
-            gm_book_remove(&m->book, (int32_t)pick);
-            m->changes++;
-            gm_synthetic_quote(s, symbol, s->lit[k], f->now_ns);
-            return;
-        }
-    }
+/* The rate at which a resting order leaves at its distance from the other side. */
+static inline double gm_flow_cancel_rate(const gm_synthetic_t* s, const gm_resting_t* r, const int64_t best[2]) {
+    const int side = gm_side_of(r->side);
+    int64_t distance = best[1 - side] < 0 ? 1 : (side == 0 ? best[1] - r->tick : r->tick - best[0]);
+    if (distance < 1) distance = 1;
+    if (distance > s->model.distances) distance = s->model.distances;
+    return s->model.cancel[distance - 1] * s->model.constant[GM_FLOW_CANCEL_BUY + side];
 }
 
-static inline double gm_flow_rate(gm_synthetic_t* s, int32_t symbol) {
+/* The flow's order in slot `pick` of all that the venues have touched; NULL: nobody, or an own order. */
+static inline const gm_resting_t* gm_flow_resting(gm_synthetic_t* s, int32_t symbol, uint32_t pick, int32_t* venue, int32_t* slot) {
+    for (int32_t k = 0; k < s->lit_count; k++) {
+        const gm_book_t* b = &gm_synthetic_matcher(s, symbol, s->lit[k])->book;
+        if (pick >= (uint32_t)b->used) { pick -= (uint32_t)b->used; continue; }
+        *venue = s->lit[k];
+        *slot = (int32_t)pick;
+        return (b->pool[pick].flags & (GM_REST_USED | GM_REST_OWN)) == GM_REST_USED ? &b->pool[pick] : NULL;
+    }
+    return NULL;
+}
+
+/* One of the flow's `live` resting orders at random, by trying slots; where hardly any is left, by counting to it. */
+static inline const gm_resting_t* gm_flow_any(gm_synthetic_t* s, int32_t symbol, uint32_t slots, int32_t live, int32_t* venue, int32_t* slot) {
+    gm_random_t* random = &s->flows[symbol].state.random;
+    const gm_resting_t* r;
+    uint32_t k;
+    for (int attempt = 0; attempt < 64; attempt++)
+        if ((r = gm_flow_resting(s, symbol, gm_random_below(random, slots), venue, slot)) != NULL) return r;
+    k = gm_random_below(random, (uint32_t)live);
+    for (uint32_t pick = 0; pick < slots; pick++)
+        if ((r = gm_flow_resting(s, symbol, pick, venue, slot)) != NULL && k-- == 0) return r;
+    return NULL;
+}
+
+static inline void gm_flow_leave(gm_synthetic_t* s, int32_t symbol, int32_t venue, int32_t slot) {
+    gm_matcher_t* m = gm_synthetic_matcher(s, symbol, venue);
+    const gm_resting_t* r = &m->book.pool[slot];
+    gm_synthetic_note(s, symbol, venue, GM_DELETE, r->side, r->order_id, r->tick * m->tick_e9, r->quantity, s->flows[symbol].now_ns);
+    gm_book_remove(&m->book, slot);
+    m->changes++;
+    gm_synthetic_quote(s, symbol, venue, s->flows[symbol].now_ns);
+}
+
+static inline int32_t gm_flow_live(gm_synthetic_t* s, int32_t symbol) {
     int32_t live = 0;
     for (int32_t k = 0; k < s->lit_count; k++) live += gm_synthetic_matcher(s, symbol, s->lit[k])->book.live;
-    live -= s->flows[symbol].own;
-    return 2.0 * (s->arrival + GM_FLOW_MARKET) * s->flows[symbol].per_ns + GM_FLOW_CANCEL_MAX * live * s->flows[symbol].cancel_per_ns;
+    return live - s->flows[symbol].own;
+}
+
+/* What comes beyond the constant arrivals, with `u` left of the total rate: first a departure, drawn at the highest rate and thinned to that of
+ * its distance, then the excited types. Beyond is nobody: intensities have fallen, or own orders have taken some away, since this was drawn.
+ * Its type, departures done; GM_FLOW_TYPES: none. */
+static inline int gm_flow_beyond(gm_synthetic_t* s, int32_t symbol, double u) {
+    gm_flow_t* f = &s->flows[symbol];
+    const int32_t live = gm_flow_live(s, symbol);
+    const double cancels = f->state.cancels * live;
+    const gm_resting_t* r;
+    uint32_t slots = 0;
+    int64_t best[2];
+    int32_t venue, slot;
+    int type;
+    for (int32_t k = 0; k < s->lit_count; k++) slots += (uint32_t)gm_synthetic_matcher(s, symbol, s->lit[k])->book.used;
+    if (u < cancels) {
+        r = gm_flow_any(s, symbol, slots, live, &venue, &slot);
+        if (r == NULL) return GM_FLOW_TYPES;
+        gm_flow_best(s, symbol, best);
+        if (gm_random_unit(&f->state.random) * s->model.cancel_top > gm_flow_cancel_rate(s, r, best)) return GM_FLOW_TYPES;
+        type = GM_FLOW_CANCEL_BUY + gm_side_of(r->side);
+        gm_flow_leave(s, symbol, venue, slot);
+        return type;
+    }
+    if (!s->model.clustered) return GM_FLOW_TYPES;
+    u -= cancels;
+    for (type = 0; type < GM_FLOW_TYPES && u >= f->state.excited[type]; type++) u -= f->state.excited[type];
+    if (type < GM_FLOW_CANCEL_BUY || type == GM_FLOW_TYPES) return type;
+    gm_flow_best(s, symbol, best);
+    for (int attempt = 0; slots > 0 && attempt < 128; attempt++) {      /* somebody of that side; it is rare that nobody is found */
+        r = gm_flow_resting(s, symbol, gm_random_below(&f->state.random, slots), &venue, &slot);
+        if (r == NULL || gm_side_of(r->side) != type - GM_FLOW_CANCEL_BUY) continue;
+        if (gm_random_unit(&f->state.random) * s->model.cancel_top > gm_flow_cancel_rate(s, r, best)) continue;
+        gm_flow_leave(s, symbol, venue, slot);
+        return type;
+    }
+    return GM_FLOW_TYPES;
+}
+
+/* Own size displayed, bids less asks, over all that is and what the flow usually displays a side: in (-1, 1). */
+static inline double gm_flow_shown(gm_synthetic_t* s, int32_t symbol) {
+    int64_t own[2] = {0, 0}, best[2];
+    gm_flow_best(s, symbol, best);
+    for (int32_t k = 0; k < s->lit_count; k++) {
+        const gm_book_t* b = &gm_synthetic_matcher(s, symbol, s->lit[k])->book;
+        for (int32_t i = 0; i < b->used; i++) {
+            const gm_resting_t* r = &b->pool[i];
+            const int side = gm_side_of(r->side);
+            if ((r->flags & (GM_REST_USED | GM_REST_OWN)) != (GM_REST_USED | GM_REST_OWN) || best[1 - side] < 0) continue;
+            if (r->side * (best[1 - side] - r->tick) <= s->model.distances) own[side] += r->quantity;
+        }
+    }
+    return ((double)own[0] - (double)own[1]) / ((double)own[0] + (double)own[1] + s->usual);
+}
+
+/* Why market orders may come more from one side than from the other. */
+static inline int8_t gm_flow_side(gm_synthetic_t* s, int32_t symbol, int8_t side) {
+    const gm_flow_model_t* m = &s->model;
+    gm_flow_t* f = &s->flows[symbol];
+    double lean = 0.0;
+    if (m->metaorders) {
+        const int32_t k = (int32_t)gm_random_below(&f->state.random, (uint32_t)m->metaorders);
+        side = f->state.side[k];
+        if (--f->state.left[k] == 0) gm_flow_metaorder(m, &f->state, k);
+    }
+    if (m->common > 0.0) lean += m->common * gm_flow_common(m, s->seed, f->now_ns);
+    if (m->reversion > 0.0) lean += gm_flow_reversion(m, &f->state, f->now_ns);
+    if (m->displayed > 0.0 && f->own > 0) lean += gm_flow_shown(s, symbol);
+    return lean == 0.0 ? side : gm_flow_lean(&f->state.random, side, lean);
 }
 
 static inline void gm_flow_schedule(gm_synthetic_t* s, int32_t symbol) {
     gm_flow_t* f = &s->flows[symbol];
-    double wait = gm_random_exponential(&f->random) / gm_flow_rate(s, symbol);
-    f->next_ns = f->now_ns + 1 + (wait < 9e17 ? (int64_t)wait : (int64_t)9e17);
+    gm_flow_state_t* state = &f->state;
+    state->bound = state->until[GM_FLOW_MARKET_SELL] + state->cancels * gm_flow_live(s, symbol);
+    if (__builtin_expect(s->model.clustered, 0)) state->bound += gm_flow_excitement(state);
+    state->waited = gm_random_exponential(&state->random) / state->bound;
+    f->next_ns = 1 + gm_flow_after(&s->model, &s->calendars[f->calendar], state, f->now_ns, state->waited);
 }
 
 /* A dark pool lives at the pace of the symbol's displayed flow: now and then somebody comes, for the moment or to stay, or leaves. */
@@ -397,16 +516,28 @@ static inline int gm_dark_start(gm_synthetic_t* s, int32_t symbol, int32_t venue
 
 static inline void gm_flow_event(gm_synthetic_t* s, int32_t symbol) {
     gm_flow_t* f = &s->flows[symbol];
-    double limits = s->arrival * f->per_ns, markets = GM_FLOW_MARKET * f->per_ns, u;
+    const gm_flow_model_t* model = &s->model;
+    const double* until = f->state.until;
+    double u;
+    int type;
     f->now_ns = f->next_ns;
-    u = gm_random_unit(&f->random) * gm_flow_rate(s, symbol);
-    if (u < limits) gm_flow_limit(s, symbol, GM_BUY);
-    else if (u < 2 * limits) gm_flow_limit(s, symbol, GM_SELL);
-    else if (u < 2 * limits + markets) gm_flow_market(s, symbol, GM_BUY);
-    else if (u < 2 * (limits + markets)) gm_flow_market(s, symbol, GM_SELL);
-    else gm_flow_cancel(s, symbol);
-    f->events++;
-    s->market.messages++;
+    if (__builtin_expect(model->clustered, 0)) gm_flow_relax(model, &f->state);
+    u = gm_random_unit(&f->state.random) * f->state.bound;
+    if (u < until[GM_FLOW_LIMIT_SELL]) type = u < until[GM_FLOW_LIMIT_BUY] ? GM_FLOW_LIMIT_BUY : GM_FLOW_LIMIT_SELL;
+    else if (u < until[GM_FLOW_MARKET_SELL]) type = u < until[GM_FLOW_MARKET_BUY] ? GM_FLOW_MARKET_BUY : GM_FLOW_MARKET_SELL;
+    else type = gm_flow_beyond(s, symbol, u - until[GM_FLOW_MARKET_SELL]);
+    if (type <= GM_FLOW_LIMIT_SELL) {
+        if (!gm_flow_limit(s, symbol, type == GM_FLOW_LIMIT_BUY ? GM_BUY : GM_SELL)) type = GM_FLOW_TYPES;
+    } else if (type <= GM_FLOW_MARKET_SELL) {
+        int8_t side = type == GM_FLOW_MARKET_BUY ? GM_BUY : GM_SELL;
+        if (__builtin_expect(model->leans, 0)) type = (side = gm_flow_side(s, symbol, side)) > 0 ? GM_FLOW_MARKET_BUY : GM_FLOW_MARKET_SELL;
+        gm_flow_market(s, symbol, side);
+    }
+    if (type < GM_FLOW_TYPES) {
+        if (__builtin_expect(model->clustered, 0)) gm_flow_excite(model, &f->state, type);
+        f->events++;
+        s->market.messages++;
+    }
     if (__builtin_expect(f->rare, 0)) {
         gm_dark_event(s, symbol);
         gm_synthetic_refer(s, symbol, f->now_ns);
@@ -417,25 +548,28 @@ static inline void gm_flow_event(gm_synthetic_t* s, int32_t symbol) {
 /* A symbol's first life: queues near their stationary length, then the warm-up. */
 static inline int gm_flow_start(gm_synthetic_t* s, int32_t symbol) {
     gm_flow_t* f = &s->flows[symbol];
-    double paper_events = 4.0 * s->arrival / 60.0 * s->depth;       /* a second: arrivals and as many departures */
+    const gm_flow_model_t* model = &s->model;
+    double paper_events = 4.0 * model->arrival / 60.0 * s->depth;   /* a second: arrivals and as many departures */
     double speed = s->events_per_second / paper_events;
     f->started = 1;
-    gm_random_seed(&f->random, s->seed, (uint64_t)symbol + 1);
-    f->per_ns = speed * s->depth / 60e9;
-    f->cancel_per_ns = speed / 60e9;
+    gm_random_seed(&f->state.random, s->seed, (uint64_t)symbol + 1);
+    gm_flow_begin(model, &f->state, speed * s->depth / 60e9, speed / 60e9);
     f->next_id = -1;
     f->now_ns = s->start_ns - s->warmup_ns;
+    gm_flow_pace_at(model, &s->calendars[f->calendar], &f->state, f->now_ns);
     for (int32_t k = 0; k < s->lit_count; k++) {
         if (gm_exchange_init(gm_synthetic_exchange(s, symbol, s->lit[k]), f->tick_e9, GM_FLOW_BOOK_TICKS, GM_FLOW_BOOK_ORDERS) != GM_OK) return GM_ERR_MEMORY;
     }
-    for (int i = 0; i < GM_FLOW_LEVELS; i++) {
-        int32_t orders = (int32_t)(s->depth * GM_FLOW_LIMIT[i] / GM_FLOW_CANCEL[i]) + 1;
+    for (int32_t i = 0; i < model->distances; i++) {
+        int32_t orders = (int32_t)(s->depth * model->limit[i] / model->cancel[i]) + 1;
         for (int32_t n = 0; n < orders; n++)
             for (int side = -1; side <= 1; side += 2) {
                 int64_t tick = f->reference_tick - side * (int64_t)(i + (side < 0));
                 int32_t venue = gm_flow_pick_venue(s, f);
                 gm_matcher_t* m = gm_synthetic_matcher(s, symbol, venue);
-                if (tick >= 1) gm_book_add(&m->book, f->next_id--, (int8_t)side, tick, gm_flow_size(f), 0);
+                const int64_t quantity = gm_flow_size(model, &f->state.random);
+                if (tick < 1 || gm_book_add(&m->book, f->next_id--, (int8_t)side, tick, quantity, 0) < 0) continue;
+                gm_synthetic_note(s, symbol, venue, GM_ADD, (int8_t)side, f->next_id + 1, tick * f->tick_e9, quantity, f->now_ns);
             }
     }
     for (int32_t k = 0; k < s->lit_count; k++) gm_synthetic_quote(s, symbol, s->lit[k], f->now_ns);
@@ -449,6 +583,17 @@ static inline void gm_synthetic_touch(gm_market_t* market, int32_t symbol, int64
     if (__builtin_expect(!f->started, 0) && gm_flow_start(s, symbol) != GM_OK) return;
     if (f->in_active) return;                               /* lived on in `advance`, with the others */
     while (f->next_ns <= until_ns) gm_flow_event(s, symbol);
+}
+
+/* Lives one symbol on, as `touch` does, and notes what happens; ends early before the rows run out. 1: it is there. */
+static inline int gm_synthetic_record(gm_synthetic_t* s, int32_t symbol, int64_t until_ns, gm_flow_record_t* record) {
+    gm_flow_t* f = &s->flows[symbol];
+    int code = GM_OK;
+    s->record = record;
+    if (!f->started) code = gm_flow_start(s, symbol);
+    while (code == GM_OK && f->next_ns <= until_ns && record->capacity - record->count > record->capacity / 8) gm_flow_event(s, symbol);
+    s->record = NULL;
+    return code != GM_OK ? code : f->next_ns > until_ns;
 }
 
 static inline void gm_synthetic_levels(gm_market_t* market, int32_t symbol, int32_t n, int64_t* rows) {
@@ -697,7 +842,7 @@ static inline void gm_synthetic_free(gm_synthetic_t* s) {
 }
 
 /* After the venues have been set in `venues`; share: relative flow of each venue. */
-static inline int gm_synthetic_init(gm_synthetic_t* s, gm_venues_t* venues, const double* share, uint64_t seed,
+static inline int gm_synthetic_init(gm_synthetic_t* s, gm_venues_t* venues, const double* share, const gm_flow_model_t* model, uint64_t seed,
                                     int64_t start_ns, int64_t warmup_ns, double events_per_second, double depth) {
     double sum = 0.0;
     memset(s, 0, sizeof *s);
@@ -716,7 +861,8 @@ static inline int gm_synthetic_init(gm_synthetic_t* s, gm_venues_t* venues, cons
     s->warmup_ns = warmup_ns;
     s->events_per_second = events_per_second;
     s->depth = depth;
-    for (int i = 0; i < GM_FLOW_LEVELS; i++) s->distance[i] = (s->arrival += GM_FLOW_LIMIT[i]);
+    s->model = *model;
+    for (int32_t i = 0; i < model->distances; i++) s->usual += depth * model->limit[i] / model->cancel[i] * model->mean_size;
     for (int32_t v = 0; v < venues->count; v++)
         if (gm_displays(venues, v) && share[v] > 0.0) {
             s->lit[s->lit_count] = v;

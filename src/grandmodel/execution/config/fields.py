@@ -199,6 +199,65 @@ def size(low: int, high: int, multiple: int = 1) -> tuple[PlainValidator, WithJs
     return checked(units.read_size(low, high, multiple)), schema("integer", "string")
 
 
+def rates(most: int, what: str) -> tuple[PlainValidator, PlainSerializer, WithJsonSchema]:
+    """A list of 1 to `most` numbers above 0."""
+    expected = f"a list of 1 to {most} {what} above 0"
+    one = units.read_number(0, 1e9, what, above=True)
+
+    def read(value: Any) -> tuple[float, ...]:
+        if not isinstance(value, list | tuple) or not 1 <= len(value) <= most:
+            raise RefusedError(expected)
+        try:
+            return tuple(map(one, value))
+        except RefusedError:
+            raise RefusedError(expected) from None
+
+    return checked(read), LISTED, schema("array", items={"type": "number", "exclusiveMinimum": 0})
+
+
+def read_branching(value: Any) -> float | tuple[tuple[float, ...], ...]:
+    """A number from 0 up to below 1, or six rows of six numbers from 0 up whose spectral radius is below 1."""
+    expected = "a number from 0 to 0.99, or 6 rows of 6 numbers from 0 up with a spectral radius below 1"
+    try:
+        if not isinstance(value, list | tuple):
+            return units.read_number(0, 0.99, "a number")(value)
+        rows = tuple(tuple(map(units.read_number(0, 1e6, "a number"), row)) for row in value)
+    except (RefusedError, TypeError):
+        raise RefusedError(expected) from None
+    if len(rows) != 6 or any(len(row) != 6 for row in rows):
+        raise RefusedError(expected)
+    from .._core.synthetic import spectral_radius
+
+    radius = spectral_radius(rows)
+    if not radius < 1:
+        raise RefusedError(f"{expected}; it has {radius:.4g}")
+    return rows
+
+
+def read_order_size(value: Any) -> str | int:
+    """The kind of distribution, or the one size that all orders have."""
+    expected = "'lots', 'pareto' or a whole number of shares from 1 to 1e+09"
+    if isinstance(value, str) and value in ("lots", "pareto"):
+        return value
+    try:
+        return units.read_int(1, 10**9)(value)
+    except RefusedError:
+        raise RefusedError(expected) from None
+
+
+def read_volume_curve(value: Any) -> str | tuple[float, ...]:
+    """By name, or relative volume by equal parts of the session."""
+    expected = "'session', 'flat' or a list of 1 to 390 numbers above 0"
+    if isinstance(value, str) and value in ("session", "flat"):
+        return value
+    if not isinstance(value, list | tuple) or not 1 <= len(value) <= 390:
+        raise RefusedError(expected)
+    try:
+        return tuple(map(units.read_number(0, 1e9, "a number", above=True), value))
+    except RefusedError:
+        raise RefusedError(expected) from None
+
+
 def optional_e9(value: Decimal | None) -> int | None:
     return None if value is None else money_e9(value)
 

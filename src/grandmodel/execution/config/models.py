@@ -48,13 +48,17 @@ from .fields import (
     lasting,
     number,
     optional_e9,
+    rates,
+    read_branching,
     read_connection,
     read_cpus,
     read_instruments,
     read_limit_key,
     read_long_only,
+    read_order_size,
     read_path,
     read_symbols,
+    read_volume_curve,
     schema,
     size,
     text,
@@ -497,12 +501,87 @@ class Microstructure(Section):
         return round(self.bar_seconds * 1e9)
 
 
+class Clustering(Section):
+    """``market.clustering``: events bring about events (a Hawkes process of limit orders, market orders and cancellations by side).
+
+    ``branching`` is how many one event brings about, or a matrix of that, [i][j] of type i by type j in the order
+    limit_buy, limit_sell, market_buy, market_sell, cancel_buy, cancel_sell. ``decay_seconds`` is the mean time until then.
+    """
+
+    branching: Annotated[
+        float | tuple[tuple[float, ...], ...], checked(read_branching), LISTED, schema("number", "array")
+    ] = 0.0
+    decay_seconds: Annotated[float, *lasting("s", 1000, 24 * HOUR_NS)] = 1.0
+
+
+class Metaorders(Section):
+    """``market.metaorders``: market orders come from ``count`` hidden orders, P(orders >= k) = k^-tail; 0: each for itself."""
+
+    count: Annotated[int, *integer(0, 64)] = 0
+    tail: Annotated[float, *number(0.5, 10, "an exponent")] = 1.5
+
+
+class CommonFactor(Section):
+    """``market.common_factor``: what all symbols have in common. In each interval one side's market orders come more often in all of
+    them: P(buy) = (1 + strength) / 2 or (1 - strength) / 2."""
+
+    strength: Annotated[float, *number(0, 1, "a strength")] = 0.0
+    interval_seconds: Annotated[float, *lasting("s", 10**6, 24 * HOUR_NS)] = 10.0
+
+
+class Reaction(Section):
+    """``market.reaction``: what others do about own orders; nothing, unless asked for.
+
+    Of what own orders take from displayed books others trade back the share ``reversion``, as what is left of it decays: exponentially with
+    the mean time ``seconds``, or as (1 + t / seconds)^-exponent. ``displayed`` leans the sides of market orders by own displayed size.
+    """
+
+    reversion: Share = 0.0
+    decay: Annotated[str, *choice("exponential", "power")] = "exponential"
+    seconds: Annotated[float, *lasting("s", 10**6, 24 * HOUR_NS)] = 60.0
+    exponent: Annotated[float, *number(0.05, 2, "an exponent")] = 0.5
+    displayed: Share = 0.0
+
+
 class Market(Section):
-    """``market``: the synthetic market. Events are book messages of one instrument over all venues."""
+    """``market``: the synthetic market. Events are book messages of one instrument over all venues, ``events_per_second`` of them on average.
+
+    Rates are a side and minute at ``depth`` 1, by distance in ticks from the other side; left out, those of Cont, Stoikov and Talreja (2010).
+    ``depth`` is how many times their number of orders rests in the book.
+    """
 
     events_per_second: Annotated[float, *number(0, 1e6, "a rate", True)] = 20.0
     history_minutes: Annotated[float, *lasting("min", 60 * 10**9, 10_000 * 60 * 10**9)] = 780.0
-    volatility_scale: Annotated[float, *number(0, 100, "a factor", True)] = 1.0
+    depth: Annotated[float, *number(1, 1e4, "a factor")] = 10.0
+    limit_rates: Annotated[tuple[float, ...], *rates(1024, "rates")] | None = None
+    cancel_rates: Annotated[tuple[float, ...], *rates(1024, "rates")] | None = None
+    market_rate: Annotated[float, *number(0, 1e9, "a rate", True)] | None = None
+    order_size: Annotated[str | int, checked(read_order_size), schema("string", "integer")] = "lots"
+    size_tail: Annotated[float, *number(0.5, 10, "an exponent")] = 1.5
+    size_lots_max: Annotated[int, *integer(1, 10_000)] = 100
+    volume_curve: Annotated[
+        str | tuple[float, ...], checked(read_volume_curve), LISTED, schema("string", "array")
+    ] = "flat"
+    clustering: Clustering = Field(default_factory=Clustering)
+    metaorders: Metaorders = Field(default_factory=Metaorders)
+    common_factor: CommonFactor = Field(default_factory=CommonFactor)
+    venue_correlation: Share = 1.0
+    reaction: Reaction = Field(default_factory=Reaction)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_rates(cls, data: Any) -> Any:
+        return without_none(data, "limit_rates", "cancel_rates", "market_rate")
+
+    @model_validator(mode="after")
+    def _rates_fit(self) -> Self:
+        from ..venues.paper import flow_model
+
+        try:
+            flow_model(self)
+        except ValueError as error:
+            raise PydanticCustomError("refused", "{error}", {"error": f"expected rates that fit: {error}", "bare": True}) from None
+        return self
 
 
 class ExecutionConfig(Section):

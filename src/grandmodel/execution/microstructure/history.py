@@ -55,22 +55,15 @@ class PaperHistory:
         return np.concatenate(self._blocks[::-1])[-count:]
 
     def _block(self, k: int) -> NDArray[Any]:
-        from .._core.synthetic import SyntheticMarket
         from ..engine import make_instruments, make_venues
-        from ..venues.paper import WARMUP_SECONDS, paper_shares
+        from ..venues.paper import paper_market
 
         config, bar_ns = self._config, self._config.microstructure.bar_ns
         symbol = self._instrument.symbol
         venues = make_venues(config, make_instruments([self._instrument]))
         begin_ns = self._end_ns - (k + 1) * BLOCK * bar_ns
-        market = SyntheticMarket(
-            venues,
-            paper_shares(venues),
-            seed=(config.seed ^ zlib.crc32(f"{symbol} {k}".encode()) << 24) & (1 << 63) - 1,
-            start_ns=begin_ns,
-            warmup_seconds=WARMUP_SECONDS,
-            events_per_second=config.market.events_per_second,
-        )
+        seed = (config.seed ^ zlib.crc32(f"{symbol} {k}".encode()) << 24) & (1 << 63) - 1
+        market = paper_market(venues, config, begin_ns, seed=seed)
         flow = FlowEstimators(
             levels=1,
             bar_seconds=bar_ns / 1e9,
