@@ -49,6 +49,7 @@ cdef extern from "scoring.h" nogil:
         int64_t max_order_size[64]
         int64_t min_size[64]
         int64_t latency_ns[64]
+        int64_t auction_fee_e9[64]
         int64_t improvement[64]
         gm_quote_t* quotes
         gm_tape_t* tapes
@@ -56,6 +57,8 @@ cdef extern from "scoring.h" nogil:
         gm_capture_t* capture
         uint64_t supports[64]
         unsigned char barred[64]
+        int32_t* listing
+        int32_t protects
         unsigned char* halted
         int32_t listeners
         gm_tap_t** taps
@@ -94,7 +97,7 @@ cdef extern from "scoring.h" nogil:
     void gm_venues_begin(gm_venues_t* v, int32_t symbols, int64_t time_ns) noexcept
     gm_route_t gm_score_venues(const gm_venues_t* v, const gm_nbbo_t* n, int32_t symbol, int8_t side, int64_t quantity,
                                int64_t limit_e9, uint8_t flags, uint64_t needs, gm_score_t* detail) noexcept
-    uint64_t GM_NEED_IOC, GM_NEED_FOK, GM_NEED_POST_ONLY, GM_NEED_HIDDEN, GM_NEED_MINIMUM
+    uint64_t GM_NEED_IOC, GM_NEED_FOK, GM_NEED_AUCTION, GM_NEED_POST_ONLY, GM_NEED_HIDDEN, GM_NEED_MINIMUM
 
 
 cdef class Tap:                         # an ear at one symbol's quotes and prints

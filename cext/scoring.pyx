@@ -25,7 +25,9 @@ VERDICTS = {
 CAPABILITIES = {
     "order_types": {name: 1 << code for name, code in ORDER_TYPE_CODES.items()
                     if name in ("market", "limit", "iceberg", "pegged_primary", "pegged_midpoint", "pegged_market")},
-    "times_in_force": {"IOC": <object>GM_NEED_IOC, "FOK": <object>GM_NEED_FOK},
+    "times_in_force": {
+        "IOC": <object>GM_NEED_IOC, "FOK": <object>GM_NEED_FOK, "OPG": <object>GM_NEED_AUCTION, "CLS": <object>GM_NEED_AUCTION,
+    },
     "instructions": {
         "post_only": <object>GM_NEED_POST_ONLY, "hidden": <object>GM_NEED_HIDDEN, "min_quantity": <object>GM_NEED_MINIMUM,
     },
@@ -157,10 +159,11 @@ cdef class Venues:
 
     def add(self, str name, *, str kind="exchange", int priority=0, int64_t take_fee_e9=0, int64_t make_fee_e9=0,
             int64_t max_order_size=0, int64_t min_size=0, int64_t latency_ns=0, bint enabled=True, order_types=None,
-            times_in_force=None, instructions=None, int64_t improvement_e9=0):
+            times_in_force=None, instructions=None, int64_t improvement_e9=0, auction_fee_e9=None):
         """Adds a venue; its number. Fees in 1e-9 a unit, negative: a rebate. max_order_size 0: none.
 
         improvement_e9: of a wholesaler, how far inside the quote it fills, in 1e-9 of the mid.
+        auction_fee_e9: of a unit that trades in an auction; None: as taking.
         order_types, times_in_force, instructions: names of what it takes; None: market, limit, iceberg; IOC, FOK; post_only. What
         rests until it is cancelled needs no time in force here.
         """
@@ -173,7 +176,7 @@ cdef class Venues:
             raise ValueError(f"more than {GM_MAX_VENUES} venues")
         if max_order_size < 0 or min_size < 0 or latency_ns < 0 or not 0 <= improvement_e9 <= 1_000_000_000:
             raise ValueError(f"max_order_size, min_size, latency_ns or improvement_e9 of {name!r} is negative (or the last above 1)")
-        for fee in (take_fee_e9, make_fee_e9):
+        for fee in (take_fee_e9, make_fee_e9, take_fee_e9 if auction_fee_e9 is None else <int64_t>auction_fee_e9):
             if not -1_000_000_000 <= fee <= 1_000_000_000:
                 raise ValueError(f"a fee of {name!r} is {fee}, must be within one currency unit a share")
         self.table.kind[v] = VENUE_CLASSES[kind]
@@ -182,6 +185,7 @@ cdef class Venues:
         self.table.enabled[v] = enabled
         self.table.take_fee_e9[v] = take_fee_e9
         self.table.make_fee_e9[v] = make_fee_e9
+        self.table.auction_fee_e9[v] = take_fee_e9 if auction_fee_e9 is None else <int64_t>auction_fee_e9
         self.table.max_order_size[v] = max_order_size
         self.table.min_size[v] = min_size
         self.table.latency_ns[v] = latency_ns
@@ -190,6 +194,19 @@ cdef class Venues:
         self.names.append(name)
         self.table.count = v + 1
         return v
+
+    def set_listing(self, str symbol, venue):
+        """The venue at which the symbol has its auctions; None: any that takes orders for them."""
+        self.table.listing[self._symbol(symbol)] = 0 if venue is None else self.number(venue) + 1
+
+    @property
+    def protects_quotes(self):
+        """Whether an order that would trade through a better displayed quote is refused (17 CFR 242.611); it can be set."""
+        return self.table.protects != 0
+
+    @protects_quotes.setter
+    def protects_quotes(self, bint on):
+        self.table.protects = on
 
     def number(self, str name):
         """The venue's number. KeyError when there is none of that name."""

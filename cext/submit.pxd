@@ -130,6 +130,7 @@ cdef class Core:
     cdef int _enter(self) except -1
     cdef void _leave(self) noexcept
     cdef int _after(self) except -1
+    cdef int _control(self, str symbol, int what, int64_t low_e9, int64_t high_e9) except -1
     cdef int _told(self) except -1
     cdef object _refused(self, gm_order_t* o, gm_refusal_t* refusal, gm_risk_detail_t* detail, dict errors)
     cdef int _refuse_fields(self, gm_order_t* o, dict errors) except -1

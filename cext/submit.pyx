@@ -22,11 +22,11 @@ from grandmodel.execution._core.orders cimport (
 )
 from grandmodel.execution._core.portfolio cimport GM_MAX_ACCOUNTS, Portfolio
 from grandmodel.execution._core.records cimport (
-    GM_AWAITED, GM_CANCELED, GM_CHILD, GM_CLIENT_ORDER_ID_LENGTH, GM_ERR_CAPACITY, GM_ERR_NOT_FOUND, GM_EXEC_TRADE,
-    GM_EXEC_TRADE_CANCEL, GM_EXEC_TRADE_CORRECT, GM_EXEC_TYPE_END, GM_EXPIRED, GM_FILLED, GM_GTD, GM_HELD,
+    GM_ALL_OR_NONE, GM_AWAITED, GM_CANCELED, GM_CHILD, GM_CLIENT_ORDER_ID_LENGTH, GM_ERR_CAPACITY, GM_ERR_NOT_FOUND, GM_EXEC_TRADE,
+    GM_EXEC_TRADE_CANCEL, GM_EXEC_TRADE_CORRECT, GM_EXEC_TYPE_END, GM_EXPIRED, GM_FILLED, GM_GTD, GM_HELD, GM_HIDDEN,
     GM_LATCH_NAME, GM_LATCH_REASON, GM_LATCH_RESET, GM_LIMIT, GM_MARKET, GM_NAME_ALGORITHM, GM_NAME_STRATEGY,
     GM_NAME_SYMBOL, GM_NAME_VENUE, GM_NEW, GM_NO_PRICE, GM_OCO, GM_PARENT, GM_PARTIALLY_FILLED, GM_POST_ONLY,
-    GM_REASON_ALGORITHM_DONE, GM_REASON_DUPLICATE_CLIENT_ID, GM_REASON_INVALID, GM_REASON_RISK, GM_REASON_USER,
+    GM_REASON_ALGORITHM_DONE, GM_REASON_DUPLICATE_CLIENT_ID, GM_REASON_INVALID, GM_REASON_RISK, GM_REASON_UNSUPPORTED, GM_REASON_USER,
     GM_RECORD_BALANCE, GM_RECORD_NAME, GM_RECORD_ORDER, GM_RECORD_REFUSAL, GM_RECORD_REPORT, GM_RECORD_REQUEST,
     GM_RECORD_SMALL, GM_RECORD_TERMS, GM_REDUCE_ONLY, GM_REJECTED, GM_STATUS_END, GM_TRAILING_STOP, GM_TRAILING_STOP_LIMIT,
     GM_UNKNOWN_STATUS, gm_balance_t, gm_header_t, gm_latch_t,
@@ -34,7 +34,9 @@ from grandmodel.execution._core.records cimport (
 )
 from grandmodel.execution._core.risk cimport Limits, gm_risk_detail_t
 from grandmodel.execution._core.scoring cimport Tap, Venues, gm_venues_begin
-from grandmodel.execution._core.synthetic cimport Market, gm_market_levels
+from grandmodel.execution._core.synthetic cimport (
+    GM_CONTROL_BAND, GM_CONTROL_HALT, GM_CONTROL_RESUME, Market, gm_indication_t, gm_market_levels,
+)
 from grandmodel.execution._core.validation cimport (
     GM_FIELD_STRATEGY, GM_FIELD_TAGS, OrderReader, gm_is_pegged, read_price, read_quantity, gm_supports_time_in_force,
     gm_validate_row,
@@ -44,8 +46,8 @@ from grandmodel.execution._core.orders import report_of, sorted_rows
 from grandmodel.execution._core.records import ORDER_DTYPE, REPORT_DTYPE
 from grandmodel.execution._core.validation import FIELDS
 from grandmodel.execution._core.values import (
-    CHECKS, EngineClosed, EngineForked, JournalError, OrderRejected, OrderStateError, OrderValidationError,
-    REASON_TEXT, Reason, RiskLimitBreached, STATUSES, TIME_IN_FORCE_CODES, UnknownOrder, check_names,
+    CHECKS, EngineClosed, EngineForked, JournalError, ORDER_TYPES, OrderRejected, OrderStateError, OrderValidationError,
+    REASON_TEXT, Reason, RiskLimitBreached, STATUSES, TIME_IN_FORCE_CODES, TIMES_IN_FORCE, Unknown, UnknownOrder, check_names,
 )
 
 cdef extern from "recovery.h" nogil:
@@ -867,6 +869,72 @@ cdef class Core:
         self._leave()
         return None if t == 0x7FFFFFFFFFFFFFFF else t
 
+    def halt(self, str symbol):
+        """Halts trading in a symbol at the simulated venues: nothing trades, and nothing is taken but cancels, until `resume`."""
+        self._control(symbol, GM_CONTROL_HALT, 0, 0)
+
+    def resume(self, str symbol):
+        """Lets a halted symbol trade again, after an auction of what has gathered where the market has auctions."""
+        self._control(symbol, GM_CONTROL_RESUME, 0, 0)
+
+    def set_price_band(self, str symbol, low=None, high=None):
+        """Bounds the prices at which a symbol may trade at the simulated venues; None, None: any. What rests beyond it ends."""
+        cdef int64_t low_e9 = 0, high_e9 = 0
+        cdef int64_t tick_e9 = self.instruments.table.rows[self.venues._symbol(symbol)].tick_e9
+        if (low is None) != (high is None):
+            raise ValueError("low and high of a band are given together, or neither")
+        if low is not None:
+            for name, value, into in (("low", low, 0), ("high", high, 1)):
+                wrong = read_price(value, tick_e9, &low_e9 if into == 0 else &high_e9)
+                if wrong is not None:
+                    raise ValueError(f"{name} {wrong}")
+            if low_e9 >= high_e9:
+                raise ValueError(f"low is {low!r}, must be below high ({high!r})")
+        self._control(symbol, GM_CONTROL_BAND, low_e9, high_e9)
+
+    cdef int _control(self, str symbol, int what, int64_t low_e9, int64_t high_e9) except -1:
+        cdef int32_t s = self.venues._symbol(symbol)
+        cdef int code = GM_ERR_NOT_FOUND
+        self._check_open()
+        if self.engine.market.control == NULL:
+            raise ValueError("this engine's market is not ours to halt: it is no simulated one")
+        self._enter()
+        code = self.engine.market.control(self.engine.market, s, what, low_e9, high_e9, gm_engine_now(&self.engine))
+        if code == 0:
+            gm_engine_settle(&self.engine, gm_engine_now(&self.engine))
+        self._leave()
+        self._after()
+        if code != 0:
+            raise ValueError(f"{symbol!r} {'is not halted' if what == GM_CONTROL_RESUME else 'does not trade now'}")
+        return 0
+
+    def auction(self, str symbol):
+        """The auction ahead in a symbol: what it would be now.
+
+        Returns
+        -------
+        None where the market has no auctions, else {venue, closing (False: an opening), time_ns (None: nobody knows), price (Unknown: nothing
+        would trade), volume, imbalance (steps that buyers could not fill at that price, negative: sellers), phase}
+        """
+        cdef int32_t s = self.venues._symbol(symbol), venue
+        cdef gm_indication_t found
+        if self.engine.market.indicate == NULL:
+            return None
+        self._enter()
+        self.engine.market.touch(self.engine.market, s, gm_engine_now(&self.engine))
+        venue = self.engine.market.indicate(self.engine.market, s, &found)
+        self._leave()
+        self._after()
+        if venue < 0:
+            return None
+        return {
+            "venue": self.venues.names[venue], "closing": found.closing != 0,
+            "time_ns": None if found.time_ns == 0x7FFFFFFFFFFFFFFF else found.time_ns,
+            "price": Unknown("nothing would trade") if found.price_e9 == GM_NO_PRICE else found.price_e9 / 1e9,
+            "volume": found.volume, "imbalance": found.imbalance,
+            "phase": ("continuous", "opening_call", "closing_call", "halted", "closed")[found.phase],
+        }
+
     def touch(self, str symbol):
         """Brings a symbol's quotes up to now."""
         cdef int32_t s = self.venues._symbol(symbol)
@@ -1322,6 +1390,13 @@ cdef class Refusal:
         symbol = symbols.texts[self.row.symbol] if 0 <= self.row.symbol < len(symbols) else "?"
         what = f"{'buy' if self.row.side > 0 else 'sell'} {self.row.quantity} {symbol}"
         if not failed:
+            if self.refusal.reason == GM_REASON_UNSUPPORTED:
+                names = self.core.venues.names
+                who = f"{names[self.row.venue]} takes no" if 0 <= self.row.venue < len(names) else "no venue takes a"
+                terms = [name for bit, name in ((GM_POST_ONLY, "post_only"), (GM_ALL_OR_NONE, "all_or_none"), (GM_HIDDEN, "hidden"))
+                         if self.row.flags & bit]
+                return f"{what} refused: {who} {ORDER_TYPES.get(self.row.order_type, '?')} order with " \
+                       + ", ".join([str(TIMES_IN_FORCE.get(self.row.time_in_force, "?")), *terms])
             return f"{what} refused: {REASON_TEXT[self.reason]}"
         parts = []
         for index, (bit, name, group, unit) in enumerate(CHECKS):

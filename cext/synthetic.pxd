@@ -7,6 +7,13 @@ from grandmodel.execution._core.scoring cimport Venues, gm_venues_t
 
 
 cdef extern from "market.h" nogil:
+    cdef enum gm_control:
+        GM_CONTROL_HALT, GM_CONTROL_RESUME, GM_CONTROL_BAND
+
+    ctypedef struct gm_indication_t:
+        int64_t time_ns, price_e9, volume, imbalance
+        int32_t closing, phase
+
     ctypedef struct gm_market_t:
         void* self
         gm_venues_t* venues
@@ -17,6 +24,8 @@ cdef extern from "market.h" nogil:
         void (*cancel)(gm_market_t* m, const gm_order_t* order, int64_t now_ns) noexcept nogil
         int64_t (*advance)(gm_market_t* m, int64_t until_ns) noexcept nogil
         void (*touch)(gm_market_t* m, int32_t symbol, int64_t until_ns) noexcept nogil
+        int (*control)(gm_market_t* m, int32_t symbol, int32_t what, int64_t low_e9, int64_t high_e9, int64_t now_ns) noexcept nogil
+        int32_t (*indicate)(gm_market_t* m, int32_t symbol, gm_indication_t* out) noexcept nogil
         int64_t (*next_ns)(gm_market_t* m) noexcept nogil
         int64_t now_ns
         int64_t executions
@@ -83,6 +92,11 @@ cdef extern from "synthetic.h" nogil:
         int32_t started
         int32_t calendar
 
+    ctypedef struct gm_hours_t:
+        int32_t kept
+        int64_t opening_call_ns, closing_call_ns, gathering_ns
+        double opening_share, closing_share, band
+
     ctypedef struct gm_flow_record_t:
         gm_message_t* rows
         int64_t count
@@ -95,6 +109,7 @@ cdef extern from "synthetic.h" nogil:
         gm_flow_calendar_t calendars[9]
         int32_t active_count
         int64_t start_ns
+        gm_hours_t hours
 
     int gm_synthetic_init(gm_synthetic_t* s, gm_venues_t* venues, const double* share, const gm_flow_model_t* model, uint64_t seed,
                           int64_t start_ns, int64_t warmup_ns, double events_per_second, double depth) noexcept
@@ -123,3 +138,4 @@ cdef class SyntheticMarket(Market):
     cdef object _sessions           # the arrays that the calendars point into
     cdef int _adopt(self, int32_t s) except -1
     cdef int _open(self, sessions) except -1
+    cdef int _keep(self, hours) except -1

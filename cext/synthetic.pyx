@@ -237,10 +237,14 @@ cdef class SyntheticMarket(Market):
     model : FlowModel, or None for zero intelligence with the published rates
     sessions : {calendar: (opens, closes)}, UTC nanoseconds, ascending and apart: where `model` has a curve, it lies over these; instruments
         whose calendar is not here have one pace
+    hours : None, or a mapping: instruments keep their `sessions`, with auctions at the open and the close (include/market_hours.h).
+        opening_call, closing_call, gathering : seconds (of the last: before the close, when others' orders for it come in);
+        opening_share, closing_share : what others bring to an auction a side, as parts of a session's volume; band : part of the last auction's
+        price that trades may be away from it, 0: any
     """
 
     def __cinit__(self, Venues venues not None, shares, *, uint64_t seed=0, int64_t start_ns=0, double warmup_seconds=60.0,
-                  double events_per_second=50.0, double depth=10.0, str source="synthetic", FlowModel model=None, sessions=None):
+                  double events_per_second=50.0, double depth=10.0, str source="synthetic", FlowModel model=None, sessions=None, hours=None):
         cdef double weights[64]
         cdef int32_t s
         memset(&self.flow, 0, sizeof(self.flow))
@@ -266,6 +270,7 @@ cdef class SyntheticMarket(Market):
             raise MemoryError("the synthetic market could not be reserved")
         self.market = &self.flow.market
         self._open(sessions or {})
+        self._keep(hours)
         for s in range(venues.instruments.table.count):
             self._adopt(s)
 
@@ -298,6 +303,25 @@ cdef class SyntheticMarket(Market):
             self.flow.calendars[number].closes = &closes[0]
             self.flow.calendars[number].count = len(begins)
             self._sessions.append((begins, ends))
+        return 0
+
+    cdef int _keep(self, hours) except -1:
+        cdef gm_hours_t* h = &self.flow.hours
+        if hours is None:
+            return 0
+        known = {"opening_call": 300.0, "closing_call": 0.0, "gathering": 600.0, "opening_share": 0.02, "closing_share": 0.08, "band": 0.0}
+        for name in hours:
+            if name not in known:
+                raise ValueError(f"hours has {name!r}, must be of {', '.join(known)}")
+        known.update(hours)
+        for name, value in known.items():
+            known[name] = _number(f"hours[{name!r}]", value, 0.0, 1.0 if name.endswith("share") or name == "band" else 86400.0)
+        if known["closing_call"] > known["gathering"]:
+            raise ValueError(f"hours['closing_call'] is {known['closing_call']:g}, must be at most gathering ({known['gathering']:g})")
+        h.kept = 1
+        h.opening_call_ns, h.closing_call_ns = round(known["opening_call"] * 1e9), round(known["closing_call"] * 1e9)
+        h.gathering_ns = round(known["gathering"] * 1e9)
+        h.opening_share, h.closing_share, h.band = known["opening_share"], known["closing_share"], known["band"]
         return 0
 
     def touch(self, str symbol, int64_t until_ns):

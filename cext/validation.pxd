@@ -13,6 +13,7 @@ cdef extern from "validation.h" nogil:
     bint gm_is_pegged(uint8_t order_type) noexcept
     bint gm_supports_type(uint8_t order_type) noexcept
     bint gm_supports_time_in_force(uint8_t time_in_force) noexcept
+    bint gm_is_for_auction(uint8_t time_in_force) noexcept
 
 
 cdef class OrderReader:

@@ -17,7 +17,7 @@ from grandmodel.execution._core.instruments cimport GM_MAX_PRICE_E9, GM_MAX_QUAN
 from grandmodel.execution._core.orders cimport gm_is_triggered
 from grandmodel.execution._core.portfolio cimport GM_MAX_ACCOUNTS
 from grandmodel.execution._core.records cimport (
-    GM_ALL_OR_NONE, GM_CLIENT_ORDER_ID_LENGTH, GM_DAY, GM_FOK, GM_GTD, GM_HIDDEN, GM_ICEBERG, GM_IOC, GM_LIMIT, GM_MARKET, GM_NAME_LENGTH,
+    GM_ALL_OR_NONE, GM_CLIENT_ORDER_ID_LENGTH, GM_OPG, GM_DAY, GM_FOK, GM_GTD, GM_HIDDEN, GM_ICEBERG, GM_IOC, GM_LIMIT, GM_MARKET, GM_NAME_LENGTH,
     GM_NAME_STRATEGY, GM_NAME_TAG, GM_NO_PRICE, GM_PARENT, GM_PEGGED_MARKET, GM_PEGGED_PRIMARY,
     GM_POST_ONLY, GM_REDUCE_ONLY, GM_TRAIL_AMOUNT, GM_TRAIL_BPS, GM_TRAILING_STOP,
     GM_TRAILING_STOP_LIMIT, GM_TRIGGER_BID_ASK, GM_TRIGGER_LAST, GM_TRIGGER_MID, GM_WORK_ICEBERG, GM_WORK_WHOLE,
@@ -409,8 +409,8 @@ cdef class OrderReader:
                 errors = _note(errors, "time_in_force", _choices(value, TIF_TABLE))
             else:
                 o.time_in_force = code
-                if not gm_supports_time_in_force(o.time_in_force):
-                    errors = _note(errors, "time_in_force", f"is {_shown(value)}: auctions are not there yet; DAY, GTC, GTD, IOC and FOK are")
+                if gm_is_for_auction(o.time_in_force) and o.order_type and o.order_type != GM_MARKET and o.order_type != GM_LIMIT:
+                    errors = _note(errors, "time_in_force", f"is {_shown(value)}, for an auction: market and limit orders can have it")
 
         item = _get(order, "display_quantity")
         if item != NULL:
@@ -479,6 +479,10 @@ cdef class OrderReader:
                 errors = self._read_rare(order, o, terms, errors, &seen)
             if seen != len(order):
                 errors = _unknown_keys(errors, order)
+        if gm_is_for_auction(o.time_in_force) and (o.terms or o.flags & (GM_POST_ONLY | GM_ALL_OR_NONE | GM_HIDDEN)) \
+                and (errors is None or "time_in_force" not in errors):
+            name = "OPG" if o.time_in_force == GM_OPG else "CLS"
+            errors = _note(errors, "time_in_force", f"is {name!r}, for an auction: no instruction goes with it")
         if o.time_in_force == GM_GTD and not (o.terms and terms.expire_ns) and (errors is None or "expire_time" not in errors):
             errors = _note(errors, "expire_time", "is missing: a GTD order needs one")
         if (o.order_type == GM_TRAILING_STOP or o.order_type == GM_TRAILING_STOP_LIMIT) and not (o.terms and terms.trail_offset) \

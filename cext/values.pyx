@@ -16,7 +16,7 @@
 from enum import IntEnum, StrEnum
 
 from grandmodel.execution._core.records cimport (
-    GM_ADDED, GM_BUY, GM_CANCELED, GM_CHECK_CONCENTRATION, GM_CHECK_DAILY_COUNT, GM_CHECK_DAILY_VALUE,
+    GM_ADDED, GM_AUCTION_FILL, GM_BUY, GM_CANCELED, GM_CHECK_CONCENTRATION, GM_CHECK_DAILY_COUNT, GM_CHECK_DAILY_VALUE,
     GM_CHECK_LEVERAGE, GM_CHECK_NOTIONAL, GM_CHECK_ORDER_SIZE, GM_CHECK_ORDER_VALUE, GM_CHECK_POSITION, GM_CHECK_PRICE,
     GM_CHECK_SECTOR, GM_CLS, GM_DAY, GM_EXPIRED, GM_FILLED, GM_FOK, GM_GTC, GM_GTD, GM_HIDDEN_FILL, GM_ICEBERG, GM_IOC,
     GM_LIMIT, GM_LIMIT_IF_TOUCHED, GM_LIQUIDITY_NONE, GM_MARKET, GM_MARKET_IF_TOUCHED, GM_MIDPOINT_FILL, GM_NEW, GM_OPG,
@@ -184,6 +184,7 @@ class Liquidity(StrEnum):
     REMOVED = "removed"
     HIDDEN = "hidden"
     MIDPOINT = "midpoint"
+    AUCTION = "auction"
 
 
 class Reason(IntEnum):
@@ -236,7 +237,7 @@ class Reason(IntEnum):
 REASON_TEXT = {
     Reason.NONE: "no reason given",
     Reason.INVALID: "a field of the order is wrong",
-    Reason.UNSUPPORTED: "the venue does not take such an order",
+    Reason.UNSUPPORTED: "no venue that it may go to takes such an order",
     Reason.DUPLICATE_CLIENT_ID: "another order already has this client_order_id",
     Reason.PARENT_EXCEEDED: "the child is more than its parent has left, or differs from it in symbol, side or account",
     Reason.UNKNOWN_ORDER: "no order has that id",
@@ -302,7 +303,7 @@ STATUSES = {
 EXEC_TYPES = dict(enumerate(ExecType, 1))         # gm_exec_type, in its order
 LIQUIDITIES = {
     GM_LIQUIDITY_NONE: Liquidity.NONE, GM_ADDED: Liquidity.ADDED, GM_REMOVED: Liquidity.REMOVED,
-    GM_HIDDEN_FILL: Liquidity.HIDDEN, GM_MIDPOINT_FILL: Liquidity.MIDPOINT,
+    GM_HIDDEN_FILL: Liquidity.HIDDEN, GM_MIDPOINT_FILL: Liquidity.MIDPOINT, GM_AUCTION_FILL: Liquidity.AUCTION,
 }
 
 #: Each check's bit, its own name, the mission's name for the group it belongs to, and the unit of its figures. A "flag" is there (1 above 0),

@@ -5,6 +5,18 @@
 
 #include "venues.h"
 
+enum gm_control { GM_CONTROL_HALT = 1, GM_CONTROL_RESUME, GM_CONTROL_BAND };
+
+/* The auction ahead: what it would be now. */
+typedef struct gm_indication {
+    int64_t time_ns;            /* when it is held; INT64_MAX: nobody knows */
+    int64_t price_e9;           /* GM_NO_PRICE: nothing would trade */
+    int64_t volume;
+    int64_t imbalance;          /* buyers' rest at that price, negative: sellers' */
+    int32_t closing;            /* 0: an opening */
+    int32_t phase;              /* gm_phase of the venue now */
+} gm_indication_t;
+
 typedef struct gm_market gm_market_t;
 struct gm_market {
     void* self;
@@ -28,6 +40,11 @@ struct gm_market {
     /* The best n prices of a symbol over all venues: (ask, its quantity, bid, its quantity) each, (GM_NO_PRICE, 0) where there is none.
      * NULL: what the venues show is all that is known. */
     void (*levels)(gm_market_t*, int32_t symbol, int32_t n, int64_t* rows);
+    /* Halts a symbol, lets it trade again (after an auction where it has them), sets the prices that it may trade at (0, 0: any).
+     * GM_ERR_NOT_FOUND: this market does not do that, or not now. NULL: never. */
+    int (*control)(gm_market_t*, int32_t symbol, int32_t what, int64_t low_e9, int64_t high_e9, int64_t now_ns);
+    /* What an auction in a symbol would give now; its venue, or -1: it has none. NULL: there are no auctions. */
+    int32_t (*indicate)(gm_market_t*, int32_t symbol, gm_indication_t* out);
     int64_t (*next_ns)(gm_market_t*);                       /* time of its next event; INT64_MAX: none */
     int64_t now_ns;
     int64_t executions;                                     /* execution ids given out */
@@ -106,6 +123,24 @@ static inline void gm_market_say_replaced(gm_market_t* m, const gm_order_t* o, i
     r.symbol = o->symbol;
     r.side = o->side;
     r.exec_type = GM_EXEC_REPLACED;
+    m->report(m->core, &r);
+}
+
+/* An own order's rest is over, and nobody here asked for it. */
+static inline void gm_market_end(gm_market_t* m, int64_t order_id, int32_t venue, int32_t symbol, int8_t side, int64_t quantity, uint16_t reason,
+                                 int64_t time_ns) {
+    gm_report_t r;
+    memset(&r, 0, sizeof r);
+    r.order_id = order_id;
+    r.execution_id = ++m->executions;
+    r.price_e9 = GM_NO_PRICE;
+    r.quantity = quantity;
+    r.venue_time_ns = time_ns;
+    r.venue = venue;
+    r.symbol = symbol;
+    r.side = side;
+    r.exec_type = GM_EXEC_CANCELED;
+    r.reason = reason;
     m->report(m->core, &r);
 }
 

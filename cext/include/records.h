@@ -44,7 +44,7 @@ enum gm_exec_type {
     GM_EXEC_TYPE_END
 };
 
-enum gm_liquidity { GM_LIQUIDITY_NONE = 0, GM_ADDED, GM_REMOVED, GM_HIDDEN_FILL, GM_MIDPOINT_FILL };
+enum gm_liquidity { GM_LIQUIDITY_NONE = 0, GM_ADDED, GM_REMOVED, GM_HIDDEN_FILL, GM_MIDPOINT_FILL, GM_AUCTION_FILL };
 
 /* Order instructions and roles, bits of gm_order_t.flags. */
 enum gm_order_flags {

@@ -351,7 +351,7 @@ static inline int gm_report_sound(const gm_door_t* d, const gm_report_t* r) {
     if (r->symbol < 0 || r->symbol >= d->symbols || (r->side != GM_BUY && r->side != GM_SELL)) return 0;
     if (r->order_id <= 0 || r->execution_id <= 0 || r->quantity < 0 || r->venue_time_ns <= 0) return 0;
     if (r->exec_type == GM_EXEC_REPLACED) return r->quantity > 0 && (r->price_e9 == GM_NO_PRICE || r->price_e9 > 0);
-    if (r->exec_type == GM_EXEC_TRADE || r->exec_type == GM_EXEC_TRADE_CORRECT) return r->price_e9 > 0 && r->quantity > 0 && r->liquidity <= GM_MIDPOINT_FILL;
+    if (r->exec_type == GM_EXEC_TRADE || r->exec_type == GM_EXEC_TRADE_CORRECT) return r->price_e9 > 0 && r->quantity > 0 && r->liquidity <= GM_AUCTION_FILL;
     return r->exec_type == GM_EXEC_NEW || r->exec_type == GM_EXEC_CANCELED || r->exec_type == GM_EXEC_REJECTED
         || r->exec_type == GM_EXEC_EXPIRED || r->exec_type == GM_EXEC_CANCEL_REJECTED || r->exec_type == GM_EXEC_TRADE_CANCEL;
 }

@@ -3,9 +3,12 @@
  *   taking   side * (touch - mid) + take fee + half a spread on the share of the order beyond the displayed size
  *   posting  side * (limit - mid) + make fee
  *   a market order with nobody on the other side: the take fee; the venue will cancel it
+ *   an order for an auction: that venue's fee; it goes where the symbol has its auctions
  *
  * Order protection (17 CFR 242.611): a marketable order goes to a venue at the best displayed price; a venue with a
- * worse quote is not a candidate while a better one can take it. Ties: lower priority number, then lower venue number. */
+ * worse quote is not a candidate while a better one can take it. An order that names its venue and would trade through a
+ * better quote there is refused (GM_REASON_TRADE_THROUGH) if `protects` says so. Ties: lower priority number, then lower
+ * venue number. */
 #ifndef GM_SCORING_H
 #define GM_SCORING_H
 
@@ -40,10 +43,10 @@ static inline int gm_is_marketable(const gm_nbbo_t* n, int8_t side, int64_t limi
 }
 
 /* A venue that is no candidate, and why not. */
-static inline int32_t gm_bystander(const gm_venues_t* v, int32_t i, int64_t quantity, uint64_t needs) {
+static inline int32_t gm_bystander(const gm_venues_t* v, int32_t symbol, int32_t i, int64_t quantity, uint64_t needs) {
     if (!v->enabled[i]) return GM_VENUE_DISABLED;
     if (v->barred[i]) return GM_VENUE_BARRED;
-    if (!gm_venue_supports(v, i, needs)) return GM_VENUE_UNSUPPORTED;
+    if (!gm_venue_supports(v, i, needs) || !(gm_venues_for(v, symbol, needs) >> i & 1)) return GM_VENUE_UNSUPPORTED;
     if (!gm_displays(v, i)) return GM_VENUE_NOT_DISPLAYED;
     return v->max_order_size[i] && quantity > v->max_order_size[i] ? GM_VENUE_TOO_LARGE : GM_VENUE_TOO_SMALL;
 }
@@ -82,14 +85,15 @@ static inline gm_route_t gm_score_venues(const gm_venues_t* v, const gm_nbbo_t* 
                                          int64_t quantity, int64_t limit_e9, uint8_t flags, uint64_t needs, gm_score_t* detail) {
     const gm_quote_t* q = gm_quotes_of(v, symbol);
     const int64_t mid = gm_mid(n);
-    const int takes = !(flags & GM_POST_ONLY) && gm_is_marketable(n, side, limit_e9);
-    const uint64_t able = gm_candidates(v, quantity, needs);
+    const int crosses = __builtin_expect((needs & GM_NEED_AUCTION) != 0, 0);
+    const int takes = !(flags & GM_POST_ONLY) && !crosses && gm_is_marketable(n, side, limit_e9);
+    const uint64_t able = gm_candidates(v, quantity, needs) & gm_venues_for(v, symbol, needs);
     gm_route_t r = {-1, -1, 0, GM_REASON_NO_VENUE, (uint8_t)takes, INT64_MAX, INT64_MAX, GM_NO_PRICE};
     if (detail)
         for (uint64_t others = ~able & (v->count < 64 ? ((uint64_t)1 << v->count) - 1 : ~(uint64_t)0); others; others &= others - 1) {
             const int32_t i = __builtin_ctzll(others);
             detail[i].cost_e9 = INT64_MAX;
-            detail[i].verdict = gm_bystander(v, i, quantity, needs);
+            detail[i].verdict = gm_bystander(v, symbol, i, quantity, needs);
         }
     if (takes) {
         const int64_t half_spread = mid == GM_NO_PRICE ? 0 : (n->ask_e9 - n->bid_e9) / 2;
@@ -116,7 +120,7 @@ static inline gm_route_t gm_score_venues(const gm_venues_t* v, const gm_nbbo_t* 
         r.price_e9 = r.venue < 0 ? GM_NO_PRICE : best;
     } else {
         /* A market order while nobody stands there: the venue has the last word. */
-        const int64_t* fee = limit_e9 == GM_NO_PRICE ? v->take_fee_e9 : v->make_fee_e9;
+        const int64_t* fee = crosses ? v->auction_fee_e9 : limit_e9 == GM_NO_PRICE ? v->take_fee_e9 : v->make_fee_e9;
         const int64_t distance = limit_e9 == GM_NO_PRICE || mid == GM_NO_PRICE ? 0 : side * (limit_e9 - mid);
         for (uint64_t left = able; left; left &= left - 1) {
             const int32_t i = __builtin_ctzll(left);
@@ -138,6 +142,16 @@ static inline gm_route_t gm_score_venues(const gm_venues_t* v, const gm_nbbo_t* 
         }
     }
     return r;
+}
+
+/* Would an order, taking at `venue`, trade through a better quote elsewhere? What it takes is the touch there. */
+static inline int gm_route_trades_through(const gm_venues_t* v, const gm_nbbo_t* n, const gm_order_t* o, int32_t venue, uint64_t needs) {
+    const gm_quote_t* q = gm_quotes_of(v, o->symbol) + venue;
+    const int64_t touch = o->side > 0 ? q->ask_e9 : q->bid_e9;
+    if (!gm_displays(v, venue) || touch <= 0 || touch == (o->side > 0 ? n->ask_e9 : n->bid_e9)) return 0;
+    if ((o->flags & (GM_POST_ONLY | GM_HIDDEN)) || o->order_type >= GM_PEGGED_PRIMARY || (needs & GM_NEED_AUCTION)) return 0;
+    if (o->limit_price_e9 != GM_NO_PRICE && o->side * (o->limit_price_e9 - touch) < 0) return 0;
+    return gm_trades_through(v, o->symbol, venue, o->side, touch);
 }
 
 /* The route of an order: to the venue that it names, if that takes it, or to the one that scores best. `detail`: [venue], or NULL; left
@@ -162,7 +176,8 @@ static inline gm_route_t gm_route_order(const gm_venues_t* v, const gm_nbbo_t* n
         detail[i].verdict = i == o->venue ? GM_VENUE_CHOSEN : GM_VENUE_NOT_NAMED;
     }
     if (o->venue >= v->count || !gm_venue_open(v, o->venue)) r.reason = GM_REASON_NO_VENUE;
-    else if (!gm_venue_supports(v, o->venue, needs)) r.reason = GM_REASON_UNSUPPORTED;
+    else if (!gm_venue_supports(v, o->venue, needs) || !(gm_venues_for(v, o->symbol, needs) >> o->venue & 1)) r.reason = GM_REASON_UNSUPPORTED;
+    else if (v->protects && gm_route_trades_through(v, n, o, o->venue, needs)) r.reason = GM_REASON_TRADE_THROUGH;
     if (r.reason) r.venue = -1;
     return r;
 }

@@ -33,8 +33,22 @@ typedef struct gm_flow {
     int32_t started;
     int32_t in_active;
     int32_t calendar;           /* of its sessions */
+    int32_t stage;              /* of its day (market_hours.h); 0: it is always trading */
+    int32_t halted;
+    int64_t session;            /* of the calendar: the one that goes on, or the next */
+    int64_t change_ns;          /* when the day's stage changes; INT64_MAX: never */
+    gm_random_t crosses;        /* others' orders for auctions */
     gm_flow_state_t state;
 } gm_flow_t;
+
+/* Whether instruments keep their hours, and how (market_hours.h). */
+typedef struct gm_hours {
+    int32_t kept;
+    int64_t opening_call_ns, closing_call_ns;
+    int64_t gathering_ns;       /* before the close others' orders for it come in */
+    double opening_share, closing_share;        /* others' interest a side, as parts of a session's volume */
+    double band;                /* part of the reference; 0: no band */
+} gm_hours_t;
 
 /* What the flow did, row by row, for whoever asked (gm_synthetic_record). */
 typedef struct gm_flow_record {
@@ -64,12 +78,18 @@ typedef struct gm_synthetic {
     int64_t warmup_ns;
     double events_per_second;
     double depth;               /* how many times the paper's order counts */
+    gm_hours_t hours;
     /* of the command being matched */
     const gm_order_t* taker;
     int32_t venue, symbol;
     int32_t acknowledged;
+    int32_t apart;              /* own orders are counted anew afterwards */
     int64_t time_ns;
 } gm_synthetic_t;
+
+static inline void gm_synthetic_touch(gm_market_t* market, int32_t symbol, int64_t until_ns);
+static inline void gm_synthetic_event(void* context, const gm_event_t* e);
+static inline void gm_flow_schedule(gm_synthetic_t* s, int32_t symbol);
 
 static inline gm_exchange_t* gm_synthetic_exchange(gm_synthetic_t* s, int32_t symbol, int32_t venue) {
     return &s->exchanges[(size_t)symbol * GM_MAX_VENUES + venue];
@@ -89,11 +109,10 @@ static inline void gm_synthetic_quote(gm_synthetic_t* s, int32_t symbol, int32_t
     gm_matcher_t* m = gm_synthetic_matcher(s, symbol, venue);
     gm_quote_t* q = gm_quotes_of(s->market.venues, symbol) + venue;
     const gm_book_t* b = &m->book;
+    const int open = gm_synthetic_exchange(s, symbol, venue)->phase == GM_PHASE_CONTINUOUS, bid = open && gm_book_has(b, 0), ask = open && gm_book_has(b, 1);
     gm_quote_publish(s->market.venues, symbol, venue,
-                     gm_book_has(b, 0) ? gm_book_best_tick(b, 0) * m->tick_e9 : GM_NO_PRICE,
-                     gm_book_has(b, 0) ? b->levels[0][b->best[0]].quantity : 0,
-                     gm_book_has(b, 1) ? gm_book_best_tick(b, 1) * m->tick_e9 : GM_NO_PRICE,
-                     gm_book_has(b, 1) ? b->levels[1][b->best[1]].quantity : 0, time_ns);
+                     bid ? gm_book_best_tick(b, 0) * m->tick_e9 : GM_NO_PRICE, bid ? b->levels[0][b->best[0]].quantity : 0,
+                     ask ? gm_book_best_tick(b, 1) * m->tick_e9 : GM_NO_PRICE, ask ? b->levels[1][b->best[1]].quantity : 0, time_ns);
     q->sequence = m->changes;
     q->last_e9 = m->last_e9;
     gm_volume_publish(s->market.venues, symbol, venue, m->volume);
@@ -192,7 +211,7 @@ static inline void gm_synthetic_ours(gm_synthetic_t* s, int64_t order_id, int8_t
     }
     if (liquidity == GM_REMOVED) gm_synthetic_feel(s, side, quantity);
     gm_market_fill(&s->market, order_id, s->venue, s->symbol, side, price_e9, quantity, liquidity, s->time_ns);
-    if (left == 0 && (s->taker == NULL || order_id != s->taker->order_id)) {           /* one that rested */
+    if (left == 0 && !s->apart && (s->taker == NULL || order_id != s->taker->order_id)) {           /* one that rested */
         if (liquidity == GM_ADDED) gm_synthetic_own(s, s->symbol, -1);
         else {
             s->flows[s->symbol].own_elsewhere--;
@@ -203,13 +222,16 @@ static inline void gm_synthetic_ours(gm_synthetic_t* s, int64_t order_id, int8_t
 
 static inline void gm_synthetic_event(void* context, const gm_event_t* e) {
     gm_synthetic_t* s = (gm_synthetic_t*)context;
-    const int dark = gm_synthetic_dark(s, s->venue);
+    const int dark = gm_synthetic_dark(s, s->venue), crossed = s->apart && gm_synthetic_exchange(s, s->symbol, s->venue)->phase != GM_PHASE_CONTINUOUS;
+    if (e->kind == GM_EVENT_ENDED && e->order_id > 0)
+        gm_market_end(&s->market, e->order_id, s->venue, s->symbol, e->side, e->quantity, e->reason, s->time_ns);
     if (e->kind != GM_EVENT_TRADE) return;
     gm_print_publish(s->market.venues, s->symbol, s->venue, e->price_e9, e->quantity, e->order_id > 0 || e->other_id > 0, s->time_ns);
-    gm_synthetic_ours(s, e->other_id, (int8_t)-e->side, e->price_e9, e->quantity, e->other_left, dark ? GM_MIDPOINT_FILL : e->displayed ? GM_ADDED : GM_HIDDEN_FILL);
+    gm_synthetic_ours(s, e->other_id, (int8_t)-e->side, e->price_e9, e->quantity, e->other_left,
+                      crossed ? GM_AUCTION_FILL : dark ? GM_MIDPOINT_FILL : e->displayed ? GM_ADDED : GM_HIDDEN_FILL);
     /* One that acts though it rested (its reference has moved) is no taker of liquidity that was displayed for it. */
     gm_synthetic_ours(s, e->order_id, e->side, e->price_e9, e->quantity, e->left,
-                      dark ? GM_MIDPOINT_FILL : s->taker != NULL && e->order_id == s->taker->order_id ? GM_REMOVED : GM_HIDDEN_FILL);
+                      crossed ? GM_AUCTION_FILL : dark ? GM_MIDPOINT_FILL : s->taker != NULL && e->order_id == s->taker->order_id ? GM_REMOVED : GM_HIDDEN_FILL);
 }
 
 /* Begins what happens at one venue: who acts (NULL: nobody of ours), where and when. */
@@ -299,7 +321,7 @@ static inline int gm_flow_limit(gm_synthetic_t* s, int32_t symbol, int8_t side) 
     const int64_t tick = gm_flow_price(s, symbol, venue, side, distance);
     gm_matcher_t* m;
     if (tick < 1) return 0;
-    if (__builtin_expect(gm_synthetic_exchange(s, symbol, venue)->rare_count > 0, 0)) {
+    if (__builtin_expect(!gm_exchange_plain(gm_synthetic_exchange(s, symbol, venue)), 0)) {
         gm_synthetic_flow_order(s, symbol, venue, side, quantity, tick * f->tick_e9, GM_LIMIT, GM_GTC, f->now_ns);
         gm_synthetic_quote(s, symbol, venue, f->now_ns);
         return 1;
@@ -329,7 +351,7 @@ static inline void gm_flow_market(gm_synthetic_t* s, int32_t symbol, int8_t side
             if (price == best[opposite] * f->tick_e9 && gm_random_below(&f->state.random, (uint32_t)++count) == 0) chosen = s->lit[k];
         }
         s->venue = chosen;
-        if (__builtin_expect(gm_synthetic_exchange(s, symbol, chosen)->rare_count > 0, 0)) {
+        if (__builtin_expect(!gm_exchange_plain(gm_synthetic_exchange(s, symbol, chosen)), 0)) {
             quantity = gm_synthetic_flow_order(s, symbol, chosen, side, quantity, best[opposite] * f->tick_e9, GM_LIMIT, GM_IOC, f->now_ns);
         } else {
             gm_matcher_t* m = gm_synthetic_matcher(s, symbol, chosen);
@@ -465,6 +487,7 @@ static inline void gm_flow_schedule(gm_synthetic_t* s, int32_t symbol) {
     if (__builtin_expect(s->model.clustered, 0)) state->bound += gm_flow_excitement(state);
     state->waited = gm_random_exponential(&state->random) / state->bound;
     f->next_ns = 1 + gm_flow_after(&s->model, &s->calendars[f->calendar], state, f->now_ns, state->waited);
+    if (__builtin_expect(f->next_ns >= f->change_ns, 0)) f->next_ns = f->change_ns;     /* what was drawn has no memory: it is drawn again then */
 }
 
 /* A dark pool lives at the pace of the symbol's displayed flow: now and then somebody comes, for the moment or to stay, or leaves. */
@@ -502,6 +525,8 @@ static inline int gm_dark_start(gm_synthetic_t* s, int32_t symbol, int32_t venue
     int8_t side;
     if (x->rare != NULL) return GM_OK;
     if (gm_exchange_init(x, s->flows[symbol].tick_e9, 4096, 64) != GM_OK) return GM_ERR_MEMORY;
+    if (s->flows[symbol].halted) x->phase = GM_PHASE_HALTED;
+    else if (s->flows[symbol].stage == 1 || s->flows[symbol].stage == 2 || s->flows[symbol].stage == 5) x->phase = GM_PHASE_CLOSED;
     if (!s->flows[symbol].rare) gm_random_seed(random, s->seed ^ 0x6461726bULL, (uint64_t)symbol + 1);
     s->flows[symbol].rare = 1;
     gm_synthetic_begin(s, symbol, venue, NULL, 1, now_ns);
@@ -514,6 +539,8 @@ static inline int gm_dark_start(gm_synthetic_t* s, int32_t symbol, int32_t venue
     return GM_OK;
 }
 
+#include "market_hours.h"
+
 static inline void gm_flow_event(gm_synthetic_t* s, int32_t symbol) {
     gm_flow_t* f = &s->flows[symbol];
     const gm_flow_model_t* model = &s->model;
@@ -521,6 +548,11 @@ static inline void gm_flow_event(gm_synthetic_t* s, int32_t symbol) {
     double u;
     int type;
     f->now_ns = f->next_ns;
+    if (__builtin_expect(f->now_ns == f->change_ns, 0)) {
+        gm_day_change(s, symbol);
+        if (gm_trades(f)) gm_flow_schedule(s, symbol); else f->next_ns = f->change_ns;
+        return;
+    }
     if (__builtin_expect(model->clustered, 0)) gm_flow_relax(model, &f->state);
     u = gm_random_unit(&f->state.random) * f->state.bound;
     if (u < until[GM_FLOW_LIMIT_SELL]) type = u < until[GM_FLOW_LIMIT_BUY] ? GM_FLOW_LIMIT_BUY : GM_FLOW_LIMIT_SELL;
@@ -560,20 +592,16 @@ static inline int gm_flow_start(gm_synthetic_t* s, int32_t symbol) {
     for (int32_t k = 0; k < s->lit_count; k++) {
         if (gm_exchange_init(gm_synthetic_exchange(s, symbol, s->lit[k]), f->tick_e9, GM_FLOW_BOOK_TICKS, GM_FLOW_BOOK_ORDERS) != GM_OK) return GM_ERR_MEMORY;
     }
-    for (int32_t i = 0; i < model->distances; i++) {
-        int32_t orders = (int32_t)(s->depth * model->limit[i] / model->cancel[i]) + 1;
-        for (int32_t n = 0; n < orders; n++)
-            for (int side = -1; side <= 1; side += 2) {
-                int64_t tick = f->reference_tick - side * (int64_t)(i + (side < 0));
-                int32_t venue = gm_flow_pick_venue(s, f);
-                gm_matcher_t* m = gm_synthetic_matcher(s, symbol, venue);
-                const int64_t quantity = gm_flow_size(model, &f->state.random);
-                if (tick < 1 || gm_book_add(&m->book, f->next_id--, (int8_t)side, tick, quantity, 0) < 0) continue;
-                gm_synthetic_note(s, symbol, venue, GM_ADD, (int8_t)side, f->next_id + 1, tick * f->tick_e9, quantity, f->now_ns);
-            }
+    gm_day_start(s, symbol);
+    if (gm_trades(f)) {
+        gm_flow_fill_books(s, symbol);
+        gm_day_band_around(s, symbol, f->now_ns);
+        s->apart = 0;
+        gm_flow_schedule(s, symbol);
+    } else {
+        for (int32_t k = 0; k < s->lit_count; k++) gm_synthetic_exchange(s, symbol, s->lit[k])->phase = GM_PHASE_CLOSED;
+        f->next_ns = f->change_ns;
     }
-    for (int32_t k = 0; k < s->lit_count; k++) gm_synthetic_quote(s, symbol, s->lit[k], f->now_ns);
-    gm_flow_schedule(s, symbol);
     return GM_OK;
 }
 
@@ -601,6 +629,7 @@ static inline void gm_synthetic_levels(gm_market_t* market, int32_t symbol, int3
     gm_levels_none(rows, n);
     if (!s->flows[symbol].started) return;
     for (int32_t k = 0; k < s->lit_count; k++) {        /* the n best of all are among the n best of each */
+        if (gm_synthetic_exchange(s, symbol, s->lit[k])->phase != GM_PHASE_CONTINUOUS) continue;
         const gm_matcher_t* m = gm_synthetic_matcher(s, symbol, s->lit[k]);
         for (int side = 0; side < 2; side++) {
             int64_t i = m->book.best[side];
@@ -680,14 +709,14 @@ static inline gm_match_result_t gm_synthetic_place_rare(gm_synthetic_t* s, const
 }
 
 static inline int gm_is_rare(const gm_synthetic_t* s, const gm_order_t* o) {
-    if (o->order_type >= GM_PEGGED_PRIMARY || (o->flags & (GM_HIDDEN | GM_ALL_OR_NONE))) return 1;
+    if (o->order_type >= GM_PEGGED_PRIMARY || (o->flags & (GM_HIDDEN | GM_ALL_OR_NONE)) || o->time_in_force >= GM_OPG) return 1;
     return o->terms && s->market.terms && s->market.terms(s->market.core, o)->minimum_quantity > 0;
 }
 
 static inline gm_match_result_t gm_synthetic_place(gm_synthetic_t* s, const gm_order_t* o, int64_t quantity, int acknowledged, int64_t now_ns) {
     gm_command_t c;
     gm_match_result_t result;
-    if (__builtin_expect(gm_is_rare(s, o) || gm_synthetic_exchange(s, o->symbol, o->venue)->rare_count > 0 || gm_synthetic_dark(s, o->venue), 0))
+    if (__builtin_expect(gm_is_rare(s, o) || !gm_exchange_plain(gm_synthetic_exchange(s, o->symbol, o->venue)) || gm_synthetic_dark(s, o->venue), 0))
         return gm_synthetic_place_rare(s, o, quantity, acknowledged, now_ns);
     memset(&c, 0, sizeof c);
     c.order_id = o->order_id;
@@ -755,10 +784,17 @@ static inline void gm_synthetic_restore(gm_market_t* market, const gm_order_t* o
     gm_synthetic_t* s = (gm_synthetic_t*)market->self;
     gm_match_result_t result;
     gm_synthetic_touch(market, o->symbol, now_ns);
+    if (!gm_trades(&s->flows[o->symbol]) && !gm_synthetic_dark(s, o->venue) && !gm_is_rare(s, o) && o->limit_price_e9 != GM_NO_PRICE) {
+        gm_matcher_t* m = gm_synthetic_matcher(s, o->symbol, o->venue);     /* nothing trades now: it stands where it stood */
+        if (gm_book_add(&m->book, o->order_id, o->side, o->limit_price_e9 / m->tick_e9, o->leaves_quantity, GM_REST_OWN) >= 0) {
+            gm_synthetic_own(s, o->symbol, 1);
+            return;
+        }
+    }
     if (gm_synthetic_dark(s, o->venue) && gm_dark_start(s, o->symbol, o->venue, now_ns) != GM_OK) return;
     result = gm_synthetic_place(s, o, o->leaves_quantity, 1, now_ns);
     if (result.status == GM_REJECTED || result.status == GM_CANCELED)
-        gm_market_say(market, o, GM_EXEC_CANCELED, GM_REASON_VENUE_RESTARTED, result.leaves, now_ns);
+        gm_market_say(market, o, GM_EXEC_CANCELED, result.reason, result.leaves, now_ns);
 }
 
 /* Takes an own order out of where it rests; its open quantity, or GM_ERR_NOT_FOUND. */
@@ -880,6 +916,8 @@ static inline int gm_synthetic_init(gm_synthetic_t* s, gm_venues_t* venues, cons
     s->market.touch = gm_synthetic_touch;
     s->market.levels = gm_synthetic_levels;
     s->market.next_ns = gm_synthetic_next;
+    s->market.control = gm_synthetic_control;
+    s->market.indicate = gm_synthetic_indicate;
     s->market.now_ns = start_ns;
     return GM_OK;
 }

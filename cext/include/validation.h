@@ -14,10 +14,12 @@ enum gm_field {
     GM_FIELD_DISPLAY_SPREAD, GM_FIELD_VENUE, GM_FIELD_PEG_OFFSET, GM_FIELD_COUNT
 };
 
-/* What the engine executes; orders for auctions have their codes, and are refused by name. */
+/* What the engine executes. */
 static inline int gm_is_pegged(uint8_t type) { return type >= GM_PEGGED_PRIMARY && type <= GM_PEGGED_MARKET; }
 static inline int gm_supports_type(uint8_t type) { return type >= GM_MARKET && type <= GM_PEGGED_MARKET; }
-static inline int gm_supports_time_in_force(uint8_t tif) { return tif >= GM_DAY && tif <= GM_GTD; }
+static inline int gm_supports_time_in_force(uint8_t tif) { return tif >= GM_DAY && tif <= GM_CLS; }
+/* For an auction: market and limit orders alone, without instructions. */
+static inline int gm_is_for_auction(uint8_t tif) { return tif == GM_OPG || tif == GM_CLS; }
 
 /* Which prices an order of a type has. */
 static inline int gm_has_limit(uint8_t type) {
@@ -38,6 +40,8 @@ static inline uint64_t gm_validate_row(const gm_instruments_t* t, const gm_order
     if (!gm_supports_type(o->order_type) || o->order_type == GM_TRAILING_STOP || o->order_type == GM_TRAILING_STOP_LIMIT)
         wrong |= 1u << GM_FIELD_ORDER_TYPE;
     if (!gm_supports_time_in_force(o->time_in_force) || o->time_in_force == GM_GTD) wrong |= 1u << GM_FIELD_TIME_IN_FORCE;
+    if (gm_is_for_auction(o->time_in_force) && ((o->order_type != GM_MARKET && o->order_type != GM_LIMIT) || (o->flags & (GM_POST_ONLY | GM_HIDDEN | GM_ALL_OR_NONE))))
+        wrong |= 1u << GM_FIELD_TIME_IN_FORCE;
     if (gm_has_limit(o->order_type) || (gm_is_pegged(o->order_type) && o->limit_price_e9 != GM_NO_PRICE) ? !gm_on_grid(o->limit_price_e9, t->rows[o->symbol].tick_e9) : o->limit_price_e9 != GM_NO_PRICE)
         wrong |= 1u << GM_FIELD_LIMIT_PRICE;
     if (gm_has_stop(o->order_type) ? !gm_on_grid(o->stop_price_e9, t->rows[o->symbol].tick_e9) : o->stop_price_e9 != GM_NO_PRICE)

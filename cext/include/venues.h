@@ -53,6 +53,7 @@ struct gm_venues {
     int64_t max_order_size[GM_MAX_VENUES];  /* 0: none */
     int64_t min_size[GM_MAX_VENUES];
     int64_t latency_ns[GM_MAX_VENUES];
+    int64_t auction_fee_e9[GM_MAX_VENUES];  /* per unit that trades in an auction there */
     int64_t improvement[GM_MAX_VENUES];     /* of a wholesaler: inside the quote by so much of the mid, 1e-9 of it */
     gm_quote_t* quotes;                     /* [symbol * GM_MAX_VENUES + venue]; written through the functions below alone */
     struct gm_nbbo* best;                   /* [symbol] their consolidation, where `is_best` */
@@ -68,6 +69,8 @@ struct gm_venues {
     uint64_t displays;                      /* these three by gm_venue_settle */
     uint64_t sized;                         /* has a smallest or largest order */
     uint64_t usual;                         /* takes all of GM_NEED_USUAL */
+    int32_t* listing;                       /* [symbol] venue + 1 of its auctions; 0: any that takes such orders */
+    int32_t protects;                       /* an order that would trade through a better quote is refused */
     uint8_t* halted;                        /* [symbol] 1: trading in it is halted */
     int32_t* followed;                      /* [symbol] orders that wait for its quotes or prints */
     uint8_t* is_moved;                      /* [symbol] */
@@ -87,6 +90,11 @@ struct gm_venues {
 #define GM_NEED_HIDDEN ((uint64_t)1 << 36)
 #define GM_NEED_MINIMUM ((uint64_t)1 << 37)     /* minimum quantity, all-or-none; where it is not taken the engine works such orders */
 #define GM_NEED_USUAL (GM_NEED_TYPE(GM_MARKET) | GM_NEED_TYPE(GM_LIMIT) | GM_NEED_TYPE(GM_ICEBERG) | GM_NEED_IOC | GM_NEED_FOK | GM_NEED_POST_ONLY)
+
+/* Which venues may have this kind of order in a symbol: its auctions are at one. */
+static inline uint64_t gm_venues_for(const gm_venues_t* v, int32_t symbol, uint64_t needs) {
+    return needs & GM_NEED_AUCTION && v->listing[symbol] ? (uint64_t)1 << (v->listing[symbol] - 1) : ~(uint64_t)0;
+}
 
 static inline uint64_t gm_venues_open(const gm_venues_t* v) { return __atomic_load_n(&v->on, __ATOMIC_RELAXED) & ~v->stopped; }
 static inline int gm_venue_open(const gm_venues_t* v, int32_t venue) { return (gm_venues_open(v) >> venue) & 1; }
@@ -211,6 +219,7 @@ static inline int64_t gm_mid(const gm_nbbo_t* n) {
 }
 
 static inline int64_t gm_fee(const gm_venues_t* v, int32_t venue, uint8_t liquidity, int64_t quantity) {
+    if (__builtin_expect(liquidity == GM_AUCTION_FILL, 0)) return quantity * v->auction_fee_e9[venue];
     return quantity * (liquidity == GM_REMOVED ? v->take_fee_e9[venue] : v->make_fee_e9[venue]);
 }
 
@@ -309,11 +318,12 @@ static inline int gm_venues_init(gm_venues_t* v, int32_t symbols) {
     v->is_best = (uint8_t*)gm_reserve((size_t)symbols);
     v->tapes = (gm_tape_t*)gm_reserve((size_t)symbols * sizeof(gm_tape_t));
     v->halted = (uint8_t*)gm_reserve((size_t)symbols);
+    v->listing = (int32_t*)gm_reserve((size_t)symbols * sizeof(int32_t));
     v->followed = (int32_t*)gm_reserve((size_t)symbols * sizeof(int32_t));
     v->is_moved = (uint8_t*)gm_reserve((size_t)symbols);
     v->moved = (int32_t*)gm_reserve((size_t)symbols * sizeof(int32_t));
     v->taps = (gm_tap_t**)gm_reserve((size_t)symbols * sizeof(gm_tap_t*));
-    return v->quotes && v->best && v->is_best && v->tapes && v->halted && v->followed && v->is_moved && v->moved && v->taps ? GM_OK : GM_ERR_MEMORY;
+    return v->quotes && v->best && v->is_best && v->tapes && v->halted && v->listing && v->followed && v->is_moved && v->moved && v->taps ? GM_OK : GM_ERR_MEMORY;
 }
 
 static inline void gm_venues_free(gm_venues_t* v) {
@@ -322,6 +332,7 @@ static inline void gm_venues_free(gm_venues_t* v) {
     gm_release(v->is_best, (size_t)v->symbols);
     gm_release(v->tapes, (size_t)v->symbols * sizeof(gm_tape_t));
     gm_release(v->halted, (size_t)v->symbols);
+    gm_release(v->listing, (size_t)v->symbols * sizeof(int32_t));
     gm_release(v->followed, (size_t)v->symbols * sizeof(int32_t));
     gm_release(v->is_moved, (size_t)v->symbols);
     gm_release(v->moved, (size_t)v->symbols * sizeof(int32_t));
@@ -331,6 +342,7 @@ static inline void gm_venues_free(gm_venues_t* v) {
     v->is_best = NULL;
     v->tapes = NULL;
     v->halted = NULL;
+    v->listing = NULL;
     v->followed = NULL;
     v->is_moved = NULL;
     v->moved = NULL;

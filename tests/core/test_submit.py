@@ -89,7 +89,7 @@ BAD = [
     ("symbol", "APPL"), ("symbol", None), ("symbol", 7), ("symbol", ["AAPL"]), ("symbol", "aapl"), ("symbol", ""),
     ("side", "long"), ("side", None), ("side", 1), ("side", "BUY"), ("side", b"buy"),
     ("order_type", "lmit"), ("order_type", None), ("order_type", 3),
-    ("time_in_force", "FOREVER"), ("time_in_force", 1), ("time_in_force", "CLS"), ("time_in_force", "OPG"),
+    ("time_in_force", "FOREVER"), ("time_in_force", 1), ("time_in_force", "cls"), ("time_in_force", True),
     ("quantity", None), ("quantity", 0), ("quantity", -1), ("quantity", -(2**63)), ("quantity", 1.5),
     ("quantity", 1e-9), ("quantity", True), ("quantity", False), ("quantity", "100"), ("quantity", b"100"),
     ("quantity", 2**63), ("quantity", 2**63 - 1), ("quantity", 2**64), ("quantity", 10**5000), ("quantity", 1e300),

@@ -323,7 +323,7 @@ BAD_ROWS = [
     ("order_type", 255),
     ("time_in_force", 0),
     ("time_in_force", 5),
-    ("time_in_force", 6),
+    ("time_in_force", 8),
     ("time_in_force", 255),
     ("limit_price_e9", 0),
     ("limit_price_e9", 1),

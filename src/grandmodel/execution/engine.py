@@ -78,8 +78,10 @@ def make_venues(config: ExecutionConfig, instruments: Instruments, known: Sequen
             latency_ns=venue.latency_ns,
             enabled=venue.enabled,
             improvement_e9=round(getattr(venue, "price_improvement_bps", 0) * 1e5),
-            **capabilities(venue, kind),
+            auction_fee_e9=getattr(venue, "auction_fee_e9", None),
+            **capabilities(venue, kind, config.market.hours.keep),
         )
+    table.protects_quotes = config.routing.protect_quotes
     return table
 
 

@@ -97,6 +97,7 @@ class Liquidity(StrEnum):
     REMOVED = "removed"
     HIDDEN = "hidden"
     MIDPOINT = "midpoint"
+    AUCTION = "auction"
 
 class Reason(IntEnum):
     NONE = 0

@@ -146,15 +146,22 @@ class _Destination(Section):
 class Venue(_Destination):
     """A lit venue. ``kind`` that is left out is "ecn" for the names in ECN_NAMES, else "exchange".
 
-    ``connection`` is where another process serves it, ``unix:PATH``; without one it is simulated.
+    ``connection`` is where another process serves it, ``unix:PATH``; without one it is simulated. ``auction_fee`` is
+    what a share in an auction costs, as taking one if left out.
     """
 
     kind: Annotated[Literal["exchange", "ecn"] | None, *choice("exchange", "ecn")] = None
     max_order_size: Quantity | None = None
     maker_fee: Fee | None = None
     taker_fee: Fee | None = None
+    auction_fee: Fee | None = None
     tick: Tick | None = None
     connection: Annotated[str, checked(read_connection), schema("string", pattern="^unix:.+$")] | None = None
+
+    @property
+    def auction_fee_e9(self) -> int | None:
+        """Of a share in an auction, 1e-9 of the quote currency; None: as taking."""
+        return None if self.auction_fee is None else money_e9(self.auction_fee)
 
 
 class DarkPool(_Destination):
@@ -198,10 +205,12 @@ class Routing(Section):
     """``routing``: where orders may go. Destinations are held in order of (priority, name).
 
     If none of ``venues``, ``dark_pools``, ``wholesalers`` is given, six lit venues, two dark pools and two
-    wholesalers stand there with illustrative fees; if one is given, the others default to none.
+    wholesalers stand there with illustrative fees; if one is given, the others default to none. ``protect_quotes``
+    refuses an order that would trade through a better displayed quote (17 CFR 242.611).
     """
 
     default_algorithm: Name = "smart_router"
+    protect_quotes: Flag = True
     venues: dict[Name, Venue] = Field(default_factory=dict)
     dark_pools: dict[Name, DarkPool] = Field(default_factory=dict)
     wholesalers: dict[Name, Wholesaler] = Field(default_factory=dict)
@@ -543,6 +552,34 @@ class Reaction(Section):
     displayed: Share = 0.0
 
 
+class Hours(Section):
+    """``market.hours``: with ``keep`` instruments trade in their sessions alone, which begin and end with an auction.
+
+    Orders for the opening gather ``opening_call_minutes`` before it; others' for the close come ``gathering_minutes``
+    before that, and in the last ``closing_call_minutes`` nothing else trades (0: the auction is at once). The shares are
+    what others bring to an auction a side, as parts of a session's volume. ``band`` is how far from the last auction's
+    price trades may be, 0: however far.
+    """
+
+    keep: Flag = False
+    opening_call_minutes: Annotated[float, *number(0, 1440, "minutes")] = 5.0
+    closing_call_minutes: Annotated[float, *number(0, 1440, "minutes")] = 0.0
+    gathering_minutes: Annotated[float, *number(0, 1440, "minutes")] = 10.0
+    opening_share: Share = 0.02
+    closing_share: Share = 0.08
+    band: Share = 0.0
+
+    @model_validator(mode="after")
+    def _in_turn(self) -> Self:
+        if self.closing_call_minutes > self.gathering_minutes:
+            raise PydanticCustomError(
+                "refused",
+                "{text}",
+                {"text": "expected closing_call_minutes of at most gathering_minutes", "bare": True},
+            )
+        return self
+
+
 class Market(Section):
     """``market``: the synthetic market. Events are book messages of one instrument over all venues, ``events_per_second`` of them on average.
 
@@ -567,6 +604,7 @@ class Market(Section):
     common_factor: CommonFactor = Field(default_factory=CommonFactor)
     venue_correlation: Share = 1.0
     reaction: Reaction = Field(default_factory=Reaction)
+    hours: Hours = Field(default_factory=Hours)
 
     @model_validator(mode="before")
     @classmethod

@@ -63,7 +63,7 @@ class PaperHistory:
         venues = make_venues(config, make_instruments([self._instrument]))
         begin_ns = self._end_ns - (k + 1) * BLOCK * bar_ns
         seed = (config.seed ^ zlib.crc32(f"{symbol} {k}".encode()) << 24) & (1 << 63) - 1
-        market = paper_market(venues, config, begin_ns, seed=seed)
+        market = paper_market(venues, config, begin_ns, seed=seed, hours=False)
         flow = FlowEstimators(
             levels=1,
             bar_seconds=bar_ns / 1e9,

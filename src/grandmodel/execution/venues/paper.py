@@ -30,12 +30,22 @@ SESSION_DAYS = 400
 
 
 def paper_market(
-    venues: Venues, config: ExecutionConfig, start_ns: int, *, without: frozenset[str] = frozenset(), seed: int | None = None
+    venues: Venues,
+    config: ExecutionConfig,
+    start_ns: int,
+    *,
+    without: frozenset[str] = frozenset(),
+    seed: int | None = None,
+    hours: bool = True,
 ) -> SyntheticMarket:
     """The synthetic market of a configuration; a venue that stands earlier in the table carries more of the flow.
 
     Venues in `without` have no part in it. Another `seed` than the configuration's gives another flow of the same kind.
+    Without `hours` it trades around the clock, whatever the configuration says.
     """
+    kept = hours and config.market.hours.keep
+    if kept:
+        _list(venues, config)
     return SyntheticMarket(
         venues,
         paper_shares(venues, without),
@@ -43,11 +53,33 @@ def paper_market(
         start_ns=start_ns,
         warmup_seconds=WARMUP_SECONDS,
         events_per_second=config.market.events_per_second,
-        depth=config.market.depth,
         source="paper" if config.mode == "paper" else "synthetic",
+        depth=config.market.depth,
         model=flow_model(config.market),
-        sessions={} if config.market.volume_curve == "flat" else _sessions(venues, start_ns),
+        sessions=_sessions(venues, start_ns) if kept or config.market.volume_curve != "flat" else {},
+        hours=_hours(config) if kept else None,
     )
+
+
+def _hours(config: ExecutionConfig) -> dict[str, float]:
+    hours = config.market.hours
+    return {
+        "opening_call": 60.0 * hours.opening_call_minutes,
+        "closing_call": 60.0 * hours.closing_call_minutes,
+        "gathering": 60.0 * hours.gathering_minutes,
+        "opening_share": hours.opening_share,
+        "closing_share": hours.closing_share,
+        "band": hours.band,
+    }
+
+
+def _list(venues: Venues, config: ExecutionConfig) -> None:
+    """Each instrument has its auctions at its listing venue if that is an exchange here, else at the first exchange."""
+    exchanges = [name for name in venues.names if venues.describe(name)["kind"] == "exchange"]
+    listed = {row.symbol: row.venue for row in config.catalog().values()}
+    for symbol in venues.instruments.symbols:
+        home = listed.get(symbol)
+        venues.set_listing(symbol, home if home in exchanges else exchanges[0] if exchanges else None)
 
 
 def flow_model(market: Market) -> FlowModel:
