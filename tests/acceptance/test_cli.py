@@ -161,3 +161,32 @@ def test_a_fault_of_the_engine_keeps_its_traceback(monkeypatch):
     monkeypatch.setattr(cli, "app", broken)
     with pytest.raises(AssertionError, match="a bug"):
         cli.main()
+
+
+def test_compare_says_what_each_way_costs(tmp_path):
+    orders = tmp_path / "orders.csv"
+    orders.write_text("symbol,side,quantity,start\nAAPL,buy,500,10:00\nMSFT,sell,400,10:30\n")
+    ways = ["--way", "market", "--way", "twap:slice_duration=1"]
+    done = gmexec("compare", "--orders", orders, *ways, "--seeds", 2, "--duration-minutes", 5, "--json")
+    market, twap = json.loads(done.stdout)["ways"]
+    assert (market["label"], market["runs"], twap["label"]) == ("market", 4, "twap:slice_duration=1")
+    assert twap["difference"]["verdict"] == "too few samples"
+    table = gmexec(
+        "compare", "--symbol", "AAPL", "--quantity", 500, *ways, "--seeds", 2, "--duration-minutes", 5
+    ).stdout  # fmt: skip
+    assert "2 runs a way, 2 independent synthetic days" in table
+    assert max(map(len, table.splitlines()[:3])) <= 80
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--symbol", "AAPL", "--quantity", 10, "--way", "twp"], "did you mean 'twap'"),
+        (["--symbol", "AAPL", "--quantity", 10, "--way", "twap:x"], "'x' must be KEY=VALUE"),
+        (["--symbol", "AAPL", "--quantity", 10, "--way", "twap:slice_duration=0"], "slice_duration"),
+        (["--symbol", "AAPL"], "--quantity is missing"),
+        (["--quantity", 10], "--symbol is missing"),
+    ],
+)
+def test_compare_names_what_is_wrong(arguments, message):
+    assert message in gmexec("compare", *arguments, ok=False).stderr

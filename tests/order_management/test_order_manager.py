@@ -87,8 +87,8 @@ def test_what_no_venue_takes_is_refused_by_name():
     assert caught.value.reason is Reason.UNSUPPORTED
     with pytest.raises(OrderRejected, match=r"no venue takes a limit order with OPG$"):
         om.submit_order({**MISSION_ORDER, "order_type": "limit", "limit_price": 150, "time_in_force": "OPG"})
-    with pytest.raises(OrderRejected, match=r"A takes no limit order with DAY, hidden$"):
-        om.submit_order({**MISSION_ORDER, "order_type": "limit", "limit_price": 150, "venue": "A", "hidden": True})
+    with pytest.raises(OrderRejected, match=r"A takes no market order with DAY$"):
+        om.submit_order({**MISSION_ORDER, "venue": "A"})
 
 
 def test_limits_of_the_section_hold_at_submission():

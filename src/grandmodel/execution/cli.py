@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from .compare_command import register as register_compare
 from .data_command import app as data_app
 from .journal_command import app as journal_app
 from .venues.command import register as register_venue
 
 if TYPE_CHECKING:
     from .simulation.basket import BasketReport
-    from .simulation.recording import Recording
     from .simulation.replay import ReplayReport
 
 app = typer.Typer(
@@ -129,18 +129,18 @@ def run_command(
         changes["journal"] = kept.model_copy(update={"capture": str(capture)})
     settings = settings.model_copy(update=changes)
     if json:
-        _print_json(_basket_json(run_basket(settings)))
+        print_json(_basket_json(run_basket(settings)))
         return
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-    console = _console()
+    screen = console()
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=None),
         TaskProgressColumn(),
-        console=console,
+        console=screen,
         transient=True,
-        disable=not console.is_terminal,
+        disable=not screen.is_terminal,
     ) as bars:
         tasks = [
             bars.add_task(
@@ -152,7 +152,7 @@ def run_command(
         report = run_basket(
             settings, progress=lambda index, done, total: bars.update(tasks[index], completed=done, total=total)
         )
-    _print_basket(console, report)
+    _print_basket(screen, report)
 
 
 @app.command("replay", epilog=_REPLAY_EPILOG)
@@ -215,9 +215,10 @@ def replay_command(
     by order (LOBSTER, ITCH, MBO) a place in the queue is exact; in files by price level it is a model's word, which
     the result names. The whole file is replayed; the order is worked in [start, start + duration).
     """
+    from .simulation.recording import open_recording
     from .simulation.replay import replay_parent
 
-    day = _recording(messages, format, orderbook, symbol, date)
+    day = open_recording(messages, format, orderbook, symbol, date)
     order: dict[str, Any] = {"side": side.value, "quantity": quantity, "order_type": "market"}
     if limit_price is not None:
         order |= {"order_type": "limit", "limit_price": limit_price}
@@ -241,18 +242,18 @@ def replay_command(
         "power": power,
     }
     if json:
-        _print_json(replay_parent(day, order, parameters, **arguments).to_dict())
+        print_json(replay_parent(day, order, parameters, **arguments).to_dict())
         return
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-    console = _console()
+    screen = console()
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         TaskProgressColumn(),
-        console=console,
+        console=screen,
         transient=True,
-        disable=not console.is_terminal,
+        disable=not screen.is_terminal,
     ) as bars:
         bar = bars.add_task(f"{day.symbol} {day.date}")
         report = replay_parent(
@@ -262,10 +263,11 @@ def replay_command(
             progress=lambda done, total: bars.update(bar, completed=done, total=total),
             **arguments,
         )
-    _print_replay(console, report)
+    _print_replay(screen, report)
 
 
 register_venue(app)
+register_compare(app)
 
 
 @app.command("version")
@@ -276,41 +278,19 @@ def version_command() -> None:
     typer.echo(version("grandmodel-execution"))
 
 
-def _recording(
-    messages: list[str], format: str | None, orderbook: Path | None, symbol: str | None, date: str | None
-) -> Recording:
-    """The files that are given: LOBSTER's pair, or any that `read_market_data` reads."""
-    from .simulation.lobster import is_lobster, read_lobster
-    from .simulation.recording import of_lobster, read_recording
-
-    lobster = format == "lobster" if format else is_lobster(messages[0])
-    if len(messages) == 1 and (orderbook is not None or lobster):
-        return of_lobster(read_lobster(messages[0], orderbook, symbol=symbol, date=date))
-    if orderbook is not None:
-        raise ValueError("--orderbook belongs to one LOBSTER message file")
-    files: dict[str, list[str]] = {}
-    for entry in messages:
-        venue, equals, path = entry.partition("=")
-        named = bool(equals) and not Path(entry).exists()
-        files.setdefault(venue if named else "", []).append(path if named else entry)
-    if "" in files and len(files) > 1:
-        raise ValueError(f"--messages {files[''][0]}: names no venue, and others do: VENUE=FILE for each, or for none")
-    return read_recording(files.get("", files), format, symbol=symbol, date=date)
-
-
 def _fee_e9(option: str, dollars: float) -> int:
     if not -1.0 <= dollars <= 1.0:
         raise ValueError(f"{option} is {dollars}, must be dollars a share from -1 to 1")
     return round(dollars * 1e9)
 
 
-def _console() -> Any:
+def console() -> Any:
     from rich.console import Console
 
     return Console(highlight=False)
 
 
-def _print_json(value: dict[str, Any]) -> None:
+def print_json(value: dict[str, Any]) -> None:
     from ._core.values import to_json
 
     typer.echo(to_json(value))

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date as _date
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -134,6 +135,38 @@ def read_recording(
         calendar=calendar, start_ns=int(messages["time_ns"][0]), end_ns=int(messages["time_ns"][-1]),
         name=parts[0][1].path.name,
     )  # fmt: skip
+
+
+def open_recording(
+    messages: Iterable[str],
+    format: str | None = None,
+    orderbook: _Path | None = None,
+    symbol: str | None = None,
+    date: _date | str | None = None,
+) -> Recording:
+    """What a command line names: LOBSTER's pair, or files that `read_market_data` reads, each ``[VENUE=]FILE``.
+
+    Raises
+    ------
+    ValueError  an order book file with other files than one of LOBSTER's; venues named for some files alone
+    MarketDataError  as `read_recording`
+    """
+    from .lobster import is_lobster, read_lobster
+
+    given = list(messages)
+    lobster = len(given) == 1 and (format == "lobster" if format else is_lobster(given[0]))
+    if len(given) == 1 and (orderbook is not None or lobster):
+        return of_lobster(read_lobster(given[0], orderbook, symbol=symbol, date=date))
+    if orderbook is not None:
+        raise ValueError("orderbook belongs to one LOBSTER message file")
+    files: dict[str, list[str]] = {}
+    for entry in given:
+        venue, equals, path = entry.partition("=")
+        named = bool(equals) and not Path(entry).exists()
+        files.setdefault(venue if named else "", []).append(path if named else entry)
+    if "" in files and len(files) > 1:
+        raise ValueError(f"{files[''][0]}: names no venue, and others do: VENUE=FILE for each, or for none")
+    return read_recording(files.get("", files), format, symbol=symbol, date=date)
 
 
 def _read(

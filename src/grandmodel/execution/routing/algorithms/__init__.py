@@ -15,7 +15,7 @@ from .vwap import VWAP
 ALGORITHMS: dict[str, type[Algorithm]] = {each.name: each for each in (TWAP, VWAP, ImplementationShortfall, Market)}
 
 #: Other words for the same thing.
-SYNONYMS = {"market_order": "market", "smart_router": "market"}
+SYNONYMS = {"market_order": "market", "smart_router": "market", "is": "implementation_shortfall"}
 
 
 def make_algorithm(config: Mapping[str, Any]) -> Algorithm:
