@@ -106,6 +106,10 @@ cdef class Instruments:
         """The symbol's quantity step in 1e-9 units. KeyError when it is not in the table."""
         return self.table.rows[<int>self.symbols.numbers[symbol]].step_e9
 
+    def calendar(self, str symbol):
+        """Whose trading hours apply to a symbol, by name."""
+        return self.calendars.text(self.table.rows[<int>self.symbols.numbers[symbol]].calendar)
+
     def sector(self, str symbol):
         """The symbol's sector. KeyError when it is not in the table."""
         return self.sectors.text(self.table.rows[<int>self.symbols.numbers[symbol]].sector)

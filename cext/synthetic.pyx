@@ -324,6 +324,11 @@ cdef class SyntheticMarket(Market):
         h.opening_share, h.closing_share, h.band = known["opening_share"], known["closing_share"], known["band"]
         return 0
 
+    @property
+    def keeps_hours(self):
+        """Whether its instruments trade in their sessions alone."""
+        return self.flow.hours.kept != 0
+
     def touch(self, str symbol, int64_t until_ns):
         """Brings one symbol's quotes up to `until_ns`; the engine does this by itself."""
         self.market.touch(self.market, self.venues._symbol(symbol), until_ns)

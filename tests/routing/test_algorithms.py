@@ -11,24 +11,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support_replay import ADD, EXECUTE, engine, order, recording
+from support_routing import IS, MARKET_ORDER, TWAP, VWAP, execute, synthetic
 
 from grandmodel.execution import OrderStatus, RiskLimitBreached, SmartOrderRouter
 from grandmodel.execution._core import schedule
 from grandmodel.execution._core.journal import iterate
-from grandmodel.execution.clock import SimulatedClock, run
-from grandmodel.execution.config import load_config
-from grandmodel.execution.engine import make_core
+from grandmodel.execution.clock import run
 from grandmodel.execution.routing.algorithms import ALGORITHMS, Algorithm, AlgorithmConfigError, make_algorithm
-from grandmodel.execution.routing.algorithms.base import MINUTE_NS, Parent, run_parent
-from grandmodel.execution.routing.algorithms.vwap import volume_curve
+from grandmodel.execution.routing.algorithms.hours import volume_curve
+from grandmodel.execution.routing.algorithms.parent import MINUTE_NS, Parent, run_parent
 from grandmodel.execution.sessions import session
 
 ORDER, DECISION, REPORT, REQUEST = 2, 3, 4, 6
 CHILD = 32
-MARKET_ORDER = {"symbol": "AAPL", "side": "buy", "quantity": 3000, "order_type": "market"}
-TWAP = {"algorithm": "twap", "duration_minutes": 60}
-VWAP = {"algorithm": "vwap", "duration_minutes": 60}
-IS = {"algorithm": "implementation_shortfall", "duration_minutes": 60}
 
 # ---- parameters ----
 
@@ -100,19 +95,6 @@ def test_numbers_of_numpy_and_left_out_ones_are_taken():
 
 
 # ---- a market to work in ----
-
-
-def synthetic(seed=1, **sections):
-    """(core, clock) over a seeded synthetic market, at the open of a session."""
-    clock = SimulatedClock()
-    core = make_core(
-        load_config({"mode": "simulation", "seed": seed, "market": {"events_per_second": 20}, **sections}), clock=clock
-    )
-    return core, clock
-
-
-def execute(core, clock, given, config):
-    return run(SmartOrderRouter(engine=core).execute_algorithm_order(given, config), clock=clock)
 
 
 def records(core):

@@ -61,19 +61,20 @@ class Driver(Protocol):
         """When its next event is due, or None."""
 
 
-def _to_ns(start: datetime | int) -> int:
+def to_ns(start: datetime | int, name: str = "start") -> int:
+    """An aware datetime, or int nanoseconds since 1970, as the latter. ValueError or TypeError names it."""
     if isinstance(start, datetime):
         if start.utcoffset() is None:
-            raise ValueError(f"start is {start!r}, must be an aware datetime")
+            raise ValueError(f"{name} is {start!r}, must be an aware datetime")
         return (start - _EPOCH) // timedelta(microseconds=1) * 1000
     if isinstance(start, bool):
-        raise TypeError(f"start is {start!r}, must be an aware datetime or int nanoseconds")
+        raise TypeError(f"{name} is {start!r}, must be an aware datetime or int nanoseconds")
     try:
         ns = operator.index(start)
     except TypeError:
-        raise TypeError(f"start is {start!r}, must be an aware datetime or int nanoseconds") from None
+        raise TypeError(f"{name} is {start!r}, must be an aware datetime or int nanoseconds") from None
     if not 0 <= ns < 1 << 62:
-        raise ValueError(f"start is {ns}, must be nanoseconds since 1970 below 2**62")
+        raise ValueError(f"{name} is {ns}, must be nanoseconds since 1970 below 2**62")
     return ns
 
 
@@ -99,12 +100,25 @@ class Clock(NativeClock):
         """Waits until ``now_ns() >= deadline_ns``."""
         raise TypeError(f"{type(self).__name__} does not say how it waits; use LiveClock or SimulatedClock")
 
+    def wake_at(self, deadline_ns: int, future: asyncio.Future[None]) -> None:
+        """Completes `future` once ``now_ns() >= deadline_ns``, unless it is done by then. What waits for several things
+        at once waits for one such future."""
+        raise TypeError(f"{type(self).__name__} does not say how it waits; use LiveClock or SimulatedClock")
+
 
 class LiveClock(Clock):
-    """The machine's time; it never runs backwards."""
+    """The machine's time; it never runs backwards.
 
-    def __new__(cls) -> Self:
-        return super().__new__(cls, simulated=False)
+    Parameters
+    ----------
+    speed : so many times as fast, for rehearsals: an hour passes in 3.6 seconds at 1000
+    start : where a faster clock begins, aware datetime or int nanoseconds since 1970; None: now
+    """
+
+    def __new__(cls, speed: int = 1, start: datetime | int | None = None) -> Self:
+        if start is not None and speed == 1:
+            raise ValueError("start is given, but the machine's own time begins where it is")
+        return super().__new__(cls, simulated=False, speed=speed, start_ns=0 if start is None else to_ns(start))
 
     async def sleep_until(self, deadline_ns: int) -> None:
         """Waits until ``now_ns() >= deadline_ns``. RuntimeError in simulated time."""
@@ -112,10 +126,25 @@ class LiveClock(Clock):
             raise RuntimeError("a live clock cannot be waited for in simulated time; use current_clock()")
         await asyncio.sleep(0)
         while (rest := deadline_ns - self.now_ns()) > 0:
-            await asyncio.sleep(rest / 1e9)
+            await asyncio.sleep(rest / 1e9 / self.speed)
+
+    def wake_at(self, deadline_ns: int, future: asyncio.Future[None]) -> None:
+        """Completes `future` at the deadline. RuntimeError in simulated time."""
+        if isinstance(asyncio.get_running_loop(), VirtualTimeLoop):
+            raise RuntimeError("a live clock cannot be waited for in simulated time; use current_clock()")
+        self._wake(deadline_ns, future)
+
+    def _wake(self, deadline_ns: int, future: asyncio.Future[None]) -> None:
+        if future.done():
+            return
+        rest = deadline_ns - self.now_ns()
+        if rest <= 0:
+            future.set_result(None)
+        else:
+            future.get_loop().call_later(rest / 1e9 / self.speed, self._wake, deadline_ns, future)
 
     def __repr__(self) -> str:
-        return "LiveClock()"
+        return "LiveClock()" if self.speed == 1 else f"LiveClock(speed={self.speed})"
 
 
 class SimulatedClock(Clock):
@@ -132,7 +161,7 @@ class SimulatedClock(Clock):
     _drivers: list[Callable[[], Driver | None]]
 
     def __new__(cls, start: datetime | int = DEFAULT_START) -> Self:
-        return super().__new__(cls, simulated=True, start_ns=_to_ns(start))
+        return super().__new__(cls, simulated=True, start_ns=to_ns(start))
 
     def __init__(self, start: datetime | int = DEFAULT_START) -> None:
         self.start_ns = self.now_ns()
@@ -142,9 +171,7 @@ class SimulatedClock(Clock):
 
     async def sleep_until(self, deadline_ns: int) -> None:
         """Waits until ``now_ns() >= deadline_ns``, exactly. RuntimeError under any loop but this clock's."""
-        loop = asyncio.get_running_loop()
-        if not isinstance(loop, VirtualTimeLoop) or loop.clock is not self:
-            raise RuntimeError("a simulated clock moves in its own event loop only; start it with clock.run()")
+        loop = self._loop()
         if deadline_ns <= self.now_ns():
             await asyncio.sleep(0)
             return
@@ -152,6 +179,18 @@ class SimulatedClock(Clock):
         self._sequence += 1
         heapq.heappush(self._timers, (deadline_ns, self._sequence, future))
         await future
+
+    def wake_at(self, deadline_ns: int, future: asyncio.Future[None]) -> None:
+        """Completes `future` at the deadline, exactly. RuntimeError under any loop but this clock's."""
+        self._loop()
+        self._sequence += 1
+        heapq.heappush(self._timers, (deadline_ns, self._sequence, future))
+
+    def _loop(self) -> VirtualTimeLoop:
+        loop = asyncio.get_running_loop()
+        if not isinstance(loop, VirtualTimeLoop) or loop.clock is not self:
+            raise RuntimeError("a simulated clock moves in its own event loop only; start it with clock.run()")
+        return loop
 
     def attach(self, driver: Driver) -> None:
         """From now on ``driver`` lives in this clock's time. It is held weakly."""
@@ -463,7 +502,7 @@ class Pulse:
 
     def _arm(self, core: Any, loop: asyncio.AbstractEventLoop) -> None:
         at = core.next_event_ns()
-        ahead = _PULSE_MAX if at is None else (at - core.clock.now_ns()) / 1e9
+        ahead = _PULSE_MAX if at is None else (at - core.clock.now_ns()) / 1e9 / core.clock.speed
         self._loop = loop
         self._handle = loop.call_later(min(max(ahead, _PULSE_MIN), _PULSE_MAX), self._beat)
 

@@ -2,7 +2,7 @@
 
 Costs are in bps, positive = bad for the trader, so that a negative difference is the cheaper one. Means of execution
 costs are skewed and their samples small, so intervals come from the percentile bootstrap (Efron, Annals of Statistics
-7, 1979), seeded; where samples belong together in blocks (the trades of a day) whole blocks are drawn. A verdict needs 30
+7, 1979), seeded; samples that belong together (the trades of a day) are drawn as whole blocks. A verdict needs 30
 independent samples and |t| of 2.
 """
 

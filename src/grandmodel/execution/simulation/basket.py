@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..clock import SimulatedClock, run
 from ..engine import make_core
-from ..routing.algorithms.base import Parent, run_parent
+from ..routing.algorithms.parent import Parent, run_parent
 from ..routing.smart_router import ExecutionResult, SmartOrderRouter
 from ..sessions import session
 from .fresh import fresh

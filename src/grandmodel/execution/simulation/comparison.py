@@ -163,7 +163,7 @@ class _Worker:
     def run(self, case: tuple[int, int]) -> Outcome:
         from ..analytics.execution_cost import market_vwap
         from ..clock import SimulatedClock, run
-        from ..routing.algorithms.base import run_parent
+        from ..routing.algorithms.parent import run_parent
         from ..routing.smart_router import SmartOrderRouter
 
         way, job = self.ways[case[0]], self.jobs[case[1]]

@@ -25,7 +25,7 @@ from .._core.submit import Core
 from ..analytics.execution_cost import ExecutionCost, execution_cost, market_vwap
 from ..clock import Pulse, SimulatedClock, run
 from ..routing.algorithms import make_algorithm
-from ..routing.algorithms.base import MINUTE_NS, Parent, run_parent
+from ..routing.algorithms.parent import MINUTE_NS, Parent, run_parent
 from ..sessions import local_to_ns, ns_to_local
 from .fresh import fresh
 from .recording import Recording, of_lobster

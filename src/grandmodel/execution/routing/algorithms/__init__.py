@@ -2,20 +2,46 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from .base import Algorithm, AlgorithmConfigError, Parent
+from .algorithm import PLACEMENTS, Algorithm, Plan
 from .implementation_shortfall import ImplementationShortfall
 from .market import Market
+from .parameters import AlgorithmConfigError
+from .parent import Parent, Progress
 from .twap import TWAP
 from .vwap import VWAP
 
-#: Every algorithm by its name.
+#: Every algorithm by its name: ours, and those that were registered.
 ALGORITHMS: dict[str, type[Algorithm]] = {each.name: each for each in (TWAP, VWAP, ImplementationShortfall, Market)}
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
 #: Other words for the same thing.
 SYNONYMS = {"market_order": "market", "smart_router": "market", "is": "implementation_shortfall"}
+
+
+def register(algorithm: type[Algorithm]) -> type[Algorithm]:
+    """Makes a way to work orders known by its `name`: to `execute_algorithm_order` and to the configuration.
+
+    Also a class decorator. The class gives a coroutine `run(parent)`, or a `plan(parent)`; see `Algorithm`.
+
+    Raises
+    ------
+    TypeError   when it is no Algorithm
+    ValueError  when its name is none (lower-case letters, digits, underscores), or is another's
+    """
+    if not isinstance(algorithm, type) or not issubclass(algorithm, Algorithm):
+        raise TypeError(f"{algorithm!r} is no subclass of Algorithm")
+    name = algorithm.name
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise ValueError(f"name of {algorithm.__name__} is {name!r}, must be lower-case letters, digits, underscores")
+    if name in SYNONYMS or ALGORITHMS.get(name, algorithm) is not algorithm:
+        raise ValueError(f"name of {algorithm.__name__} is {name!r}, which is an algorithm already")
+    ALGORITHMS[name] = algorithm
+    return algorithm
 
 
 def make_algorithm(config: Mapping[str, Any]) -> Algorithm:
@@ -39,4 +65,15 @@ def make_algorithm(config: Mapping[str, Any]) -> Algorithm:
     return ALGORITHMS[known](parameters)
 
 
-__all__ = ["ALGORITHMS", "SYNONYMS", "Algorithm", "AlgorithmConfigError", "Parent", "make_algorithm"]
+__all__ = [
+    "ALGORITHMS",
+    "PLACEMENTS",
+    "SYNONYMS",
+    "Algorithm",
+    "AlgorithmConfigError",
+    "Parent",
+    "Plan",
+    "Progress",
+    "make_algorithm",
+    "register",
+]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 from typing import Any
 
@@ -10,8 +9,11 @@ import numpy as np
 
 from ..._core import schedule
 from ..._core.synthetic import SyntheticMarket
-from .base import MINUTE_NS, Algorithm, AlgorithmConfigError, Parent, as_number, read_minutes, read_share
-from .vwap import volume_curve
+from .algorithm import Algorithm, Plan
+from .hours import session_close_ns, volume_curve
+from .parameters import AlgorithmConfigError, as_number, read_minutes, read_share
+from .parent import MINUTE_NS, Parent
+from .twap import slices_left
 
 SESSION_MINUTES = 390
 
@@ -57,16 +59,21 @@ class ImplementationShortfall(Algorithm):
         wanted_ns = min(volume / forecast_volume_per_minute(parent), SESSION_MINUTES) * MINUTE_NS
         return max(MINUTE_NS, min(round(wanted_ns), _session_left_ns(parent.start_ns)))
 
-    async def run(self, parent: Parent) -> None:
-        pace = schedule.kappa_from_urgency(self.risk_aversion, self.urgency)
-        edges = np.linspace(parent.start_ns, parent.end_ns, self.bins + 1).astype(np.int64)
+    def plan(self, parent: Parent) -> Plan:
+        now, end, filled = parent.clock.now_ns(), parent.plan_end_ns, parent.filled
+        left = parent.quantity - filled
+        horizon = end - parent.start_ns
+        bins = slices_left(self.bins, now - parent.start_ns, end - now, horizon)
+        edges = np.linspace(now, end, bins + 1).astype(np.int64)
+        # time consistent: what is left of kappa T is its part of the time that is left
+        pace = schedule.kappa_from_urgency(self.risk_aversion, self.urgency) * (end - now) / max(1, horizon)
         if math.isinf(pace):
-            done = np.full(self.bins, parent.quantity)
+            done = np.full(bins, left)
         else:
             volume_time = np.concatenate(([0.0], volume_curve(edges).cumsum()))
-            holdings = schedule.is_trajectory(parent.quantity, pace, volume_time / volume_time[-1])
-            done = parent.quantity - np.asarray(holdings)[-self.bins :]
-        await self.follow(parent, edges[:-1], edges[1:], done)
+            holdings = schedule.is_trajectory(left, pace, volume_time / volume_time[-1])
+            done = left - np.asarray(holdings)[-bins:]
+        return Plan(edges[:-1], edges[1:], filled + done)
 
 
 def forecast_volume_per_minute(parent: Parent) -> float:
@@ -84,10 +91,5 @@ def forecast_volume_per_minute(parent: Parent) -> float:
 
 def _session_left_ns(now_ns: int) -> int:
     """Time to the close of the session that `now_ns` lies in; a whole session where there is none."""
-    from ...sessions import SessionRangeError, session, session_date
-
-    with contextlib.suppress(SessionRangeError):
-        hours = session("XNYS", session_date(now_ns))
-        if hours is not None and hours.open_ns <= now_ns < hours.close_ns:
-            return hours.close_ns - now_ns
-    return SESSION_MINUTES * MINUTE_NS
+    close = session_close_ns(now_ns)
+    return SESSION_MINUTES * MINUTE_NS if close is None else close - now_ns

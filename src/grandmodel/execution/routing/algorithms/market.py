@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .base import Algorithm, Parent
+from .algorithm import Algorithm
+from .parent import Parent
 
 
 class Market(Algorithm):

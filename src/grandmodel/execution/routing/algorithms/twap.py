@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+import numpy as np
+
 from ..._core import schedule
-from .base import MINUTE_NS, Algorithm, AlgorithmConfigError, Parent, as_number, read_duration, read_slices
+from .algorithm import Algorithm, Plan
+from .parameters import AlgorithmConfigError, as_number, read_duration, read_slices
+from .parent import MINUTE_NS, Parent
 
 
 class TWAP(Algorithm):
@@ -31,7 +36,16 @@ class TWAP(Algorithm):
     def horizon_ns(self, parent: Parent) -> int:
         return round(self.duration_minutes * MINUTE_NS)
 
-    async def run(self, parent: Parent) -> None:
-        targets = schedule.twap_slices(parent.quantity, self.slices).cumsum()
-        starts = schedule.twap_times(parent.start_ns, parent.end_ns, self.slices, self.randomization, self.seed)
-        await self.follow(parent, starts, [*starts[1:], parent.end_ns], targets)
+    def plan(self, parent: Parent) -> Plan:
+        now, end, filled = parent.clock.now_ns(), parent.plan_end_ns, parent.filled
+        slices = slices_left(self.slices, now - parent.start_ns, end - now, self.horizon_ns(parent))
+        starts = schedule.twap_times(now, end, slices, self.randomization, self.seed)
+        targets = filled + schedule.twap_slices(parent.quantity - filled, slices).cumsum()
+        return Plan(starts, np.append(starts[1:], end), targets)
+
+
+def slices_left(slices: int, passed_ns: int, left_ns: int, horizon_ns: int) -> int:
+    """How many slices of the usual length what is left has; at first all of them."""
+    if passed_ns <= 0 and left_ns == horizon_ns:
+        return slices
+    return min(schedule.SLICES_MAX, max(1, math.ceil(left_ns * slices / max(1, horizon_ns) - 1e-9)))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 import numpy as np
 
 from ..._core import schedule
-from .base import MINUTE_NS, Algorithm, AlgorithmConfigError, Parent, read_duration, read_slices
+from .algorithm import Algorithm, Plan
+from .hours import volume_curve
+from .parameters import AlgorithmConfigError, read_duration, read_slices
+from .parent import MINUTE_NS, Parent
+from .twap import slices_left
 
 
 class VWAP(Algorithm):
@@ -36,18 +39,22 @@ class VWAP(Algorithm):
     def horizon_ns(self, parent: Parent) -> int:
         return round(self.duration_minutes * MINUTE_NS)
 
-    async def run(self, parent: Parent) -> None:
-        edges = np.linspace(parent.start_ns, parent.end_ns, self.bins + 1).astype(np.int64)
-        targets = schedule.vwap_slices(parent.quantity, self._fractions(edges)).cumsum()
-        await self.follow(parent, edges[:-1], edges[1:], targets)
+    def plan(self, parent: Parent) -> Plan:
+        now, end, filled = parent.clock.now_ns(), parent.plan_end_ns, parent.filled
+        bins = slices_left(self.bins, now - parent.start_ns, end - now, self.horizon_ns(parent))
+        edges = np.linspace(now, end, bins + 1).astype(np.int64)
+        fractions = self._fractions(edges, parent.start_ns, end)
+        targets = filled + schedule.vwap_slices(parent.quantity - filled, fractions).cumsum()
+        return Plan(edges[:-1], edges[1:], targets)
 
-    def _fractions(self, edges: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        """The window's share of volume in each bin."""
-        if self.curve is not None:
-            cumulative = np.concatenate(([0.0], self.curve.cumsum()))
-            at = np.linspace(0.0, len(self.curve), len(edges))
-            return np.diff(np.interp(at, np.arange(len(cumulative)), cumulative))
-        return volume_curve(edges)
+    def _fractions(self, edges: np.ndarray[Any, Any], start_ns: int, end_ns: int) -> np.ndarray[Any, Any]:
+        """The share of volume in each bin; a curve that was given lies over the whole window."""
+        if self.curve is None:
+            return volume_curve(edges)
+        cumulative = np.concatenate(([0.0], self.curve.cumsum()))
+        at = (edges - start_ns) / (end_ns - start_ns) * len(self.curve)
+        shares = np.diff(np.interp(at, np.arange(len(cumulative)), cumulative))
+        return shares if shares.sum() > 0 else np.diff(edges).astype(np.float64)
 
 
 def _read_curve(curve: object) -> np.ndarray[Any, Any] | None:
@@ -63,31 +70,3 @@ def _read_curve(curve: object) -> np.ndarray[Any, Any] | None:
         raise AlgorithmConfigError("curve", curve, "a non-empty sequence of numbers from 0 up, not all 0")
     shares: np.ndarray[Any, Any] = given / total
     return shares
-
-
-def volume_curve(edges_ns: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Expected volume between successive times, in days' volumes, by the default half-hour curve.
-
-    A half day has the whole curve in its shorter hours; nights, weekends and holidays have nothing. Where the window
-    meets no session at all, or lies outside the years of the session table, the curve is flat.
-
-    Parameters
-    ----------
-    edges_ns : (n + 1,) int64, UTC nanoseconds, rising
-    """
-    from ...sessions import SessionRangeError, session, session_date
-
-    flat = np.diff(edges_ns).astype(np.float64)
-    cumulative = np.concatenate(([0.0], np.cumsum(schedule.DEFAULT_VOLUME_CURVE)))
-    shares = np.zeros(len(flat))
-    day, last = session_date(int(edges_ns[0])), session_date(int(edges_ns[-1]))
-    try:
-        while day <= last:
-            hours = session("XNYS", day)
-            if hours is not None:
-                half_hours = np.linspace(hours.open_ns, hours.close_ns, len(cumulative))
-                shares += np.diff(np.interp(edges_ns.astype(np.float64), half_hours, cumulative))
-            day += timedelta(days=1)
-    except SessionRangeError:
-        return flat
-    return shares if shares.sum() > 0 else flat

@@ -1,0 +1,431 @@
+"""A parent order at work: what an algorithm sees of it and of the market, how it places children, and what may be asked
+of it meanwhile.
+
+A child can never be larger than what its parent has left and not at work: the core refuses it (PARENT_EXCEEDED),
+whatever an algorithm asks. What a child had at work comes back only with the venue's word that it has ended. However an
+algorithm ends, cancelled or by an error of its own too, its children are withdrawn and its parent is closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..._core.values import EngineClosed, OrderRejected, OrderStateError, OrderStatus, Reason, Unknown
+from .algorithm import PATIENCE
+from .hours import session_end_ns
+
+if TYPE_CHECKING:
+    from ..._core.orders import Order
+    from ..._core.submit import Core
+    from ...clock import Clock
+    from .algorithm import Algorithm, Plan
+
+MINUTE_NS = 60_000_000_000
+
+#: A slice that crosses goes this far beyond the far touch that it met first (fraction of the price) and no further: a
+#: few levels, not the whole book.
+CROSS_ALLOWANCE = 0.0005
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a parent is. Quantities in steps.
+
+    Attributes
+    ----------
+    quantity, done, at_work : ordered, filled, sent and not ended
+    scheduled : filled by now, had all gone to plan
+    tracking_error : (done - scheduled) / quantity
+    elapsed : part of the time that has passed, 0 to 1; Unknown of one without a horizon
+    expected_end_ns : when it will be done at the pace so far; Unknown before its first fill
+    is_paused : no new children are placed
+    """
+
+    quantity: int
+    done: int
+    at_work: int
+    scheduled: int
+    tracking_error: float
+    elapsed: float
+    expected_end_ns: float
+    is_paused: bool
+
+
+class Parent:
+    """A parent order at work."""
+
+    def __init__(self, core: Core, clock: Clock, order_id: int, algorithm: Algorithm) -> None:
+        self.core, self.clock, self.order_id, self.algorithm = core, clock, order_id, algorithm
+        order = core.get_order(order_id)
+        self.symbol: str = order.symbol
+        self.sign: int = order.side.sign
+        self.tick_e9: int = core.instruments.tick_e9(self.symbol)
+        self.arrival_mid_e9: int | None = order.arrival_mid_e9
+        self.start_ns: int = clock.now_ns()
+        self.end_ns: int = session_end_ns(core, self.symbol, self.start_ns, self.start_ns + algorithm.horizon_ns(self))
+        self.children: list[int] = []
+        self.scheduled: int = 0
+        self._account: int = order.account
+        self._tape = core.venues.tape(self.symbol)
+        self._live: set[int] = set()
+        self._paused = False
+        self._terms = 0  # how often they have changed
+        self._planned = 0
+        self._waiting: set[asyncio.Future[None]] = set()
+        lit = [venue for venue in map(core.venues.describe, core.venues.names) if venue["enabled"]]
+        lit = [venue for venue in lit if venue["kind"] in ("exchange", "ecn")] or lit
+        sizes = [venue["max_order_size"] for venue in lit]
+        self._venue_most: int | None = max(sizes) if sizes and None not in sizes else None
+
+    # ---- what it sees ----
+
+    @property
+    def order(self) -> Order:
+        """The parent as it stands now."""
+        return self.core.get_order(self.order_id)
+
+    @property
+    def quantity(self) -> int:
+        """Steps ordered; an amendment changes it."""
+        return self.order.quantity
+
+    @property
+    def limit_price_e9(self) -> int | None:
+        """The limit, in 1e-9; None: there is none."""
+        return self.order.limit_price_e9
+
+    @property
+    def plan_end_ns(self) -> int:
+        """The end that a plan of what is left has: after now, however late it is."""
+        return max(self.end_ns, self.clock.now_ns() + 1)
+
+    @property
+    def filled(self) -> int:
+        return self.order.filled_quantity
+
+    @property
+    def remaining(self) -> int:
+        """What is neither filled nor at work, in steps."""
+        order = self.order
+        return order.leaves_quantity - order.working_quantity
+
+    @property
+    def is_over(self) -> bool:
+        """Has it ended, or been asked to? Then nothing more is placed; the engine withdraws what is at work, and
+        closes it."""
+        status = self.order.status
+        return status.is_closed or status is OrderStatus.PENDING_CANCEL
+
+    @property
+    def is_paused(self) -> bool:
+        return self._paused
+
+    @property
+    def has_changed(self) -> bool:
+        """Have its terms changed, or has it been paused, since its plan was made?"""
+        return self._paused or self._terms != self._planned
+
+    @property
+    def progress(self) -> Progress:
+        """How far it is, now."""
+        order, now = self.order, self.clock.now_ns()
+        horizon, passed = self.end_ns - self.start_ns, now - self.start_ns
+        done, left = order.filled_quantity, order.leaves_quantity
+        end: float = Unknown("nothing is filled yet")
+        if order.status.is_closed or left == 0:
+            end = float(order.updated_ns)
+        elif done > 0 and passed > 0:
+            end = now + passed * (left / done)
+        return Progress(
+            quantity=order.quantity,
+            done=done,
+            at_work=order.working_quantity,
+            scheduled=self.scheduled,
+            tracking_error=(done - self.scheduled) / order.quantity,
+            elapsed=min(1.0, passed / horizon) if horizon > 0 else Unknown("it has no horizon"),
+            expected_end_ns=end,
+            is_paused=self._paused,
+        )
+
+    def others_volume(self) -> int:
+        """Steps printed since the start, own prints apart."""
+        self.core.touch(self.symbol)
+        now = self.core.venues.tape(self.symbol)
+        return (now["volume"] - now["own_volume"]) - (self._tape["volume"] - self._tape["own_volume"])
+
+    def allowed(self) -> int:
+        """What may be sent now so that own / (own + others) stays at or below the cap; all that remains without one."""
+        rate = self.algorithm.cap
+        if rate is None or rate >= 1.0:
+            return self.remaining
+        most = math.floor(rate / (1.0 - rate) * self.others_volume())
+        order = self.order
+        return max(0, min(self.remaining, most - order.filled_quantity - order.working_quantity))
+
+    def is_too_far(self) -> bool:
+        """Has the price run away from the arrival mid by more than `max_deviation`, against us?"""
+        limit = self.algorithm.max_deviation
+        if limit is None or self.arrival_mid_e9 is None:
+            return False
+        mid = self.core.quote(self.symbol).mid_e9
+        return mid is not None and self.sign * (mid - self.arrival_mid_e9) > limit * self.arrival_mid_e9
+
+    def touch_e9(self, *, far: bool) -> int | None:
+        """The best price on the other side (far) or on ours; None when nobody shows one."""
+        quote = self.core.quote(self.symbol)
+        return quote.ask_e9 if (self.sign > 0) is far else quote.bid_e9
+
+    def within_limit(self, price_e9: int) -> int:
+        """`price_e9` brought inside the parent's limit."""
+        limit = self.limit_price_e9
+        if limit is None:
+            return price_e9
+        return min(price_e9, limit) if self.sign > 0 else max(price_e9, limit)
+
+    # ---- what may be asked of it ----
+
+    def pause(self) -> None:
+        """Withdraws what is at work, and places nothing until `resume`. Its end does not move."""
+        self._paused = True
+        for order_id in [*self._live]:
+            self._ask_end(order_id)
+        self._wake()
+
+    def resume(self) -> None:
+        """Goes on, with a plan for what is left."""
+        self._paused = False
+        self._terms += 1
+        self._wake()
+
+    def replan(self, end_ns: int | None = None, *, withdraw: bool = False) -> None:
+        """Its terms have changed: what is left is planned anew, until `end_ns` if that is given. `withdraw`: what rests
+        comes back first (its price may be beyond a new limit)."""
+        if end_ns is not None:
+            self.end_ns = session_end_ns(self.core, self.symbol, self.clock.now_ns(), end_ns)
+        self._terms += 1
+        if withdraw:
+            for order_id in [*self._live]:
+                self._ask_end(order_id)
+        self._wake()
+
+    # ---- how it places ----
+
+    async def follow(self, plan: Plan) -> bool:
+        """Works slice after slice: from each start on, what brings the filled quantity to the slice's target, as far as
+        the cap and `catch_up` allow; what a slice does not get is carried to the next. False: the terms have changed.
+        """
+        self._planned = self._terms
+        before = self.filled
+        usual = max(1, math.ceil((int(plan.targets[-1]) - before) / len(plan.targets))) if len(plan.targets) else 1
+        for start_ns, end_ns, target in zip(plan.starts, plan.ends, plan.targets, strict=True):
+            await self.sleep_until(int(start_ns))
+            if self.is_over:
+                return True
+            if self.has_changed:
+                return False
+            self.scheduled = int(target)
+            quantity = min(self.scheduled - self.filled, self.allowed())
+            if self.algorithm.catch_up is not None:
+                quantity = min(quantity, math.floor(self.algorithm.catch_up * max(usual, self.scheduled - before)))
+            before = self.scheduled
+            if quantity > 0:
+                await self.work(quantity, int(end_ns))
+        return not self.has_changed
+
+    async def while_paused(self) -> None:
+        """Returns once it is not paused, or over."""
+        while self._paused and not self.is_over and self.clock.now_ns() < self.end_ns:
+            await self.wait(self.end_ns)
+        if self._paused:  # its time is over: nothing is planned any more
+            self._paused = False
+            if not self.is_over:
+                self.core.close_parent(self.order_id, expired=True, reason=Reason.ALGORITHM_DONE)
+
+    async def work(self, quantity: int, until_ns: int) -> None:
+        """Places `quantity` as the algorithm's `placement` says; what finds no counterpart by `until_ns` comes back to
+        `remaining`."""
+        placement, now = self.algorithm.placement, self.clock.now_ns()
+        patience = 1.0 if placement == "post" else 0.0 if placement == "cross" else PATIENCE[self.algorithm.urgency]
+        cross_ns = now + int((until_ns - now) * patience)
+        wanted_left = max(0, self.remaining - quantity)
+        if cross_ns > now:
+            await self.wait_at_touch(wanted_left, cross_ns, improve=placement == "improve")
+        if placement != "post" and not self.has_changed:
+            await self.take(wanted_left, CROSS_ALLOWANCE)
+
+    def resting_price_e9(self, *, improve: bool = False) -> int | None:
+        """Where a child rests: at the near touch, or a tick inside it where the spread has room, within the limit."""
+        quote = self.core.quote(self.symbol)
+        near, far = (quote.bid_e9, quote.ask_e9) if self.sign > 0 else (quote.ask_e9, quote.bid_e9)
+        if near is None:
+            return None
+        if improve and far is not None and self.sign * (far - near) > self.tick_e9:
+            near += self.sign * self.tick_e9
+        return self.within_limit(near)
+
+    async def wait_at_touch(self, wanted_left: int, until_ns: int, *, improve: bool = False) -> None:
+        """Rests at the near touch, following it, until `remaining` is `wanted_left` or `until_ns` has come."""
+        step_ns = max(1_000_000_000, (until_ns - self.clock.now_ns()) // 8)
+        while not self.is_over and self.remaining > wanted_left and self.clock.now_ns() < until_ns:
+            if self.has_changed:
+                return
+            price = self.resting_price_e9(improve=improve)
+            order_id = None if price is None else self.child(self.remaining - wanted_left, price, "DAY")
+            if order_id is None:
+                await self.sleep_until(min(until_ns, self.clock.now_ns() + step_ns))
+                continue
+            own_e9 = price
+            while self.clock.now_ns() < until_ns and not self.core.is_closed(order_id) and not self.has_changed:
+                await self.wait_closed(order_id, min(until_ns, self.clock.now_ns() + step_ns))
+                touch = self.touch_e9(far=False)
+                if touch is not None and self.within_limit(touch) != own_e9:
+                    break
+            await self.withdraw(order_id)
+
+    async def take(self, wanted_left: int, allowance: float | None = None) -> None:
+        """Takes what stands on the other side until `remaining` is `wanted_left`, or nobody is left there.
+
+        Each child goes to the best displayed price and no further, so that no better quote elsewhere is traded through.
+        `allowance`: how far from the first such price, as a fraction of it; None: as far as the parent's limit.
+        """
+        bound: int | None = None  # the worst price for this time
+        while not self.is_over and self.remaining > wanted_left:
+            touch = self.touch_e9(far=True)
+            if touch is None or self.within_limit(touch) != touch:
+                return
+            if bound is None:
+                bound = self.limit_price_e9
+                if allowance is not None:
+                    ticks = int(touch * allowance) // self.tick_e9
+                    bound = self.within_limit(max(touch + self.sign * ticks * self.tick_e9, self.tick_e9))
+            if bound is not None and self.sign * (touch - bound) > 0:
+                return
+            if not await self.take_at(self.remaining - wanted_left, touch) and not await self.take_at(
+                self.remaining - wanted_left, bound
+            ):
+                return  # nobody at the touch (we had taken it all), and nobody behind it
+
+    async def take_at(self, quantity: int, price_e9: int | None) -> int:
+        """One immediate child at `price_e9` (None: any price); what it took."""
+        order_id = self.child(quantity, price_e9, "IOC")
+        if order_id is None:
+            return 0
+        await self.wait_closed(order_id)
+        return self.core.get_order(order_id).filled_quantity
+
+    def child(self, quantity: int, price_e9: int | None, time_in_force: str) -> int | None:
+        """Sends a child of at most `quantity`, no larger than the limits on a single order let it be; its id.
+
+        None when it is refused (the journal says why), or held back: paused, or the price has run too far.
+        """
+        quantity = self._sendable(quantity, price_e9)
+        if quantity <= 0 or self._paused or self.is_too_far():
+            return None
+        try:
+            ticket = self.core.submit_child(self.order_id, quantity, price_e9, time_in_force)
+        except OrderRejected:
+            return None
+        self.children.append(ticket.order_id)
+        self._live.add(ticket.order_id)
+        return ticket.order_id
+
+    def _sendable(self, quantity: int, price_e9: int | None) -> int:
+        """As much of `quantity` as one order may have: by the limits on size and value, and by what a venue takes."""
+        if self._venue_most is not None:
+            quantity = min(quantity, self._venue_most)
+        limits, portfolio = self.core.limits, self.core.portfolio
+        price = self.touch_e9(far=True) if price_e9 is None else price_e9
+        while quantity > 0:
+            _, figures = limits.check(portfolio, self.symbol, self.sign, quantity, price, self._account)
+            over = [figures[name] for name in ("order_size", "notional", "order_value") if name in figures]
+            most = min((int(quantity * limit / used) for used, limit in over if used > limit), default=quantity)
+            if most == quantity and all(not used > limit for used, limit in over):
+                break
+            quantity = min(most, quantity - 1)
+        return quantity
+
+    # ---- how it waits, and withdraws ----
+
+    async def wait(self, until_ns: int | None, order_id: int | None = None) -> None:
+        """Waits until `until_ns`, until the child has ended, or until something is asked of the parent."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.add(future)
+        if order_id is not None:
+            self.core.add_waiter(order_id, future)
+        try:
+            if until_ns is not None:
+                self.clock.wake_at(until_ns, future)
+            await future
+        finally:
+            self._waiting.discard(future)
+            if order_id is not None:
+                self.core.remove_waiter(order_id, future)
+
+    def _wake(self) -> None:
+        for future in [*self._waiting]:
+            if not future.done():
+                future.set_result(None)
+
+    async def sleep_until(self, time_ns: int) -> None:
+        """Sleeps until `time_ns`, or until its terms change; not at all when the time has passed."""
+        while time_ns > self.clock.now_ns() and not self.has_changed and not self.is_over:
+            await self.wait(time_ns, self.order_id)
+
+    async def wait_closed(self, order_id: int, until_ns: int | None = None) -> None:
+        """Waits until a child has ended, or until `until_ns` or a change of terms where a time is given."""
+        while not self.core.is_closed(order_id):
+            await self.wait(until_ns, order_id)
+            if until_ns is not None:
+                break
+        if self.core.is_closed(order_id):
+            self._live.discard(order_id)
+
+    def _ask_end(self, order_id: int) -> None:
+        if not self.core.is_closed(order_id):
+            with contextlib.suppress(OrderStateError):
+                self.core.cancel(order_id)
+
+    async def withdraw(self, order_id: int) -> None:
+        """Cancels a child and waits for the venue's word: only then does its quantity come back."""
+        self._ask_end(order_id)
+        await self.wait_closed(order_id)
+
+    async def withdraw_all(self) -> None:
+        """Withdraws every child that is still at work."""
+        for order_id in [*self._live]:
+            self._ask_end(order_id)
+        for order_id in [*self._live]:
+            await self.wait_closed(order_id)
+
+    async def abandon(self) -> None:
+        """Withdraws every child and closes the parent, whatever the algorithm was doing."""
+        await self.withdraw_all()
+        if not self.is_over:
+            self.core.close_parent(self.order_id, reason=Reason.USER)
+        await self.wait_closed(self.order_id)
+
+
+async def run_parent(parent: Parent) -> Order:
+    """Runs a parent's algorithm to its end: children withdrawn, the rest crossed or released. The parent, ended.
+
+    Cancelled, or when the algorithm raises: children are withdrawn, the parent is canceled, and the error goes on.
+    """
+    try:
+        await parent.algorithm.run(parent)
+        await parent.withdraw_all()
+        if parent.algorithm.residual == "cross" and not parent.is_over:
+            await parent.take(parent.remaining - parent.allowed(), CROSS_ALLOWANCE)
+    except (Exception, asyncio.CancelledError):
+        with contextlib.suppress(EngineClosed, OrderStateError):  # of a closed engine nothing more can be asked
+            await parent.abandon()
+        raise
+    if not parent.is_over:
+        parent.core.close_parent(parent.order_id, expired=True, reason=Reason.ALGORITHM_DONE)
+    await parent.wait_closed(parent.order_id)
+    order = parent.order
+    assert order.status in (OrderStatus.FILLED, OrderStatus.EXPIRED, OrderStatus.CANCELED)
+    return order
