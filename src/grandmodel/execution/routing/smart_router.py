@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from _thread import RLock
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from .._core.orders import Order
     from .._core.submit import Core
+    from ..instruments import Instrument
+    from .estimate import Frontier, PreTradeEstimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,10 +202,7 @@ class SmartOrderRouter:
         Raises OrderValidationError when a field of the order is wrong.
         """
         core = self.core
-        errors = core.reader.check(order)
-        if errors:
-            listed = "; ".join(f"{name} {message}" for name, messages in errors.items() for message in messages)
-            raise OrderValidationError(f"order cannot be routed: {listed}", Reason.INVALID, 0, errors)
+        self._check(order)
         terms = core.reader.terms(order)
         symbol = order["symbol"]
         core.touch(symbol)
@@ -227,6 +226,64 @@ class SmartOrderRouter:
             assumptions=_assumptions(score, quantity),
             source=self.core.market.source,
         )
+
+    def estimate(
+        self,
+        order: Mapping[str, Any],
+        ways: Sequence[Mapping[str, Any]] | None = None,
+        *,
+        instrument: Instrument | None = None,
+    ) -> list[PreTradeEstimate]:
+        """What `order` is expected to cost in each way, side by side, before anything is sent.
+
+        Parameters
+        ----------
+        order : mapping of an order
+        ways : algorithms' configurations; None: at once, and TWAP, VWAP and implementation shortfall over an hour
+        instrument : its adv, volatility and shares outstanding; None: the configuration's catalog
+        """
+        from .estimate import pre_trade_estimate
+
+        self._check(order)
+        if ways is None:
+            hour = {"duration_minutes": 60}
+            names = ("twap", "vwap", "implementation_shortfall")
+            ways = [{"algorithm": "market"}, *({"algorithm": name, **hour} for name in names)]
+        return pre_trade_estimate(self.core, order, ways, instrument or self._instrument(order["symbol"]))
+
+    def efficient_frontier(
+        self,
+        order: Mapping[str, Any],
+        duration_minutes: float,
+        *,
+        instrument: Instrument | None = None,
+        points: int = 25,
+    ) -> Frontier:
+        """Expected impact against risk, from patient to at once, for working `order` within `duration_minutes`.
+
+        Raises ValueError when the instrument's volume or volatility, or its price, is not known.
+        """
+        from .estimate import efficient_frontier
+
+        self._check(order)
+        found = instrument or self._instrument(order["symbol"])
+        mid = self.core.quote(order["symbol"]).mid_e9
+        if found is None:
+            raise ValueError(f"no frontier: nothing is known of {order['symbol']}, give its instrument")
+        if mid is None:
+            raise ValueError(f"no frontier: nobody quotes {order['symbol']}")
+        return efficient_frontier(float(order["quantity"]), duration_minutes, found, mid / 1e9, points=points)
+
+    def _instrument(self, symbol: str) -> Instrument | None:
+        config = getattr(self._engine, "config", None) if self._engine is not None else self._config
+        catalog = getattr(config, "catalog", None)
+        return None if catalog is None else catalog().get(symbol)
+
+    def _check(self, order: Mapping[str, Any]) -> None:
+        errors = self.core.reader.check(order)
+        if errors:
+            listed = "; ".join(f"{name} {message}" for name, messages in errors.items() for message in messages)
+            raise OrderValidationError(f"order cannot be routed: {listed}", Reason.INVALID, 0, errors)
 
     async def execute_order(self, order: Mapping[str, Any], *, wait: bool = True) -> Any:
         """Executes an order and waits until it has ended: an ExecutionResult. With `wait=False`: a ticket, at once.

@@ -97,6 +97,12 @@ class Algorithm:
         """How long the order may take, in ns; 0: at once."""
         return 0
 
+    def planned_left(self, time: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The part that is planned to be left at parts of its time (0 to 1), for estimates: a straight line unless an
+        algorithm says otherwise."""
+        left: NDArray[np.float64] = 1.0 - time
+        return left
+
     def plan(self, parent: Parent) -> Plan:
         """How much by when, of what is left now, until `parent.end_ns`."""
         raise TypeError(f"{type(self).__name__} has neither a plan nor a coroutine `run` of its own")

@@ -59,6 +59,12 @@ class ImplementationShortfall(Algorithm):
         wanted_ns = min(volume / forecast_volume_per_minute(parent), SESSION_MINUTES) * MINUTE_NS
         return max(MINUTE_NS, min(round(wanted_ns), _session_left_ns(parent.start_ns)))
 
+    def planned_left(self, time: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        pace = schedule.kappa_from_urgency(self.risk_aversion, self.urgency)
+        if math.isinf(pace):
+            return np.where(time > 0, 0.0, 1.0)
+        return 1.0 - time if pace == 0 else np.sinh(pace * (1.0 - time)) / math.sinh(pace)
+
     def plan(self, parent: Parent) -> Plan:
         now, end, filled = parent.clock.now_ns(), parent.plan_end_ns, parent.filled
         left = parent.quantity - filled
