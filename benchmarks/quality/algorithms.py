@@ -1,13 +1,13 @@
 """How good are VWAP and implementation shortfall at what they are for? Printed as it comes out.
 
-VWAP: slippage to the window's VWAP, and tracking error (root mean square of part done less part of the window's volume, each
-minute), with the curve of earlier days, a flat one, and one that knows the window's volume (the bound).
+VWAP: slippage to the window's VWAP, and tracking error (root mean square of part done less part of the window's volume,
+each minute), with the curve of earlier days, a flat one, and one that knows the window's volume (the bound).
 Implementation shortfall: mean + lambda * variance of its cost against TWAP's, for the lambda that it was given.
 
     python benchmarks/quality/algorithms.py [--days 60] [--lean FOLDER]
 
-`--lean`: a folder with LEAN's IBM files (minute trades of 2013-10-04 and -07, ticks of -08 and -09); without it synthetic
-days alone.
+`--lean`: a folder with LEAN's IBM files (minute trades of 2013-10-04 and -07, ticks of -08 and -09); without it
+synthetic days alone.
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ from grandmodel.execution.clock import SimulatedClock, run
 from grandmodel.execution.config import load_config
 from grandmodel.execution.engine import make_core
 from grandmodel.execution.market_data import read_market_data
-from grandmodel.execution.routing.algorithms.parent import run_parent
 from grandmodel.execution.sessions import local_to_ns
 from grandmodel.execution.simulation.recording import read_recording
 from grandmodel.execution.simulation.replay import replay_core
@@ -149,7 +148,8 @@ def shortfall_quality(days: int, quantity: int) -> None:
             ours = runs.mean() + weight * runs.var(ddof=1)
             theirs = base.mean() + weight * base.var(ddof=1)
             print(
-                f"  {urgency:<10}{runs.mean():+9.2f} {base.mean():+9.2f}  {runs.std(ddof=1):9.2f} {base.std(ddof=1):9.2f}"
+                f"  {urgency:<10}{runs.mean():+9.2f} {base.mean():+9.2f}"
+                f"  {runs.std(ddof=1):9.2f} {base.std(ddof=1):9.2f}"
                 f"  {ours:+10.2f} {theirs:+10.2f}   {weight:g}  {'cheaper' if ours < theirs else 'dearer'}"
             )
         if less > 0:
