@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._core.schedule import DEFAULT_VOLUME_CURVE
 from .._core.synthetic import MARKET_RATE, FlowModel, SyntheticMarket
 
 if TYPE_CHECKING:
@@ -53,6 +52,8 @@ def paper_market(
 def flow_model(market: Market) -> FlowModel:
     """What the section `market` says of the order flow. ValueError where its parts do not fit together."""
     curve = market.volume_curve
+    if curve == "session":
+        from .._core.schedule import DEFAULT_VOLUME_CURVE as curve  # noqa: N811 - the curve that VWAP goes by
     return FlowModel(
         limit_rates=market.limit_rates,
         cancel_rates=market.cancel_rates,
@@ -62,7 +63,7 @@ def flow_model(market: Market) -> FlowModel:
         size_lots_max=market.size_lots_max,
         branching=market.clustering.branching or None,
         decay_seconds=market.clustering.decay_seconds,
-        curve=None if curve == "flat" else DEFAULT_VOLUME_CURVE if curve == "session" else curve,
+        curve=None if curve == "flat" else curve,
         metaorders=market.metaorders.count,
         metaorder_tail=market.metaorders.tail,
         common=market.common_factor.strength,
