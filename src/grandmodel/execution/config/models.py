@@ -532,8 +532,9 @@ class CommonFactor(Section):
 class Reaction(Section):
     """``market.reaction``: what others do about own orders; nothing, unless asked for.
 
-    Of what own orders take from displayed books others trade back the share ``reversion``, as what is left of it decays: exponentially with
-    the mean time ``seconds``, or as (1 + t / seconds)^-exponent. ``displayed`` leans the sides of market orders by own displayed size.
+    An own order that takes from a displayed book is followed with chance ``reversion`` by one of others, of the size that it took, on the
+    other side: after a time that is exponential with the mean ``seconds``, or longer than t with chance (1 + t / seconds)^-exponent.
+    ``displayed`` leans the sides of market orders by own displayed size.
     """
 
     reversion: Share = 0.0
