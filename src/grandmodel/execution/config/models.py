@@ -562,7 +562,7 @@ class Market(Section):
     size_lots_max: Annotated[int, *integer(1, 10_000)] = 100
     volume_curve: Annotated[
         str | tuple[float, ...], checked(read_volume_curve), LISTED, schema("string", "array")
-    ] = "flat"
+    ] = "session"
     clustering: Clustering = Field(default_factory=Clustering)
     metaorders: Metaorders = Field(default_factory=Metaorders)
     common_factor: CommonFactor = Field(default_factory=CommonFactor)
