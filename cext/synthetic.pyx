@@ -81,7 +81,7 @@ cdef class FlowModel:
     curve : relative volume by equal parts of the session, above 0, up to 390 numbers; None: one pace
     metaorders, metaorder_tail : market orders come from so many hidden orders, P(orders >= k) = k^-metaorder_tail; 0: sides are independent
     common, common_seconds : a sign for each such interval, the same for all symbols, makes P(buy) = (1 +- common) / 2 for market orders
-    venue_link : share of limit orders priced from the consolidated quote, the others from their own venue's
+    venue_link : share of orders that look at the consolidated quote; the others are priced from their own venue's, or take there
     reversion : chance that an own order that takes from a displayed book is followed by one of others, of the size that it took, on the other
         side; 0: the flow does not react
     decay, reaction_seconds, exponent : the chance that this is still to come after t: "exponential" with this mean time, or "power",

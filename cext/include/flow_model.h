@@ -11,7 +11,7 @@
  *   pace        a curve over the session: the flow's own time runs faster or slower (a time change, so it is exact), around it nothing else moves
  *   metaorders  a market order's side is that of one of so many hidden orders, each Pareto long (Lillo, Mike and Farmer, Phys. Rev. E 71, 2005)
  *   common      a random sign for each interval of time, the same for all symbols, leans the sides of market orders
- *   venue link  how many limit orders look at the consolidated quote; the others at their own venue's
+ *   venue link  how many orders look at the consolidated quote; the others at their own venue's, and take there
  *   reaction    an own order that took is followed, at a random time, by one of the same size from others on the other side: impact decays
  *               (propagator: Bouchaud, Gefen, Potters and Wyart, Quantitative Finance 4, 2004); displayed own size leans sides
  *
@@ -79,7 +79,7 @@ typedef struct gm_flow_model {
     double common;
     int64_t common_ns;
 
-    double link;                        /* 1: every limit order looks at the consolidated quote */
+    double link;                        /* 1: every order looks at the consolidated quote */
 
     double reversion;                   /* chance that an own order that took is answered */
     int32_t terms;                      /* exponentials that the time until then is made of */

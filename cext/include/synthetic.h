@@ -314,19 +314,25 @@ static inline int gm_flow_limit(gm_synthetic_t* s, int32_t symbol, int8_t side) 
     return 1;
 }
 
-/* A market order takes the best price wherever it stands; `stays`: all of it at one venue that has the best price, as an order routed there. */
+/* A market order takes the best price wherever it stands; `stays`: all of it at one venue that has the best price, as an order routed there.
+ * One that looks at its own venue alone takes there, whatever others show. */
 static inline void gm_flow_market(gm_synthetic_t* s, int32_t symbol, int8_t side, int64_t quantity, int stays) {
     gm_flow_t* f = &s->flows[symbol];
     int opposite = side > 0 ? 1 : 0;
+    int32_t only = -1;
     s->symbol = symbol;
     s->time_ns = f->now_ns;
+    if (__builtin_expect(s->model.link < 1.0, 0) && !stays && gm_random_unit(&f->state.random) >= s->model.link) {
+        only = gm_flow_pick_venue(s, f);
+        stays = 1;
+    }
     while (quantity > 0) {
         int64_t best[2], count = 0, limit;
-        int32_t chosen = -1;
+        int32_t chosen = only;
         const gm_quote_t* q = gm_quotes_of(s->market.venues, symbol);
         gm_flow_best(s, symbol, best);
         if (best[opposite] < 0) return;
-        for (int32_t k = 0; k < s->lit_count; k++) {        /* one of the venues at the best price, evenly */
+        for (int32_t k = 0; only < 0 && k < s->lit_count; k++) {        /* one of the venues at the best price, evenly */
             int64_t price = opposite ? q[s->lit[k]].ask_e9 : q[s->lit[k]].bid_e9;
             if (price == best[opposite] * f->tick_e9 && gm_random_below(&f->state.random, (uint32_t)++count) == 0) chosen = s->lit[k];
         }

@@ -228,6 +228,10 @@ class ReferenceFlow:
 
     def market(self, side):
         quantity = self.size()
+        if self.link < 1.0 and self.random.unit() >= self.link:
+            venue = self.venue()
+            self.take(venue, side, quantity)
+            return
         while quantity > 0:
             best, chosen, count = self.best(-side), None, 0
             if best is None:
@@ -236,17 +240,21 @@ class ReferenceFlow:
                 if self.books[venue].best(-side) == best:
                     count += 1
                     if self.random.below(count) == 0:
-                        chosen = self.books[venue], venue
-            book, venue = chosen
-            for order in list(book.queues[-side][best]):
-                traded = min(quantity, order.quantity)
-                if traded == 0:
-                    break
-                self.rows.append((self.now, EXECUTE, venue, -side, order.order_id, best, traded))
-                quantity -= traded
-                order.quantity -= traded
-                if order.quantity == 0:
-                    book.remove(order)
+                        chosen = venue
+            quantity = self.take(chosen, side, quantity, best)
+
+    def take(self, venue, side, quantity, limit=None):
+        """Takes at one venue, up to a limit; what is left."""
+        book = self.books[venue]
+        while quantity > 0 and (best := book.best(-side)) is not None and (limit is None or best == limit):
+            order = book.queues[-side][best][0]
+            traded = min(quantity, order.quantity)
+            self.rows.append((self.now, EXECUTE, venue, -side, order.order_id, best, traded))
+            quantity -= traded
+            order.quantity -= traded
+            if order.quantity == 0:
+                book.remove(order)
+        return quantity
 
     def slot(self, pick):
         for venue in self.lit:

@@ -548,7 +548,9 @@ class Market(Section):
     """``market``: the synthetic market. Events are book messages of one instrument over all venues, ``events_per_second`` of them on average.
 
     Rates are a side and minute at ``depth`` 1, by distance in ticks from the other side; left out, those of Cont, Stoikov and Talreja (2010).
-    ``depth`` is how many times their number of orders rests in the book.
+    ``depth`` is how many times their number of orders rests in the book. ``volume_curve`` is the shape of a session's volume by equal parts
+    of it: ``session`` is the curve that VWAP goes by. ``venue_correlation`` is the share of orders that look at the consolidated quote; the
+    others look at one venue's alone.
     """
 
     events_per_second: Annotated[float, *number(0, 1e6, "a rate", True)] = 20.0
