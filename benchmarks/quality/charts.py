@@ -6,17 +6,18 @@ import math
 from collections.abc import Mapping, Sequence
 from html import escape
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 460, 300, 58, 12, 30, 44
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 540, 300, 58, 100, 30, 44
 COLOURS = ("#1f5fa8", "#c2410c", "#15803d", "#7c3aed", "#b45309", "#0e7490", "#be123c", "#525252")
 #: Recorded days are dashed.
 DASHED = "5,3"
 
 
 def chart(
-    title: str, x_name: str, y_name: str, lines: Mapping[str, tuple[Sequence[float], Sequence[float]]], *, log: str = "",
-    dashed: Sequence[str] = (),
+    title: str, x_name: str, y_name: str, lines: Mapping[str, tuple[Sequence[float], Sequence[float]]], *, log: str =
+    "", dashed: Sequence[str] = (),
 ) -> str:  # fmt: skip
-    """One chart. lines: {label: (x, y)}, points that are not finite (or not above 0 on a logarithmic axis) are left out.
+    """One chart. lines: {label: (x, y)}, points that are not finite (or not above 0 on a logarithmic axis) are left
+    out.
 
     log: "", "x", "y" or "xy"; dashed: labels that are drawn so.
     """
@@ -49,14 +50,18 @@ def chart(
         out.append(f'<text x="{LEFT - 5}" y="{y + 4:.1f}" text-anchor="end">{value:g}</text>')
     out.append(f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 8}" text-anchor="middle">{escape(x_name)}</text>')
     middle = (TOP + HEIGHT - BOTTOM) / 2
-    out.append(f'<text x="13" y="{middle}" text-anchor="middle" transform="rotate(-90 13 {middle})">{escape(y_name)}</text>')
+    out.append(
+        f'<text x="13" y="{middle}" text-anchor="middle" transform="rotate(-90 13 {middle})">{escape(y_name)}</text>'
+    )
     for place, (label, points) in enumerate(kept.items()):
         colour, dash = COLOURS[place % len(COLOURS)], f' stroke-dasharray="{DASHED}"' if label in dashed else ""
         path = " ".join(f"{across.at(x):.1f},{up.at(y):.1f}" for x, y in points)
         out.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.6"{dash}/>')
         y = TOP + 8 + 13 * place
-        out.append(f'<line x1="{WIDTH - 128}" y1="{y}" x2="{WIDTH - 108}" y2="{y}" stroke="{colour}" stroke-width="2"{dash}/>')
-        out.append(f'<text x="{WIDTH - 104}" y="{y + 4}">{escape(label)}</text>')
+        out.append(
+            f'<line x1="{WIDTH - 92}" y1="{y}" x2="{WIDTH - 72}" y2="{y}" stroke="{colour}" stroke-width="2"{dash}/>'
+        )
+        out.append(f'<text x="{WIDTH - 68}" y="{y + 4}">{escape(label)}</text>')
     return "\n".join([*out, "</svg>"]) + "\n"
 
 
@@ -74,7 +79,9 @@ class _Axis:
             decades = range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1)
             every = [1, 2, 5] if high - low < 2 else [1]
             self.ticks = [k * 10.0**d for d in range(math.floor(low), math.floor(high) + 1) for k in every]
-            self.ticks = [t for t in self.ticks if low - 1e-9 <= math.log10(t) <= high + 1e-9] or [10.0**d for d in decades]
+            self.ticks = [t for t in self.ticks if low - 1e-9 <= math.log10(t) <= high + 1e-9] or [
+                10.0**d for d in decades
+            ]
         else:
             pad = 0.04 * (high - low)
             low, high = low - pad, high + pad

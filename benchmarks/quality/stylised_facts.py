@@ -2,7 +2,8 @@
 
     GRANDMODEL_DATA=<folder of the recordings> python benchmarks/quality/stylised_facts.py
 
-Without the recordings the page has the synthetic market alone. Takes one to two minutes. Nothing of a recording but these figures is written.
+Without the recordings the page has the synthetic market alone. Takes one to two minutes. Nothing of a recording but
+these figures is written.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from grandmodel.execution.simulation.queues import mid_up_first, queue_distribut
 from grandmodel.execution.venues.paper import paper_market
 
 sys.path.insert(0, str(Path(__file__).parent))
-from charts import chart  # noqa: E402 - a script beside it
+from charts import chart
 
 DOCS = Path(__file__).parents[2] / "docs"
 SECOND = 10**9
@@ -42,9 +43,11 @@ MODES: dict[str, dict[str, Any]] = {
     "lively": {"events_per_second": 8, **LIVELY},
 }
 WHAT = {
-    "plain": "the paper market as it is without a word about it: zero intelligence, books ten times as deep as the paper's, the volume of a session",
+    "plain": "the paper market as it is without a word about it: zero intelligence, books ten times as deep as "
+    "the paper's, the volume of a session",
     "shallow": "the same with `depth: 2`",
-    "lively": "`depth: 4`, `order_size: pareto`, `clustering: {branching: 0.75, decay_seconds: 5}`, `metaorders: {count: 8}`",
+    "lively": "`depth: 4`, `order_size: pareto`, `clustering: {branching: 0.75, decay_seconds: 5}`, "
+    "`metaorders: {count: 8}`",
 }
 LAGS = (1, 2, 5, 10, 20, 50, 100, 200)
 SCALES = (1, 2, 5, 10, 20, 60, 120, 300, 600)
@@ -75,7 +78,9 @@ class Day:
         lasts = np.diff(np.append(self.time, SESSION_SECONDS))
         width = self.ask - self.bid
         good = (width > 0) & (lasts > 0)
-        return float(np.average(width[good], weights=lasts[good])), float(np.average(width[good] == 1, weights=lasts[good]))
+        return float(np.average(width[good], weights=lasts[good])), float(
+            np.average(width[good] == 1, weights=lasts[good])
+        )
 
 
 # ---- the synthetic market ----
@@ -123,7 +128,9 @@ def from_rows(name: str, rows: np.ndarray) -> Day:
     time, bid, ask = np.array(best).T
     trade = np.array(trades)
     events = (rows["time_ns"] - OPEN) / SECOND
-    return Day(name, time, bid, ask, trade[:, 0], trade[:, 1], trade[:, 2], np.unique(events[events >= 0]), list(sums / looks))
+    return Day(
+        name, time, bid, ask, trade[:, 0], trade[:, 1], trade[:, 2], np.unique(events[events >= 0]), list(sums / looks)
+    )
 
 
 # ---- recorded days ----
@@ -145,7 +152,15 @@ def lobster(folder: Path, symbol: str, levels: int) -> Day:
     trade = np.array(merged)
     sizes = (book[:, 1::4].mean(axis=0) + book[:, 3::4].mean(axis=0)) / 2
     return Day(
-        symbol, seconds, book[:, 2] / 100, book[:, 0] / 100, trade[:, 0] - 34_200, trade[:, 1], trade[:, 2], seconds, list(sizes)
+        symbol,
+        seconds,
+        book[:, 2] / 100,
+        book[:, 0] / 100,
+        trade[:, 0] - 34_200,
+        trade[:, 1],
+        trade[:, 2],
+        seconds,
+        list(sizes),
     )
 
 
@@ -153,7 +168,10 @@ def nasdaq(folder: Path, symbol: str) -> Day:
     """Market orders of a day with the best prices before each."""
     table = _table(folder / "nasdaq_nov2014" / f"{symbol}_20141103_market_orders.csv.xz", skip=1)
     seconds = table[:, 0] / 1000 - 34_200
-    table, seconds = table[(seconds >= 0) & (seconds < SESSION_SECONDS)], seconds[(seconds >= 0) & (seconds < SESSION_SECONDS)]
+    table, seconds = (
+        table[(seconds >= 0) & (seconds < SESSION_SECONDS)],
+        seconds[(seconds >= 0) & (seconds < SESSION_SECONDS)],
+    )
     scale = 100.0 if table[:, 1].mean() > 10_000 else 0.01
     return Day(symbol, seconds, table[:, 1] / scale, table[:, 2] / scale, seconds, -table[:, 7], table[:, 6], seconds)
 
@@ -189,7 +207,8 @@ def signature(day: Day) -> list[float]:
 
 
 def fano(times: np.ndarray, seconds: float) -> float:
-    """Variance over mean of counts: 1 of a Poisson process. Taken within each half hour, so that the day's shape is not in it."""
+    """Variance over mean of counts: 1 of a Poisson process. Taken within each half hour, so that the day's shape is
+    not in it."""
     counts = np.histogram(times, np.arange(0, SESSION_SECONDS + 1, seconds))[0]
     parts = np.array_split(counts, 13)
     return float(np.mean([part.var() / part.mean() for part in parts]))
@@ -201,7 +220,8 @@ def curve(day: Day) -> np.ndarray:
 
 
 def response(day: Day) -> list[float]:
-    """Mean of sign times the change of the mid from just before a trade to just before the l-th after it, over the mean spread."""
+    """Mean of sign times the change of the mid from just before a trade to just before the l-th after it, over the
+    mean spread."""
     place = np.clip(np.searchsorted(day.time, day.trade_time, "left") - 1, 0, None)
     mids = (day.bid[place] + day.ask[place]) / 2
     width = day.spread()[0]
@@ -261,7 +281,13 @@ def correlations() -> tuple[list[list[str]], list[list[str]]]:
     common = []
     for strength in (0.0, 0.3, 0.6):
         core = make_core(
-            load_config({"mode": "simulation", "seed": 3, "market": {"depth": 2, "common_factor": {"strength": strength, "interval_seconds": 20}}}),
+            load_config(
+                {
+                    "mode": "simulation",
+                    "seed": 3,
+                    "market": {"depth": 2, "common_factor": {"strength": strength, "interval_seconds": 20}},
+                }
+            ),
             clock=SimulatedClock(OPEN),
         )
         mids = np.empty((3900, 2))
@@ -272,12 +298,20 @@ def correlations() -> tuple[list[list[str]], list[list[str]]]:
                 quote = core.venues.quote(symbol)
                 mids[k, j] = quote.mid
         core.close()
-        common.append([f"{strength:g}", *(f"{np.corrcoef(np.diff(mids[::n], axis=0).T)[0, 1]:.2f}" for n in (1, 10, 50))])
+        common.append(
+            [f"{strength:g}", *(f"{np.corrcoef(np.diff(mids[::n], axis=0).T)[0, 1]:.2f}" for n in (1, 10, 50))]
+        )
     venues = []
-    routing = {"venues": {v: {"kind": "exchange", "cost_per_share": 0} for v in "AB"}, "dark_pools": {}, "wholesalers": {}}
+    routing = {
+        "venues": {v: {"kind": "exchange", "cost_per_share": 0} for v in "AB"},
+        "dark_pools": {},
+        "wholesalers": {},
+    }
     for link in (1.0, 0.5, 0.0):
         core = make_core(
-            load_config({"mode": "simulation", "seed": 3, "routing": routing, "market": {"venue_correlation": link, "depth": 2}}),
+            load_config(
+                {"mode": "simulation", "seed": 3, "routing": routing, "market": {"venue_correlation": link, "depth": 2}}
+            ),
             clock=SimulatedClock(OPEN),
         )
         mids = np.empty((23_400, 2))
@@ -308,7 +342,10 @@ def facts(days: list[Day], quoted: set[str]) -> str:
     row("market orders", lambda d: f"{len(d.trade_time):,}", False)
     row("mean spread, ticks", lambda d: f"{d.spread()[0]:.2f}")
     row("time at a spread of one tick", lambda d: f"{d.spread()[1]:.0%}")
-    row("size at the second to the first best price", lambda d: f"{d.levels[1] / d.levels[0]:.2f}" if len(d.levels) > 1 else "–")
+    row(
+        "size at the second to the first best price",
+        lambda d: f"{d.levels[1] / d.levels[0]:.2f}" if len(d.levels) > 1 else "–",
+    )
     row("volatility, ticks in 5 min", lambda d: f"{np.diff(d.mids(300)).std():.1f}")
     row("variance a second over 1 s to 300 s (signature)", lambda d: f"{signature(d)[0]:.2f}")
     row("kurtosis of 10 s changes", lambda d: f"{kurtosis(np.diff(d.mids(10))):.1f}")
@@ -330,7 +367,11 @@ def facts(days: list[Day], quoted: set[str]) -> str:
 def pictures(days: list[Day], quoted: set[str], moved: dict[str, np.ndarray]) -> dict[str, str]:
     recorded = [day.name for day in days if day.name not in MODES]
     seen = [day for day in days if day.name in quoted]
-    ladder = {d.name: (range(1, len(d.levels[:5]) + 1), np.array(d.levels[:5]) / d.levels[0]) for d in seen if len(d.levels) > 1}
+    ladder = {
+        d.name: (range(1, len(d.levels[:5]) + 1), np.array(d.levels[:5]) / d.levels[0])
+        for d in seen
+        if len(d.levels) > 1
+    }
     tails = {}
     for day in days:
         ordered = np.sort(day.trade_size)
@@ -344,14 +385,14 @@ def pictures(days: list[Day], quoted: set[str], moved: dict[str, np.ndarray]) ->
         "signs": chart("Signs of market orders", "trades apart", "autocorrelation",
                        {d.name: (LAGS, autocorrelation(d.trade_sign, LAGS)) for d in days}, log="xy", dashed=recorded),
         "volatility": chart("Absolute changes in 10 s", "intervals apart", "autocorrelation",
-                            {d.name: (range(1, 61, 3), autocorrelation(np.abs(np.diff(d.mids(10))), range(1, 61, 3))) for d in seen},
-                            dashed=recorded),
+                            {d.name: (range(1, 61, 3), autocorrelation(np.abs(np.diff(d.mids(10))), range(1, 61, 3)))
+                             for d in seen}, dashed=recorded),
         "volume": chart("Volume by half hour", "half hour", "share of the day",
                         {d.name: (range(1, 14), curve(d)) for d in days}, dashed=recorded),
         "sizes": chart("Sizes of market orders", "shares", "chance of more", tails, log="xy", dashed=recorded),
         "clustering": chart("Market orders in a window", "seconds", "variance over mean",
-                            {d.name: ((1, 2, 5, 10, 30, 60), [fano(d.trade_time, s) for s in (1, 2, 5, 10, 30, 60)]) for d in days},
-                            log="xy", dashed=recorded),
+                            {d.name: ((1, 2, 5, 10, 30, 60), [fano(d.trade_time, s) for s in (1, 2, 5, 10, 30, 60)])
+                             for d in days}, log="xy", dashed=recorded),
         "response": chart("Response to a trade", "trades later", "mid, of the spread",
                           {d.name: (LAGS, response(d)) for d in seen}, log="x", dashed=recorded),
         "impact": chart("Impact of an own TWAP, and after it", "minutes", "ticks",
@@ -377,7 +418,13 @@ def main() -> None:
     for name, m in moved.items():
         slope, error = exponent(m)
         end, last = m[:, CHILDREN], m[:, -1]
-        own.append([name, f"{slope:.2f} ± {error:.2f}", *(f"{x.mean():.1f} ± {x.std(ddof=1) / math.sqrt(len(x)):.1f}" for x in (end, last))])
+        own.append(
+            [
+                name,
+                f"{slope:.2f} ± {error:.2f}",
+                *(f"{x.mean():.1f} ± {x.std(ddof=1) / math.sqrt(len(x)):.1f}" for x in (end, last)),
+            ]
+        )
     pi = queue_distribution(1.85, 0.94, 0.71)
     page = (Path(__file__).parent / "synthetic_market.md.in").read_text()
     for key, text in {

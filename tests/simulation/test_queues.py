@@ -1,4 +1,5 @@
-"""The published numbers of the zero-intelligence flow: solved, and met by the flow itself within errors taken from the sample."""
+"""The published numbers of the zero-intelligence flow: solved, and met by the flow itself within errors taken from
+the sample."""
 
 from __future__ import annotations
 
@@ -31,8 +32,8 @@ def one_venue(model: FlowModel, events_per_second: float, *, seed: int, warmup_s
     venues = Venues(instruments)
     venues.add("A", take_fee_e9=0, make_fee_e9=0)
     return SyntheticMarket(
-        venues, [1], seed=seed, start_ns=START, warmup_seconds=warmup_seconds, events_per_second=events_per_second, depth=1.0,
-        model=model,
+        venues, [1], seed=seed, start_ns=START, warmup_seconds=warmup_seconds, events_per_second=events_per_second,
+        depth=1.0, model=model,
     )  # fmt: skip
 
 
@@ -110,7 +111,8 @@ def test_the_spread_that_was_fitted():
 
 
 def test_the_flows_queue_has_that_distribution():
-    """An own order of a size that nobody takes holds the ask; the bid a tick below it is then that queue. Sampled each half minute.
+    """An own order of a size that nobody takes holds the ask; the bid a tick below it is then that queue. Sampled
+    each half minute.
 
     Errors from means of 50 blocks, each hundreds of times as long as the queue remembers: 5 standard errors.
     """
@@ -119,16 +121,16 @@ def test_the_flows_queue_has_that_distribution():
         "seed": 4,
         "routing": {"venues": {"A": {"kind": "exchange", "cost_per_share": 0}}, "dark_pools": {}, "wholesalers": {}},
         "market": {
-            "events_per_second": rate, "depth": 1, "order_size": 1, "limit_rates": [PAPER[0]], "cancel_rates": [PAPER[2]],
-            "market_rate": PAPER[1],
+            "events_per_second": rate, "depth": 1, "order_size": 1, "limit_rates": [PAPER[0]],
+            "cancel_rates": [PAPER[2]], "market_rate": PAPER[1],
         },
     }  # fmt: skip
     core = make_core(load_config(config), clock=SimulatedClock(START))
     om = OrderManager(engine=core)
     price = 151.0
     ticket = om.submit_order(
-        {"symbol": "AAPL", "side": "sell", "quantity": 9 * 10**5, "order_type": "limit", "limit_price": price, "venue": "A",
-         "time_in_force": "GTC"}
+        {"symbol": "AAPL", "side": "sell", "quantity": 9 * 10**5, "order_type": "limit", "limit_price": price,
+         "venue": "A", "time_in_force": "GTC"}
     )  # fmt: skip
     om.submit_order({"symbol": "AAPL", "side": "buy", "quantity": 1, "order_type": "limit", "limit_price": price - 0.01,
                      "venue": "A", "time_in_force": "GTC"})  # fmt: skip
@@ -151,8 +153,9 @@ def test_the_flows_queue_has_that_distribution():
 
 
 def test_the_flows_mid_moves_as_often_up():
-    """Whole published flow, unit sizes, one venue: whenever the spread is a tick and one order stands at one side, k at the other for
-    the first time since the mid moved, which side is empty first. Errors are those of so many independent trials: 4.5 of them.
+    """Whole published flow, unit sizes, one venue: whenever the spread is a tick and one order stands at one side, k
+    at the other for the first time since the mid moved, which side is empty first. Errors are those of so many
+    independent trials: 4.5 of them.
     """
     minutes = 40_000 * LONG
     market = one_venue(FlowModel(order_size=1), 4 * sum(LIMIT_RATES) / 60, seed=8, warmup_seconds=3600.0)
@@ -161,7 +164,9 @@ def test_the_flows_mid_moves_as_often_up():
     entered: dict[tuple[int, int], None] = {}
     before = None
     rows = market.record("X", START + minutes * MINUTE, capacity=4_000_000 * LONG)
-    for action, side, price in zip(rows["action"].tolist(), rows["side"].tolist(), rows["price_e9"].tolist(), strict=True):
+    for action, side, price in zip(
+        rows["action"].tolist(), rows["side"].tolist(), rows["price_e9"].tolist(), strict=True
+    ):
         queue = book[side]
         if action == 1:
             queue[price] = queue.get(price, 0) + 1
@@ -192,7 +197,8 @@ def test_the_flows_mid_moves_as_often_up():
 
 
 def mean_spread(arrival: float, market: float, delta: float, *, seed: int) -> tuple[float, float]:
-    """(mean spread in ticks, its standard error) of the flow with `arrival` a side and tick, `market` a side; time-weighted."""
+    """(mean spread in ticks, its standard error) of the flow with `arrival` a side and tick, `market` a side;
+    time-weighted."""
     ticks = min(1024, int(25 * market / arrival))
     model = FlowModel(limit_rates=[arrival] * ticks, cancel_rates=[delta] * ticks, market_rate=market, order_size=1)
     rate = 4 * arrival * ticks / 60
@@ -210,14 +216,15 @@ def mean_spread(arrival: float, market: float, delta: float, *, seed: int) -> tu
 
 
 def test_the_spread_follows_the_published_law():
-    """As in the paper: log spread regressed on the log of what the law says, over flows with a mu / alpha from 6 to 60 ticks and an eps
-    from 0.01 to 0.1. The paper found a slope of 0.99 +- 0.10 over eleven stocks, and R2 0.96: that is the tolerance.
+    """As in the paper: log spread regressed on the log of what the law says, over flows with a mu / alpha from 6 to
+    60 ticks and an eps from 0.01 to 0.1. The paper found a slope of 0.99 +- 0.10 over eleven stocks, and R2 0.96:
+    that is the tolerance.
 
-    (Over eps to 0.3 and mu / alpha of 8 to 32 alone it is 0.89: the constant is another than the fitted one, see below.)
+    (Over eps to 0.3 and mu / alpha of 8 to 32 alone it is 0.89: the constant is not the fitted one, see below.)
     """
     logs = []
     for number, (reach, eps) in enumerate((r, e) for r in (6.0, 19.0, 60.0) for e in (0.01, 0.02, 0.05, 0.1)):
-        # `reach` market orders a side and one limit order a tick and side: mu / alpha is the same counted over both sides
+        # `reach` market orders a side, one limit order a tick and side: mu / alpha is the same counted over both sides
         spread, error = mean_spread(1.0, reach, eps * 2 * reach, seed=number)
         assert error < 0.03 * spread
         logs.append((math.log(santa_fe_spread(2.0, 2 * reach, eps * 2 * reach)), math.log(spread)))
@@ -228,8 +235,9 @@ def test_the_spread_follows_the_published_law():
 
 
 def test_the_spread_grows_with_the_three_quarters_power():
-    """Over eps, s alpha / mu = c + 1.86 eps^(3/4). The constant was fitted as 0.28; this flow has 0.4 to 0.5 (with finite ticks more):
-    the growth is what is held against the paper, within 3 standard errors of its slope (and a twentieth of it)."""
+    """Over eps, s alpha / mu = c + 1.86 eps^(3/4). The constant was fitted as 0.28; this flow has 0.4 to 0.5 (with
+    finite ticks more): the growth is what is held against the paper, within 3 standard errors of its slope (and a
+    twentieth of it)."""
     epsilons, reach = np.array([0.01, 0.03, 0.1, 0.2, 0.4]), 40.0
     found = np.array([mean_spread(1.0, reach, e * 2 * reach, seed=30 + k) for k, e in enumerate(epsilons)]) / reach
     (slope, constant), covariance = np.polyfit(epsilons**0.75, found[:, 0], 1, w=1 / found[:, 1], cov="unscaled")

@@ -1,4 +1,5 @@
-"""What the options of the synthetic market bring about, over an engine and alone: common movement, venues, tails, memory, impact.
+"""What the options of the synthetic market bring about, over an engine and alone: common movement, venues, tails,
+memory, impact.
 
 Seeds are fixed; bounds are so many standard errors of the sample itself.
 """
@@ -36,12 +37,17 @@ def traded(om: OrderManager, quantity: int) -> tuple[int, float]:
     order = om.submit_order(
         {"symbol": "AAPL", "side": "buy" if side > 0 else "sell", "quantity": abs(quantity), "order_type": "market"}
     ).order
-    return side * order.filled_quantity, side * order.filled_quantity * order.average_price if order.filled_quantity else 0.0
+    return (
+        side * order.filled_quantity,
+        side * order.filled_quantity * order.average_price if order.filled_quantity else 0.0,
+    )
 
 
-def path(seed: int, market: dict[str, object], orders: list[tuple[float, int]], close: bool = False) -> tuple[np.ndarray, float]:
-    """(mids in ticks before each order, cash) of market orders (seconds, signed quantity); quantity 0: only looks. `close`: what is held in
-    the end is closed at once."""
+def path(
+    seed: int, market: dict[str, object], orders: list[tuple[float, int]], close: bool = False
+) -> tuple[np.ndarray, float]:
+    """(mids in ticks before each order, cash) of market orders (seconds, signed quantity); quantity 0: only looks.
+    `close`: what is held in the end is closed at once."""
     core = core_of(seed, market)
     om = OrderManager(engine=core)
     mids, cash, held = [], 0.0, 0
@@ -102,14 +108,16 @@ def test_impact_that_is_answered_is_concave_and_decays():
 
 @pytest.mark.parametrize("market", [ANSWERED, {"reaction": {"reversion": 0.6, "decay": "power", "seconds": 10}}, {}])
 def test_a_round_trip_costs(market):
-    """Ten minutes of buying, ten of selling the same: the mean cost over seeds is above 0 by more than three standard errors."""
+    """Ten minutes of buying, ten of selling the same: the mean cost over seeds is above 0 by more than three standard
+    errors."""
     orders = [(10.0 * k, 300) for k in range(60)] + [(600 + 10.0 * k, -300) for k in range(60)]
     costs = -np.array([path(seed, market, orders, close=True)[1] for seed in range(40 * SEEDS)])
     assert costs.mean() > 3 * costs.std(ddof=1) / math.sqrt(len(costs))
 
 
 def test_each_own_order_is_answered_once_by_its_size():
-    """Others' volume is larger by what own orders took, once the replies have come, if all are answered; by half if half are."""
+    """Others' volume is larger by what own orders took, once the replies have come, if all are answered; by half if
+    half are."""
     for reversion in (0.5, 1.0):
         volumes = []
         for market in ({}, {"reaction": {"reversion": reversion, "seconds": 1}}):
@@ -132,7 +140,8 @@ def test_each_own_order_is_answered_once_by_its_size():
 
 
 def test_own_size_that_is_displayed_leans_the_market():
-    """A large bid held below the touch: the price drifts up against the same seed's without a reaction, and only then."""
+    """A large bid held below the touch: the price drifts up against the same seed's without a reaction, and only
+    then."""
     drift = []
     for seed in range(20 * SEEDS):
         ends = []
@@ -163,7 +172,8 @@ def mids_of(core, symbols: list[str], seconds: int, count: int, venue: str | Non
 
 
 def test_a_common_factor_correlates_symbols():
-    """Correlation of ten-second changes, pairs of four symbols: none without, some with it; the errors of so many independent ones."""
+    """Correlation of ten-second changes, pairs of four symbols: none without, some with it; the errors of so many
+    independent ones."""
     found = []
     for strength in (0.0, 0.8):
         core = core_of(5, {"common_factor": {"strength": strength, "interval_seconds": 20}, "depth": 2})
@@ -175,8 +185,8 @@ def test_a_common_factor_correlates_symbols():
 
 
 def test_venues_that_look_at_themselves_move_apart():
-    """Correlation of the mids' changes at two venues in ten seconds, less where fewer orders look at the consolidated quote: means and
-    errors over markets of their own, in which the mid moves often."""
+    """Correlation of the mids' changes at two venues in ten seconds, less where fewer orders look at the consolidated
+    quote: means and errors over markets of their own, in which the mid moves often."""
     found = {}
     for link in (1.0, 0.5, 0.0):
         sample = []
@@ -201,7 +211,8 @@ def test_venues_that_look_at_themselves_move_apart():
 
 
 def trades_of(market: dict[str, object], seed: int, minutes: int) -> tuple[np.ndarray, np.ndarray]:
-    """(sides, sizes) of the market orders of one venue, from the rows of the flow: executions at one instant are one order's."""
+    """(sides, sizes) of the market orders of one venue, from the rows of the flow: executions at one instant are one
+    order's."""
     from grandmodel.execution._core.instruments import Instruments
     from grandmodel.execution._core.scoring import Venues
     from grandmodel.execution._core.synthetic import SyntheticMarket
@@ -212,7 +223,12 @@ def trades_of(market: dict[str, object], seed: int, minutes: int) -> tuple[np.nd
     venues = Venues(instruments)
     venues.add("A", take_fee_e9=0, make_fee_e9=0)
     flow = SyntheticMarket(
-        venues, [1], seed=seed, start_ns=START, model=flow_model(load_config({"market": market}).market), events_per_second=50
+        venues,
+        [1],
+        seed=seed,
+        start_ns=START,
+        model=flow_model(load_config({"market": market}).market),
+        events_per_second=50,
     )
     flow.touch("X", START)
     rows = flow.record("X", START + minutes * 60 * SECOND)
@@ -222,9 +238,10 @@ def trades_of(market: dict[str, object], seed: int, minutes: int) -> tuple[np.nd
 
 
 def test_metaorders_give_signs_a_long_memory():
-    """c(t) for N hidden orders whose length is k or more with chance k^-a: the order at work is the same t trades later if it is drawn
-    again and has not ended; of the one found at work the rest is k or more with chance sum_{j >= k} j^-a / zeta(a). So c(t) is near
-    N^(a - 2) t^(1 - a) / ((a - 1) zeta(a)) for t beyond N (Lillo, Mike and Farmer 2005 have the exponents). Means of ten days' parts."""
+    """c(t) for N hidden orders whose length is k or more with chance k^-a: the order at work is the same t trades
+    later if it is drawn again and has not ended; of the one found at work the rest is k or more with chance sum_{j >=
+    k} j^-a / zeta(a). So c(t) is near N^(a - 2) t^(1 - a) / ((a - 1) zeta(a)) for t beyond N (Lillo, Mike and Farmer
+    2005 have the exponents). Means of ten days' parts."""
     plain, _ = trades_of({"volume_curve": "flat"}, 3, 60)
     assert abs(np.mean(plain[1:] * plain[:-1])) < 4 / math.sqrt(len(plain))
     tail, n, lags = 1.5, 4, (20, 60, 200)
@@ -242,7 +259,13 @@ def test_metaorders_give_signs_a_long_memory():
 def test_sizes_have_the_tail_that_was_asked_for():
     """Hill's estimate over the orders of 5 lots and more, corrected for lots being whole and the cut at the largest."""
     for tail in (1.2, 2.0):
-        market = {"volume_curve": "flat", "order_size": "pareto", "size_tail": tail, "size_lots_max": 10_000, "depth": 100}
+        market = {
+            "volume_curve": "flat",
+            "order_size": "pareto",
+            "size_tail": tail,
+            "size_lots_max": 10_000,
+            "depth": 100,
+        }
         _, sizes = trades_of(market, 1, 60)
         lots = sizes / 100
         counts = [(lots >= k).mean() for k in (1, 2, 4, 8)]
@@ -263,7 +286,9 @@ def test_equal_seeds_give_equal_days_with_everything_on():
         om = OrderManager(engine=core)
         for k in range(60):
             core.advance(START + k * 10 * SECOND)
-            om.submit_order({"symbol": "MSFT", "side": "sell" if k % 3 else "buy", "quantity": 300, "order_type": "market"})
+            om.submit_order(
+                {"symbol": "MSFT", "side": "sell" if k % 3 else "buy", "quantity": 300, "order_type": "market"}
+            )
             om.submit_order({"symbol": "AAPL", "side": "buy", "quantity": 300, "order_type": "limit",
                              "limit_price": round(om.quote("AAPL").bid - 0.01, 2)})  # fmt: skip
         core.market.check_invariants()
@@ -283,7 +308,11 @@ def test_equal_seeds_give_equal_days_with_everything_on():
         ({"volume_curve": [1, -1]}, "market.volume_curve", "'session', 'flat' or a list"),
         ({"volume_curve": "u"}, "market.volume_curve", "'session', 'flat' or a list"),
         ({"clustering": {"branching": 1}}, "market.clustering.branching", "a number from 0 to 0.99"),
-        ({"clustering": {"branching": [[0.2] * 6] * 6}}, "market.clustering.branching", "spectral radius below 1; it has 1.2"),
+        (
+            {"clustering": {"branching": [[0.2] * 6] * 6}},
+            "market.clustering.branching",
+            "spectral radius below 1; it has 1.2",
+        ),
         ({"clustering": {"branching": [[0.2] * 5] * 6}}, "market.clustering.branching", "6 rows of 6"),
         ({"clustering": {"branching": [1, 2]}}, "market.clustering.branching", "6 rows of 6"),
         ({"metaorders": {"count": 65}}, "market.metaorders.count", "from 0 to 64"),

@@ -1,8 +1,10 @@
-"""What the zero-intelligence flow of Cont, Stoikov and Talreja (Operations Research 58, 2010) does, solved instead of simulated.
+"""What the zero-intelligence flow of Cont, Stoikov and Talreja (Operations Research 58, 2010) does, solved instead of
+simulated.
 
-Orders have one size. The queue at a best price that keeps its distance is a birth-death chain: one more at rate `arrival`, one less at
-`market` + k `cancel` while k orders stand there (their section 4). Rates are of any one unit of time; those of the paper's Table 2 are the
-defaults of `SyntheticMarket`. And the mean spread of the flow with a flat table of rates, of which a fit to simulations was published.
+Orders have one size. The queue at a best price that keeps its distance is a birth-death chain: one more at rate
+`arrival`, one less at `market` + k `cancel` while k orders stand there (their section 4). Rates are of any one unit
+of time; those of the paper's Table 2 are the defaults of `SyntheticMarket`. And the mean spread of the flow with a
+flat table of rates, of which a fit to simulations was published.
 """
 
 from __future__ import annotations
@@ -53,16 +55,18 @@ def queue_mean(arrival: float, market: float, cancel: float) -> float:
 
 
 def mid_up_first(bid: int, ask: int, arrival: float, market: float, cancel: float) -> float:
-    """The chance that the next move of the mid is up, with `bid` and `ask` orders at the best prices and a spread of one tick.
+    """The chance that the next move of the mid is up, with `bid` and `ask` orders at the best prices and a spread of
+    one tick.
 
-    The mid moves when one of the two queues is empty; until then they live apart. With u(a, b) the chance from a orders at the ask
-    and b at the bid, u(0, b) = 1, u(a, 0) = 0 and u is the mean of its neighbours by their rates: a linear system, tridiagonal in
-    blocks, which is eliminated from the longest ask queue down.
+    The mid moves when one of the two queues is empty; until then they live apart. With u(a, b) the chance from a
+    orders at the ask and b at the bid, u(0, b) = 1, u(a, 0) = 0 and u is the mean of its neighbours by their rates: a
+    linear system, tridiagonal in blocks, which is eliminated from the longest ask queue down.
 
     Parameters
     ----------
     bid, ask : orders at the best bid and offer, 1 to 100
-    arrival, market, cancel : rates above 0 (`market` may be 0), of limit orders one tick from the other side; `cancel` of each order
+    arrival, market, cancel : rates above 0 (`market` may be 0), of limit orders one tick from the other side;
+        `cancel` of each order
 
     Raises ValueError or TypeError naming the parameter. Source: same paper, section 4.3 (there by Laplace transforms).
     """
@@ -90,7 +94,8 @@ def mid_up_first(bid: int, ask: int, arrival: float, market: float, cancel: floa
 
 
 def santa_fe_spread(limit: Any, market: Any, cancel: Any) -> Any:
-    """Mean spread of the flow with equal arrivals at every price: (mu / alpha) (0.28 + 1.86 eps^(3/4)), eps = delta / mu.
+    """Mean spread of the flow with equal arrivals at every price: (mu / alpha) (0.28 + 1.86 eps^(3/4)), eps = delta /
+    mu.
 
     Parameters (arrays or numbers; unit order size)
     ----------
