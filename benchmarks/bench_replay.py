@@ -102,7 +102,8 @@ def bench_replay_command(benchmark, amzn_files, tmp_path):
 def bench_synthetic_flow(benchmark):
     """One symbol over six venues, an hour at 20 events a second. Per round: about 72,000 events."""
     clock = SimulatedClock()
-    core = make_core(load_config({"mode": "simulation"}), clock=clock)
+    config = {"mode": "simulation", "market": {"volume_curve": "flat"}}
+    core = make_core(load_config(config), clock=clock)
     core.touch("AAPL")
     until = [clock.now_ns()]
 
@@ -114,3 +115,46 @@ def bench_synthetic_flow(benchmark):
     events = core.market.messages / ((until[0] - clock.now_ns()) / 3.6e12)
     assert events == pytest.approx(72_000, rel=0.25)
     core.market.check_invariants()
+
+
+SYMBOLS = ("AAPL", "MSFT", "AMZN", "GOOG", "JPM", "NVDA", "META", "TSLA", "BAC", "XOM")
+
+
+def day(own):
+    """Ten symbols over six venues, a session of five million events; `own`: an order resting and a listener in each."""
+    from grandmodel.execution.microstructure import FlowEstimators
+
+    config = {"mode": "simulation", "market": {"events_per_second": 5e6 / 10 / 23_400}}
+    clock = SimulatedClock()
+    core = make_core(load_config(config), clock=clock)
+    for symbol in SYMBOLS:
+        core.touch(symbol)
+        if own:
+            flow = FlowEstimators(levels=1)
+            flow.to_engine()
+            core.listen(symbol, flow)
+    if own:
+        om = OrderManager(engine=core)
+        for symbol in SYMBOLS:
+            price = round(om.quote(symbol).bid * 0.8, 2)
+            terms = {"order_type": "limit", "limit_price": price, "time_in_force": "GTC"}
+            om.submit_order({"symbol": symbol, "side": "buy", "quantity": 100, **terms})
+    return (core, clock.now_ns() + 23_400_000_000_000, core.market.messages), {}
+
+
+def lived(core, until_ns, before):
+    core.advance(until_ns)
+    for symbol in SYMBOLS:
+        core.touch(symbol)
+        core.market.touch(symbol, until_ns)
+    assert 4_500_000 < core.market.messages - before < 5_500_000
+
+
+def bench_synthetic_day(benchmark):
+    """Without own orders. Per round: 5 million events."""
+    benchmark.pedantic(lived, setup=lambda: day(False), rounds=5)
+
+
+def bench_synthetic_day_with_own_orders(benchmark):
+    """Symbols in step with one another, each with an own order far from the touch and a listener. As many events."""
+    benchmark.pedantic(lived, setup=lambda: day(True), rounds=5)

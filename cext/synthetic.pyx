@@ -81,10 +81,11 @@ cdef class FlowModel:
     curve : relative volume by equal parts of the session, above 0, up to 390 numbers; None: one pace
     metaorders, metaorder_tail : market orders come from so many hidden orders, P(orders >= k) = k^-metaorder_tail; 0: sides are independent
     common, common_seconds : a sign for each such interval, the same for all symbols, makes P(buy) = (1 +- common) / 2 for market orders
-    venue_link : share of limit orders priced from the consolidated quote, the others from their own venue's
-    reversion : share of what own orders took from displayed books that others trade back; 0: the flow does not react
-    decay, reaction_seconds, exponent : how what is left to be traded back decays: "exponential" with this mean time, or "power",
-        (1 + t / reaction_seconds)^-exponent as a sum of eight exponentials
+    venue_link : share of orders that look at the consolidated quote; the others are priced from their own venue's, or take there
+    reversion : chance that an own order that takes from a displayed book is followed by one of others, of the size that it took, on the other
+        side; 0: the flow does not react
+    decay, reaction_seconds, exponent : the chance that this is still to come after t: "exponential" with this mean time, or "power",
+        (1 + t / reaction_seconds)^-exponent as a sum of eight exponentials. With a curve time runs at its pace
     displayed : how far own displayed size leans market orders: P(buy) = (1 + displayed * (bids - asks) / (bids + asks + usual)) / 2
 
     ValueError or TypeError names the parameter.
@@ -200,7 +201,7 @@ cdef class FlowModel:
         return np.array([[self.model.branching[i][j] for j in range(GM_FLOW_TYPES)] for i in range(GM_FLOW_TYPES)])
 
     def left_after(self, double seconds):
-        """The part of what is to be traded back that is still left after so many seconds."""
+        """The chance that a reply to an own order is still to come after so many seconds."""
         return math.fsum(self.model.weight[k] * math.exp(-self.model.relax[k] * 1e9 * seconds) for k in range(self.model.terms))
 
 

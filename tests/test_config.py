@@ -213,7 +213,11 @@ NUMERIC = [
     "journal.group_interval_ms", "journal.ring_bytes", "journal.segment_bytes", "account.cash",
     "account.opening_positions.AAPL", "microstructure.depth_levels", "microstructure.reference_spread",
     "microstructure.liquidity_weights.spread", "microstructure.vpin_buckets", "market.events_per_second",
-    "market.history_minutes", "seed",
+    "market.history_minutes", "market.depth", "market.market_rate", "market.size_tail", "market.size_lots_max",
+    "market.clustering.decay_seconds", "market.metaorders.count", "market.metaorders.tail",
+    "market.common_factor.strength", "market.common_factor.interval_seconds", "market.venue_correlation",
+    "market.reaction.reversion", "market.reaction.seconds", "market.reaction.exponent", "market.reaction.displayed",
+    "seed",
 ]  # fmt: skip
 NEGATIVE_ALLOWED = {
     "routing.venues.NYSE.cost_per_share", "routing.venues.NYSE.maker_fee", "routing.venues.NYSE.taker_fee",

@@ -11,8 +11,9 @@
  *   pace        a curve over the session: the flow's own time runs faster or slower (a time change, so it is exact), around it nothing else moves
  *   metaorders  a market order's side is that of one of so many hidden orders, each Pareto long (Lillo, Mike and Farmer, Phys. Rev. E 71, 2005)
  *   common      a random sign for each interval of time, the same for all symbols, leans the sides of market orders
- *   venue link  how many limit orders look at the consolidated quote; the others at their own venue's
- *   reaction    what own orders took is traded back by others in the course of time, so that impact decays; displayed own size leans sides
+ *   venue link  how many orders look at the consolidated quote; the others at their own venue's, and take there
+ *   reaction    an own order that took is followed, at a random time, by one of the same size from others on the other side: impact decays
+ *               (propagator: Bouchaud, Gefen, Potters and Wyart, Quantitative Finance 4, 2004); displayed own size leans sides
  *
  * Time is in nanoseconds, rates in events a nanosecond where the name does not say otherwise. */
 #ifndef GM_FLOW_MODEL_H
@@ -27,6 +28,7 @@
 #define GM_FLOW_METAORDERS 64
 #define GM_FLOW_TERMS 8
 #define GM_FLOW_CALENDARS 8
+#define GM_FLOW_REPLIES 512         /* that may wait, by symbol; what would come on top is not answered */
 #define GM_FLOW_LOT 100             /* a round lot */
 #define GM_FLOW_ALWAYS (INT64_MAX / 2)
 #define GM_FLOW_LONGEST 1000000     /* orders that a metaorder is split into, at most */
@@ -77,29 +79,36 @@ typedef struct gm_flow_model {
     double common;
     int64_t common_ns;
 
-    double link;                        /* 1: every limit order looks at the consolidated quote */
+    double link;                        /* 1: every order looks at the consolidated quote */
 
-    double reversion;                   /* of what own orders took: this part is traded back */
-    int32_t terms;                      /* exponentials that the decay is made of */
+    double reversion;                   /* chance that an own order that took is answered */
+    int32_t terms;                      /* exponentials that the time until then is made of */
     double weight[GM_FLOW_TERMS];       /* they add up to 1 */
-    double relax[GM_FLOW_TERMS];        /* a nanosecond of the clock */
+    double relax[GM_FLOW_TERMS];        /* a nanosecond of the flow's time */
     double displayed;
     int32_t leans;                      /* are there reasons to lean sides? */
 } gm_flow_model_t;
+
+/* A market order of others to come. */
+typedef struct gm_flow_reply {
+    int64_t quantity;                   /* negative: sells */
+    int32_t term;                       /* of whose exponential its time is */
+    int32_t reserved;
+} gm_flow_reply_t;
 
 /* The generator of one symbol, and what of it changes from event to event. */
 typedef struct gm_flow_state {
     gm_random_t random;
     double until[GM_FLOW_CANCEL_BUY];   /* cumulative constant rates: limit orders to buy, to sell, market orders to buy, to sell */
     double cancels;                     /* of one resting order, at the highest rate */
-    double trades;                      /* market orders, on average */
     double bound;                       /* the total rate that the next event was drawn with */
     double waited;                      /* how long, in the flow's time */
     double slowness;                    /* clock nanoseconds for one of the flow, until */
     int64_t pace_until;
     double excited[GM_FLOW_TYPES];
-    double pending[GM_FLOW_TERMS];      /* what is left to be traded back: shares, positive after own buying */
-    int64_t pending_ns;
+    double answering;                   /* rate of replies */
+    int32_t waiting;                    /* replies */
+    int32_t reserved;
     int8_t side[GM_FLOW_METAORDERS];
     int32_t left[GM_FLOW_METAORDERS];
 } gm_flow_state_t;
@@ -160,7 +169,7 @@ static inline void gm_flow_model_settle(gm_flow_model_t* m) {
     m->cancel_top = m->constant[GM_FLOW_CANCEL_BUY] > m->constant[GM_FLOW_CANCEL_SELL] ? m->constant[GM_FLOW_CANCEL_BUY] : m->constant[GM_FLOW_CANCEL_SELL];
     m->cancel_top *= m->cancel_max;
     m->mean_size = gm_flow_mean_size(m);
-    m->leans = m->metaorders > 0 || m->common > 0.0 || m->reversion > 0.0 || m->displayed > 0.0;
+    m->leans = m->metaorders > 0 || m->common > 0.0 || m->displayed > 0.0;
 }
 
 /* ---- the pace of the day ---- */
@@ -213,7 +222,6 @@ static inline void gm_flow_begin(const gm_flow_model_t* m, gm_flow_state_t* f, d
     for (int i = 0; i < GM_FLOW_CANCEL_BUY; i++)
         f->until[i] = (sum += (i < GM_FLOW_MARKET_BUY ? m->arrival : m->market) * m->constant[i] * per_ns);
     f->cancels = m->cancel_top * cancel_per_ns;
-    f->trades = 2.0 * m->market * per_ns;
     f->slowness = 1.0;
     for (int32_t k = 0; k < m->metaorders; k++) gm_flow_metaorder(m, f, k);
 }
@@ -249,25 +257,35 @@ static inline int8_t gm_flow_lean(gm_random_t* random, int8_t side, double lean)
     return side * lean < 0.0 && gm_random_unit(random) < (lean < 0.0 ? -lean : lean) ? (int8_t)-side : side;
 }
 
-/* What is pending relaxes to `now`. */
-static inline void gm_flow_settle(const gm_flow_model_t* m, gm_flow_state_t* f, int64_t now_ns) {
-    const double passed = (double)(now_ns - f->pending_ns);
-    for (int k = 0; k < m->terms; k++) f->pending[k] *= gm_exp(-m->relax[k] * passed);
-    f->pending_ns = now_ns;
+/* ---- replies to own orders ---- */
+
+/* Their rate, added up anew: they are few, and a sum kept would drift. */
+static inline void gm_flow_await(const gm_flow_model_t* m, gm_flow_state_t* f, const gm_flow_reply_t* replies) {
+    f->answering = 0.0;
+    for (int32_t i = 0; i < f->waiting; i++) f->answering += m->relax[replies[i].term];
 }
 
-/* An own order took `quantity` (negative: sold). */
-static inline void gm_flow_feel(const gm_flow_model_t* m, gm_flow_state_t* f, int64_t quantity, int64_t now_ns) {
-    gm_flow_settle(m, f, now_ns);
-    for (int k = 0; k < m->terms; k++) f->pending[k] += m->weight[k] * (double)quantity;
+/* An own order took `quantity` (negative: sold): others may want to sell that again. */
+static inline void gm_flow_feel(const gm_flow_model_t* m, gm_flow_state_t* f, gm_flow_reply_t* replies, int64_t quantity) {
+    double u = gm_random_unit(&f->random);
+    int32_t k = 0;
+    if (u >= m->reversion || f->waiting == GM_FLOW_REPLIES) return;
+    u /= m->reversion;
+    while (k < m->terms - 1 && u >= m->weight[k]) u -= m->weight[k++];
+    replies[f->waiting].quantity = -quantity;
+    replies[f->waiting++].term = k;
+    gm_flow_await(m, f, replies);
 }
 
-/* How far others lean to trade it back: shares a nanosecond that are due, over what market orders trade. */
-static inline double gm_flow_reversion(const gm_flow_model_t* m, gm_flow_state_t* f, int64_t now_ns) {
-    double due = 0.0;
-    gm_flow_settle(m, f, now_ns);
-    for (int k = 0; k < m->terms; k++) due += m->relax[k] * f->pending[k];
-    return -m->reversion * due * f->slowness / (f->trades * m->mean_size);
+/* Whose time has come, with `u` of the replies' rate. */
+static inline gm_flow_reply_t gm_flow_answer(const gm_flow_model_t* m, gm_flow_state_t* f, gm_flow_reply_t* replies, double u) {
+    gm_flow_reply_t reply;
+    int32_t i = 0;
+    while (i < f->waiting - 1 && u >= m->relax[replies[i].term]) u -= m->relax[replies[i++].term];
+    reply = replies[i];
+    replies[i] = replies[--f->waiting];
+    gm_flow_await(m, f, replies);
+    return reply;
 }
 
 #endif

@@ -166,7 +166,8 @@ static inline void gm_day_trade(gm_synthetic_t* s, int32_t symbol) {
 /* What a session trades on average, shares. */
 static inline double gm_day_volume(const gm_synthetic_t* s, const gm_flow_t* f) {
     const gm_flow_calendar_t* c = &s->calendars[f->calendar];
-    return f->state.trades * s->model.mean_size * (double)(c->closes[f->session] - c->opens[f->session]);
+    const double trades = s->model.market / (2.0 * s->model.arrival) * s->events_per_second / 1e9;     /* a nanosecond, of both sides */
+    return trades * s->model.mean_size * (double)(c->closes[f->session] - c->opens[f->session]);
 }
 
 static inline void gm_day_remember(gm_synthetic_t* s, int32_t symbol) {

@@ -60,6 +60,7 @@ typedef struct gm_flow_record {
 typedef struct gm_synthetic {
     gm_market_t market;
     gm_exchange_t* exchanges;   /* [symbol * GM_MAX_VENUES + venue] */
+    gm_flow_reply_t* replies;   /* [symbol * GM_FLOW_REPLIES] where the flow reacts to own orders; else NULL */
     gm_random_t* dark;          /* [symbol] the dark pools' own generators: their flow leaves the displayed one as it is */
     gm_flow_t* flows;           /* [symbol] */
     int32_t* active;            /* symbols with own orders */
@@ -116,6 +117,14 @@ static inline void gm_synthetic_quote(gm_synthetic_t* s, int32_t symbol, int32_t
     q->sequence = m->changes;
     q->last_e9 = m->last_e9;
     gm_volume_publish(s->market.venues, symbol, venue, m->volume);
+}
+
+static inline gm_flow_reply_t* gm_synthetic_replies(gm_synthetic_t* s, int32_t symbol) { return s->replies + (size_t)symbol * GM_FLOW_REPLIES; }
+
+/* The flow notices what an own order took from a displayed book, where it reacts to that. */
+static inline void gm_synthetic_feel(gm_synthetic_t* s, const gm_order_t* o, int64_t filled) {
+    if (__builtin_expect(s->replies != NULL, 0) && filled > 0)
+        gm_flow_feel(&s->model, &s->flows[o->symbol].state, gm_synthetic_replies(s, o->symbol), o->side * filled);
 }
 
 /* A row of what the flow did, where somebody wants them. */
@@ -178,11 +187,6 @@ static inline void gm_synthetic_flow_sink(void* context, const gm_resting_t* r, 
     if (own) gm_synthetic_resting_fill(s, r, price_e9, quantity);
 }
 
-/* The flow notices what an own order takes, where it reacts to that. */
-static inline void gm_synthetic_feel(gm_synthetic_t* s, int8_t side, int64_t quantity) {
-    if (__builtin_expect(s->model.reversion > 0.0, 0)) gm_flow_feel(&s->model, &s->flows[s->symbol].state, side * quantity, s->time_ns);
-}
-
 /* An own order takes: it is acknowledged before its first fill. */
 static inline void gm_synthetic_own_sink(void* context, const gm_resting_t* r, int64_t price_e9, int64_t quantity) {
     gm_synthetic_t* s = (gm_synthetic_t*)context;
@@ -193,7 +197,6 @@ static inline void gm_synthetic_own_sink(void* context, const gm_resting_t* r, i
         gm_market_say(&s->market, o, GM_EXEC_NEW, GM_REASON_NONE, 0, s->time_ns);
     }
     if (r->flags & GM_REST_OWN) gm_synthetic_resting_fill(s, r, price_e9, quantity);
-    gm_synthetic_feel(s, o->side, quantity);
     gm_market_fill(&s->market, o->order_id, s->venue, s->symbol, o->side, price_e9, quantity, GM_REMOVED, s->time_ns);
 }
 
@@ -209,7 +212,6 @@ static inline void gm_synthetic_ours(gm_synthetic_t* s, int64_t order_id, int8_t
         s->acknowledged = 1;
         gm_market_say(&s->market, s->taker, GM_EXEC_NEW, GM_REASON_NONE, 0, s->time_ns);
     }
-    if (liquidity == GM_REMOVED) gm_synthetic_feel(s, side, quantity);
     gm_market_fill(&s->market, order_id, s->venue, s->symbol, side, price_e9, quantity, liquidity, s->time_ns);
     if (left == 0 && !s->apart && (s->taker == NULL || order_id != s->taker->order_id)) {           /* one that rested */
         if (liquidity == GM_ADDED) gm_synthetic_own(s, s->symbol, -1);
@@ -334,31 +336,41 @@ static inline int gm_flow_limit(gm_synthetic_t* s, int32_t symbol, int8_t side) 
     return 1;
 }
 
-static inline void gm_flow_market(gm_synthetic_t* s, int32_t symbol, int8_t side) {
+/* A market order takes the best price wherever it stands; `stays`: all of it at one venue that has the best price, as an order routed there.
+ * One that looks at its own venue alone takes there, whatever others show. */
+static inline void gm_flow_market(gm_synthetic_t* s, int32_t symbol, int8_t side, int64_t quantity, int stays) {
     gm_flow_t* f = &s->flows[symbol];
-    int64_t quantity = gm_flow_size(&s->model, &f->state.random);
     int opposite = side > 0 ? 1 : 0;
+    int32_t only = -1;
     s->symbol = symbol;
     s->time_ns = f->now_ns;
+    if (__builtin_expect(s->model.link < 1.0, 0) && !stays && gm_random_unit(&f->state.random) >= s->model.link) {
+        only = gm_flow_pick_venue(s, f);
+        stays = 1;
+    }
     while (quantity > 0) {
-        int64_t best[2], count = 0;
-        int32_t chosen = -1;
+        int64_t best[2], count = 0, limit;
+        int32_t chosen = only;
         const gm_quote_t* q = gm_quotes_of(s->market.venues, symbol);
         gm_flow_best(s, symbol, best);
         if (best[opposite] < 0) return;
-        for (int32_t k = 0; k < s->lit_count; k++) {        /* one of the venues at the best price, evenly */
+        for (int32_t k = 0; only < 0 && k < s->lit_count; k++) {        /* one of the venues at the best price, evenly */
             int64_t price = opposite ? q[s->lit[k]].ask_e9 : q[s->lit[k]].bid_e9;
             if (price == best[opposite] * f->tick_e9 && gm_random_below(&f->state.random, (uint32_t)++count) == 0) chosen = s->lit[k];
         }
         s->venue = chosen;
+        limit = best[opposite];
         if (__builtin_expect(!gm_exchange_plain(gm_synthetic_exchange(s, symbol, chosen)), 0)) {
-            quantity = gm_synthetic_flow_order(s, symbol, chosen, side, quantity, best[opposite] * f->tick_e9, GM_LIMIT, GM_IOC, f->now_ns);
+            quantity = gm_synthetic_flow_order(s, symbol, chosen, side, quantity, stays ? GM_NO_PRICE : limit * f->tick_e9, stays ? GM_MARKET : GM_LIMIT,
+                                               GM_IOC, f->now_ns);
         } else {
             gm_matcher_t* m = gm_synthetic_matcher(s, symbol, chosen);
+            if (__builtin_expect(stays, 0)) limit = side > 0 ? GM_ANY_PRICE_BUY : GM_ANY_PRICE_SELL;
             m->changes++;
-            quantity = gm_match_take(m, side, best[opposite], quantity, gm_synthetic_flow_sink, s);
+            quantity = gm_match_take(m, side, limit, quantity, gm_synthetic_flow_sink, s);
         }
         gm_synthetic_quote(s, symbol, chosen, f->now_ns);
+        if (__builtin_expect(stays, 0)) return;
     }
 }
 
@@ -412,9 +424,9 @@ static inline int32_t gm_flow_live(gm_synthetic_t* s, int32_t symbol) {
 }
 
 /* What comes beyond the constant arrivals, with `u` left of the total rate: first a departure, drawn at the highest rate and thinned to that of
- * its distance, then the excited types. Beyond is nobody: intensities have fallen, or own orders have taken some away, since this was drawn.
- * Its type, departures done; GM_FLOW_TYPES: none. */
-static inline int gm_flow_beyond(gm_synthetic_t* s, int32_t symbol, double u) {
+ * its distance, then replies to own orders, then the excited types. Beyond is nobody: intensities have fallen, or own orders have taken some
+ * away, since this was drawn. The type that happened or, of excited arrivals, is to happen; GM_FLOW_TYPES: none. `done`: it has happened. */
+static inline int gm_flow_beyond(gm_synthetic_t* s, int32_t symbol, double u, int* done) {
     gm_flow_t* f = &s->flows[symbol];
     const int32_t live = gm_flow_live(s, symbol);
     const double cancels = f->state.cancels * live;
@@ -423,6 +435,7 @@ static inline int gm_flow_beyond(gm_synthetic_t* s, int32_t symbol, double u) {
     int64_t best[2];
     int32_t venue, slot;
     int type;
+    *done = 1;
     for (int32_t k = 0; k < s->lit_count; k++) slots += (uint32_t)gm_synthetic_matcher(s, symbol, s->lit[k])->book.used;
     if (u < cancels) {
         r = gm_flow_any(s, symbol, slots, live, &venue, &slot);
@@ -433,10 +446,18 @@ static inline int gm_flow_beyond(gm_synthetic_t* s, int32_t symbol, double u) {
         gm_flow_leave(s, symbol, venue, slot);
         return type;
     }
-    if (!s->model.clustered) return GM_FLOW_TYPES;
     u -= cancels;
+    if (u < f->state.answering) {
+        const gm_flow_reply_t reply = gm_flow_answer(&s->model, &f->state, gm_synthetic_replies(s, symbol), u);
+        const int8_t side = reply.quantity > 0 ? GM_BUY : GM_SELL;
+        gm_flow_market(s, symbol, side, side * reply.quantity, 1);
+        return reply.quantity > 0 ? GM_FLOW_MARKET_BUY : GM_FLOW_MARKET_SELL;
+    }
+    if (!s->model.clustered) return GM_FLOW_TYPES;
+    u -= f->state.answering;
     for (type = 0; type < GM_FLOW_TYPES && u >= f->state.excited[type]; type++) u -= f->state.excited[type];
-    if (type < GM_FLOW_CANCEL_BUY || type == GM_FLOW_TYPES) return type;
+    *done = type >= GM_FLOW_CANCEL_BUY;
+    if (!*done || type == GM_FLOW_TYPES) return type;
     gm_flow_best(s, symbol, best);
     for (int attempt = 0; slots > 0 && attempt < 128; attempt++) {      /* somebody of that side; it is rare that nobody is found */
         r = gm_flow_resting(s, symbol, gm_random_below(&f->state.random, slots), &venue, &slot);
@@ -475,7 +496,6 @@ static inline int8_t gm_flow_side(gm_synthetic_t* s, int32_t symbol, int8_t side
         if (--f->state.left[k] == 0) gm_flow_metaorder(m, &f->state, k);
     }
     if (m->common > 0.0) lean += m->common * gm_flow_common(m, s->seed, f->now_ns);
-    if (m->reversion > 0.0) lean += gm_flow_reversion(m, &f->state, f->now_ns);
     if (m->displayed > 0.0 && f->own > 0) lean += gm_flow_shown(s, symbol);
     return lean == 0.0 ? side : gm_flow_lean(&f->state.random, side, lean);
 }
@@ -483,7 +503,7 @@ static inline int8_t gm_flow_side(gm_synthetic_t* s, int32_t symbol, int8_t side
 static inline void gm_flow_schedule(gm_synthetic_t* s, int32_t symbol) {
     gm_flow_t* f = &s->flows[symbol];
     gm_flow_state_t* state = &f->state;
-    state->bound = state->until[GM_FLOW_MARKET_SELL] + state->cancels * gm_flow_live(s, symbol);
+    state->bound = state->until[GM_FLOW_MARKET_SELL] + state->cancels * gm_flow_live(s, symbol) + state->answering;
     if (__builtin_expect(s->model.clustered, 0)) state->bound += gm_flow_excitement(state);
     state->waited = gm_random_exponential(&state->random) / state->bound;
     f->next_ns = 1 + gm_flow_after(&s->model, &s->calendars[f->calendar], state, f->now_ns, state->waited);
@@ -546,7 +566,7 @@ static inline void gm_flow_event(gm_synthetic_t* s, int32_t symbol) {
     const gm_flow_model_t* model = &s->model;
     const double* until = f->state.until;
     double u;
-    int type;
+    int type, done = 0;
     f->now_ns = f->next_ns;
     if (__builtin_expect(f->now_ns == f->change_ns, 0)) {
         gm_day_change(s, symbol);
@@ -557,13 +577,14 @@ static inline void gm_flow_event(gm_synthetic_t* s, int32_t symbol) {
     u = gm_random_unit(&f->state.random) * f->state.bound;
     if (u < until[GM_FLOW_LIMIT_SELL]) type = u < until[GM_FLOW_LIMIT_BUY] ? GM_FLOW_LIMIT_BUY : GM_FLOW_LIMIT_SELL;
     else if (u < until[GM_FLOW_MARKET_SELL]) type = u < until[GM_FLOW_MARKET_BUY] ? GM_FLOW_MARKET_BUY : GM_FLOW_MARKET_SELL;
-    else type = gm_flow_beyond(s, symbol, u - until[GM_FLOW_MARKET_SELL]);
-    if (type <= GM_FLOW_LIMIT_SELL) {
+    else type = gm_flow_beyond(s, symbol, u - until[GM_FLOW_MARKET_SELL], &done);
+    if (done) {
+    } else if (type <= GM_FLOW_LIMIT_SELL) {
         if (!gm_flow_limit(s, symbol, type == GM_FLOW_LIMIT_BUY ? GM_BUY : GM_SELL)) type = GM_FLOW_TYPES;
     } else if (type <= GM_FLOW_MARKET_SELL) {
         int8_t side = type == GM_FLOW_MARKET_BUY ? GM_BUY : GM_SELL;
         if (__builtin_expect(model->leans, 0)) type = (side = gm_flow_side(s, symbol, side)) > 0 ? GM_FLOW_MARKET_BUY : GM_FLOW_MARKET_SELL;
-        gm_flow_market(s, symbol, side);
+        gm_flow_market(s, symbol, side, gm_flow_size(model, &f->state.random), 0);
     }
     if (type < GM_FLOW_TYPES) {
         if (__builtin_expect(model->clustered, 0)) gm_flow_excite(model, &f->state, type);
@@ -704,7 +725,10 @@ static inline gm_match_result_t gm_synthetic_place_rare(gm_synthetic_t* s, const
         s->flows[o->symbol].rare = 1;
         gm_synthetic_keep(s, o->symbol);
     }
-    if (!dark) gm_synthetic_quote(s, o->symbol, o->venue, now_ns);
+    if (!dark) {
+        gm_synthetic_feel(s, o, result.filled);
+        gm_synthetic_quote(s, o->symbol, o->venue, now_ns);
+    }
     return result;
 }
 
@@ -734,6 +758,7 @@ static inline gm_match_result_t gm_synthetic_place(gm_synthetic_t* s, const gm_o
     s->time_ns = now_ns;
     result = gm_match_submit(gm_synthetic_matcher(s, o->symbol, o->venue), &c, GM_REST_OWN, gm_synthetic_own_sink, s);
     if (result.slot >= 0) gm_synthetic_own(s, o->symbol, 1);
+    gm_synthetic_feel(s, o, result.filled);
     gm_synthetic_quote(s, o->symbol, o->venue, now_ns);
     return result;
 }
@@ -872,6 +897,7 @@ static inline void gm_synthetic_free(gm_synthetic_t* s) {
                     if (gm_synthetic_exchange(s, symbol, v)->rare) gm_exchange_free(gm_synthetic_exchange(s, symbol, v));
     gm_release(s->exchanges, (size_t)s->symbols * GM_MAX_VENUES * sizeof(gm_exchange_t));
     gm_release(s->dark, (size_t)s->symbols * sizeof(gm_random_t));
+    gm_release(s->replies, (size_t)s->symbols * GM_FLOW_REPLIES * sizeof(gm_flow_reply_t));
     gm_release(s->flows, (size_t)s->symbols * sizeof(gm_flow_t));
     gm_release(s->active, (size_t)s->symbols * sizeof(int32_t));
     memset(s, 0, sizeof *s);
@@ -888,7 +914,8 @@ static inline int gm_synthetic_init(gm_synthetic_t* s, gm_venues_t* venues, cons
     s->dark = (gm_random_t*)gm_reserve((size_t)s->symbols * sizeof(gm_random_t));
     s->flows = (gm_flow_t*)gm_reserve((size_t)s->symbols * sizeof(gm_flow_t));
     s->active = (int32_t*)gm_reserve((size_t)s->symbols * sizeof(int32_t));
-    if (!s->exchanges || !s->dark || !s->flows || !s->active) {
+    if (model->reversion > 0.0) s->replies = (gm_flow_reply_t*)gm_reserve((size_t)s->symbols * GM_FLOW_REPLIES * sizeof(gm_flow_reply_t));
+    if (!s->exchanges || !s->dark || !s->flows || !s->active || (model->reversion > 0.0 && !s->replies)) {
         gm_synthetic_free(s);
         return GM_ERR_MEMORY;
     }

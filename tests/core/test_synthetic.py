@@ -1,4 +1,5 @@
-"""The synthetic market's order flow: event by event as the plain Python's, by the seed alone, and nothing that it may not do."""
+"""The synthetic market's order flow: event by event as the plain Python's, by the seed alone, and nothing that it may
+not do."""
 
 from __future__ import annotations
 
@@ -44,8 +45,8 @@ OPTIONS = {
     "common": {"common": 0.4, "common_seconds": 2.5},
     "venues": {"venue_link": 0.3},
     "all": {
-        "order_size": "pareto", "branching": MATRIX, "decay_seconds": 2.0, "curve": CURVE, "metaorders": 3, "common": 0.2,
-        "venue_link": 0.6,
+        "order_size": "pareto", "branching": MATRIX, "decay_seconds": 2.0, "curve": CURVE, "metaorders": 3,
+        "common": 0.2, "venue_link": 0.6,
     },
 }  # fmt: skip
 
@@ -60,7 +61,9 @@ def venues_of(names=("A", "B", "C"), symbols=("X", "Y"), calendar="XNYS"):
     return venues
 
 
-def market_of(shares=(1.0, 0.5, 0.25), *, seed=5, start_ns=START, rate=50.0, depth=3.0, warmup=2.0, symbols=("X", "Y"), **options):
+def market_of(
+    shares=(1.0, 0.5, 0.25), *, seed=5, start_ns=START, rate=50.0, depth=3.0, warmup=2.0, symbols=("X", "Y"), **options
+):
     venues = venues_of("ABCDEF"[: len(shares)], symbols)
     opens, closes = zip(*SESSIONS, strict=True)
     return SyntheticMarket(
@@ -71,8 +74,8 @@ def market_of(shares=(1.0, 0.5, 0.25), *, seed=5, start_ns=START, rate=50.0, dep
 
 def tuples(rows):
     return [
-        (int(r["time_ns"]), int(r["action"]), int(r["venue"]), int(r["side"]), int(r["order_id"]), int(r["price_e9"]) // 10**7,
-         int(r["quantity"]))
+        (int(r["time_ns"]), int(r["action"]), int(r["venue"]), int(r["side"]), int(r["order_id"]),
+         int(r["price_e9"]) // 10**7, int(r["quantity"]))
         for r in rows
     ]  # fmt: skip
 
@@ -83,8 +86,8 @@ def test_the_flow_is_the_plain_pythons_event_by_event(name):
     options, shares = OPTIONS[name], (1.0, 0.0, 0.5, 0.25)
     market = market_of(shares, **options)
     twin = ReferenceFlow(
-        shares, reference_tick=10_000, symbol=1, seed=5, start_ns=START, warmup_seconds=2.0, events_per_second=50.0, depth=3.0,
-        sessions=SESSIONS, **options,
+        shares, reference_tick=10_000, symbol=1, seed=5, start_ns=START, warmup_seconds=2.0, events_per_second=50.0,
+        depth=3.0, sessions=SESSIONS, **options,
     )  # fmt: skip
     for seconds in (0.5, 7.0, 40.0):
         until = START + round(seconds * SECOND)
@@ -94,11 +97,12 @@ def test_the_flow_is_the_plain_pythons_event_by_event(name):
 
 
 def test_the_pace_over_days_is_the_plain_pythons():
-    """From before an open over a night and a short day to after the last session that is known: few events, every change of pace."""
+    """From before an open over a night and a short day to after the last session that is known: few events, every
+    change of pace."""
     market = market_of((1.0,), start_ns=START - 3_600 * SECOND, rate=0.02, curve=CURVE)
     twin = ReferenceFlow(
-        (1.0,), reference_tick=10_000, seed=5, start_ns=START - 3_600 * SECOND, warmup_seconds=2.0, events_per_second=0.02,
-        depth=3.0, sessions=SESSIONS, curve=CURVE,
+        (1.0,), reference_tick=10_000, seed=5, start_ns=START - 3_600 * SECOND, warmup_seconds=2.0,
+        events_per_second=0.02, depth=3.0, sessions=SESSIONS, curve=CURVE,
     )  # fmt: skip
     until = START + 150_000 * SECOND
     assert tuples(market.record("X", until)) == twin.run(until)
@@ -169,7 +173,9 @@ def test_the_rows_make_the_book_and_venues_never_cross(name):
             for side, tick, quantity in books[number].values():
                 if side == s:
                     kept.setdefault(tick * 10**7, []).append(quantity)
-            assert {price: (total, count) for price, total, count in levels} == {p: (sum(q), len(q)) for p, q in kept.items()}
+            assert {price: (total, count) for price, total, count in levels} == {
+                p: (sum(q), len(q)) for p, q in kept.items()
+            }
     market.check_invariants()
 
 
@@ -187,7 +193,8 @@ def test_rows_end_early_where_they_do_not_suffice_and_go_on():
 
 
 def test_mean_rates_stay_when_arrivals_cluster():
-    """Events a second are what was asked for, with and without excitation; counts over seconds spread far more with it."""
+    """Events a second are what was asked for, with and without excitation; counts over seconds spread far more with
+    it."""
     spread = {}
     for branching in (None, 0.8):
         market = market_of((1.0,), depth=10.0, warmup=60.0, branching=branching, decay_seconds=0.5, seed=3)
@@ -198,7 +205,8 @@ def test_mean_rates_stay_when_arrivals_cluster():
             counts.append(market.messages - before)
             before = market.messages
         spread[branching] = np.var(counts) / np.mean(counts)
-        # the variance of the mean of a Hawkes count is that of a Poisson one over (1 - n)^2: 5 of those, as a part of 50
+        # the variance of the mean of a Hawkes count is that of a Poisson one over (1 - n)^2: 5 of those, as a part of
+        # 50
         assert np.mean(counts) == pytest.approx(50.0, abs=5 * math.sqrt(50.0 / 600) * (5.0 if branching else 1.0))
     assert spread[None] < 1.5
     assert spread[0.8] > 3.0
@@ -257,7 +265,9 @@ def test_mean_sizes():
     for options in ({}, {"order_size": "pareto", "size_lots_max": 20}):
         rows = market_of(**options, warmup=60.0).record("X", START)
         sizes = rows["quantity"][rows["action"] == 1]
-        assert sizes.mean() == pytest.approx(FlowModel(**options).mean_size, abs=5 * sizes.std() / math.sqrt(len(sizes)))
+        assert sizes.mean() == pytest.approx(
+            FlowModel(**options).mean_size, abs=5 * sizes.std() / math.sqrt(len(sizes))
+        )
 
 
 @pytest.mark.parametrize(
@@ -284,7 +294,10 @@ def test_mean_sizes():
         ({"branching": [[0.2] * 6] * 6}, "branching has the spectral radius 1.2, must be below 1"),
         ({"branching": [[0.1] * 6] * 5}, r"branching has shape \(5, 6\)"),
         ({"branching": [[-0.1] * 6] * 6}, "must have numbers from 0 up"),
-        ({"branching": [[0, 0, 0, 0, 0, 0]] * 2 + [[5, 0, 0, 0, 0, 0]] + [[0] * 6] * 3}, "brings about more market_buy"),
+        (
+            {"branching": [[0, 0, 0, 0, 0, 0]] * 2 + [[5, 0, 0, 0, 0, 0]] + [[0] * 6] * 3},
+            "brings about more market_buy",
+        ),
         ({"decay_seconds": 0}, "decay_seconds is 0"),
         ({"curve": [1.0] * 391}, "curve has 391 numbers"),
         ({"curve": [1.0, 0.0]}, r"curve\[1\] is 0.0"),
@@ -329,7 +342,9 @@ def test_the_types_are_in_the_order_of_the_matrix():
     for kind, name in enumerate(FLOW_TYPES[:2]):
         matrix = np.zeros((6, 6))
         matrix[kind, kind] = 0.95
-        rows = market_of((1.0,), depth=10.0, warmup=0.0, branching=matrix, decay_seconds=0.2).record("X", START + 60 * SECOND)
+        rows = market_of((1.0,), depth=10.0, warmup=0.0, branching=matrix, decay_seconds=0.2).record(
+            "X", START + 60 * SECOND
+        )
         adds = rows[(rows["action"] == 1) & (rows["time_ns"] > START)]
         counts = [np.histogram(adds["time_ns"][adds["side"] == side], 300)[0] for side in (1, -1)]
         ratio = [np.var(c) / np.mean(c) for c in counts]

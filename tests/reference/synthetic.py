@@ -1,7 +1,9 @@
-"""The synthetic market's order flow of one symbol, in plain Python, written from the rules of flow_model.h and synthetic.h.
+"""The synthetic market's order flow of one symbol, in plain Python, written from the rules of flow_model.h and
+synthetic.h.
 
-Books are lists of slots (a departure is drawn by slot), prices are ticks. `run` gives the rows that SyntheticMarket.record gives, as
-tuples (time_ns, action, venue, side, order_id, tick, quantity). Own orders are not in it.
+Books are lists of slots (a departure is drawn by slot), prices are ticks. `run` gives the rows that
+SyntheticMarket.record gives, as tuples (time_ns, action, venue, side, order_id, tick, quantity). Own orders are not
+in it.
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ ALWAYS = ((1 << 63) - 1) // 2
 
 
 class Random:
-    """xoshiro256++ seeded by splitmix64, and what is drawn from it. Logarithm and exponential as the core computes them."""
+    """xoshiro256++ seeded by splitmix64, and what is drawn from it. Logarithm and exponential as the core computes
+    them."""
 
     def __init__(self, seed, stream):
         state = seed ^ (stream * 0xD1342543DE82EF95 & MASK)
@@ -130,10 +133,11 @@ class ReferenceFlow:
     """Options as those of FlowModel and SyntheticMarket; `symbol` is its number, `sessions` [(open_ns, close_ns)]."""
 
     def __init__(
-        self, shares, *, reference_tick, symbol=0, seed=0, start_ns=0, warmup_seconds=60.0, events_per_second=50.0, depth=10.0,
-        sessions=(), limit_rates=LIMIT_RATES, cancel_rates=CANCEL_RATES, market_rate=MARKET_RATE, order_size="lots",
-        size_tail=1.5, size_lots_max=100, branching=None, decay_seconds=1.0, curve=None, metaorders=0, metaorder_tail=1.5,
-        common=0.0, common_seconds=10.0, venue_link=1.0,
+        self, shares, *, reference_tick, symbol=0, seed=0, start_ns=0, warmup_seconds=60.0, events_per_second=50.0,
+        depth=10.0, sessions=(), limit_rates=LIMIT_RATES, cancel_rates=CANCEL_RATES, market_rate=MARKET_RATE,
+        order_size="lots", size_tail=1.5, size_lots_max=100, branching=None, decay_seconds=1.0, curve=None,
+        metaorders=0,
+        metaorder_tail=1.5, common=0.0, common_seconds=10.0, venue_link=1.0,
     ):  # fmt: skip
         self.seed, self.random = seed, Random(seed, symbol + 1)
         self.lit = [venue for venue, share in enumerate(shares) if share > 0]
@@ -150,7 +154,8 @@ class ReferenceFlow:
             arrivals = math.fsum(limit_rates)
             means = [arrivals, arrivals, market_rate, market_rate, arrivals - market_rate, arrivals - market_rate]
             constant = [
-                (means[i] - sum(branching[i][j] * means[j] for j in range(6))) / means[i] for i in range(len(FLOW_TYPES))
+                (means[i] - sum(branching[i][j] * means[j] for j in range(6))) / means[i]
+                for i in range(len(FLOW_TYPES))
             ]
         self.constant = constant
         speed = events_per_second / (4.0 * arrival / 60.0 * depth)
@@ -228,6 +233,10 @@ class ReferenceFlow:
 
     def market(self, side):
         quantity = self.size()
+        if self.link < 1.0 and self.random.unit() >= self.link:
+            venue = self.venue()
+            self.take(venue, side, quantity)
+            return
         while quantity > 0:
             best, chosen, count = self.best(-side), None, 0
             if best is None:
@@ -236,17 +245,21 @@ class ReferenceFlow:
                 if self.books[venue].best(-side) == best:
                     count += 1
                     if self.random.below(count) == 0:
-                        chosen = self.books[venue], venue
-            book, venue = chosen
-            for order in list(book.queues[-side][best]):
-                traded = min(quantity, order.quantity)
-                if traded == 0:
-                    break
-                self.rows.append((self.now, EXECUTE, venue, -side, order.order_id, best, traded))
-                quantity -= traded
-                order.quantity -= traded
-                if order.quantity == 0:
-                    book.remove(order)
+                        chosen = venue
+            quantity = self.take(chosen, side, quantity, best)
+
+    def take(self, venue, side, quantity, limit=None):
+        """Takes at one venue, up to a limit; what is left."""
+        book = self.books[venue]
+        while quantity > 0 and (best := book.best(-side)) is not None and (limit is None or best == limit):
+            order = book.queues[-side][best][0]
+            traded = min(quantity, order.quantity)
+            self.rows.append((self.now, EXECUTE, venue, -side, order.order_id, best, traded))
+            quantity -= traded
+            order.quantity -= traded
+            if order.quantity == 0:
+                book.remove(order)
+        return quantity
 
     def slot(self, pick):
         for venue in self.lit:
@@ -289,11 +302,11 @@ class ReferenceFlow:
         if self.branching is None:
             return None
         u -= cancels
-        for kind, intensity in enumerate(self.excited):
-            if u < intensity:
-                break
-            u -= intensity
-        else:
+        kind = 0
+        while kind < 6 and u >= self.excited[kind]:
+            u -= self.excited[kind]
+            kind += 1
+        if kind == 6:
             return None
         if kind < 4:
             return kind

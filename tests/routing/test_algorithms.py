@@ -219,7 +219,7 @@ def test_shortfall_without_a_duration_ends_by_the_close_and_scales_with_what_is_
     async def horizons():
         await clock.sleep(3600)
         short, long, endless = (
-            router.start({**MARKET_ORDER, "quantity": quantity}, config) for quantity in (1000, 2000, 900_000)
+            router.start({**MARKET_ORDER, "quantity": quantity}, config) for quantity in (3000, 6000, 900_000)
         )
         return [each.end_ns - each.start_ns for each in (short, long, endless)], endless.end_ns
 
@@ -228,7 +228,7 @@ def test_shortfall_without_a_duration_ends_by_the_close_and_scales_with_what_is_
     assert end_ns == session("XNYS", date(2025, 1, 2)).close_ns
     tape = router.core.venues.tape("AAPL")
     per_minute = tape["volume"] / 62  # the flow began two minutes before the engine
-    assert short == pytest.approx(1000 / 0.1 / per_minute * MINUTE_NS, rel=1e-3)
+    assert short == pytest.approx(3000 / 0.1 / per_minute * MINUTE_NS, rel=1e-3)
 
 
 # ---- what always holds ----

@@ -511,10 +511,12 @@ class Microstructure(Section):
 
 
 class Clustering(Section):
-    """``market.clustering``: events bring about events (a Hawkes process of limit orders, market orders and cancellations by side).
+    """``market.clustering``: events bring about events (a Hawkes process of limit orders, market orders and
+    cancellations by side).
 
     ``branching`` is how many one event brings about, or a matrix of that, [i][j] of type i by type j in the order
-    limit_buy, limit_sell, market_buy, market_sell, cancel_buy, cancel_sell. ``decay_seconds`` is the mean time until then.
+    limit_buy, limit_sell, market_buy, market_sell, cancel_buy, cancel_sell. ``decay_seconds`` is the mean time until
+    then.
     """
 
     branching: Annotated[
@@ -524,15 +526,18 @@ class Clustering(Section):
 
 
 class Metaorders(Section):
-    """``market.metaorders``: market orders come from ``count`` hidden orders, P(orders >= k) = k^-tail; 0: each for itself."""
+    """``market.metaorders``: market orders come from ``count`` hidden orders, P(orders >= k) = k^-tail; 0: each for
+    itself."""
 
     count: Annotated[int, *integer(0, 64)] = 0
     tail: Annotated[float, *number(0.5, 10, "an exponent")] = 1.5
 
 
 class CommonFactor(Section):
-    """``market.common_factor``: what all symbols have in common. In each interval one side's market orders come more often in all of
-    them: P(buy) = (1 + strength) / 2 or (1 - strength) / 2."""
+    """``market.common_factor``: what all symbols have in common.
+
+    In each interval one side's market orders come more often in all of them: P(buy) = (1 +- strength) / 2.
+    """
 
     strength: Annotated[float, *number(0, 1, "a strength")] = 0.0
     interval_seconds: Annotated[float, *lasting("s", 10**6, 24 * HOUR_NS)] = 10.0
@@ -541,8 +546,9 @@ class CommonFactor(Section):
 class Reaction(Section):
     """``market.reaction``: what others do about own orders; nothing, unless asked for.
 
-    Of what own orders take from displayed books others trade back the share ``reversion``, as what is left of it decays: exponentially with
-    the mean time ``seconds``, or as (1 + t / seconds)^-exponent. ``displayed`` leans the sides of market orders by own displayed size.
+    An own order that takes from a displayed book is followed with chance ``reversion`` by one of others, of the size
+    that it took, on the other side: after a time that is exponential with the mean ``seconds``, or longer than t with
+    chance (1 + t / seconds)^-exponent. ``displayed`` leans the sides of market orders by own displayed size.
     """
 
     reversion: Share = 0.0
@@ -556,9 +562,9 @@ class Hours(Section):
     """``market.hours``: with ``keep`` instruments trade in their sessions alone, which begin and end with an auction.
 
     Orders for the opening gather ``opening_call_minutes`` before it; others' for the close come ``gathering_minutes``
-    before that, and in the last ``closing_call_minutes`` nothing else trades (0: the auction is at once). The shares are
-    what others bring to an auction a side, as parts of a session's volume. ``band`` is how far from the last auction's
-    price trades may be, 0: however far.
+    before that, and in the last ``closing_call_minutes`` nothing else trades (0: the auction is at once). The shares
+    are what others bring to an auction a side, as parts of a session's volume. ``band`` is how far from the last
+    auction's price trades may be, 0: however far.
     """
 
     keep: Flag = False
@@ -581,10 +587,14 @@ class Hours(Section):
 
 
 class Market(Section):
-    """``market``: the synthetic market. Events are book messages of one instrument over all venues, ``events_per_second`` of them on average.
+    """``market``: the synthetic market. Events are book messages of one instrument over all venues,
+    ``events_per_second`` of them on average.
 
-    Rates are a side and minute at ``depth`` 1, by distance in ticks from the other side; left out, those of Cont, Stoikov and Talreja (2010).
-    ``depth`` is how many times their number of orders rests in the book.
+    Rates are a side and minute at ``depth`` 1, by distance in ticks from the other side; left out, those of Cont,
+    Stoikov and Talreja (2010). ``depth`` is how many times their number of orders rests in the book. ``volume_curve``
+    is the shape of a session's volume by equal parts of it: ``session`` is the curve that VWAP goes by.
+    ``venue_correlation`` is the share of orders that look at the consolidated quote; the others look at one venue's
+    alone.
     """
 
     events_per_second: Annotated[float, *number(0, 1e6, "a rate", True)] = 20.0
@@ -596,9 +606,9 @@ class Market(Section):
     order_size: Annotated[str | int, checked(read_order_size), schema("string", "integer")] = "lots"
     size_tail: Annotated[float, *number(0.5, 10, "an exponent")] = 1.5
     size_lots_max: Annotated[int, *integer(1, 10_000)] = 100
-    volume_curve: Annotated[
-        str | tuple[float, ...], checked(read_volume_curve), LISTED, schema("string", "array")
-    ] = "flat"
+    volume_curve: Annotated[str | tuple[float, ...], checked(read_volume_curve), LISTED, schema("string", "array")] = (
+        "session"
+    )
     clustering: Clustering = Field(default_factory=Clustering)
     metaorders: Metaorders = Field(default_factory=Metaorders)
     common_factor: CommonFactor = Field(default_factory=CommonFactor)
@@ -618,7 +628,9 @@ class Market(Section):
         try:
             flow_model(self)
         except ValueError as error:
-            raise PydanticCustomError("refused", "{error}", {"error": f"expected rates that fit: {error}", "bare": True}) from None
+            raise PydanticCustomError(
+                "refused", "{error}", {"error": f"expected rates that fit: {error}", "bare": True}
+            ) from None
         return self
 
 

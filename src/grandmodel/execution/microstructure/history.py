@@ -3,7 +3,7 @@ looked at.
 
 Nothing of it was lived through by an engine. Blocks of bars come from the paper market's own generator, each by a seed
 of its own, so that block k is the same whatever was asked for before; they are made when somebody asks, and joined so
-that prices go on. Like that market it knows no time of day: its volume has no shape.
+that prices go on. Like that market it has the volume of a session in sessions, and one pace around them.
 """
 
 from __future__ import annotations

@@ -1,19 +1,20 @@
 """The paper market: what stands behind a component that nobody connected to anything.
 
-Seeded synthetic order flow over the lit venues (after Cont, Stoikov and Talreja 2010; the section `market` has what can be added to
-that), always open, living on whenever somebody looks. What flows depends on seed, market time and own orders, never on the pattern of
-calls. Prices begin at the catalog's illustrative references; results taken from it say `source="paper"`.
+Seeded synthetic order flow over the lit venues (after Cont, Stoikov and Talreja 2010; the section `market` has what
+can be added to that), always open, living on whenever somebody looks. What flows depends on seed, market time and own
+orders, never on the pattern of calls. Prices begin at the catalog's illustrative references; results taken from it say
+`source="paper"`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._core.schedule import DEFAULT_VOLUME_CURVE
 from .._core.synthetic import MARKET_RATE, FlowModel, SyntheticMarket
 
 if TYPE_CHECKING:
@@ -84,7 +85,13 @@ def _list(venues: Venues, config: ExecutionConfig) -> None:
 
 def flow_model(market: Market) -> FlowModel:
     """What the section `market` says of the order flow. ValueError where its parts do not fit together."""
-    curve = market.volume_curve
+    curve: Sequence[float] | None = None
+    if market.volume_curve == "session":
+        from .._core.schedule import DEFAULT_VOLUME_CURVE
+
+        curve = DEFAULT_VOLUME_CURVE
+    elif not isinstance(market.volume_curve, str):
+        curve = market.volume_curve
     return FlowModel(
         limit_rates=market.limit_rates,
         cancel_rates=market.cancel_rates,
@@ -94,7 +101,7 @@ def flow_model(market: Market) -> FlowModel:
         size_lots_max=market.size_lots_max,
         branching=market.clustering.branching or None,
         decay_seconds=market.clustering.decay_seconds,
-        curve=None if curve == "flat" else DEFAULT_VOLUME_CURVE if curve == "session" else curve,
+        curve=curve,
         metaorders=market.metaorders.count,
         metaorder_tail=market.metaorders.tail,
         common=market.common_factor.strength,
@@ -114,7 +121,8 @@ def paper_shares(venues: Venues, without: frozenset[str] = frozenset()) -> list[
 
 
 def _sessions(venues: Venues, start_ns: int) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
-    """Opens and closes by calendar, from the day before `start_ns` on; what is always open has none, and so has one pace."""
+    """Opens and closes by calendar, from the day before `start_ns` on; what is always open has none, and so has one
+    pace."""
     from ..sessions import ALWAYS_OPEN, exchanges, session_date
 
     known = [name for name in venues.instruments.calendars if name != ALWAYS_OPEN and name in exchanges()]
