@@ -47,6 +47,7 @@ cdef extern from "link.h" nogil:
     ctypedef struct gm_lane_t:
         gm_path_t path
         gm_faults_t faults
+        uint64_t draws
         int32_t down
 
     ctypedef struct gm_link_t:
@@ -61,7 +62,7 @@ cdef extern from "link.h" nogil:
     uint64_t gm_way_stream(uint64_t seed, int32_t kind, int32_t venue, int32_t symbol) noexcept
     int64_t gm_way_due(const gm_path_t* p, int64_t base_ns, gm_way_t* way, int64_t sent_ns, int64_t extra_ns) noexcept
     unsigned int gm_faults_on(int message) noexcept
-    int gm_link_init(gm_link_t* l, gm_venues_t* venues, gm_market_t* inner, int32_t symbol_count, uint64_t seed, uint64_t fault_seed) noexcept
+    int gm_link_init(gm_link_t* l, gm_venues_t* venues, gm_market_t* inner, int32_t symbol_count, uint64_t seed) noexcept
     void gm_link_free(gm_link_t* l) noexcept
 
 

@@ -17,7 +17,8 @@ from grandmodel.execution._core.scoring cimport Venues
 
 #: What is drawn on top of a delay.
 DISTRIBUTIONS = {
-    "fixed": int(GM_DELAY_FIXED), "uniform": int(GM_DELAY_UNIFORM), "exponential": int(GM_DELAY_EXPONENTIAL), "lognormal": int(GM_DELAY_LOGNORMAL),
+    "fixed": int(GM_DELAY_FIXED), "uniform": int(GM_DELAY_UNIFORM), "exponential": int(GM_DELAY_EXPONENTIAL),
+    "lognormal": int(GM_DELAY_LOGNORMAL),
 }
 WAYS = {"out": int(GM_WAY_OUT), "in": int(GM_WAY_IN), "feed": int(GM_WAY_FEED)}
 
@@ -103,23 +104,22 @@ cdef class LinkedMarket(Market):
     venues : Venues of the engine, complete; it shows what has arrived
     inner : Market, whose own table (`venues.twin()`) is what is there now; no engine may have it
     paths : {venue: {out_ns, in_ns, feed_ns, jitter_ns, distribution}}, nanoseconds; what is left out takes no time
-    faults : {venue: faults}, by name of FAULTS the probability by message, delay_ns, disconnect_ns, revise_ns, resend, and script: a sequence
-        of (message, number, fault), the number-th message of a kind of MESSAGES from 1
-    seed, fault_seed : int; equal seeds and equal conduct give equal delays and faults
+    faults : {venue: faults}, by name of FAULTS the probability by message, delay_ns, disconnect_ns, revise_ns, resend, seed (else that of all),
+        and script: a sequence of (message, number, fault), the number-th message of a kind of MESSAGES from 1
+    seed : int; equal seeds and equal conduct give equal delays and faults
 
     Raises
     ------
     ValueError  naming what is wrong; KeyError  no venue has that name
     """
 
-    def __cinit__(self, Venues venues not None, Market inner not None, *, paths=None, faults=None, uint64_t seed=0, fault_seed=None):
+    def __cinit__(self, Venues venues not None, Market inner not None, *, paths=None, faults=None, uint64_t seed=0):
         if inner.venues is venues or inner.venues.names != venues.names or inner.venues.instruments is not venues.instruments:
             raise ValueError("inner must have a table of its own of the same venues and instruments: venues.twin()")
         if inner.market.core != NULL:
             raise ValueError("inner stands behind an engine already")
         self.link = <gm_link_t*>calloc(1, sizeof(gm_link_t))
-        if self.link == NULL or gm_link_init(self.link, &venues.table, inner.market, venues.instruments.table.count, seed,
-                                             seed if fault_seed is None else int_argument(fault_seed, "fault_seed", 0, INT64_MAX)) != 0:
+        if self.link == NULL or gm_link_init(self.link, &venues.table, inner.market, venues.instruments.table.count, seed) != 0:
             raise MemoryError("the link could not be reserved")
         self.market = &self.link.market
         self.venues = venues
@@ -140,10 +140,11 @@ cdef class LinkedMarket(Market):
         return 0
 
     cdef int _spoil(self, str venue, dict faults) except -1:
-        cdef gm_faults_t* f = &self.link.lanes[self.venues.number(venue)].faults
+        cdef int32_t number = self.venues.number(venue)
+        cdef gm_faults_t* f = &self.link.lanes[number].faults
         cdef double chance, total = 0.0
         cdef int32_t k
-        known = (*FAULTS, "delay_ns", "disconnect_ns", "revise_ns", "resend", "script")
+        known = (*FAULTS, "delay_ns", "disconnect_ns", "revise_ns", "resend", "script", "seed")
         unknown = sorted(set(faults) - set(known))
         if unknown:
             raise ValueError(f"faults of {venue!r} have {unknown[0]!r}, their keys are {', '.join(known)}")
@@ -160,16 +161,19 @@ cdef class LinkedMarket(Market):
         f.disconnect_ns = int_argument(faults.get("disconnect_ns", 1_000_000_000), f"disconnect_ns of {venue!r}", 1, _HOUR_NS)
         f.revise_ns = int_argument(faults.get("revise_ns", 1_000_000_000), f"revise_ns of {venue!r}", 1, _HOUR_NS)
         f.resend = bool(faults.get("resend", True))
+        if "seed" in faults:
+            self.link.lanes[number].draws = gm_way_stream(<uint64_t>int_argument(faults["seed"], f"seed of {venue!r}", 0, INT64_MAX),
+                                                          GM_WAY_FAULTS, number, -1)
         script = list(faults.get("script", ()))
         if len(script) > GM_FAULT_SCRIPT:
             raise ValueError(f"the script of {venue!r} has {len(script)} entries, must be at most {GM_FAULT_SCRIPT}")
-        for k, (message, number, fault) in enumerate(script):
+        for k, (message, nth, fault) in enumerate(script):
             if message not in MESSAGES:
                 raise ValueError(f"message of entry {k} of the script of {venue!r} is {message!r}, must be one of {', '.join(MESSAGES)}")
             if fault not in faults_on(message):
                 raise ValueError(f"fault of entry {k} of the script of {venue!r} is {fault!r}, must be one of {', '.join(faults_on(message))}")
             f.script[k].message = MESSAGES[message]
-            f.script[k].number = int_argument(number, f"number of entry {k} of the script of {venue!r}", 1, INT64_MAX)
+            f.script[k].number = int_argument(nth, f"number of entry {k} of the script of {venue!r}", 1, INT64_MAX)
             f.script[k].fault = FAULTS[fault] if fault in FAULTS else LIES[fault]
         f.script_count = len(script)
         return 0

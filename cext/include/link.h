@@ -155,7 +155,7 @@ typedef struct gm_link {
 } gm_link_t;
 
 /* Puts a link before `inner`, whose venues are another table of the same venues. Paths and faults are set afterwards. */
-int gm_link_init(gm_link_t* l, gm_venues_t* venues, gm_market_t* inner, int32_t symbol_count, uint64_t seed, uint64_t fault_seed);
+int gm_link_init(gm_link_t* l, gm_venues_t* venues, gm_market_t* inner, int32_t symbol_count, uint64_t seed);
 void gm_link_free(gm_link_t* l);
 
 #endif

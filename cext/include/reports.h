@@ -350,6 +350,7 @@ static inline void gm_engine_report(void* context, const gm_report_t* given) {
         r.ask_e9 = n.ask_e9;
     }
     if (r.exec_type != GM_EXEC_STATUS && r.exec_type != GM_EXEC_CANCEL_REJECTED) r.status = 0;
+    if (r.exec_type == GM_EXEC_CANCEL_REJECTED && r.reason == GM_REASON_NONE) r.reason = GM_REASON_VENUE_REJECTED;
     gm_engine_heard(e, &r);
     if (__builtin_expect(o == NULL, 0)) {
         r.status = 0;

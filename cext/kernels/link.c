@@ -610,7 +610,7 @@ void gm_link_free(gm_link_t* l) {
     l->inner = NULL;
 }
 
-int gm_link_init(gm_link_t* l, gm_venues_t* venues, gm_market_t* inner, int32_t symbol_count, uint64_t seed, uint64_t fault_seed) {
+int gm_link_init(gm_link_t* l, gm_venues_t* venues, gm_market_t* inner, int32_t symbol_count, uint64_t seed) {
     memset(l, 0, sizeof *l);
     l->symbols = venues->symbols;
     l->parcels = (gm_parcel_t*)gm_reserve(GM_LINK_PARCELS * sizeof(gm_parcel_t));
@@ -633,7 +633,7 @@ int gm_link_init(gm_link_t* l, gm_venues_t* venues, gm_market_t* inner, int32_t 
         lane->out.stream = gm_way_stream(seed, GM_WAY_OUT, v, -1);
         lane->in.stream = gm_way_stream(seed, GM_WAY_IN, v, -1);
         lane->out.last_ns = lane->in.last_ns = INT64_MIN;
-        lane->draws = gm_way_stream(fault_seed, GM_WAY_FAULTS, v, -1);
+        lane->draws = gm_way_stream(seed, GM_WAY_FAULTS, v, -1);
         lane->enabled = venues->enabled[v];
     }
     for (int32_t s = 0; s < symbol_count; s++)

@@ -1,5 +1,5 @@
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Self, SupportsIndex
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -34,7 +34,6 @@ class LinkedMarket(Market):
         paths: Mapping[str, Mapping[str, int | str]] | None = None,
         faults: Mapping[str, Mapping[str, float | bool | Sequence[tuple[str, int, str]]]] | None = None,
         seed: int = 0,
-        fault_seed: SupportsIndex | None = None,
     ) -> Self: ...
     @property
     def inner(self) -> Market: ...

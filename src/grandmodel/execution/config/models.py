@@ -102,8 +102,8 @@ class _Destination(Section):
     """What every destination has. Fees are money per share, negative for a rebate.
 
     ``order_types``, ``times_in_force`` and ``instructions`` are what it takes, all of them if left out. What rests
-    until it is canceled needs no time in force of the venue. ``latency_us`` is what is known of the way there, and where
-    latency is simulated what the ways take by default; ``latency`` and ``faults`` are its own in place of ``simulation``'s.
+    until it is canceled needs no time in force of the venue. ``latency_us`` is what is known of the way there; where
+    latency is simulated, what the ways take by default. ``latency`` and ``faults`` stand in place of ``simulation``'s.
     """
 
     priority: Priority = 100
@@ -585,8 +585,8 @@ class ExecutionConfig(Section):
 
         Over canonical JSON: sorted keys, no spaces, money as decimal text. ``journal`` and ``performance``
         are left out, they say where and how fast: a day hashes the same wherever its journal lies. So is the
-        ``connection`` of a venue, which says where it is served, and whether the file of the limits is watched. Latency and
-        faults count where there are any.
+        ``connection`` of a venue, which says where it is served, and whether the file of the limits is watched.
+        Latency and faults count where there are any.
         """
         values = self.model_dump(exclude={"journal", "performance", "instruments"})
         for group in ("venues", "dark_pools", "wholesalers"):

@@ -1,4 +1,4 @@
-"""``simulation``: what lies between the engine and the venues that are simulated in its process, and what goes wrong there."""
+"""``simulation``: what lies between the engine and venues that are simulated in its process, and what goes wrong."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SCRIPT_MAX = 64
 
 
 class SimulatedLatency(Section):
-    """How long the ways between the engine and a simulated venue take. That a section is there, also an empty one, turns it on.
+    """How long the ways between the engine and a simulated venue take. A section that is there, if empty, is on.
 
     ``out_us`` of orders and requests, by default the venue's ``latency_us``; ``in_us`` of reports, by default as out;
     ``feed_us`` of quotes and prints, by default as in. ``jitter_us`` is the mean of what is added to each, drawn from a
@@ -31,7 +31,8 @@ class SimulatedLatency(Section):
     @model_validator(mode="after")
     def _drawn(self) -> Self:
         if self.distribution == "fixed" and self.jitter_us > 0:
-            raise PydanticCustomError("refused", "expected no jitter_us beside the distribution 'fixed'", {"bare": True})
+            message = "expected no jitter_us beside the distribution 'fixed'"
+            raise PydanticCustomError("refused", message, {"bare": True})
         return self
 
     def path(self, latency_ns: int) -> dict[str, int | str]:
@@ -71,8 +72,8 @@ class Faults(Section):
     """What goes wrong at a simulated venue, or on the way to it: probabilities by message, and what is on order.
 
     ``reject``, ``drop``, ``delay`` (by ``delay_ms``, and what comes behind waits), ``reorder`` (what comes behind
-    overtakes), ``disconnect`` (for ``disconnect_ms``) befall orders, cancels and replaces; all of these but the first, and
-    ``duplicate`` and ``lie``, befall reports; ``bust`` and ``correct`` (after ``revise_ms``) and ``overfill`` fills.
+    overtakes), ``disconnect`` (for ``disconnect_ms``) befall orders, cancels and replaces; all of these but the first,
+    and ``duplicate`` and ``lie``, befall reports; ``bust``, ``correct`` (after ``revise_ms``) and ``overfill`` fills.
     With ``resend`` a venue tells again what a broken connection kept back; without, it is lost. ``seed`` is by
     default the configuration's.
     """
@@ -105,9 +106,10 @@ class Faults(Section):
             )
         return self
 
-    def terms(self) -> dict[str, Any]:
-        """The faults as `LinkedMarket` takes them."""
+    def terms(self, seed: int) -> dict[str, Any]:
+        """The faults as `LinkedMarket` takes them; ``seed``: the configuration's."""
         return {
+            "seed": seed if self.seed is None else self.seed,
             **{name: getattr(self, name) for name in FAULTS},
             "delay_ns": round(self.delay_ms * 1e6),
             "disconnect_ns": round(self.disconnect_ms * 1e6),
@@ -119,7 +121,7 @@ class Faults(Section):
 
 class Simulation(Section):
     """``simulation``: latency and faults of every venue that is simulated and has none of its own (``latency`` and
-    ``faults`` of a venue take their places whole). Left out, orders are at their venue at once, and nothing goes wrong."""
+    ``faults`` of a venue take their places whole). Left out, orders are at their venue at once, nothing goes wrong."""
 
     latency: SimulatedLatency | None = None
     faults: Faults | None = None

@@ -41,7 +41,8 @@ def connections(config: ExecutionConfig) -> dict[str, str]:
 def market_with_connections(venues: Venues, config: ExecutionConfig, start_ns: int) -> Market:
     """The market of a configuration: a RemoteMarket for venues with a connection, simulated ones behind the others.
 
-    Without any connection it is the simulated market (paper, and a link before it where latency or faults are asked for). A venue with a connection is disabled until it is connected.
+    Without any connection it is the simulated market (paper, with a link before it where latency or faults are asked
+    for). A venue with a connection is disabled until it is connected.
 
     Raises
     ------
