@@ -7,6 +7,7 @@ from support import Gate
 
 from grandmodel.execution._core.instruments import Instruments
 from grandmodel.execution._core.journal import Journal
+from grandmodel.execution._core.link import LinkedMarket
 from grandmodel.execution._core.orders import OrderTable
 from grandmodel.execution._core.portfolio import Portfolio
 from grandmodel.execution._core.records import MESSAGE_DTYPE
@@ -33,8 +34,8 @@ def recording(*rows):
     return messages
 
 
-def engine(messages, rows=None):
-    """(core, gate) over one symbol, X, at one venue, REC; time begins at 0."""
+def engine(messages, rows=None, link=None):
+    """(core, gate) over one symbol, X, at one venue, REC; time begins at 0. `link`: of a LinkedMarket."""
     instruments = Instruments()
     instruments.add("X", tick_e9=TICK)
     venues = Venues(instruments)
@@ -42,6 +43,7 @@ def engine(messages, rows=None):
     portfolio = Portfolio(instruments)
     portfolio.open_account(0, 10**18)
     clock = SimulatedClock(0)
+    market = ReplayMarket(venues if link is None else venues.twin(), "X", "REC", messages, rows, start_ns=0)
     core = Core(
         instruments=instruments,
         portfolio=portfolio,
@@ -49,7 +51,7 @@ def engine(messages, rows=None):
         venues=venues,
         journal=Journal(),
         orders=OrderTable(),
-        market=ReplayMarket(venues, "X", "REC", messages, rows, start_ns=0),
+        market=market if link is None else LinkedMarket(venues, market, **link),
         clock=clock,
     )
     Pulse(core)

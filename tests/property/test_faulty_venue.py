@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import random
 
+import numpy as np
 import pytest
 from support import E9, LIMITS, VENUES, make_core, order
 
@@ -157,7 +158,7 @@ def check_books(core, cash_e9: int) -> None:
     reports = core.journal.rows(_REPORT)
     counted = reports[is_booked(reports)]
     position, money, filled = {}, cash_e9, {}
-    for row in counted[(counted["exec_type"] == TRADE) | (counted["exec_type"] == BUST) | (counted["exec_type"] == CORRECTION)]:
+    for row in counted[np.isin(counted["exec_type"], (TRADE, BUST, CORRECTION))]:
         sign = -1 if row["exec_type"] == BUST else 1
         quantity, side = sign * int(row["quantity"]), int(row["side"])
         position[int(row["symbol"])] = position.get(int(row["symbol"]), 0) + side * quantity
