@@ -5,6 +5,7 @@ where no fault loses or invents anything, what the engine has filled is what its
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 
@@ -20,10 +21,10 @@ from grandmodel.execution._core.reexecution import recovered_hash
 from grandmodel.execution.order_management.kill_switch import RESET, kill
 
 LONG = os.environ.get("GRANDMODEL_LONG") == "1"
-SEEDS = range(10_000) if LONG else range(250)
+SEEDS = range(10_000) if LONG else range(300)
 CHUNK = 50
 SYMBOLS = ("AAPL", "MSFT")
-_REPORT = 4
+_REPORT, _PARENT = 4, 16
 TRADE, BUST, CORRECTION = 2, 8, 9
 HONEST = ("reject", "delay", "reorder", "duplicate", "disconnect")  # nothing is lost (with resend), nothing invented
 
@@ -135,10 +136,8 @@ class Strategy:
             [self.submit] * 12 + [self.cancel] * 4 + [self.replace] * 4 + [self.several, self.parent, self.close_parent]
             + [self.stop_all] * (self.r.random() < 0.05)
         )  # fmt: skip
-        try:
+        with contextlib.suppress(OrderRejected, OrderStateError):
             does()
-        except (OrderRejected, OrderStateError):
-            pass
 
 
 def live_on(core, until_ns: int) -> int:
@@ -168,10 +167,10 @@ def check_books(core, cash_e9: int) -> None:
         assert core.portfolio.position(symbol, 0)[0] == position.get(number, 0), symbol
     assert core.portfolio.account(0)["cash_e9"] == money
     trades = counted[counted["exec_type"] == TRADE]
-    told = list(zip(trades["order_id"].tolist(), trades["venue"].tolist(), trades["execution_id"].tolist(), strict=True))
+    told = trades[["order_id", "venue", "execution_id"]].tolist()
     assert len(set(told)) == len(told), "an execution is booked twice"
     for row in core.orders_array():
-        if not row["flags"] & 16:
+        if not row["flags"] & _PARENT:
             assert row["filled_quantity"] == filled.get(int(row["order_id"]), 0), row["order_id"]
 
 
@@ -197,16 +196,17 @@ def run(seed: int) -> dict[str, int]:
     empty, _ = make_core(recorded=True, start_ns=0, limits={}, ring_bytes=1 << 22, audit=False)
     assert recovered_hash(empty, core.journal) == state_hash(core)
     empty.close()
-    injected = core.market.injected()
+    injected, compared = core.market.injected(), 0
     if honest:
-        quiet = core.market.counters()["under_way"] == 0 and core.market.counters()["lost"] == 0
+        quiet = core.market.counters()["under_way"] == 0
         for row in core.orders_array():
             executed = core.market.executed(int(row["order_id"]))
-            assert row["filled_quantity"] <= executed or row["flags"] & 16, row["order_id"]
-            if quiet and not row["flags"] & 16:
-                assert row["filled_quantity"] == executed, row["order_id"]
+            if not row["flags"] & _PARENT:
+                filled = row["filled_quantity"]
+                assert filled == executed if quiet else filled <= executed, row["order_id"]
+                compared += quiet and executed > 0
     core.close()
-    return {**injected, "events": events}
+    return {**injected, "events": events, "compared": compared}
 
 
 @pytest.mark.parametrize("first", range(0, len(SEEDS), CHUNK))
@@ -220,4 +220,5 @@ def test_invariants_hold_whatever_the_venues_do(first):
             error.add_note(f"seed {seed}")
             raise
     assert total["events"] > CHUNK
+    assert total["compared"] > 0
     assert all(total[name] > 0 for name in ("reject", "drop", "delay", "reorder", "duplicate"))

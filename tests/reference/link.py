@@ -1,6 +1,9 @@
-"""When messages arrive that go one way, written from the rule: each takes its base and a drawn addition, and none arrives
-before the one sent before it. Draws are SplitMix64 (Steele, Lea and Flood 2014); a normal variate is one of the polar
-method's two (Marsaglia and Bray 1964); logarithm and exponential are the series that keep their bits everywhere."""
+"""When messages arrive that go one way, written from the rule: each takes its base and a drawn addition, and none
+arrives before the one sent before it.
+
+Draws are SplitMix64 (Steele, Lea and Flood 2014); a normal variate is one of the polar method's two (Marsaglia and Bray
+1964); logarithm and exponential are the series that keep their bits everywhere.
+"""
 
 from __future__ import annotations
 

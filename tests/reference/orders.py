@@ -561,9 +561,13 @@ class Book:
                     self.end_by_itself(each)
             elif each.waiting:
                 self.activate(each, left, True)
-            elif each.quantity != each.filled + left and each.status in ("NEW", "PARTIALLY_FILLED") and not each.asked:
-                if not self.rests(each):
-                    self.ask_change(each, each.filled + left, None)
+            elif (
+                each.quantity != each.filled + left
+                and each.status in ("NEW", "PARTIALLY_FILLED")
+                and not each.asked
+                and not self.rests(each)
+            ):
+                self.ask_change(each, each.filled + left, None)
 
     def activate(self, o: Order, quantity: int, bracket: bool) -> None:
         refused = self.latched(o, quantity)
