@@ -1,7 +1,7 @@
 # A market behind ways that take time and venues that err. Rules in include/link.h and include/faults.h, bodies in kernels/link.c, faults.c.
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
-from grandmodel.execution._core.scoring cimport gm_venues_t
+from grandmodel.execution._core.scoring cimport Venues, gm_venues_t
 from grandmodel.execution._core.synthetic cimport Market, gm_market_t
 
 
@@ -69,5 +69,6 @@ cdef extern from "link.h" nogil:
 cdef class LinkedMarket(Market):
     cdef gm_link_t* link
     cdef readonly Market inner
+    cdef Venues truth                   # the inner market's table: it points here as long as this is there
     cdef int _lay(self, str venue, dict path) except -1
     cdef int _spoil(self, str venue, dict faults) except -1

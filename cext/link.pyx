@@ -8,6 +8,7 @@ Rules in include/link.h and include/faults.h. Configurations make one by themsel
 """
 import numpy as np
 
+cimport cython
 from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t, uint64_t
 from libc.stdlib cimport calloc, free
 
@@ -96,6 +97,7 @@ def arrivals(sent_ns, *, str way="out", int venue=0, int symbol=-1, uint64_t see
     return out
 
 
+@cython.no_gc_clear     # the inner table and market point to the link until that is gone
 cdef class LinkedMarket(Market):
     """A market behind ways that take time and venues that err.
 
@@ -124,6 +126,7 @@ cdef class LinkedMarket(Market):
         self.market = &self.link.market
         self.venues = venues
         self.inner = inner
+        self.truth = inner.venues
         self.source = inner.source
         for venue, path in (paths or {}).items():
             self._lay(venue, dict(path))

@@ -597,6 +597,9 @@ void gm_link_free(gm_link_t* l) {
     if (l->inner != NULL && l->inner->venues != NULL && l->inner->venues->relay == &l->relay) {
         l->inner->venues->relay = NULL;
         l->inner->venues->listeners--;
+        l->inner->core = NULL;
+        l->inner->report = NULL;
+        l->inner->terms = NULL;
     }
     gm_release(l->parcels, GM_LINK_PARCELS * sizeof(gm_parcel_t));
     gm_release(l->heap, GM_LINK_PARCELS * sizeof(int32_t));
