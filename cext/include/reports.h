@@ -369,8 +369,8 @@ static inline void gm_engine_report(void* context, const gm_report_t* given) {
     if (r.exec_type == GM_EXEC_TRADE && !gm_is_void(&r)) {
         if (gm_is_closed(o->status)) r.reason = GM_REASON_LATE_FILL;
         else if (r.quantity > gm_open_as(e->orders, o, o->status)) r.reason = GM_REASON_OVERFILL;
-        else if (__builtin_expect(gm_is_beyond_limit(o, &r), 0)) r.reason = GM_REASON_BEYOND_LIMIT;
         else if (r.liquidity == GM_REMOVED && __builtin_expect(gm_trades_through(e->venues, r.symbol, r.venue, r.side, r.price_e9), 0)) r.reason = GM_REASON_TRADE_THROUGH;
+        else if (__builtin_expect(gm_is_beyond_limit(o, &r), 0)) r.reason = GM_REASON_BEYOND_LIMIT;
     }
     gm_engine_record_report(e, o, &r);
 }
