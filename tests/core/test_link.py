@@ -135,8 +135,8 @@ def test_without_latency_and_faults_the_log_is_that_of_no_link():
 
 
 def test_every_kind_of_venue_and_order_goes_through_a_link():
-    """Dark pools, wholesalers, hidden, pegged and minimum quantities: with latencies of 0 the log is that of no link."""
-    terms = {"cost_per_share": 0.001, "order_types": ["market", "limit", "iceberg", "pegged_midpoint", "pegged_primary"]}
+    """Dark pools, wholesalers, hidden, pegged, minimum quantities: with latencies of 0 the log is that of no link."""
+    terms = {"cost_per_share": 0.001, "order_types": ["market", "limit", "iceberg", "pegged_midpoint"]}
     takes = {**terms, "times_in_force": ["IOC", "FOK"], "instructions": ["post_only", "hidden", "min_quantity"]}
     routing = {
         "venues": {"NYSE": takes, "IEX": takes},
@@ -146,7 +146,8 @@ def test_every_kind_of_venue_and_order_goes_through_a_link():
 
     def log(**simulation):
         config = {"seed": 4, "routing": routing, "market": {"events_per_second": 200}, "enable_order_audit": False}
-        core = make_configured(order_manager_config({**config, "simulation": simulation}), clock=SimulatedClock(START_NS))
+        made = order_manager_config({**config, "simulation": simulation})
+        core = make_configured(made, clock=SimulatedClock(START_NS))
         om = OrderManager(engine=core)
         for k in range(40):
             side = "buy" if k % 2 else "sell"
