@@ -294,3 +294,15 @@ RECORD_DTYPES = {
     int(GM_RECORD_LIMIT): _record_dtype(LIMIT_DTYPE, GM_RECORD_LARGE),
     int(GM_RECORD_SESSION): _record_dtype(SESSION_DTYPE, GM_RECORD_SMALL),
 }
+
+#: Reasons (values.Reason) of reports that are in the log for what they say alone.
+VOID_REASONS = frozenset({int(GM_REASON_DUPLICATE_EXECUTION), int(GM_REASON_UNKNOWN_EXECUTION), int(GM_REASON_UNSOUND_REPORT)})
+cdef object _VOID = np.array(sorted(VOID_REASONS), np.uint16)
+
+
+def is_booked(reports):
+    """Which rows of REPORT_DTYPE have changed their order: an array of bool.
+
+    Not those of what was told before, of what nobody knows, and of what cannot be: these are in the log for what they say alone.
+    """
+    return (reports["status"] != 0) & ~np.isin(reports["reason"], _VOID)

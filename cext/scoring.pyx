@@ -208,6 +208,30 @@ cdef class Venues:
     def protects_quotes(self, bint on):
         self.table.protects = on
 
+    def twin(self):
+        """Another table of the same venues, without quotes: for a market that stands behind a link (`LinkedMarket`)."""
+        cdef Venues other = Venues(self.instruments)
+        cdef int32_t v
+        for v in range(self.table.count):
+            other.table.kind[v] = self.table.kind[v]
+            other.table.supports[v] = self.table.supports[v]
+            other.table.priority[v] = self.table.priority[v]
+            other.table.enabled[v] = self.table.enabled[v]
+            other.table.take_fee_e9[v] = self.table.take_fee_e9[v]
+            other.table.make_fee_e9[v] = self.table.make_fee_e9[v]
+            other.table.max_order_size[v] = self.table.max_order_size[v]
+            other.table.min_size[v] = self.table.min_size[v]
+            other.table.latency_ns[v] = self.table.latency_ns[v]
+            other.table.improvement[v] = self.table.improvement[v]
+            other.table.auction_fee_e9[v] = self.table.auction_fee_e9[v]
+            gm_venue_settle(&other.table, v)
+        for v in range(self.instruments.table.count):
+            other.table.listing[v] = self.table.listing[v]
+        other.table.protects = self.table.protects
+        other.names[:] = self.names
+        other.table.count = self.table.count
+        return other
+
     def number(self, str name):
         """The venue's number. KeyError when there is none of that name."""
         if name not in self.names:

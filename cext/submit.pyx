@@ -43,12 +43,15 @@ from grandmodel.execution._core.validation cimport (
 )
 from grandmodel.execution._core.journal import iterate
 from grandmodel.execution._core.orders import report_of, sorted_rows
-from grandmodel.execution._core.records import ORDER_DTYPE, REPORT_DTYPE
+from grandmodel.execution._core.records import ORDER_DTYPE, REPORT_DTYPE, is_booked
 from grandmodel.execution._core.validation import FIELDS
 from grandmodel.execution._core.values import (
     CHECKS, EngineClosed, EngineForked, JournalError, ORDER_TYPES, OrderRejected, OrderStateError, OrderValidationError,
     REASON_TEXT, Reason, RiskLimitBreached, STATUSES, TIME_IN_FORCE_CODES, TIMES_IN_FORCE, Unknown, UnknownOrder, check_names,
 )
+
+cdef extern from "invariants.h" nogil:
+    int gm_engine_broken(const gm_engine_t* e, int from_nothing, int64_t* order_id) noexcept
 
 cdef extern from "recovery.h" nogil:
     gm_balance_t gm_balance_of(const gm_engine_t* e, int32_t account, int32_t symbol) noexcept
@@ -63,6 +66,13 @@ cdef extern from "durable.h" nogil:
 gm_crc32c_setup()
 gm_gate_setup()
 
+cdef tuple _BROKEN = (                              # gm_broken
+    "an order has a status that there is not", "a filled, open or whole quantity is negative", "an order that has ended is open",
+    "filled and open are more than the order", "filled without money, or money without a fill", "a row is not found under its id",
+    "a parent's work is not its children's open quantity", "orders counted by status or account are not those there are",
+    "an account's reserved value is not that of its open orders", "a symbol's open quantity is not that of its open orders",
+    "a position is not the sum of the fills",
+)
 cdef dict FIELD_BITS = {name: 1 << index for index, name in enumerate(FIELDS)}
 cdef int WANTS_CLOSED = 1, WANTS_NEWS = 2
 
@@ -1124,10 +1134,13 @@ cdef class Core:
         return result
 
     def fills(self, order_id=None):
-        """Fills so far (of an order, its children included), from the log: a structured array of REPORT_DTYPE."""
+        """Fills so far (of an order, its children included), from the log: a structured array of REPORT_DTYPE.
+
+        What was told again, and what nobody knows of, is no fill.
+        """
         place = (0, self.journal.head) if order_id is None else self.journal.find(order_id)
         reports = self.journal.rows(GM_RECORD_REPORT, *(place or (0, -1)))
-        trades = reports[reports["exec_type"] == GM_EXEC_TRADE]
+        trades = reports[(reports["exec_type"] == GM_EXEC_TRADE) & is_booked(reports)]
         if order_id is None:
             return trades
         ids = self.journal_orders(order_id)["order_id"]
@@ -1232,6 +1245,22 @@ cdef class Core:
             "journal_records": self.journal.records,
             "journal_lost": self.journal.log.lost, "market_messages": self.market.messages,
         }
+
+    def check_invariants(self, bint from_nothing=False):
+        """Counts everything afresh. AssertionError names what is broken and where.
+
+        Orders against their quantities and statuses, parents against their children, reservations and counts against the open orders.
+        from_nothing : the engine began without positions and still holds all its orders: positions against fills too
+        """
+        cdef int64_t order_id = 0
+        cdef int broken
+        self._enter()
+        broken = gm_engine_broken(&self.engine, from_nothing, &order_id)
+        self._leave()
+        if broken < 0:
+            raise MemoryError("no memory to count orders afresh")
+        if broken:
+            raise AssertionError(_BROKEN[broken - 1] + (f", order {order_id}" if order_id else ""))
 
     def close(self):
         """Takes no more orders; the journal is written out, sealed and closed. Closing twice is allowed.

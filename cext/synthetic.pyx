@@ -223,6 +223,11 @@ cdef class Market:
         """Market events lived through so far."""
         return self.market.messages
 
+    @property
+    def origin(self):
+        """The market that makes the prices: this one, or the one that it stands before."""
+        return self
+
 
 cdef class SyntheticMarket(Market):
     """Order flow over the lit venues of a table, zero-intelligence by default (include/synthetic.h has the rules).

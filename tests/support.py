@@ -8,6 +8,7 @@ from grandmodel.execution._core.capture import Capture
 from grandmodel.execution._core.clock import NativeClock
 from grandmodel.execution._core.instruments import Instruments
 from grandmodel.execution._core.journal import Journal
+from grandmodel.execution._core.link import LinkedMarket
 from grandmodel.execution._core.orders import OrderTable
 from grandmodel.execution._core.portfolio import Portfolio
 from grandmodel.execution._core.records import NO_PRICE, REPORT_DTYPE
@@ -51,7 +52,7 @@ def make_core(
     *, clock=None, start_ns=START_NS, limits=None, cash=100_000_000, seed=1, path=None, retained=16384,
     ring_bytes=1 << 24, positions=None, audit=True, events_per_second=50.0, segment_bytes=1 << 26, durability="process",
     retention_ns=0, capture=None, recorded=False, fees=VENUES, disabled=(), config_hash=0, snapshots=0,
-    silent=False, order_types=None,
+    silent=False, order_types=None, link=None,
 ):  # fmt: skip
     """A core over the synthetic market, and its gate. Simulated time that stands at ``start_ns`` by default.
 
@@ -60,6 +61,7 @@ def make_core(
     capture   : path of a file for what the market says
     silent    : venues that take orders and answer nothing: what they say, the test says (report)
     order_types : what its venues take; None: the usual
+    link      : keywords of LinkedMarket, which then stands before the market; None: none does
     recorded  : an empty core over a RecordedMarket instead, which lives a day of this one again
     fees      : (venue, fee for taking in 1e-3 of a currency unit) in the order of their priority
     """
@@ -87,10 +89,13 @@ def make_core(
             enabled=enabled,
             order_types=order_types,
         )
-    market = RecordedMarket(venues) if recorded or silent else SyntheticMarket(
-        venues, [1] * len(VENUES), seed=seed, start_ns=clock.now_ns(), source="paper",
+    table_of_market = venues if link is None else venues.twin()
+    market = RecordedMarket(table_of_market) if recorded or silent else SyntheticMarket(
+        table_of_market, [1] * len(fees), seed=seed, start_ns=clock.now_ns(), source="paper",
         events_per_second=events_per_second,
     )  # fmt: skip
+    if link is not None:
+        market = LinkedMarket(venues, market, **link)
     core = Core(
         instruments=instruments, portfolio=portfolio, limits=table, venues=venues,
         journal=journal, orders=OrderTable(retained=retained, retention_ns=retention_ns), market=market, clock=clock,

@@ -7,6 +7,7 @@ from support import Gate
 
 from grandmodel.execution._core.instruments import Instruments
 from grandmodel.execution._core.journal import Journal
+from grandmodel.execution._core.link import LinkedMarket
 from grandmodel.execution._core.orders import OrderTable
 from grandmodel.execution._core.portfolio import Portfolio
 from grandmodel.execution._core.records import MESSAGE_DTYPE
@@ -34,9 +35,15 @@ def recording(*rows):
     return messages
 
 
-def engine(messages, rows=None):
-    """(core, gate) over one symbol, X, at one venue, REC; time begins at 0."""
-    return _engine(lambda table: ReplayMarket(table, "X", "REC", messages, rows, start_ns=0), ("REC",))
+def engine(messages, rows=None, link=None):
+    """(core, gate) over one symbol, X, at one venue, REC; time begins at 0. `link`: of a LinkedMarket."""
+
+    def market(table):
+        inner = table if link is None else table.twin()
+        made = ReplayMarket(inner, "X", "REC", messages, rows, start_ns=0)
+        return made if link is None else LinkedMarket(table, made, **link)
+
+    return _engine(market, ("REC",))
 
 
 def _engine(market, names):

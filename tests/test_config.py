@@ -217,7 +217,8 @@ NUMERIC = [
     "market.clustering.decay_seconds", "market.metaorders.count", "market.metaorders.tail",
     "market.common_factor.strength", "market.common_factor.interval_seconds", "market.venue_correlation",
     "market.reaction.reversion", "market.reaction.seconds", "market.reaction.exponent", "market.reaction.displayed",
-    "seed",
+    "seed", "simulation.latency.out_us", "simulation.latency.jitter_us",
+    "simulation.faults.seed", "simulation.faults.drop", "simulation.faults.delay_ms", "simulation.faults.disconnect_ms",
 ]  # fmt: skip
 NEGATIVE_ALLOWED = {
     "routing.venues.NYSE.cost_per_share", "routing.venues.NYSE.maker_fee", "routing.venues.NYSE.taker_fee",
@@ -610,8 +611,51 @@ def test_hash_is_stable_and_says_what_decides(tmp_path: Path) -> None:
         {"seed": 1, "instruments": {"AAPL": {"reference_price": 151}}},
         {"seed": 1, "risk_controls": {"position_limits": {"AAPL": 5}}},
         {"seed": 1, "market": {"events_per_second": 21}},
+        {"seed": 1, "simulation": {"latency": {}}},
+        {"seed": 1, "simulation": {"faults": {"drop": 0.01}}},
+        {"seed": 1, "simulation": {"faults": {"script": [{"message": "fill", "fault": "drop"}]}}},
     ]
-    assert len({base.config_hash(), *(load_config(d).config_hash() for d in different)}) == 7
+    assert len({base.config_hash(), *(load_config(d).config_hash() for d in different)}) == 10
+
+
+@pytest.mark.parametrize(
+    ("simulation", "path", "said"),
+    [
+        ({"faults": {"dorp": 0.1}}, "faults.dorp", "did you mean 'drop'"),
+        ({"faults": {"drop": 0.6, "lie": 0.6}}, "faults", "at most 1 together, one fault a message, was 1.2"),
+        ({"faults": {"script": [{"message": "fill", "fault": "reject"}]}}, "faults.script.0", "of fill one of drop"),
+        ({"faults": {"script": [{"message": "fill", "fault": "drop", "nmbr": 1}]}}, "faults.script.0.nmbr", "'number'"),
+        ({"faults": {"script": [{"message": "oder", "fault": "drop"}]}}, "faults.script.0.message", "acknowledgement"),
+        ({"faults": {"script": [{"message": "order", "fault": "drop"}] * 65}}, "faults.script", "at most 64"),
+        ({"latency": {"jitter_us": 5, "distribution": "fixed"}}, "latency", "expected no jitter_us"),
+        ({"latency": {"distribution": "normal"}}, "latency.distribution", "lognormal"),
+        ({"latency": {"out": 5}}, "latency.out", "did you mean 'out_us'"),
+    ],
+)
+def test_what_is_wrong_with_a_simulation_is_named(simulation: dict[str, Any], path: str, said: str) -> None:
+    found = problems(load_config, {"simulation": simulation})
+    assert [problem.path for problem in found] == [f"simulation.{path}"]
+    assert said in found[0].message
+
+
+@pytest.mark.parametrize("key", ["latency", "faults"])
+def test_a_venue_in_another_process_has_no_simulated_latency_or_faults(key: str) -> None:
+    venue = {"taker_fee": 0, "connection": "unix:a.sock", key: {}}
+    found = problems(load_config, {"routing": {"venues": {"A": venue}}})
+    assert "beside a connection" in found[0].message
+
+
+def test_what_latency_leaves_out_follows_from_the_way_out() -> None:
+    venues = {"A": {"taker_fee": 0, "latency_us": 100}, "B": {"taker_fee": 0, "latency": {"in_us": "1ms"}}}
+    config = load_config({"routing": {"venues": venues}, "simulation": {"latency": {"jitter_us": 3}}})
+    assert config.simulation.latency is not None
+    assert config.simulation.latency.path(100_000) == {
+        "out_ns": 100_000, "in_ns": 100_000, "feed_ns": 100_000, "jitter_ns": 3_000, "distribution": "exponential",
+    }  # fmt: skip
+    assert config.routing.venues["B"].latency is not None
+    assert config.routing.venues["B"].latency.path(250_000) == {
+        "out_ns": 250_000, "in_ns": 10**6, "feed_ns": 10**6, "jitter_ns": 0, "distribution": "fixed",
+    }  # fmt: skip
 
 
 def test_hash_ignores_the_order_of_keys() -> None:

@@ -30,7 +30,7 @@ static void gm_engine_forced(void* context) {
 
 static inline int gm_engine_open(gm_engine_t* e, int hold) {
     if (gm_clients_init(&e->clients) != GM_OK) return GM_ERR_MEMORY;
-    e->deadline_ns = GM_NEVER;
+    e->deadline_ns = e->again_ns = GM_NEVER;
     e->venues->stop = e->market->inner_stop ? e->market->inner_stop : &e->market->stop;
     e->unheard = (gm_unheard_t*)gm_reserve((size_t)GM_HELD_MAX * sizeof(gm_unheard_t));
     e->expiries = (gm_expiry_t*)gm_reserve((size_t)GM_TERMS_ROWS * sizeof(gm_expiry_t));

@@ -65,6 +65,7 @@ typedef struct gm_engine {
     int32_t settling, still;       /* at it; not at all (a day that is lived again) */
     int32_t wake;                  /* Python waits for what just happened */
     int64_t deadline_ns;           /* the next timer */
+    int64_t again_ns;              /* when the engine asks once more for what it was refused; GM_NEVER: nothing */
     int64_t timeout_ns;            /* of a venue's answer; 0: none */
     gm_unheard_t* unheard;         /* ring of GM_HELD_MAX, by time */
     int64_t unheard_first, unheard_end;

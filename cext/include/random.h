@@ -54,13 +54,13 @@ static inline double gm_log(double x) {
     return 2.0 * s * sum + e * 0.6931471805599453;
 }
 
-/* e^x of x <= 0, to about 1e-15: x = k ln 2 + r with |r| <= ln(2) / 2, e^r by its series. */
+/* e^x of x below 700, to about 1e-15: x = k ln 2 + r with |r| <= ln(2) / 2, e^r by its series. */
 static inline double gm_exp(double x) {
     double r, sum = 1.0, scale;
     uint64_t bits;
     int64_t k;
     if (!(x > -700.0)) return 0.0;
-    k = (int64_t)(x * 1.4426950408889634 - 0.5);
+    k = (int64_t)(x * 1.4426950408889634 + (x < 0.0 ? -0.5 : 0.5));
     r = (x - (double)k * 6.93147180369123816490e-01) - (double)k * 1.90821492927058770002e-10;
     for (int n = 13; n >= 1; n--) sum = 1.0 + sum * r / n;
     bits = (uint64_t)(1023 + k) << 52;

@@ -1,5 +1,6 @@
 /* The way back: a venue's report is journalled, then it changes order, parent, position and cash. What a venue says is booked as
- * it is: late, doubled, out of order, busted or too much, it is flagged, and nothing of it is dropped.
+ * it is: late, doubled, out of order, busted, too much or at too bad a price, it is flagged, and nothing of it is dropped. What cannot be
+ * (another symbol or side than the order's, no such kind, no such quantity or price) is in the log, and changes nothing.
  *
  * The status after a report follows FIX 4.4, appendix D: a pending cancel or replace stands until the venue has answered it, also
  * when fills come in between. */
@@ -18,7 +19,28 @@ static inline int gm_is_of_today(const gm_report_t* r) { return !gm_is_revision(
 
 /* Is it in the log for what it says alone, and changes nothing? */
 static inline int gm_is_void(const gm_report_t* r) {
-    return r->reason == GM_REASON_DUPLICATE_EXECUTION || r->reason == GM_REASON_UNKNOWN_EXECUTION;
+    return r->reason == GM_REASON_DUPLICATE_EXECUTION || r->reason == GM_REASON_UNKNOWN_EXECUTION || r->reason == GM_REASON_UNSOUND_REPORT;
+}
+
+#define GM_MAX_FEE_E9 ((int64_t)1 << 53)
+
+/* Can it be? What an order's venue says of that order, in figures that there are. `o`: NULL, nobody knows the order. The engine's own words
+ * have no execution id, and may be of orders that are at no venue. */
+static inline int gm_report_can_be(const gm_engine_t* e, const gm_order_t* o, const gm_report_t* r) {
+    if (r->symbol < 0 || r->symbol >= e->instruments->count || r->venue < -1 || r->venue >= e->venues->count || r->quantity < 0
+        || r->quantity > GM_MAX_QUANTITY || r->exec_type == 0 || r->exec_type >= GM_EXEC_TYPE_END || r->status >= GM_STATUS_END
+        || r->fee_e9 < -GM_MAX_FEE_E9 || r->fee_e9 > GM_MAX_FEE_E9) return 0;
+    if ((r->exec_type == GM_EXEC_TRADE || r->exec_type == GM_EXEC_TRADE_CORRECT)
+        && (r->quantity == 0 || r->price_e9 <= 0 || r->price_e9 >= GM_MAX_PRICE_E9 || r->liquidity > GM_AUCTION_FILL)) return 0;
+    if (r->exec_type == GM_EXEC_REPLACED && r->price_e9 != GM_NO_PRICE && (r->price_e9 <= 0 || r->price_e9 >= GM_MAX_PRICE_E9)) return 0;
+    if (o == NULL) return r->side == GM_BUY || r->side == GM_SELL;
+    return r->symbol == o->symbol && r->side == o->side && !((o->flags & (GM_PARENT | GM_HELD)) && r->execution_id > 0);
+}
+
+/* Is a fill at a worse price than the order's limit, or than the one that a replace on the way asks for? */
+static inline int gm_is_beyond_limit(const gm_order_t* o, const gm_report_t* r) {
+    if (o->limit_price_e9 == GM_NO_PRICE || o->side * (r->price_e9 - o->limit_price_e9) <= 0) return 0;
+    return o->pending_price_e9 == GM_NO_PRICE || o->side * (r->price_e9 - o->pending_price_e9) > 0;
 }
 
 static inline int gm_answers_replace(const gm_order_t* o, const gm_report_t* r);
@@ -295,18 +317,40 @@ static inline void gm_engine_revise(gm_engine_t* e, gm_order_t* o, gm_report_t* 
     gm_engine_record_report(e, o, r);
 }
 
+/* A report that cannot be is written down as one of nothing that is known, with what no reader could take left out. */
+static inline void gm_engine_set_aside(gm_engine_t* e, gm_report_t* r) {
+    if (r->symbol < 0 || r->symbol >= e->instruments->count) r->symbol = -1;
+    if (r->venue < 0 || r->venue >= e->venues->count) r->venue = -1;
+    if (r->side != GM_BUY && r->side != GM_SELL) r->side = 0;
+    if (r->exec_type == 0 || r->exec_type >= GM_EXEC_TYPE_END) r->exec_type = GM_EXEC_STATUS;
+    if (r->liquidity > GM_AUCTION_FILL) r->liquidity = GM_LIQUIDITY_NONE;
+    r->bid_e9 = r->ask_e9 = GM_NO_PRICE;
+    r->status = 0;
+    r->account = 0;
+    r->reason = GM_REASON_UNSOUND_REPORT;
+    if (gm_journal_append(e->journal, GM_RECORD_REPORT, GM_RECORD_SMALL, r->venue_time_ns, r->order_id, r) != GM_OK) return;
+    gm_engine_heard(e, r);
+    e->unknown_reports++;
+}
+
 /* The engine's ear. A report that finds no room in the log has not happened. */
 static inline void gm_engine_report(void* context, const gm_report_t* given) {
     gm_engine_t* e = (gm_engine_t*)context;
     gm_report_t r = *given;
     gm_order_t* o = gm_orders_find(e->orders, r.order_id);
-    const int again = r.execution_id > 0 && r.venue >= 0 && r.venue < GM_MAX_VENUES && r.execution_id <= e->last_execution[r.venue];
+    int again;
+    if (__builtin_expect(!gm_report_can_be(e, o, &r), 0)) {
+        gm_engine_set_aside(e, &r);
+        return;
+    }
+    again = r.execution_id > 0 && r.venue >= 0 && r.venue < GM_MAX_VENUES && r.execution_id <= e->last_execution[r.venue];
     if (!gm_is_revision(&r)) {
         gm_nbbo_t n = gm_consolidate(e->venues, r.symbol);
         r.bid_e9 = n.bid_e9;
         r.ask_e9 = n.ask_e9;
     }
     if (r.exec_type != GM_EXEC_STATUS && r.exec_type != GM_EXEC_CANCEL_REJECTED) r.status = 0;
+    if (r.exec_type == GM_EXEC_CANCEL_REJECTED && r.reason == GM_REASON_NONE) r.reason = GM_REASON_VENUE_REJECTED;
     gm_engine_heard(e, &r);
     if (__builtin_expect(o == NULL, 0)) {
         r.status = 0;
@@ -326,6 +370,7 @@ static inline void gm_engine_report(void* context, const gm_report_t* given) {
         if (gm_is_closed(o->status)) r.reason = GM_REASON_LATE_FILL;
         else if (r.quantity > gm_open_as(e->orders, o, o->status)) r.reason = GM_REASON_OVERFILL;
         else if (r.liquidity == GM_REMOVED && __builtin_expect(gm_trades_through(e->venues, r.symbol, r.venue, r.side, r.price_e9), 0)) r.reason = GM_REASON_TRADE_THROUGH;
+        else if (__builtin_expect(gm_is_beyond_limit(o, &r), 0)) r.reason = GM_REASON_BEYOND_LIMIT;
     }
     gm_engine_record_report(e, o, &r);
 }

@@ -42,6 +42,16 @@ struct gm_tap {
     void (*print)(gm_tap_t* t, int64_t price_e9, int64_t quantity, int64_t time_ns);
 };
 
+/* Somebody who passes on all that is said here, in its order (link.h). `volume` tells of the last price with it. */
+typedef struct gm_relay gm_relay_t;
+struct gm_relay {
+    void* self;
+    void (*quote)(gm_relay_t* r, int32_t symbol, int32_t venue, int64_t time_ns);       /* also one that is what it was */
+    void (*volume)(gm_relay_t* r, int32_t symbol, int32_t venue);
+    void (*print)(gm_relay_t* r, int32_t symbol, int32_t venue, int64_t price_e9, int64_t quantity, int own, int64_t time_ns);
+    void (*halt)(gm_relay_t* r, int32_t symbol, int32_t venue, int halted, int64_t time_ns);
+};
+
 struct gm_venues {
     int32_t count;
     int32_t symbols;                        /* rows reserved in `quotes` */
@@ -77,8 +87,9 @@ struct gm_venues {
     int32_t* moved;                         /* followed symbols whose quotes or prints have moved */
     int32_t moved_count;
     int32_t* stop;                          /* the market's: it returns to the engine after the event */
-    int32_t listeners;                      /* symbols that somebody listens to */
+    int32_t listeners;                      /* symbols that somebody listens to, and one for a relay */
     gm_tap_t** taps;                        /* [symbol] NULL: nobody does */
+    gm_relay_t* relay;                      /* NULL: none */
 };
 
 /* What an order needs of a venue beyond resting until it is cancelled. */
@@ -225,6 +236,16 @@ static inline int64_t gm_fee(const gm_venues_t* v, int32_t venue, uint8_t liquid
 
 /* ---- what a market says, each said here alone: it gets the next feed sequence and, in a capture, its rows ---- */
 
+static inline void gm_venues_tell_quote(gm_venues_t* v, int32_t symbol, int32_t venue, int64_t time_ns) {
+    if (v->taps[symbol]) v->taps[symbol]->quote(v->taps[symbol], v, symbol, time_ns);
+    if (v->relay) v->relay->quote(v->relay, symbol, venue, time_ns);
+}
+
+static inline void gm_venues_tell_print(gm_venues_t* v, int32_t symbol, int32_t venue, int64_t price_e9, int64_t quantity, int own, int64_t time_ns) {
+    if (v->taps[symbol]) v->taps[symbol]->print(v->taps[symbol], price_e9, quantity, time_ns);
+    if (v->relay) v->relay->print(v->relay, symbol, venue, price_e9, quantity, own, time_ns);
+}
+
 /* What a venue shows in a symbol. A quote that is what it was is no news. */
 static inline void gm_quote_publish(gm_venues_t* v, int32_t symbol, int32_t venue, int64_t bid_e9, int64_t bid_quantity,
                                     int64_t ask_e9, int64_t ask_quantity, int64_t time_ns) {
@@ -235,6 +256,7 @@ static inline void gm_quote_publish(gm_venues_t* v, int32_t symbol, int32_t venu
         if (time_ns < q->time_ns) v->is_best[symbol] = 0;
         else if ((bid_e9 > 0 || ask_e9 > 0) && gm_displays(v, venue) && time_ns > v->best[symbol].time_ns) v->best[symbol].time_ns = time_ns;
         q->time_ns = time_ns;
+        if (__builtin_expect(v->listeners, 0) && v->relay) v->relay->quote(v->relay, symbol, venue, time_ns);
         return;
     }
     v->is_best[symbol] = 0;
@@ -245,7 +267,7 @@ static inline void gm_quote_publish(gm_venues_t* v, int32_t symbol, int32_t venu
     q->ask_quantity = ask_quantity;
     v->updates++;
     if (__builtin_expect(v->followed[symbol] > 0, 0)) gm_venues_moved(v, symbol);
-    if (__builtin_expect(v->listeners, 0) && v->taps[symbol]) v->taps[symbol]->quote(v->taps[symbol], v, symbol, time_ns);
+    if (__builtin_expect(v->listeners, 0)) gm_venues_tell_quote(v, symbol, venue, time_ns);
     if (__builtin_expect(v->capture != NULL, 0) && gm_capture_room(v->capture)) {
         if (bid) gm_capture_row(v->capture, GM_SET_LEVEL, symbol, venue, GM_BUY, 0, bid_e9, bid_quantity, v->updates, time_ns);
         if (ask) gm_capture_row(v->capture, GM_SET_LEVEL, symbol, venue, GM_SELL, 0, ask_e9, ask_quantity, v->updates, time_ns);
@@ -258,6 +280,7 @@ static inline void gm_volume_publish(gm_venues_t* v, int32_t symbol, int32_t ven
     if (q->volume == volume) return;
     q->volume = volume;
     v->is_best[symbol] = 0;
+    if (__builtin_expect(v->listeners, 0) && v->relay) v->relay->volume(v->relay, symbol, venue);
 }
 
 static inline void gm_print_publish(gm_venues_t* v, int32_t symbol, int32_t venue, int64_t price_e9, int64_t quantity, int own,
@@ -265,7 +288,7 @@ static inline void gm_print_publish(gm_venues_t* v, int32_t symbol, int32_t venu
     gm_tape_print(&v->tapes[symbol], price_e9, quantity, own);
     v->updates++;
     if (__builtin_expect(v->followed[symbol] > 0, 0)) gm_venues_moved(v, symbol);
-    if (__builtin_expect(v->listeners, 0) && v->taps[symbol]) v->taps[symbol]->print(v->taps[symbol], price_e9, quantity, time_ns);
+    if (__builtin_expect(v->listeners, 0)) gm_venues_tell_print(v, symbol, venue, price_e9, quantity, own, time_ns);
     if (__builtin_expect(v->capture != NULL, 0) && gm_capture_room(v->capture))
         gm_capture_row(v->capture, GM_TRADE, symbol, venue, 0, own != 0, price_e9, quantity, v->updates, time_ns);
 }
@@ -283,6 +306,7 @@ static inline void gm_halt_publish(gm_venues_t* v, int32_t symbol, int32_t venue
     if (v->halted[symbol] == (halted != 0)) return;
     v->halted[symbol] = halted != 0;
     v->updates++;
+    if (v->relay) v->relay->halt(v->relay, symbol, venue, halted, time_ns);
     if (__builtin_expect(v->followed[symbol] > 0, 0)) gm_venues_moved(v, symbol);
     if (__builtin_expect(v->capture != NULL, 0) && gm_capture_room(v->capture))
         gm_capture_row(v->capture, GM_HALT, symbol, venue, 0, halted ? GM_HALTED : GM_TRADING_RESUMED, GM_NO_PRICE, 0, v->updates, time_ns);

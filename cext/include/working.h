@@ -184,13 +184,26 @@ static inline void gm_engine_whole(gm_engine_t* e, gm_order_t* o, const gm_terms
     if (quantity >= need) gm_engine_send_child(e, o, quantity, best, GM_FOK, venue, now);
 }
 
+#define GM_ASK_AGAIN_NS 1000000000
+
+/* Has a venue refused what was asked of this order, less than a second ago? Then the engine, which would ask by itself, waits: a venue that
+ * refuses at once (its connection is broken, it says that it has no such order) would be asked without end. */
+static inline int gm_engine_was_refused(gm_engine_t* e, const gm_order_t* o, int64_t now) {
+    const int64_t again = o->updated_ns + GM_ASK_AGAIN_NS;
+    if (o->reason == GM_REASON_NONE || gm_is_pending(o->status) || (o->flags & (GM_HELD | GM_PARENT)) || now >= again) return 0;
+    if (again < e->again_ns) e->again_ns = again;
+    if (again < e->deadline_ns) e->deadline_ns = again;
+    return 1;
+}
+
 /* Asks for the end of every live child; with none left the parent that was asked to end does. */
 static inline void gm_engine_end_parent(gm_engine_t* e, gm_order_t* o, int64_t now) {
     gm_order_t* child = gm_orders_newest(e->orders, o->symbol, 0);
     const uint16_t reason = o->reason ? o->reason : GM_REASON_USER;
     while (child) {
         gm_order_t* older = gm_orders_older(e->orders, child);
-        if ((child->flags & GM_CHILD) && child->parent_id == o->order_id) gm_engine_cancel_order(e, child, GM_REQUEST_CANCEL, reason, now);
+        if ((child->flags & GM_CHILD) && child->parent_id == o->order_id && !gm_engine_was_refused(e, child, now))
+            gm_engine_cancel_order(e, child, GM_REQUEST_CANCEL, reason, now);
         child = older;
     }
     if (!gm_is_closed(o->status) && o->working_quantity == 0)
@@ -228,7 +241,8 @@ static inline void gm_engine_parent_attend(gm_engine_t* e, gm_order_t* o, int64_
 /* ---- lists ---- */
 
 static inline void gm_engine_end_member(gm_engine_t* e, gm_order_t* o, int64_t now) {
-    if (o && !gm_is_closed(o->status)) gm_engine_cancel_order(e, o, GM_REQUEST_CANCEL, GM_REASON_CONTINGENCY, now);
+    if (o && !gm_is_closed(o->status) && !gm_engine_was_refused(e, o, now))
+        gm_engine_cancel_order(e, o, GM_REQUEST_CANCEL, GM_REASON_CONTINGENCY, now);
 }
 
 static inline void gm_oco_attend(gm_engine_t* e, int64_t first, int32_t count, int64_t now) {
@@ -295,6 +309,7 @@ static inline void gm_engine_resize(gm_engine_t* e, gm_order_t* o, int64_t quant
     gm_request_t q;
     const int held = (o->flags & GM_HELD) != 0;
     if ((o->status != GM_NEW && o->status != GM_PARTIALLY_FILLED) || o->working_quantity != 0) return;         /* once it has been answered */
+    if (gm_engine_was_refused(e, o, now)) return;
     if (quantity > o->quantity && gm_engine_check_change(e, o, GM_RESIZE_CHECKS, quantity, GM_NO_PRICE, o->reserve_price_e9, now) != 0) return;
     if (!gm_engine_may_hold(e)) return;
     memset(&q, 0, sizeof q);
@@ -514,6 +529,7 @@ static inline void gm_engine_settle(gm_engine_t* e, int64_t now) {
 static inline void gm_engine_set_deadline(gm_engine_t* e, int64_t now) {
     int64_t next = GM_NEVER;
     if (e->expiry_count && e->expiries[0].time_ns < next) next = e->expiries[0].time_ns;
+    if (e->again_ns < next) next = e->again_ns;
     if (e->unheard_first < e->unheard_end) {
         const int64_t t = e->unheard[e->unheard_first & (GM_HELD_MAX - 1)].since_ns + e->timeout_ns;
         if (t < next) next = t;
@@ -624,6 +640,10 @@ static void gm_engine_due(gm_engine_t* e, int64_t now) {
         const gm_unheard_t u = e->unheard[e->unheard_first++ & (GM_HELD_MAX - 1)];
         gm_order_t* o = gm_orders_find(e->orders, u.order_id);
         if (o && !gm_is_closed(o->status)) gm_engine_unanswered(e, o, u.since_ns, now);
+    }
+    if (e->again_ns <= now) {
+        e->again_ns = GM_NEVER;
+        e->todo_lost = 1;                                   /* whoever has something to ask */
     }
     gm_engine_set_deadline(e, now);
     gm_engine_settle(e, now);

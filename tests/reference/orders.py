@@ -58,6 +58,7 @@ class Order:
     asked: int = 0
     reserve_price: int = 0
     acknowledged: bool = False
+    refused: bool = False  # the last that was asked of it, and no time has passed since
 
     @property
     def closed(self) -> bool:
@@ -254,7 +255,7 @@ class Book:
         if o.held or o.is_parent:
             self.amend(o, total, limit)
         else:
-            o.asked, o.status = total, "PENDING_REPLACE"
+            o.asked, o.status, o.refused = total, "PENDING_REPLACE", False
             if limit is not None:
                 o.reserve_price = max(o.reserve_price, limit)
         self.touch(o)
@@ -424,6 +425,8 @@ class Book:
                 o.reserve_price = o.limit
         if after in CLOSED:
             self.end(o, after)
+        elif kind == "CANCEL_REJECTED":
+            o.refused = True
         o.status = after
         return True
 
@@ -505,6 +508,14 @@ class Book:
                 self.watch(o)
         self.settle()
 
+    def rests(self, o: Order) -> bool:
+        """Nothing is asked of it by itself: its venue has just refused what was (time stands still here)."""
+        return o.refused and o.status not in PENDING and not o.held and not o.is_parent
+
+    def end_by_itself(self, o: Order) -> None:
+        if not self.rests(o):
+            self.ask_end(o)
+
     def attend_parent(self, o: Order) -> None:
         if o.filled > o.quantity and "overfill" not in self.latches:
             self.latches["overfill"] = ("kill", "engine", None)
@@ -513,7 +524,7 @@ class Book:
         working = self.working(o.order_id)
         if o.status == "PENDING_CANCEL" or (o.closed and working):
             for child in self.children(o.order_id):
-                self.ask_end(child)
+                self.end_by_itself(child)
             if not o.closed and self.working(o.order_id) == 0:
                 o.status, o.leaves = "FILLED" if o.leaves == 0 else "CANCELED", 0
 
@@ -525,7 +536,7 @@ class Book:
             if winner or any(each.closed for each in members):
                 for each in members:
                     if each is not winner:
-                        self.ask_end(each)
+                        self.end_by_itself(each)
         elif o.contingency == "oto":
             if entry.closed:
                 for each in others:
@@ -533,24 +544,29 @@ class Book:
                         if entry.filled > 0:
                             self.activate(each, min(each.quantity, entry.filled), False)
                         else:
-                            self.ask_end(each)
+                            self.end_by_itself(each)
         else:
             self.attend_bracket(entry, others)
 
     def attend_bracket(self, entry: Order, exits: list[Order]) -> None:
         left = entry.filled - sum(each.filled for each in exits)
         if entry.filled > 0 and left <= 0 and not entry.closed:
-            self.ask_end(entry)  # the trade is over
+            self.end_by_itself(entry)  # the trade is over
             return
         for each in exits:
             if each.closed or each.status == "PENDING_CANCEL":
                 continue
             if left <= 0:
                 if entry.closed:
-                    self.ask_end(each)
+                    self.end_by_itself(each)
             elif each.waiting:
                 self.activate(each, left, True)
-            elif each.quantity != each.filled + left and each.status in ("NEW", "PARTIALLY_FILLED") and not each.asked:
+            elif (
+                each.quantity != each.filled + left
+                and each.status in ("NEW", "PARTIALLY_FILLED")
+                and not each.asked
+                and not self.rests(each)
+            ):
                 self.ask_change(each, each.filled + left, None)
 
     def activate(self, o: Order, quantity: int, bracket: bool) -> None:

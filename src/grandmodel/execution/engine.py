@@ -82,7 +82,18 @@ def make_venues(config: ExecutionConfig, instruments: Instruments, known: Sequen
             **capabilities(venue, kind, config.market.hours.keep),
         )
     table.protects_quotes = config.routing.protect_quotes
+    if config.market.hours.keep:
+        _list(table, config)
     return table
+
+
+def _list(venues: Venues, config: ExecutionConfig) -> None:
+    """Each instrument has its auctions at its listing venue if that is an exchange here, else at the first exchange."""
+    exchanges = [name for name in venues.names if venues.describe(name)["kind"] == "exchange"]
+    listed = {row.symbol: row.venue for row in config.catalog().values()}
+    for symbol in venues.instruments.symbols:
+        home = listed.get(symbol)
+        venues.set_listing(symbol, home if home in exchanges else exchanges[0] if exchanges else None)
 
 
 def make_limits(config: ExecutionConfig, instruments: Instruments) -> Limits:

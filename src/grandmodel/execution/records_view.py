@@ -9,7 +9,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, Protocol
 
-from ._core.records import NO_PRICE
+from ._core.records import NO_PRICE, VOID_REASONS
 from ._core.scoring import VERDICTS
 from ._core.validation import FIELDS
 from ._core.values import (
@@ -61,6 +61,7 @@ class EventType(StrEnum):
     STOP_TRAILED = "STOP_TRAILED"
     ORDER_ARMED = "ORDER_ARMED"
     REQUEST_REFUSED = "REQUEST_REFUSED"
+    REPORT_SET_ASIDE = "REPORT_SET_ASIDE"
     KILL_SWITCH = "KILL_SWITCH"
     TRADING_REDUCED = "TRADING_REDUCED"
     KILL_SWITCH_RESET = "KILL_SWITCH_RESET"
@@ -121,6 +122,8 @@ _INSTRUCTIONS = ((1, "post_only"), (2, "reduce_only"), (4, "all_or_none"), (8, "
 
 def type_of(kind: int, row: Any) -> EventType:
     """What the row of a record of that kind tells."""
+    if kind == REPORT and (int(row["status"]) == 0 or int(row["reason"]) in VOID_REASONS):
+        return EventType.REPORT_SET_ASIDE
     if kind == REPORT and int(row["exec_type"]) == 10:
         return _BY_STATUS.get(int(row["status"]), EventType.ORDER_PENDING)
     if kind == LIMIT and row["refused"]:

@@ -20,5 +20,7 @@ MESSAGE_DTYPE: Final[np.dtype[np.void]]
 COMMAND_DTYPE: Final[np.dtype[np.void]]
 QUOTE_DTYPE: Final[np.dtype[np.void]]
 RECORD_DTYPES: Final[dict[int, np.dtype[np.void]]]
+VOID_REASONS: Final[frozenset[int]]
 
 def struct_dtype(size: int, fields: Iterable[tuple[str, Any, int]]) -> np.dtype[np.void]: ...
+def is_booked(reports: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.bool_]]: ...

@@ -141,6 +141,8 @@ class Reason(IntEnum):
     UNKNOWN_EXECUTION = 415
     NOT_TRADING = 416
     TRADE_THROUGH = 417
+    UNSOUND_REPORT = 418
+    BEYOND_LIMIT = 419
 
 REASON_TEXT: Final[dict[Reason, str]]
 SIDE_CODES: Final[dict[str, int]]

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from .._core.records import RECORD_DTYPES
-from .._core.values import ExecutionError
+from .._core.records import RECORD_DTYPES, VOID_REASONS
+from .._core.values import ExecutionError, Reason
 from ..records_split import RecordStream, split
 from ..records_view import NAME, JournalNames
 from .tables import TABLES, Column, columns
@@ -312,7 +312,11 @@ def open_archive(directory: str | os.PathLike[str]) -> DuckDBPyConnection:
         for kind, dtype in RECORD_DTYPES.items():
             if not any(folder.glob(f"{TABLES[kind]}/*.parquet")):
                 _insert(connection, kind, columns(kind, np.zeros(0, dtype), JournalNames()), "")
-        connection.execute("CREATE VIEW fills AS SELECT * FROM reports WHERE exec_type = 'TRADE'")
+        void = ", ".join(f"'{Reason(reason).name}'" for reason in sorted(VOID_REASONS))
+        connection.execute(
+            "CREATE VIEW fills AS SELECT * FROM reports WHERE exec_type = 'TRADE' AND status IS NOT NULL "
+            f"AND coalesce(reason, '') NOT IN ({void})"
+        )
     except BaseException:
         connection.close()
         raise

@@ -39,6 +39,7 @@ from .models import (
     Wholesaler,
 )
 from .problems import ConfigError, ConfigProblem
+from .simulation import Faults, ScriptedFault, SimulatedLatency, Simulation
 from .units import money_e9
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "ExecutionConfig",
     "ExecutionRiskLimits",
     "ExposureLimits",
+    "Faults",
     "Journal",
     "LiquidityWeights",
     "Market",
@@ -62,6 +64,9 @@ __all__ = [
     "Retention",
     "RiskControls",
     "Routing",
+    "ScriptedFault",
+    "SimulatedLatency",
+    "Simulation",
     "Venue",
     "Wholesaler",
     "load_config",

@@ -21,7 +21,7 @@ _MAX_NODES = 200_000
 # Whole sections that a part takes beside the keys of its own section.
 _SHARED = (
     "risk_controls", "routing", "order_management", "microstructure", "account", "journal", "instruments",
-    "market", "performance", "compliance", "seed", "mode",
+    "market", "simulation", "performance", "compliance", "seed", "mode",
 )  # fmt: skip
 
 
@@ -86,7 +86,7 @@ def part_config(part: str, mapping: PartSource) -> ExecutionConfig:
     """A whole configuration from the mapping that one class takes.
 
     ``mapping`` has the keys of section ``part`` at its top level and optionally whole sections beside them
-    (risk_controls, routing, order_management, microstructure, account, journal, instruments, market,
+    (risk_controls, routing, order_management, microstructure, account, journal, instruments, market, simulation,
     performance, compliance, seed, mode, without ``part`` itself). None is all defaults; an ExecutionConfig is taken as
     it is. Paths in errors are those of ``mapping``.
 
@@ -262,7 +262,7 @@ def _model_at(model: type[BaseModel], path: tuple[str, ...]) -> type[BaseModel] 
         inner = _section_in(field.annotation)
         if inner is None:
             return None
-        if get_origin(field.annotation) is dict:
+        if get_origin(field.annotation) in (dict, list):
             return _model_at(inner, path[at + 2 :])
         model = inner
     return model

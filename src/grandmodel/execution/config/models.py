@@ -65,6 +65,7 @@ from .fields import (
     without_none,
 )
 from .problems import ConfigProblem
+from .simulation import Faults, SimulatedLatency, Simulation
 from .units import money_e9
 
 
@@ -105,13 +106,16 @@ class _Destination(Section):
     """What every destination has. Fees are money per share, negative for a rebate.
 
     ``order_types``, ``times_in_force`` and ``instructions`` are what it takes, all of them if left out. What rests
-    until it is canceled needs no time in force of the venue.
+    until it is canceled needs no time in force of the venue. ``latency_us`` is what is known of the way there; where
+    latency is simulated, what the ways take by default. ``latency`` and ``faults`` stand in place of ``simulation``'s.
     """
 
     priority: Priority = 100
     cost_per_share: Fee | None = None
     enabled: Flag = True
     latency_us: Latency = 250.0
+    latency: SimulatedLatency | None = None
+    faults: Faults | None = None
     order_types: Annotated[tuple[str, ...], *capability(ORDER_TYPES, "order types", 1)] | None = None
     times_in_force: Annotated[tuple[str, ...], *capability(TIMES_IN_FORCE, "times in force", 0)] | None = None
     instructions: Annotated[tuple[str, ...], *capability(INSTRUCTIONS, "instructions", 0)] | None = None
@@ -120,6 +124,9 @@ class _Destination(Section):
     def _priced(self) -> Self:
         if self.cost_per_share is None and getattr(self, "taker_fee", None) is None:
             raise PydanticCustomError("refused", "expected a cost_per_share", {"bare": True})
+        if getattr(self, "connection", None) is not None and (self.latency is not None or self.faults is not None):
+            message = "expected no latency or faults beside a connection: they are of venues that are simulated here"
+            raise PydanticCustomError("refused", message, {"bare": True})
         return self
 
     @property
@@ -654,6 +661,7 @@ class ExecutionConfig(Section):
     account: Account = Field(default_factory=Account)
     microstructure: Microstructure = Field(default_factory=Microstructure)
     market: Market = Field(default_factory=Market)
+    simulation: Simulation = Field(default_factory=Simulation)
     instruments: Annotated[dict[str, dict[str, Any]], checked(read_instruments), schema("object")] = Field(
         default_factory=dict
     )
@@ -707,15 +715,27 @@ class ExecutionConfig(Section):
         Over canonical JSON: sorted keys, no spaces, money as decimal text. ``journal`` and ``performance``
         are left out, they say where and how fast: a day hashes the same wherever its journal lies. So is the
         ``connection`` of a venue, which says where it is served, and whether the file of the limits is watched.
+        Latency and faults count where there are any.
         """
         values = self.model_dump(exclude={"journal", "performance", "instruments"})
-        for venue in values["routing"]["venues"].values():
-            del venue["connection"]
+        for group in ("venues", "dark_pools", "wholesalers"):
+            for venue in values["routing"][group].values():
+                venue.pop("connection", None)
+                _drop_unset(venue, "latency", "faults")
+        _drop_unset(values["simulation"], "latency", "faults")
+        _drop_unset(values, "simulation")
         del values["risk_controls"]["watch"], values["risk_controls"]["watch_interval_ms"]
         catalog = self.catalog() if self.instruments else {}
         values["instruments"] = {symbol: asdict(catalog[symbol]) for symbol in self.instruments}
         text = json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False, default=_canonical)
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _drop_unset(values: dict[str, Any], *keys: str) -> None:
+    """Takes those of ``keys`` away that are None or empty."""
+    for key in keys:
+        if not values[key]:
+            del values[key]
 
 
 def _canonical(value: Any) -> str:

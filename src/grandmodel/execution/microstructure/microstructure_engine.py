@@ -427,7 +427,7 @@ class MicrostructureEngine:
         """What is known of a symbol's volume, shares and volatility. The packaged figures serve a paper market only:
         another market's symbols are known if the configuration has them under `instruments`."""
         if symbol not in self._instruments:
-            own = isinstance(self.core.market, SyntheticMarket) or symbol in self._config.instruments
+            own = isinstance(self.core.market.origin, SyntheticMarket) or symbol in self._config.instruments
             self._instruments[symbol] = self._config.catalog().get(symbol) if own else None
         return self._instruments[symbol]
 
@@ -490,7 +490,7 @@ class MicrostructureEngine:
         return (window[:0] if whole else window), reason
 
     def _history(self, symbol: str, end_ns: int) -> PaperHistory | None:
-        if not isinstance(self.core.market, SyntheticMarket):
+        if not isinstance(self.core.market.origin, SyntheticMarket):
             return None
         instrument = self.instrument(symbol)
         if instrument is None:

@@ -22,6 +22,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from .._core.journal import iterate
+from .._core.records import VOID_REASONS
 from .._core.values import CHECKS, ExecutionError, JournalError, Reason
 from ..events import Event, EventType, Pump
 from ..records_view import LATCH, ORDER, REFUSAL, REPORT, REQUEST
@@ -205,7 +206,7 @@ class ComplianceMonitor:
         return self._self_match(int(row["account"]), time_ns)
 
     def _report(self, row: Any, time_ns: int) -> list[Finding]:
-        if int(row["exec_type"]) != _TRADE or int(row["status"]) == 0:
+        if int(row["exec_type"]) != _TRADE or int(row["status"]) == 0 or int(row["reason"]) in VOID_REASONS:
             return []
         self._window("trades", int(row["account"]), length=self._window_ns).add(time_ns)
         if int(row["reason"]) == Reason.TRADE_THROUGH and self.settings.max_trade_throughs is not None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
 
-from .._core.records import REPORT_DTYPE
+from .._core.records import REPORT_DTYPE, is_booked
 from .._core.submit import read_id
 from .._core.values import UnknownOrder
 from ..records_split import pieces
@@ -134,7 +134,8 @@ class MemoryOptimizedOrderManager(OrderManager):
                     self._unanswered.update(zip(sent["order_id"].tolist(), sent["created_ns"].tolist(), strict=True))
                 if REPORT in by_kind:
                     reports = by_kind[REPORT]
-                    self._fills.extend(reports["row"][reports["row"]["exec_type"] == _TRADE])
+                    rows = reports["row"]
+                    self._fills.extend(rows[(rows["exec_type"] == _TRADE) & is_booked(rows)])
                     self._answered(reports)
                 self._position = position
 

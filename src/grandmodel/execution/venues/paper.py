@@ -45,8 +45,6 @@ def paper_market(
     Without `hours` it trades around the clock, whatever the configuration says.
     """
     kept = hours and config.market.hours.keep
-    if kept:
-        _list(venues, config)
     return SyntheticMarket(
         venues,
         paper_shares(venues, without),
@@ -72,15 +70,6 @@ def _hours(config: ExecutionConfig) -> dict[str, float]:
         "closing_share": hours.closing_share,
         "band": hours.band,
     }
-
-
-def _list(venues: Venues, config: ExecutionConfig) -> None:
-    """Each instrument has its auctions at its listing venue if that is an exchange here, else at the first exchange."""
-    exchanges = [name for name in venues.names if venues.describe(name)["kind"] == "exchange"]
-    listed = {row.symbol: row.venue for row in config.catalog().values()}
-    for symbol in venues.instruments.symbols:
-        home = listed.get(symbol)
-        venues.set_listing(symbol, home if home in exchanges else exchanges[0] if exchanges else None)
 
 
 def flow_model(market: Market) -> FlowModel:

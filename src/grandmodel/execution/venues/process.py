@@ -17,7 +17,7 @@ import numpy as np
 from .._core.records import REPORT_DTYPE
 from .._core.remote import RemoteMarket, Welcome
 from .._core.synthetic import Market
-from .paper import paper_market
+from .faulty import simulated_market
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,9 +39,10 @@ def connections(config: ExecutionConfig) -> dict[str, str]:
 
 
 def market_with_connections(venues: Venues, config: ExecutionConfig, start_ns: int) -> Market:
-    """The market of a configuration: a RemoteMarket for venues with a connection, paper behind the others.
+    """The market of a configuration: a RemoteMarket for venues with a connection, simulated ones behind the others.
 
-    Without any connection it is the paper market. A venue with a connection is disabled until it is connected.
+    Without any connection it is the simulated market (paper, with a link before it where latency or faults are asked
+    for). A venue with a connection is disabled until it is connected.
 
     Raises
     ------
@@ -49,7 +50,7 @@ def market_with_connections(venues: Venues, config: ExecutionConfig, start_ns: i
     """
     remote = connections(config)
     if not remote:
-        return paper_market(venues, config, start_ns)
+        return simulated_market(venues, config, start_ns)
     if config.mode == "simulation":
         first = next(iter(remote))
         raise ValueError(
@@ -57,7 +58,7 @@ def market_with_connections(venues: Venues, config: ExecutionConfig, start_ns: i
             "in the machine's time"
         )
     lit = [name for name in config.routing.venues if name not in remote]
-    inner = paper_market(venues, config, start_ns, without=frozenset(remote)) if lit else None
+    inner = simulated_market(venues, config, start_ns, without=frozenset(remote)) if lit else None
     return RemoteMarket(venues, remote, inner=inner, start_ns=start_ns)
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def keeps_hours(core: Core) -> bool:
     """Does the market behind a core close? A paper market is always open unless its configuration says otherwise."""
-    market = core.market
+    market = core.market.origin
     return not isinstance(market, SyntheticMarket) or market.keeps_hours
 
 

@@ -90,7 +90,7 @@ def forecast_volume_per_minute(parent: Parent) -> float:
     core.touch(parent.symbol)
     tape = core.venues.tape(parent.symbol)
     minutes = (parent.clock.now_ns() - core.started_ns) / MINUTE_NS
-    if isinstance(core.market, SyntheticMarket):
+    if isinstance(core.market.origin, SyntheticMarket):
         minutes += WARMUP_SECONDS / 60  # its flow began so long before the engine
     return max(1.0, (tape["volume"] - tape["own_volume"]) / max(1.0, minutes))
 
