@@ -333,6 +333,13 @@ static inline void gm_engine_set_aside(gm_engine_t* e, gm_report_t* r) {
     e->unknown_reports++;
 }
 
+/* A venue that has never said a word on an order says, when the engine's patience with it is over, that it knows of none: the order has not
+ * come there. Before that it may be on its way. What should come of it after all is booked, and flagged as late. */
+static inline int gm_is_nowhere(const gm_engine_t* e, const gm_order_t* o, const gm_report_t* r) {
+    return r->reason == GM_REASON_UNKNOWN_ORDER && r->status == 0 && o->acknowledged_ns == 0 && o->filled_quantity == 0 && e->timeout_ns > 0
+           && r->venue_time_ns - o->sent_ns >= e->timeout_ns;
+}
+
 /* The engine's ear. A report that finds no room in the log has not happened. */
 static inline void gm_engine_report(void* context, const gm_report_t* given) {
     gm_engine_t* e = (gm_engine_t*)context;
@@ -357,6 +364,10 @@ static inline void gm_engine_report(void* context, const gm_report_t* given) {
         r.account = 0;
         if (gm_journal_append(e->journal, GM_RECORD_REPORT, GM_RECORD_SMALL, r.venue_time_ns, r.order_id, &r) == GM_OK) e->unknown_reports++;
         return;
+    }
+    if (r.exec_type == GM_EXEC_CANCEL_REJECTED && gm_is_nowhere(e, o, &r)) {
+        r.status = GM_REJECTED;
+        r.reason = GM_REASON_NOT_AT_VENUE;
     }
     if (__builtin_expect(again, 0)) {
         gm_report_t before;

@@ -362,7 +362,28 @@ def test_drop_leaves_the_order_unknown_once_patience_ends(message):
     assert str(ticket.status) == "UNKNOWN"
     core.cancel(ticket.order_id)  # whoever wants its end asks for it
     live(core, 6 * MS)
-    assert str(ticket.status) == ("CANCELED" if message == "acknowledgement" else "UNKNOWN")
+    assert str(ticket.status) == ("CANCELED" if message == "acknowledgement" else "REJECTED")  # it knows of none
+    core.check_invariants(from_nothing=True)
+
+
+@pytest.mark.parametrize("message", ["order", "acknowledgement"])
+def test_an_order_that_its_venue_does_not_know_ends_once_patience_is_over(message):
+    """Dropped on its way out: a cancel is answered by "no such order". Before the patience is over the order may still
+    be on its way; then it has not come. Dropped on the way back: it is there, and the cancel ends it."""
+    core, gate = at_nyse((message, 1, "drop"))
+    core.set_timeout(10 * E9)
+    ticket = gate.submit_order(limit(100.0, quantity=100))
+    live(core, 2 * E9)
+    core.cancel(ticket.order_id)
+    live(core, 2 * E9)
+    if message == "acknowledgement":
+        assert ticket.status == "CANCELED"
+        return
+    assert ticket.status == "UNKNOWN"
+    live(core, 10 * E9)
+    core.cancel(ticket.order_id)
+    live(core, E9)
+    assert (ticket.status, core.get_order(ticket.order_id).reason) == ("REJECTED", Reason.NOT_AT_VENUE)
     core.check_invariants(from_nothing=True)
 
 
