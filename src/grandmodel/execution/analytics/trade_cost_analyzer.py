@@ -1,0 +1,459 @@
+"""`TradeCostAnalyzer`: what trades cost, by part, by day and by venue.
+
+The parts are Perold's (execution_cost.py): delay ("timing cost"), trading ("market impact"), opportunity and fees add
+up to the implementation shortfall, exactly. All are fractions of order quantity times decision price, positive = bad for
+the trader, with a `_bps` twin each; `vwap_performance` is positive where the trade beat the market's VWAP.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date as _date
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .._core import costs
+from .._core.values import OrderStatus, Unknown
+from .execution_cost import PARTS
+from .significance import Interval, mean_interval
+from .trade import UNSPECIFIED, Trade, TradeError, read_trade
+
+if TYPE_CHECKING:
+    from .._core.submit import Core
+
+#: Trades in each list of a day's best and worst.
+PERFORMERS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class TradeAnalysis:
+    """What one trade cost. A part that cannot be known is Unknown with its reason; `assumptions` says what was taken
+    for granted, `flags` what is odd about the trade. `parts_e9`: the same in 1e-9 of the currency, None where unknown.
+    """
+
+    trade: Trade
+    order_id: int | None
+    implementation_shortfall: float
+    market_impact: float
+    timing_cost: float
+    opportunity_cost: float
+    fees: float
+    vwap_performance: float
+    average_price: float
+    fill_rate: float
+    parts_e9: Mapping[str, int | None]
+    assumptions: tuple[str, ...]
+    flags: tuple[str, ...]
+
+    @property
+    def implementation_shortfall_bps(self) -> float:
+        return self.implementation_shortfall * 1e4
+
+    @property
+    def market_impact_bps(self) -> float:
+        return self.market_impact * 1e4
+
+    @property
+    def timing_cost_bps(self) -> float:
+        return self.timing_cost * 1e4
+
+    @property
+    def opportunity_cost_bps(self) -> float:
+        return self.opportunity_cost * 1e4
+
+    @property
+    def fees_bps(self) -> float:
+        return self.fees * 1e4
+
+    @property
+    def vwap_performance_bps(self) -> float:
+        return self.vwap_performance * 1e4
+
+    @property
+    def vwap_slippage_bps(self) -> float:
+        """Average price against the market's VWAP, positive = bad: minus `vwap_performance_bps`."""
+        return -self.vwap_performance * 1e4
+
+    @property
+    def day(self) -> _date | None:
+        """The exchange's date of the decision (of the first time that is known); None without any."""
+        from ..sessions import session_date
+
+        trade = self.trade
+        known = (trade.decision_ns, trade.start_ns, trade.end_ns, *trade.fill_ns)
+        first = next((ns for ns in known if ns is not None), None)
+        return None if first is None else session_date(first)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figures as one flat mapping."""
+        names = (
+            "implementation_shortfall", "market_impact", "timing_cost", "opportunity_cost", "fees", "vwap_performance",
+        )  # fmt: skip
+        return {
+            "order_id": self.order_id,
+            "symbol": self.trade.symbol,
+            "side": "buy" if self.trade.side > 0 else "sell",
+            "order_quantity": self.trade.order_quantity,
+            "filled_quantity": self.trade.filled_quantity,
+            "average_price": self.average_price,
+            **{name: getattr(self, name) for name in names},
+            **{f"{name}_bps": getattr(self, f"{name}_bps") for name in names},
+            "assumptions": list(self.assumptions),
+            "flags": list(self.flags),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Some trades together: how many, their mean shortfall, and how many of them could not be measured."""
+
+    trade_count: int
+    avg_shortfall: float
+    unknown: int
+
+
+@dataclass(frozen=True, slots=True)
+class DailyPerformance:
+    """A day's trades. `avg_shortfall` is weighted by order value; `avg_shortfall_equal` counts each alike."""
+
+    date: _date
+    trade_count: int
+    avg_shortfall: float
+    avg_shortfall_equal: float
+    unknown: int
+    top_performers: Sequence[TradeAnalysis]
+    worst_performers: Sequence[TradeAnalysis]
+    by_symbol: Mapping[str, Group]
+    by_strategy: Mapping[str, Group]
+    by_algorithm: Mapping[str, Group]
+
+
+@dataclass(frozen=True, slots=True)
+class VenuePerformance:
+    """A venue's fills of the trades that were analysed. Shortfall: fraction of the decision price, value-weighted."""
+
+    avg_shortfall: float
+    fill_rate: float
+    share: float
+    fills: int
+    quantity: int
+    interval: Interval
+    effective_spread_bps: float
+    rejects: int
+    orders: int
+    latency_ms: float
+
+
+class TradeCostAnalyzer:
+    """Analyses trades, keeps what it has analysed, and sums it up.
+
+    Parameters
+    ----------
+    engine : an ExecutionEngine or one of its parts, for orders by id; None: trades are given as mappings
+    """
+
+    def __init__(self, *, engine: Any = None) -> None:
+        self._engine = engine
+        self._kept: list[TradeAnalysis] = []
+        self._by_order: dict[int, int] = {}
+
+    def analyze_trade(self, trade: Mapping[str, Any] | int, *, arrival: str | None = None) -> TradeAnalysis:
+        """What a trade cost.
+
+        Parameters
+        ----------
+        trade : mapping (symbol, quantity, average_price or fills, and what else is known: `read_trade`), or the id of
+            an order of the engine that has ended
+        arrival : "decision" takes the decision price for the arrival price where that is not known
+
+        Raises
+        ------
+        TradeError   naming the field that is wrong
+        UnknownOrder when the engine has no such order
+        """
+        if arrival not in (None, "decision"):
+            raise TradeError("arrival", arrival, "'decision' or left out")
+        if isinstance(trade, bool) or not isinstance(trade, Mapping | int | np.integer):
+            raise TradeError("trade", trade, "a mapping or an order id")
+        order_id = None if isinstance(trade, Mapping) else int(trade)
+        read = read_trade(trade) if isinstance(trade, Mapping) else self._of_order(int(trade))
+        found = _analyse(read, order_id, arrival)
+        if order_id is not None and order_id in self._by_order:
+            self._kept[self._by_order[order_id]] = found
+        else:
+            if order_id is not None:
+                self._by_order[order_id] = len(self._kept)
+            self._kept.append(found)
+        return found
+
+    def get_daily_performance(self, date: _date | str) -> DailyPerformance:
+        """The trades whose decision was on that date of the exchange; an engine's ended orders are analysed first.
+
+        Raises TradeError when the date is none.
+        """
+        day = _day(date)
+        self._take_ended()
+        mine = [each for each in self._kept if each.day == day]
+        known = sorted(
+            (each for each in mine if math.isfinite(each.implementation_shortfall)),
+            key=lambda each: each.implementation_shortfall,
+        )
+        return DailyPerformance(
+            date=day,
+            trade_count=len(mine),
+            avg_shortfall=_weighted(known),
+            avg_shortfall_equal=_plain(known),
+            unknown=len(mine) - len(known),
+            top_performers=tuple(known[:PERFORMERS]),
+            worst_performers=tuple(known[::-1][:PERFORMERS]),
+            by_symbol=_groups(mine, lambda each: each.trade.symbol),
+            by_strategy=_groups(mine, lambda each: each.trade.strategy or UNSPECIFIED),
+            by_algorithm=_groups(mine, lambda each: each.trade.algorithm or UNSPECIFIED),
+        )
+
+    def compare_venue_performance(self) -> dict[str, VenuePerformance]:
+        """Each venue's fills of all trades that were analysed, by name; an engine's ended orders are analysed first.
+
+        What needs the engine's log (effective spread, rejects, orders, latency) is Unknown or 0 for trades that were
+        given as mappings.
+        """
+        self._take_ended()
+        venues: dict[str, list[tuple[float, int, int]]] = {}
+        asked: dict[str, tuple[int, int]] = {}
+        for each in self._kept:
+            trade = each.trade
+            by_venue: dict[str, int] = {}
+            for venue, price, quantity in zip(trade.fill_venue, trade.fill_price_e9, trade.fill_quantity, strict=True):
+                by_venue[venue] = by_venue.get(venue, 0) + int(quantity)
+                cost = math.nan
+                if trade.decision_price_e9 is not None:
+                    cost = trade.side * (int(price) - trade.decision_price_e9) / trade.decision_price_e9
+                venues.setdefault(venue, []).append((cost, int(quantity), int(price)))
+            if each.order_id is None:  # where several venues filled it, nobody knows what each was asked for
+                alone = next(iter(by_venue)) if len(by_venue) == 1 else None
+                for venue, filled in by_venue.items():
+                    ordered = trade.order_quantity if venue == alone else filled
+                    before = asked.get(venue, (0, 0))
+                    asked[venue] = before[0] + filled, before[1] + ordered
+        sent = {} if self._engine is None else _sent(self._core)
+        total = sum(quantity for fills in venues.values() for _, quantity, _ in fills)
+        return {
+            venue: _venue(venues.get(venue, []), asked.get(venue, (0, 0)), sent.get(venue), total)
+            for venue in sorted({*venues, *sent})
+        }
+
+    @property
+    def analyses(self) -> tuple[TradeAnalysis, ...]:
+        """All that was analysed, in the order of asking."""
+        return tuple(self._kept)
+
+    # ---- an engine's orders
+
+    @property
+    def _core(self) -> Core:
+        from ..engine import core_of
+
+        if self._engine is None:
+            raise TradeError("trade", "an order id", "a mapping: this analyzer has no engine")
+        return core_of(self._engine)
+
+    def _take_ended(self) -> None:
+        """Analyses the engine's ended orders that are no children and that have not been asked for yet."""
+        if self._engine is None:
+            return
+        core = self._core
+        for row in core.orders_array():
+            order_id = int(row["order_id"])
+            if row["parent_id"] == 0 and order_id not in self._by_order and core.is_closed(order_id):
+                if core.get_order(order_id).status is OrderStatus.REJECTED:
+                    continue
+                self.analyze_trade(order_id)
+
+    def _of_order(self, order_id: int) -> Trade:
+        from .execution_cost import execution_cost
+
+        core = self._core
+        order = core.get_order(order_id)
+        if not order.status.is_closed:
+            raise TradeError("trade", order_id, f"the id of an order that has ended; this one is {order.status}")
+        cost = execution_cost(core, order_id)
+        return Trade(
+            symbol=order.symbol,
+            side=order.side.sign,
+            order_quantity=order.quantity,
+            fill_quantity=np.ascontiguousarray(cost.fills["quantity"]),
+            fill_price_e9=np.ascontiguousarray(cost.fills["price_e9"]),
+            fill_venue=tuple(core.venue_text(int(number)) for number in cost.fills["venue"]),
+            fill_ns=tuple(int(ns) for ns in cost.fills["venue_time_ns"]),
+            decision_price_e9=order.arrival_mid_e9,
+            arrival_price_e9=_e9(cost.arrival_price),
+            end_price_e9=_e9(cost.end_price),
+            market_vwap_e9=None,
+            fees_e9=order.fees_e9,
+            decision_ns=order.created_ns,
+            start_ns=order.created_ns,
+            end_ns=order.updated_ns,
+            strategy=order.strategy,
+            algorithm=order.algorithm,
+            assumptions=(),
+            flags=(),
+        )
+
+
+def _e9(price: float) -> int | None:
+    return None if math.isnan(price) else round(price * 1e9)
+
+
+def _analyse(trade: Trade, order_id: int | None, arrival: str | None) -> TradeAnalysis:
+    assumptions = list(trade.assumptions)
+    arrival_e9 = trade.arrival_price_e9
+    if arrival_e9 is None and arrival == "decision":
+        arrival_e9 = trade.decision_price_e9
+        assumptions.append("the decision price is taken for the arrival price")
+    if trade.fees_e9 is None:
+        assumptions.append("fees were not given: the shortfall is before fees")
+    found = costs.shortfall_one(
+        trade.side, trade.order_quantity, trade.decision_price_e9, arrival_e9, trade.end_price_e9, trade.fees_e9 or 0,
+        trade.fill_quantity, trade.fill_price_e9,
+    )  # fmt: skip
+    parts: dict[str, int | None] = {part: getattr(found, f"{part}_e9") for part in PARTS}
+    values: dict[str, float] = {}
+    for part in PARTS:
+        value = getattr(found, f"{part}_bps") / 1e4
+        values[part] = value if value == value else Unknown(found.reason(part) or "no decision price")
+    if trade.fees_e9 is None:
+        parts["fees"], values["fees"] = None, Unknown("fees were not given")
+    average = found.average_price if trade.filled_quantity else Unknown("nothing was filled")
+    performance: float = Unknown("no market data: give market_vwap")
+    if trade.market_vwap_e9 is not None and trade.filled_quantity:
+        performance = -trade.side * (float(average) / (trade.market_vwap_e9 / 1e9) - 1.0)
+    return TradeAnalysis(
+        trade=trade,
+        order_id=order_id,
+        implementation_shortfall=values["total"],
+        market_impact=values["trading"],
+        timing_cost=values["delay"],
+        opportunity_cost=values["opportunity"],
+        fees=values["fees"],
+        vwap_performance=performance,
+        average_price=average,
+        fill_rate=trade.filled_quantity / trade.order_quantity,
+        parts_e9=parts,
+        assumptions=tuple(assumptions),
+        flags=trade.flags,
+    )
+
+
+# ---- sums
+
+
+def _day(date: _date | str) -> _date:
+    if isinstance(date, datetime):
+        return date.date()
+    if isinstance(date, _date):
+        return date
+    try:
+        return _date.fromisoformat(date)
+    except (TypeError, ValueError):
+        raise TradeError("date", date, "a date or YYYY-MM-DD") from None
+
+
+def _worth(each: TradeAnalysis) -> float:
+    decision = each.trade.decision_price_e9
+    return 0.0 if decision is None else each.trade.order_quantity * (decision / 1e9)
+
+
+def _weighted(known: Sequence[TradeAnalysis]) -> float:
+    total = math.fsum(map(_worth, known))
+    if total == 0:
+        return Unknown("no trade that could be measured")
+    return math.fsum(_worth(each) * each.implementation_shortfall for each in known) / total
+
+
+def _plain(known: Sequence[TradeAnalysis]) -> float:
+    if not known:
+        return Unknown("no trade that could be measured")
+    return math.fsum(each.implementation_shortfall for each in known) / len(known)
+
+
+def _groups(mine: Sequence[TradeAnalysis], key: Any) -> dict[str, Group]:
+    out: dict[str, list[TradeAnalysis]] = {}
+    for each in mine:
+        out.setdefault(key(each), []).append(each)
+    groups = {}
+    for name, members in sorted(out.items()):
+        known = [each for each in members if math.isfinite(each.implementation_shortfall)]
+        groups[name] = Group(len(members), _weighted(known), len(members) - len(known))
+    return groups
+
+
+@dataclass(slots=True)
+class _Sent:
+    """What the engine's log tells of a venue."""
+
+    orders: int = 0
+    ordered: int = 0
+    filled: int = 0
+    rejects: int = 0
+    latencies: list[int] = field(default_factory=list)
+    effective: list[tuple[float, int]] = field(default_factory=list)
+
+
+def _sent(core: Core) -> dict[str, _Sent]:
+    out: dict[str, _Sent] = {}
+    for row in core.orders_array():
+        if row["venue"] < 0:
+            continue
+        seen = out.setdefault(core.venue_text(int(row["venue"])), _Sent())
+        seen.orders += 1
+        order = core.get_order(int(row["order_id"]))
+        seen.filled += order.filled_quantity
+        seen.ordered += order.quantity
+        seen.rejects += order.status is OrderStatus.REJECTED
+        if order.acknowledged_ns is not None:
+            seen.latencies.append(order.acknowledged_ns - order.created_ns)
+    fills = core.fills()
+    for fill in fills:
+        bid, ask = int(fill["bid_e9"]), int(fill["ask_e9"])
+        if 0 < bid <= ask:
+            mid = (bid + ask) / 2
+            share = 2 * int(fill["side"]) * (int(fill["price_e9"]) - mid) / mid * 1e4
+            out.setdefault(core.venue_text(int(fill["venue"])), _Sent()).effective.append(
+                (share, int(fill["quantity"]))
+            )
+    return out
+
+
+def _venue(
+    fills: Sequence[tuple[float, int, int]], asked: tuple[int, int], sent: _Sent | None, total: int
+) -> VenuePerformance:
+    known = [(cost, quantity * price) for cost, quantity, price in fills if math.isfinite(cost)]
+    worth = sum(weight for _, weight in known)
+    filled, ordered = asked
+    if sent is not None:
+        filled, ordered = filled + sent.filled, ordered + sent.ordered
+    weight = sum(quantity for _, quantity in sent.effective) if sent is not None else 0
+    return VenuePerformance(
+        avg_shortfall=sum(cost * weight for cost, weight in known) / worth if worth else Unknown("no decision price"),
+        fill_rate=filled / ordered if ordered else Unknown("nothing was sent there"),
+        share=sum(quantity for _, quantity, _ in fills) / total if total else Unknown("nothing was filled"),
+        fills=len(fills),
+        quantity=sum(quantity for _, quantity, _ in fills),
+        interval=mean_interval([cost for cost, _ in known]),
+        effective_spread_bps=(
+            sum(share * quantity for share, quantity in sent.effective) / weight
+            if sent is not None and weight
+            else Unknown("no quote at its fills")
+        ),
+        rejects=0 if sent is None else sent.rejects,
+        orders=0 if sent is None else sent.orders,
+        latency_ms=(
+            sum(sent.latencies) / len(sent.latencies) / 1e6
+            if sent is not None and sent.latencies
+            else Unknown("no answer was seen")
+        ),
+    )
