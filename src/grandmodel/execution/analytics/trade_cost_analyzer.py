@@ -1,8 +1,8 @@
 """`TradeCostAnalyzer`: what trades cost, by part, by day and by venue.
 
 The parts are Perold's (execution_cost.py): delay ("timing cost"), trading ("market impact"), opportunity and fees add
-up to the implementation shortfall, exactly. All are fractions of order quantity times decision price, positive = bad for
-the trader, with a `_bps` twin each; `vwap_performance` is positive where the trade beat the market's VWAP.
+up to the implementation shortfall, exactly. All are fractions of order quantity times decision price, positive = bad
+for the trader, with a `_bps` twin each; `vwap_performance` is positive where the trade beat the market's VWAP.
 """
 
 from __future__ import annotations
