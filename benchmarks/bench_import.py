@@ -25,4 +25,5 @@ def bench_import(benchmark):
     benchmark.pedantic(pair, rounds=15, warmup_rounds=1)
     added = statistics.median(differences)
     benchmark.extra_info["added_ms"] = round(added * 1e3, 1)
-    assert added < 0.060, f"import adds {added * 1e3:.1f} ms"
+    if benchmark.stats is not None:  # with --benchmark-disable it only runs: gates are for quiet machines
+        assert added < 0.060, f"import adds {added * 1e3:.1f} ms"
