@@ -169,7 +169,7 @@ def done_by(core, result, times):
         ({**VWAP, "curve": [1, 2, 3, 2, 1, 3]}, lambda _: np.cumsum([1, 1, 2, 2, 3, 3, 2, 2, 1, 1, 3, 3]) * 100),
         (VWAP, lambda edges: schedule.vwap_slices(2400, volume_curve(edges)).cumsum()),
         (
-            {**IS, "risk_aversion": 1.0, "urgency": "high"},
+            {**IS, "risk_aversion": 1.0, "urgency": "high", "adapt": False},
             lambda edges: 2400 - schedule.is_trajectory(2400, 6.0, curve_in_24(edges))[-24:],
         ),
     ],

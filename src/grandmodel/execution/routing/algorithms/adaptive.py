@@ -18,8 +18,9 @@ STRENGTH = {"low": 0.25, "medium": 0.5, "high": 1.0, "immediate": 1.0}
 def tilt(signals: BookSignals | None, usual_spread: float, strength: float) -> float:
     """By which part of itself the next slice grows (positive) or shrinks.
 
-    strength * ((imbalance + microprice) / 2 - wide): both signals positive where the price is about to run away, which
-    is when to be early; `wide` is (spread - usual) / (spread + usual) where that is positive: a wide spread is waited out.
+    strength * ((imbalance + microprice) / 2 - wide): both signals are positive where the price is about to run away,
+    which is when to be early; `wide` is (spread - usual) / (spread + usual) where that is positive: a wide spread is
+    waited out.
     In [-1, 1]; 0 without a book.
     """
     if signals is None:
@@ -31,8 +32,8 @@ def tilt(signals: BookSignals | None, usual_spread: float, strength: float) -> f
 
 
 class Adaptive(Algorithm):
-    """Implementation shortfall or VWAP whose slices grow when the book leans against the order, and shrink when it leans
-    its way or the spread is wide (`tilt`).
+    """Implementation shortfall or VWAP whose slices grow when the book leans against the order, and shrink when it
+    leans its way or the spread is wide (`tilt`).
 
     What is filled by a slice's end is never aimed further than `bound` of the order from the schedule's target, and at
     the end not at all. A child waits the less the more the book leans against it.

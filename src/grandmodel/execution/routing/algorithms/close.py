@@ -26,8 +26,8 @@ class Close(Algorithm):
     The part is what keeps own / (own + others) in the auction at `auction_share`, by the volume that is expected there:
     `closing_volume`, else what the auction indicates once orders for it have come, else a part of the session's volume
     at the rate so far (and `progress.assumptions` says so). It is looked at anew before each slice, and sent
-    `auction_minutes` before the close. Where the market has no auctions everything is worked to the close, or to the end
-    of `duration_minutes` where it never closes.
+    `auction_minutes` before the close. Where the market has no auctions everything is worked to the close, or to the
+    end of `duration_minutes` where it never closes.
 
     Parameters
     ----------

@@ -81,7 +81,8 @@ def historical_volume_curve(
     if len(kept) == 0:
         raise ValueError("volumes has no whole day: no curve can be made of it")
     curve: NDArray[np.float64] = (kept / kept.sum(axis=1, keepdims=True)).mean(axis=0)
-    return curve / curve.sum()
+    curve /= curve.sum()
+    return curve
 
 
 class VolumeForecast:

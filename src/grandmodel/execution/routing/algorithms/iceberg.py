@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 from typing import Any
 
 from .algorithm import Algorithm
@@ -52,6 +53,9 @@ class Iceberg(Algorithm):
             return limit if far is None or parent.sign * (limit - far) < 0 else far
         return parent.resting_price_e9()
 
+    def _has_moved(self, parent: Parent, own_e9: int | None) -> bool:
+        return self.price_e9(parent) not in (own_e9, None)
+
     async def run(self, parent: Parent) -> None:
         assert self.interval_seconds is not None
         step_ns, drawn = round(self.interval_seconds * 1e9), random.Random(self.seed)
@@ -66,7 +70,7 @@ class Iceberg(Algorithm):
             if child is None:
                 await parent.sleep_until(min(parent.end_ns, parent.clock.now_ns() + step_ns))
             else:
-                await parent.rest(child, parent.end_ns, step_ns, lambda own=price: self.price_e9(parent) not in (own, None))
+                await parent.rest(child, parent.end_ns, step_ns, partial(self._has_moved, parent, price))
                 await parent.withdraw(child)
                 shown -= parent.core.get_order(child).filled_quantity
             if parent.remaining <= 0:

@@ -28,8 +28,8 @@ class ImplementationShortfall(Algorithm):
     """Almgren-Chriss holdings in volume time; `risk_aversion` and `urgency` set how much is done early.
 
     What is left is planned anew as the market goes. kappa^2 = lambda sigma^2 / eta, and the temporary impact eta of a
-    rate falls with the volume that it is a part of: the pace is the plan's times sigma / forecast times the root of volume
-    / forecast, between a half and two of it. On a day as forecast the plan stays (it is time consistent).
+    rate falls with the volume that it is a part of: the pace is the plan's times sigma / forecast times the root of
+    volume / forecast, between a half and two of it. On a day as forecast the plan stays (it is time consistent).
 
     Parameters
     ----------
@@ -112,7 +112,6 @@ class ImplementationShortfall(Algorithm):
             done = left - np.asarray(holdings)[-bins:]
         return Plan(edges[:-1], edges[1:], filled + done)
 
-
     def revise(self, parent: Parent) -> bool:
         """Has the market left the forecast so far that what is left is planned anew?"""
         now, mid = parent.clock.now_ns(), parent.mid_e9
@@ -155,8 +154,8 @@ class ImplementationShortfall(Algorithm):
 
 
 def pace_ratio(volatility: float, volume: float) -> float:
-    """The pace in that of a day as forecast, from volatility and volume in their forecasts: sqrt(sigma^2 / eta), eta one
-    over the volume, within [`BEND_MOST`, 1 / `BEND_MOST`]."""
+    """The pace in that of a day as forecast, from volatility and volume in their forecasts: sqrt(sigma^2 / eta), eta
+    one over the volume, within [`BEND_MOST`, 1 / `BEND_MOST`]."""
     return max(BEND_MOST, min(1.0 / BEND_MOST, volatility * math.sqrt(max(0.0, volume))))
 
 

@@ -31,8 +31,8 @@ class DarkPool:
         self.filled: list[int] = []
 
     def tail(self, units: int) -> np.ndarray[Any, Any]:
-        """(units + 1,) P(there is at least so much): the product-limit estimate (Ganchev et al. 2010), mixed with a prior
-        that falls in a straight line, so that a pool nobody has asked is asked."""
+        """(units + 1,) P(there is at least so much): the product-limit estimate (Ganchev et al. 2010), mixed with a
+        prior that falls in a straight line, so that a pool nobody has asked is asked."""
         prior = 1.0 - np.arange(units + 1) / (units + 1)
         if not self.sent:
             return prior
@@ -45,12 +45,12 @@ class DarkPool:
 
 
 class LiquiditySeeking(Algorithm):
-    """In rounds: sends `dark_share` of what is left to dark pools, split by what each has been seen to have, the rest as
-    hidden midpoint pegs to lit venues, and comes back for what did not trade.
+    """In rounds: sends `dark_share` of what is left to dark pools, split by what each has been seen to have, the rest
+    as hidden midpoint pegs to lit venues, and comes back for what did not trade.
 
-    Crosses at once when the far touch shows `sweep` times its usual size (the mean of what it has seen). After a part of
-    its time (`LIT_AFTER`, by urgency) an even share of what is left is placed at lit venues each round, as `placement`
-    says.
+    Crosses at once when the far touch shows `sweep` times its usual size (the mean of what it has seen). After a part
+    of its time (`LIT_AFTER`, by urgency) an even share of what is left is placed at lit venues each round, as
+    `placement` says.
 
     Parameters
     ----------

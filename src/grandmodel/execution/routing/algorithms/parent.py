@@ -13,6 +13,7 @@ import contextlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..._core.submit import ParentFigures
@@ -67,8 +68,8 @@ class Parent:
     Attributes
     ----------
     symbol, sign, tick_e9 : what it trades; +1 buys, -1 sells
-    start_ns, end_ns : its time: from now, or from the open where the market keeps hours and is closed, to the end of its
-        horizon, or the close
+    start_ns, end_ns : its time: from now, or from the open where the market keeps hours and is closed, to the end of
+        its horizon, or the close
     scheduled : steps to be filled by now, by plan
     children : ids of all it has sent
     assumptions : what its algorithm takes for granted, for `progress`
@@ -331,7 +332,7 @@ class Parent:
             if order_id is None:
                 await self.sleep_until(min(until_ns, self.clock.now_ns() + step_ns))
                 continue
-            await self.rest(order_id, until_ns, step_ns, lambda own_e9=price: self._has_moved(own_e9))
+            await self.rest(order_id, until_ns, step_ns, partial(self._has_moved, price))
             await self.withdraw(order_id)
 
     def _has_moved(self, own_e9: int | None) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from functools import partial
 from typing import Any
 
 from ..._core.values import Reason
@@ -52,7 +53,7 @@ class Peg(Algorithm):
         return rest_of_session_ns(parent) if self.duration_minutes is None else round(self.duration_minutes * MINUTE_NS)
 
     def price_e9(self, parent: Parent) -> int | None:
-        """Where it stands now: None while nobody shows its reference. The mid is rounded to the tick on its own side."""
+        """Where it stands now: None while nobody shows its reference. The mid is rounded to its side's tick."""
         near, far, sign, tick = parent.touch_e9(far=False), parent.touch_e9(far=True), parent.sign, parent.tick_e9
         if self.reference == "mid":
             mid = parent.mid_e9
@@ -87,7 +88,7 @@ class Peg(Algorithm):
             if child is None:
                 await parent.sleep_until(min(parent.end_ns, parent.clock.now_ns() + step_ns))
                 continue
-            await parent.rest(child, parent.end_ns, step_ns, lambda own=price: self._moves(parent, own, moves))
+            await parent.rest(child, parent.end_ns, step_ns, partial(self._moves, parent, price, moves))
             await parent.withdraw(child)
 
     def _native_child(self, parent: Parent) -> int | None:

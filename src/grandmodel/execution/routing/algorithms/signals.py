@@ -41,7 +41,7 @@ def of_levels(rows: Any, sign: int, tick_e9: int) -> BookSignals | None:
     if asked <= 0 or wanted <= 0:
         return None
     asks, bids = int(rows[:, 1].sum()), int(rows[:, 3].sum())
-    # (ask * wanted + bid * asked) / (wanted + asked) - mid, over half the spread, is (wanted - asked) / (wanted + asked)
+    # (ask * wanted + bid * asked) / (wanted + asked) - mid, in half spreads, is (wanted - asked) / (wanted + asked)
     return BookSignals(
         imbalance=sign * (bids - asks) / (bids + asks),
         microprice=sign * (wanted - asked) / (wanted + asked),

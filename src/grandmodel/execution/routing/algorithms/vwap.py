@@ -20,7 +20,8 @@ class VWAP(Algorithm):
 
     The curve is the default of half-hours over the regular sessions (`volume_curve`), or the `curve` given for the
     window: `historical_volume_curve` makes one from days. `dynamic`: before each bin the rest of the curve is forecast
-    anew from what others have printed so far (`VolumeForecast`), and the bin gets its part of what is left of the order.
+    anew from what others have printed so far (`VolumeForecast`), and the bin gets its part of what is left of the
+    order.
     `participation_rate` caps what is done by the volume printed so far.
 
     Parameters
