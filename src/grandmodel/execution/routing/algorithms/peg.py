@@ -95,7 +95,7 @@ class Peg(Algorithm):
         offset = self.offset_ticks * parent.tick_e9
         return parent.child(parent.allowed(), None, "DAY", order_type=_NATIVE[self.reference], peg_offset_e9=offset)
 
-    def _moves(self, parent: Parent, own_e9: int, moves: deque[int]) -> bool:
+    def _moves(self, parent: Parent, own_e9: int | None, moves: deque[int]) -> bool:
         """Is it to be placed anew? Its reference has moved, and the minute's replaces are not used up."""
         price, now = self.price_e9(parent), parent.clock.now_ns()
         if price is None or price == own_e9:
