@@ -101,7 +101,7 @@ class Close(Algorithm):
             none = np.empty(0, np.int64)
             return Plan(none, none, none)
         bins = max(1, math.ceil((end - now) / (self.bin_minutes * MINUTE_NS) - 1e-9))
-        edges = np.linspace(now, end, bins + 1).astype(np.int64)
+        edges = now + np.linspace(0, end - now, bins + 1).astype(np.int64)
         targets = filled + schedule.vwap_slices(worked, volume_curve(edges), self.lot_size).cumsum()
         return Plan(edges[:-1], edges[1:], targets)
 

@@ -100,7 +100,7 @@ class ImplementationShortfall(Algorithm):
             if self.adapt and self.forecast_volatility is None:
                 parent.assumptions.append("the volatility is as forecast: none was given")
         bins = slices_left(self.bins, now - parent.start_ns, end - now, horizon)
-        edges = np.linspace(now, end, bins + 1).astype(np.int64)
+        edges = now + np.linspace(0, end - now, bins + 1).astype(np.int64)
         # time consistent: what is left of kappa T is its part of the time that is left
         pace = schedule.kappa_from_urgency(self.risk_aversion, self.urgency) * (end - now) / self._horizon_ns
         pace *= self._bend

@@ -52,7 +52,7 @@ class VWAP(Algorithm):
     def plan(self, parent: Parent) -> Plan:
         now, end, filled = parent.plan_begin_ns, parent.plan_end_ns, parent.filled
         bins = slices_left(self.bins, now - parent.start_ns, end - now, self.horizon_ns(parent))
-        edges = np.linspace(now, end, bins + 1).astype(np.int64)
+        edges = now + np.linspace(0, end - now, bins + 1).astype(np.int64)
         fractions = self._fractions(edges, parent.start_ns, end)
         targets = filled + schedule.vwap_slices(parent.quantity - filled, fractions, self.lot_size).cumsum()
         self._forecast, self._carry = VolumeForecast(fractions), 0.0
