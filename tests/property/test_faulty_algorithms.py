@@ -95,6 +95,7 @@ async def meddle(r: random.Random, ticket: AlgorithmTicket, clock, core, seconds
                     ticket.amend(limit_price=parent.limit_price_e9 / 1e9 + r.randint(-2, 2) / 100)
                 case "halt":
                     core.halt("AAPL")
+                    await clock.sleep(1.0)  # until the news is here
                     before = len(parent.children)
                     await clock.sleep(r.random() * seconds / 4)
                     assert len(parent.children) == before, "a child was placed while trading was halted"

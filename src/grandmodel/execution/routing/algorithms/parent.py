@@ -341,11 +341,38 @@ class Parent:
 
     async def rest(self, order_id: int, until_ns: int, step_ns: int, moved: Callable[[], bool]) -> None:
         """Lets a child rest until it has ended, `until_ns` has come, terms change, or `moved` says so; that is asked
-        each `step_ns`. The child is then still where it was."""
-        while self.clock.now_ns() < until_ns and not self.core.is_closed(order_id) and not self.has_changed:
-            await self.wait_closed(order_id, min(until_ns, self.clock.now_ns() + step_ns))
-            if moved():
-                break
+        each `step_ns`, by a callback: nobody is woken for a no. The child is then still where it was."""
+        if self.has_changed:
+            return
+        loop = asyncio.get_running_loop()
+        ended: asyncio.Future[None] = loop.create_future()
+        timer: asyncio.Future[None] | None = None
+
+        def look(fired: asyncio.Future[None] | None) -> None:
+            nonlocal timer
+            if ended.done():
+                return
+            try:
+                now = self.clock.now_ns()
+                if now >= until_ns or (fired is not None and moved()):
+                    ended.set_result(None)
+                    return
+                timer = loop.create_future()
+                timer.add_done_callback(look)
+                self.clock.wake_at(min(until_ns, now + step_ns), timer)
+            except Exception as error:
+                ended.set_exception(error)
+
+        self._waiting.add(ended)
+        self.core.add_waiter(order_id, ended)
+        look(None)
+        try:
+            await ended
+        finally:
+            self._waiting.discard(ended)
+            self.core.remove_waiter(order_id, ended)
+            if timer is not None:
+                timer.cancel()
 
     async def take(self, wanted_left: int, allowance: float | None = None, worst_e9: int | None = None) -> None:
         """Takes what stands on the other side until `remaining` is `wanted_left`, or nobody is left there.
