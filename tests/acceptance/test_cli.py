@@ -66,6 +66,14 @@ def test_replay_of_the_hand_made_day(hand_day):
     assert all(len(line) <= 80 for line in text.splitlines())
 
 
+def test_a_child_that_ends_by_being_looked_at(amzn_files):
+    """The market lives on when somebody looks: what trades in that very moment ends the child under the look."""
+    named = ("--messages", amzn_files[0], "--orderbook", amzn_files[1], "--side", "buy", "--quantity", 5000)
+    done = gmexec("replay", *named, "--algorithm", "iceberg", "--set", "display_quantity=100", "--json")
+    assert json.loads(done.stdout)["executed_quantity"] == 5000
+    assert done.stderr == ""
+
+
 @pytest.mark.parametrize(
     ("given", "algorithm"),
     [

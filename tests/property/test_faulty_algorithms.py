@@ -152,7 +152,10 @@ def live(seed: int) -> int:
                 assert now.working_quantity <= now.leaves_quantity
             parent.limits_seen.add(now.limit_price_e9)
 
+    errors: list = []
+
     async def main():
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
         router = SmartOrderRouter(engine=core)
         parent = router.start(given, way)
         parent.limits_seen = {parent.limit_price_e9}
@@ -170,6 +173,7 @@ def live(seed: int) -> int:
         return result, parent
 
     result, parent = run(main(), clock=clock, seed=seed)
+    assert errors == []
     assert result.status.is_closed
     assert parent.order.working_quantity == 0
     assert core.open_orders() == []

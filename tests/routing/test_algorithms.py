@@ -393,13 +393,17 @@ def test_at_every_record_whatever_the_algorithm(config, common, side, quantity, 
     if distance is not None:
         given_order |= {"order_type": "limit", "limit_price": (15000 + distance) / 100}
 
+    errors = []
+
     async def main():
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
         algorithm = make_algorithm({**config, **common})
         parent = Watched(core, clock, core.submit_parent(given_order, algorithm.name).order_id, algorithm)
         ended = await run_parent(parent)
         return parent, ended, clock.now_ns()
 
     parent, ended, now_ns = run(main(), clock=clock)
+    assert errors == []
     assert ended.status.is_closed
     assert now_ns <= parent.end_ns
     for order_id in parent.children:

@@ -354,14 +354,18 @@ class Parent:
                 return
             try:
                 now = self.clock.now_ns()
-                if now >= until_ns or (fired is not None and moved()):
+                over = now >= until_ns or (fired is not None and moved())
+                if ended.done():  # to look is to let the market live on: the child may have ended by that
+                    return
+                if over:
                     ended.set_result(None)
                     return
                 timer = loop.create_future()
                 timer.add_done_callback(look)
                 self.clock.wake_at(min(until_ns, now + step_ns), timer)
             except Exception as error:
-                ended.set_exception(error)
+                if not ended.done():
+                    ended.set_exception(error)
 
         self._waiting.add(ended)
         self.core.add_waiter(order_id, ended)
