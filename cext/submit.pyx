@@ -296,7 +296,7 @@ cdef class Core:
         if left:
             self.waiters[order_id] = left
         else:
-            del self.waiters[order_id]
+            self.waiters.pop(order_id, None)        # another thread may have woken them too
             self._await_flag(order_id, False)
 
     def _await_flag(self, int64_t order_id, bint on):

@@ -23,9 +23,11 @@ from grandmodel.execution._core.validation import FIELDS as FIELDS
 from grandmodel.execution._core.validation import OrderReader
 from grandmodel.execution._core.values import CHECKS as CHECKS
 from grandmodel.execution._core.values import ORDER_TYPE_CODES as ORDER_TYPE_CODES
+from grandmodel.execution._core.values import ORDER_TYPES as ORDER_TYPES
 from grandmodel.execution._core.values import REASON_TEXT as REASON_TEXT
 from grandmodel.execution._core.values import STATUSES as STATUSES
 from grandmodel.execution._core.values import TIME_IN_FORCE_CODES as TIME_IN_FORCE_CODES
+from grandmodel.execution._core.values import TIMES_IN_FORCE as TIMES_IN_FORCE
 from grandmodel.execution._core.values import OrderStatus
 from grandmodel.execution._core.values import Reason as Reason
 

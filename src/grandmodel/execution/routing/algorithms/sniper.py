@@ -24,6 +24,7 @@ class Sniper(Algorithm):
     """
 
     name = "sniper"
+    default_urgency = "immediate"
     default_placement = "cross"
 
     def read(self, config: dict[str, Any]) -> None:
