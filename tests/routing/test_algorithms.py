@@ -193,6 +193,8 @@ def check_every_record(core):
         elif kind == REPORT:
             mine, left = children[order_id]
             if row["exec_type"] == 2:
+                if mine["limit"] is not None:
+                    assert mine["sign"] * int(row["price_e9"]) <= mine["sign"] * mine["limit"]
                 mine["filled"] += int(row["quantity"])
                 mine["open"] -= int(row["quantity"])
                 children[order_id][1] = left = left - int(row["quantity"])

@@ -21,7 +21,7 @@ from grandmodel.execution.routing.algorithms import make_algorithm
 from grandmodel.execution.routing.algorithms.adaptive import tilt
 from grandmodel.execution.routing.algorithms.implementation_shortfall import pace_ratio
 from grandmodel.execution.routing.algorithms.liquidity_seeking import DarkPool
-from grandmodel.execution.routing.algorithms.parent import MINUTE_NS, run_parent
+from grandmodel.execution.routing.algorithms.parent import MINUTE_NS, Parent, run_parent
 from grandmodel.execution.routing.algorithms.signals import BookSignals, of_levels
 from grandmodel.execution.sessions import session
 
@@ -375,8 +375,6 @@ def test_adaptive_stays_within_its_bound_of_the_schedule(pace):
 
     async def main():
         order_id = core.submit_parent({**MARKET_ORDER, "quantity": 2400}, made.name).order_id
-        from grandmodel.execution.routing.algorithms import Parent
-
         return await run_parent(Parent(core, clock, order_id, made))
 
     assert run(main(), clock=clock).filled_quantity == 2400

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..._core import schedule
 from .algorithm import Algorithm, Plan
-from .hours import keeps_hours, rest_of_session_ns, session_close_ns, volume_curve
+from .hours import SESSION_MINUTES, keeps_hours, rest_of_session_ns, session_close_ns, volume_curve
 from .implementation_shortfall import forecast_volume_per_minute
 from .parameters import AlgorithmConfigError, as_number, read_minutes, read_number, read_share
 from .parent import MINUTE_NS, Parent
@@ -17,7 +17,6 @@ from .parent import MINUTE_NS, Parent
 #: What others bring to a closing auction a side, as a part of a session's volume, unless somebody says otherwise (this
 #: project's choice; the synthetic market's default too).
 CLOSING_SHARE = 0.08
-SESSION_MINUTES = 390
 
 
 class Close(Algorithm):
