@@ -153,3 +153,14 @@ cdef class Ticket:
 cdef class OrderGate:
     cdef Core bound                     # None until first use
     cdef Core _bound(self)
+
+
+cdef class ParentFigures:
+    cdef readonly Core core
+    cdef readonly int64_t order_id
+    cdef readonly int64_t tick_e9
+    cdef int32_t symbol
+    cdef int side                       # +1 buys, -1 sells
+
+    cdef int _read(self, gm_order_t* o) except -1
+    cdef int _touch(self, gm_nbbo_t* n) except -1

@@ -11,7 +11,7 @@ from libc.string cimport memcmp, memcpy, memset
 
 from grandmodel.execution._core.capture cimport Capture
 from grandmodel.execution._core.clock cimport CLOCK_MONOTONIC, NativeClock, gm_machine_ns, gm_now
-from grandmodel.execution._core.instruments cimport GM_MAX_PRICE_E9, GM_MAX_QUANTITY, Instruments
+from grandmodel.execution._core.instruments cimport GM_MAX_PRICE_E9, GM_MAX_QUANTITY, Instruments, gm_instruments_t
 from grandmodel.execution._core.journal cimport (
     Journal, name_row, gm_crc32c_setup, gm_journal_append, gm_journal_t, gm_journal_want,
 )
@@ -22,18 +22,21 @@ from grandmodel.execution._core.orders cimport (
 )
 from grandmodel.execution._core.portfolio cimport GM_MAX_ACCOUNTS, Portfolio
 from grandmodel.execution._core.records cimport (
-    GM_ALL_OR_NONE, GM_AWAITED, GM_CANCELED, GM_CHILD, GM_CLIENT_ORDER_ID_LENGTH, GM_ERR_CAPACITY, GM_ERR_NOT_FOUND, GM_EXEC_TRADE,
+    GM_ALL_OR_NONE, GM_AWAITED, GM_CANCELED, GM_CHECK_NOTIONAL, GM_CHECK_ORDER_SIZE, GM_CHECK_ORDER_VALUE, GM_CHILD,
+    GM_CLIENT_ORDER_ID_LENGTH, GM_ERR_CAPACITY, GM_ERR_NOT_FOUND, GM_EXEC_TRADE,
     GM_EXEC_TRADE_CANCEL, GM_EXEC_TRADE_CORRECT, GM_EXEC_TYPE_END, GM_EXPIRED, GM_FILLED, GM_GTD, GM_HELD, GM_HIDDEN,
     GM_LATCH_NAME, GM_LATCH_REASON, GM_LATCH_RESET, GM_LIMIT, GM_MARKET, GM_NAME_ALGORITHM, GM_NAME_STRATEGY,
-    GM_NAME_SYMBOL, GM_NAME_VENUE, GM_NEW, GM_NO_PRICE, GM_OCO, GM_PARENT, GM_PARTIALLY_FILLED, GM_POST_ONLY,
+    GM_NAME_SYMBOL, GM_NAME_VENUE, GM_NEW, GM_NO_PRICE, GM_OCO, GM_PARENT, GM_PARTIALLY_FILLED, GM_PENDING_CANCEL, GM_POST_ONLY,
     GM_REASON_ALGORITHM_DONE, GM_REASON_DUPLICATE_CLIENT_ID, GM_REASON_INVALID, GM_REASON_RISK, GM_REASON_UNSUPPORTED, GM_REASON_USER,
     GM_RECORD_BALANCE, GM_RECORD_NAME, GM_RECORD_ORDER, GM_RECORD_REFUSAL, GM_RECORD_REPORT, GM_RECORD_REQUEST,
     GM_RECORD_SMALL, GM_RECORD_TERMS, GM_REDUCE_ONLY, GM_REJECTED, GM_STATUS_END, GM_TRAILING_STOP, GM_TRAILING_STOP_LIMIT,
     GM_UNKNOWN_STATUS, gm_balance_t, gm_header_t, gm_latch_t,
     gm_name_t, gm_order_t, gm_refusal_t, gm_report_t, gm_request_t, gm_terms_t,
 )
-from grandmodel.execution._core.risk cimport Limits, gm_risk_detail_t
-from grandmodel.execution._core.scoring cimport Tap, Venues, gm_venues_begin
+from grandmodel.execution._core.risk cimport Limits, gm_limits_t, gm_risk_detail_t
+from grandmodel.execution._core.scoring cimport (
+    Tap, Venues, gm_consolidate_afresh, gm_mid, gm_nbbo_t, gm_tape_t, gm_venues_begin,
+)
 from grandmodel.execution._core.synthetic cimport (
     GM_CONTROL_BAND, GM_CONTROL_HALT, GM_CONTROL_RESUME, Market, gm_indication_t, gm_market_levels,
 )
@@ -46,12 +49,15 @@ from grandmodel.execution._core.orders import report_of, sorted_rows
 from grandmodel.execution._core.records import ORDER_DTYPE, REPORT_DTYPE, is_booked
 from grandmodel.execution._core.validation import FIELDS
 from grandmodel.execution._core.values import (
-    CHECKS, EngineClosed, EngineForked, JournalError, ORDER_TYPES, OrderRejected, OrderStateError, OrderValidationError,
+    CHECKS, EngineClosed, EngineForked, JournalError, ORDER_TYPES, ORDER_TYPE_CODES, OrderRejected, OrderStateError, OrderValidationError,
     REASON_TEXT, Reason, RiskLimitBreached, STATUSES, TIME_IN_FORCE_CODES, TIMES_IN_FORCE, Unknown, UnknownOrder, check_names,
 )
 
 cdef extern from "invariants.h" nogil:
     int gm_engine_broken(const gm_engine_t* e, int from_nothing, int64_t* order_id) noexcept
+
+cdef extern from "children.h" nogil:
+    int64_t gm_risk_most(const gm_limits_t* l, const gm_instruments_t* t, int32_t symbol, int64_t quantity, int64_t price_e9) noexcept
 
 cdef extern from "recovery.h" nogil:
     gm_balance_t gm_balance_of(const gm_engine_t* e, int32_t account, int32_t symbol) noexcept
@@ -290,7 +296,7 @@ cdef class Core:
         if left:
             self.waiters[order_id] = left
         else:
-            del self.waiters[order_id]
+            self.waiters.pop(order_id, None)        # another thread may have woken them too
             self._await_flag(order_id, False)
 
     def _await_flag(self, int64_t order_id, bint on):
@@ -527,22 +533,27 @@ cdef class Core:
         raise self._refused(o, &refusal, NULL, errors)
 
     def submit_child(self, int64_t parent_id, int64_t quantity, limit_price_e9=None, time_in_force="DAY", bint post_only=False,
-                     venue=None):
+                     venue=None, *, str order_type=None, bint hidden=False, int64_t min_quantity=0, int64_t peg_offset_e9=0):
         """Sends `quantity` steps of a parent to a venue (None: the router's choice). A ticket; OrderRejected when refused.
 
         Parameters
         ----------
-        limit_price_e9 : int, or None for a market order
+        limit_price_e9 : int, or None for a market order, or a peg without a bound
+        time_in_force : DAY, GTC, IOC, FOK, OPG or CLS
+        order_type : pegged_primary, pegged_midpoint or pegged_market; None: a limit order, or a market order without a limit
+        min_quantity : steps, of a child that names its venue; 0: none
+        peg_offset_e9 : 1e-9 on the tick, towards the other side where positive; of pegged_primary and pegged_market
         """
         cdef gm_order_t o
+        cdef gm_terms_t terms
         cdef gm_order_t* parent
+        cdef int64_t tick_e9
         self._check_open()
-        memset(&o, 0, sizeof(o))
         if quantity <= 0:
             raise ValueError(f"quantity is {quantity}, must be positive")
         code = TIME_IN_FORCE_CODES.get(time_in_force)
         if code is None or not gm_supports_time_in_force(code) or code == GM_GTD:
-            raise ValueError(f"time_in_force is {time_in_force!r}, must be DAY, GTC, IOC or FOK")
+            raise ValueError(f"time_in_force is {time_in_force!r}, must be DAY, GTC, IOC, FOK, OPG or CLS")
         if post_only and limit_price_e9 is None:
             raise ValueError("post_only is True, but a market order cannot be")
         self._enter()
@@ -559,14 +570,28 @@ cdef class Core:
         o.limit_price_e9 = GM_NO_PRICE if limit_price_e9 is None else limit_price_e9
         o.order_type = GM_MARKET if limit_price_e9 is None else GM_LIMIT
         o.time_in_force = code
-        o.flags = GM_CHILD | (GM_POST_ONLY if post_only else 0) | (o.flags & GM_REDUCE_ONLY)
+        o.flags = GM_CHILD | (GM_POST_ONLY if post_only else 0) | (GM_HIDDEN if hidden else 0) | (o.flags & GM_REDUCE_ONLY)
         o.terms = 0
         o.stop_price_e9 = GM_NO_PRICE
         o.venue = -1 if venue is None else self.venues.number(venue)
         tick_e9 = self.engine.instruments.rows[o.symbol].tick_e9
-        if limit_price_e9 is not None and (limit_price_e9 <= 0 or limit_price_e9 % tick_e9):
+        if limit_price_e9 is not None and (o.limit_price_e9 <= 0 or o.limit_price_e9 % tick_e9):
             raise ValueError(f"limit_price_e9 is {limit_price_e9}, must be positive and on the tick of {tick_e9}")
-        return self._submit(&o, NULL)
+        if order_type is not None or min_quantity or peg_offset_e9:
+            memset(&terms, 0, sizeof(terms))
+            if order_type is not None:
+                code = ORDER_TYPE_CODES.get(order_type, 0)
+                if not gm_is_pegged(code):
+                    raise ValueError(f"order_type is {order_type!r}, must be pegged_primary, pegged_midpoint or pegged_market")
+                o.order_type = code
+            if peg_offset_e9 and (order_type is None or order_type == "pegged_midpoint" or peg_offset_e9 % tick_e9):
+                raise ValueError(f"peg_offset_e9 is {peg_offset_e9}, must be on the tick of {tick_e9}, of pegged_primary or pegged_market")
+            if min_quantity < 0 or min_quantity > quantity or (min_quantity and o.venue < 0):
+                raise ValueError(f"min_quantity is {min_quantity}, must be from 0 to the quantity, {quantity}, of a child that names its venue")
+            terms.minimum_quantity = min_quantity
+            terms.limit_offset_e9 = peg_offset_e9
+            o.terms = min_quantity != 0 or peg_offset_e9 != 0
+        return self._submit(&o, &terms)
 
     def submit_rows(self, rows):
         """Submits a batch without the GIL: a contiguous structured array of ORDER_DTYPE (see `order_rows`).
@@ -1333,6 +1358,136 @@ cdef void _row_of_refusal(gm_order_t* row, gm_refusal_t* refusal, int64_t time_n
     row.order_type = refusal.order_type
     row.status = GM_REJECTED
     row.reason = refusal.reason
+
+
+cdef class ParentFigures:
+    """A parent order's figures and its symbol's, read from the core as they are asked for: what an algorithm looks at before each child.
+
+    Parameters
+    ----------
+    core : Core
+    order_id : int, of a parent order
+    """
+
+    def __cinit__(self, Core core not None, int64_t order_id):
+        cdef gm_order_t o
+        self.core = core
+        self.order_id = order_id
+        self._read(&o)
+        self.symbol = o.symbol
+        self.side = o.side
+        self.tick_e9 = core.engine.instruments.rows[o.symbol].tick_e9
+
+    cdef int _read(self, gm_order_t* o) except -1:
+        cdef gm_order_t* found
+        self.core._enter()
+        found = gm_orders_find(self.core.engine.orders, self.order_id)
+        if found != NULL:
+            o[0] = found[0]
+        self.core._leave()
+        if found == NULL and not self.core._from_log(self.order_id, o):
+            raise UnknownOrder(f"no order has the id {self.order_id}")
+        return 0
+
+    cdef int _touch(self, gm_nbbo_t* n) except -1:
+        """The symbol's quotes brought up to now, and the consolidated one."""
+        cdef gm_engine_t* e = &self.core.engine
+        self.core._enter()
+        e.market.touch(e.market, self.symbol, gm_engine_now(e))
+        n[0] = gm_consolidate_afresh(e.venues, self.symbol)
+        self.core._leave()
+        if e.news_count or self.core.listeners:
+            self.core._after()
+        return 0
+
+    @property
+    def quantity(self):
+        """Steps ordered."""
+        cdef gm_order_t o
+        self._read(&o)
+        return o.quantity
+
+    @property
+    def filled(self):
+        """Steps filled."""
+        cdef gm_order_t o
+        self._read(&o)
+        return o.filled_quantity
+
+    @property
+    def at_work(self):
+        """Steps sent and not ended."""
+        cdef gm_order_t o
+        self._read(&o)
+        return o.working_quantity
+
+    @property
+    def remaining(self):
+        """Steps neither filled nor at work."""
+        cdef gm_order_t o
+        self._read(&o)
+        return o.leaves_quantity - o.working_quantity
+
+    @property
+    def limit_price_e9(self):
+        """Its limit; None: there is none."""
+        cdef gm_order_t o
+        self._read(&o)
+        return None if o.limit_price_e9 == GM_NO_PRICE else o.limit_price_e9
+
+    @property
+    def is_over(self):
+        """Has it ended, or been asked to?"""
+        cdef gm_order_t o
+        self._read(&o)
+        return bool(gm_is_closed(o.status)) or o.status == GM_PENDING_CANCEL
+
+    @property
+    def is_halted(self):
+        """Is trading in its symbol halted?"""
+        return self.core.engine.venues.halted[self.symbol] != 0
+
+    @property
+    def others_volume(self):
+        """Steps printed in its symbol by now, own prints apart."""
+        cdef gm_nbbo_t n
+        cdef gm_tape_t* t = &self.core.engine.venues.tapes[self.symbol]
+        self._touch(&n)
+        return t.volume - t.own_volume
+
+    @property
+    def mid_e9(self):
+        """The consolidated mid; None without a bid and an offer."""
+        cdef gm_nbbo_t n
+        self._touch(&n)
+        return None if gm_mid(&n) == GM_NO_PRICE else gm_mid(&n)
+
+    def touch_e9(self, bint far):
+        """The best price on the other side (far) or on its own; None when nobody shows one."""
+        cdef gm_nbbo_t n
+        cdef int64_t price
+        self._touch(&n)
+        price = n.ask_e9 if (self.side > 0) == far else n.bid_e9
+        return None if price == GM_NO_PRICE else price
+
+    def sendable(self, int64_t quantity, price_e9=None):
+        """As much of `quantity` as one order may have at that price (None: at the far touch): by what is left, and by the limits on the
+        size and value of one order. Without a price to count by, what the limit on the size lets be.
+        """
+        cdef gm_order_t o
+        cdef gm_nbbo_t n
+        cdef gm_limits_t* limits = self.core.engine.limits
+        cdef int64_t unit
+        self._read(&o)
+        quantity = min(quantity, o.leaves_quantity - o.working_quantity)
+        if quantity <= 0 or not limits.configured & (GM_CHECK_ORDER_SIZE | GM_CHECK_NOTIONAL | GM_CHECK_ORDER_VALUE):
+            return max(0, quantity)
+        if price_e9 is None:
+            self._touch(&n)
+            unit = n.ask_e9 if self.side > 0 else n.bid_e9
+        else:
+            unit = price_e9
+        return gm_risk_most(limits, self.core.engine.instruments, self.symbol, quantity, unit)
 
 
 async def _reports(core, order_id):

@@ -66,6 +66,51 @@ def test_replay_of_the_hand_made_day(hand_day):
     assert all(len(line) <= 80 for line in text.splitlines())
 
 
+def test_a_child_that_ends_by_being_looked_at(amzn_files):
+    """The market lives on when somebody looks: what trades in that very moment ends the child under the look."""
+    named = ("--messages", amzn_files[0], "--orderbook", amzn_files[1], "--side", "buy", "--quantity", 5000)
+    done = gmexec("replay", *named, "--algorithm", "iceberg", "--set", "display_quantity=100", "--json")
+    assert json.loads(done.stdout)["executed_quantity"] == 5000
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("given", "algorithm"),
+    [
+        (("--algorithm", "pov", "--participation-rate", 0.5, "--set", "interval_seconds=1"), "pov"),
+        (("--algorithm", "iceberg", "--set", "display_quantity=10", "--set", "at=touch"), "iceberg"),
+        (("--algorithm", "vwap", "--set", "dynamic=true", "--set", "curve=1/2/1"), "vwap"),
+        (("--algorithm", "is", "--risk-aversion", 0.9), "implementation_shortfall"),
+    ],
+)
+def test_replay_with_any_algorithm_and_its_parameters(hand_day, given, algorithm):
+    named = ("--messages", hand_day[0], "--orderbook", hand_day[1], "--side", "sell", "--quantity", 100)
+    done = gmexec("replay", *named, "--start", "09:30:05", "--duration-minutes", 5, *given, "--json")
+    assert json.loads(done.stdout)["algorithm"] == algorithm
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (("--algorithm", "wvap"), "did you mean 'vwap'"),
+        (("--algorithm", "twap", "--risk-aversion", 0.5), "risk_aversion"),
+        (("--set", "dynamic"), "--set 'dynamic' must be KEY=VALUE"),
+        (("--set", "dynamic=7"), "dynamic is 7, must be True or False"),
+    ],
+)
+def test_replay_names_the_parameter_that_is_wrong(hand_day, given, message):
+    named = ("--messages", hand_day[0], "--orderbook", hand_day[1], "--side", "sell", "--quantity", 100)
+    named += ("--start", "09:30:05", "--duration-minutes", 5)
+    assert message in gmexec("replay", *named, *given, ok=False).stderr
+
+
+def test_the_help_lists_every_algorithm():
+    from grandmodel.execution.cli import ALGORITHM_NAMES
+    from grandmodel.execution.routing.algorithms import ALGORITHMS
+
+    assert ALGORITHM_NAMES.split(", ") == [name for name, each in ALGORITHMS.items() if "grandmodel" in each.__module__]
+
+
 def test_replay_of_the_amzn_day_as_in_the_documentation(amzn_files):
     messages, books = amzn_files
     report = json.loads(gmexec(

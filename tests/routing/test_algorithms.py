@@ -16,6 +16,7 @@ from support_routing import IS, MARKET_ORDER, TWAP, VWAP, execute, synthetic
 from grandmodel.execution import OrderStatus, RiskLimitBreached, SmartOrderRouter
 from grandmodel.execution._core import schedule
 from grandmodel.execution._core.journal import iterate
+from grandmodel.execution._core.values import ORDER_TYPE_CODES
 from grandmodel.execution.clock import run
 from grandmodel.execution.routing.algorithms import ALGORITHMS, Algorithm, AlgorithmConfigError, make_algorithm
 from grandmodel.execution.routing.algorithms.hours import volume_curve
@@ -24,11 +25,21 @@ from grandmodel.execution.sessions import session
 
 ORDER, DECISION, REPORT, REQUEST = 2, 3, 4, 6
 CHILD = 32
+PEGGED = {ORDER_TYPE_CODES[f"pegged_{reference}"] for reference in ("primary", "midpoint", "market")}
 
 # ---- parameters ----
 
 BAD_MINUTES = (0, -1, math.nan, math.inf, True, "60", 1e-9, 10**400, 60 * 24 * 8)
 BAD_SHARES = (0, -0.1, 1.0001, math.nan, True, "0.1", 10**400)
+POV = {"algorithm": "pov", "participation_rate": 0.1, "duration_minutes": 60}
+ICEBERG = {"algorithm": "iceberg", "display_quantity": 200, "duration_minutes": 60}
+SNIPER = {"algorithm": "sniper", "threshold": 500, "duration_minutes": 60}
+PEG = {"algorithm": "peg", "duration_minutes": 60}
+LIQUIDITY = {"algorithm": "liquidity_seeking", "duration_minutes": 60}
+CLOSE = {"algorithm": "close", "duration_minutes": 60}
+ADAPTIVE = {"algorithm": "adaptive", "duration_minutes": 60}
+EVERY = (TWAP, VWAP, IS, POV, ICEBERG, SNIPER, PEG, LIQUIDITY, CLOSE, ADAPTIVE)
+NEEDED = {each["algorithm"]: each for each in (POV, ICEBERG, SNIPER)}
 BAD = [
     *((each, "duration_minutes", value) for each in (TWAP, VWAP, IS) for value in BAD_MINUTES),
     *((each, "participation_rate", value) for each in (TWAP, VWAP, IS) for value in BAD_SHARES),
@@ -43,6 +54,50 @@ BAD = [
     *((VWAP, "curve", value) for value in ([10**400], [1e308] * 9)),
     *((IS, "max_participation", value) for value in BAD_SHARES),
     *((IS, "risk_aversion", value) for value in (-0.1, 1.1, math.nan, True, "0.5", None)),
+    *(
+        (IS, field, value)
+        for field in ("forecast_volume", "forecast_volatility")
+        for value in (0, -1, math.nan, True, "1")
+    ),
+    *(
+        (each, "placement_timeout", value)
+        for each in EVERY
+        for value in (0, -1, 1e-6, math.nan, math.inf, True, "5", 1e6)
+    ),
+    *((each, "lot_size", value) for each in EVERY for value in (0, -1, 1.5, math.nan, True, "100", 2**63)),
+    *((each, "catch_up", value) for each in EVERY for value in (0, 0.5, math.nan, True, "2", -1)),
+    *((each, "placement", value) for each in EVERY for value in ("peg", None, 1)),
+    *((each, "duration_minutes", value) for each in EVERY for value in BAD_MINUTES),
+    *(
+        (each, "interval_seconds", value)
+        for each in (POV, ICEBERG, SNIPER, PEG)
+        for value in (0, -1, math.nan, True, "1")
+    ),
+    *((POV, "participation_rate", value) for value in (1, 1.0, None, *BAD_SHARES)),
+    *((VWAP, "dynamic", value) for value in (1, "yes", None)),
+    *((IS, "adapt", value) for value in (1, "yes", None)),
+    *((ICEBERG, "display_quantity", value) for value in (None, 0, -5, 1.5, True, "100", 2**63, math.nan)),
+    *((ICEBERG, "display_spread", value) for value in (1, -0.1, math.nan, True, "0.1", None)),
+    *((ICEBERG, "at", value) for value in ("mid", None, 1)),
+    *((SNIPER, "threshold", value) for value in (None, 0, -5, 1.5, True, "100", 2**63, math.nan)),
+    *((SNIPER, "price", value) for value in (0, -1, math.nan, True, "150", math.inf, 1e300)),
+    *((SNIPER, "placement", value) for value in ("join", "post")),
+    *((PEG, "reference", value) for value in ("bid", None, 1)),
+    *((PEG, "offset_ticks", value) for value in (1.5, True, "1", math.nan, 10**9)),
+    *((PEG, "native", value) for value in (1, "yes", None)),
+    *((PEG, "replaces_per_minute", value) for value in (0, -1, 1.5, True, "5")),
+    *((LIQUIDITY, "dark_share", value) for value in BAD_SHARES),
+    *((LIQUIDITY, "round_seconds", value) for value in (0, -1, math.nan, True, "1")),
+    *((LIQUIDITY, "min_quantity", value) for value in (0, -5, 1.5, True, "100")),
+    *((LIQUIDITY, "sweep", value) for value in (1, 0, -2, math.nan, True, "3")),
+    *((CLOSE, "auction_share", value) for value in BAD_SHARES),
+    *((CLOSE, "closing_volume", value) for value in (0, -1, math.nan, True, "1")),
+    *((CLOSE, "auction_minutes", value) for value in (0, -1, 391, math.nan, True, "1", None)),
+    *((CLOSE, "bin_minutes", value) for value in (0, -1, 391, math.nan, True, "1")),
+    *((ADAPTIVE, "pace", value) for value in ("twap", None, 1)),
+    *((ADAPTIVE, "bound", value) for value in BAD_SHARES),
+    *((ADAPTIVE, "risk_aversion", value) for value in (-0.1, 1.1, math.nan, True)),
+    *(({**ADAPTIVE, "pace": "vwap"}, "curve", value) for value in ([], [0, 0], "flat")),
 ]
 
 
@@ -60,6 +115,13 @@ def test_every_bad_value_is_refused_by_the_name_of_its_field(config, field, valu
         ({"algorithm": "twap"}, "duration_minutes", "minutes"),
         ({"algorithm": "vwap"}, "duration_minutes", "minutes"),
         ({"algorithm": "implementation_shortfall"}, "max_participation", "duration_minutes"),
+        ({"algorithm": "pov"}, "participation_rate", "below 1"),
+        ({"algorithm": "iceberg"}, "display_quantity", "whole number"),
+        ({"algorithm": "sniper"}, "threshold", "whole number"),
+        ({"algorithm": "adaptive"}, "max_participation", "duration_minutes"),
+        ({"algorithm": "adaptive", "pace": "vwap"}, "duration_minutes", "minutes"),
+        ({**PEG, "reference": "mid", "offset_ticks": 1}, "offset_ticks", "mid has no offset"),
+        ({**ADAPTIVE, "curve": [1, 2]}, "curve", "no such parameter"),
         ({"algorithm": "wvap"}, "algorithm", "did you mean 'vwap'"),
         ({"algorithm": "market_ordr"}, "algorithm", "did you mean 'market_order'"),
         ({"algorithm": None}, "algorithm", "one of twap"),
@@ -120,7 +182,8 @@ def check_every_record(core):
             if mine["limit"] is not None:
                 assert sign * price <= sign * mine["limit"]
             bid, ask = quotes[order_id]
-            assert sign * price <= sign * (ask if sign > 0 else bid)
+            if int(row["order_type"]) not in PEGGED:  # a peg has a bound, not a price
+                assert sign * price <= sign * (ask if sign > 0 else bid)
         elif kind == ORDER:
             limit = int(row["limit_price_e9"])
             parents[order_id] = {
@@ -130,6 +193,8 @@ def check_every_record(core):
         elif kind == REPORT:
             mine, left = children[order_id]
             if row["exec_type"] == 2:
+                if mine["limit"] is not None:
+                    assert mine["sign"] * int(row["price_e9"]) <= mine["sign"] * mine["limit"]
                 mine["filled"] += int(row["quantity"])
                 mine["open"] -= int(row["quantity"])
                 children[order_id][1] = left = left - int(row["quantity"])
@@ -169,7 +234,7 @@ def done_by(core, result, times):
         ({**VWAP, "curve": [1, 2, 3, 2, 1, 3]}, lambda _: np.cumsum([1, 1, 2, 2, 3, 3, 2, 2, 1, 1, 3, 3]) * 100),
         (VWAP, lambda edges: schedule.vwap_slices(2400, volume_curve(edges)).cumsum()),
         (
-            {**IS, "risk_aversion": 1.0, "urgency": "high"},
+            {**IS, "risk_aversion": 1.0, "urgency": "high", "adapt": False},
             lambda edges: 2400 - schedule.is_trajectory(2400, 6.0, curve_in_24(edges))[-24:],
         ),
     ],
@@ -247,7 +312,39 @@ CONFIGS = st.one_of(
         optional={"risk_aversion": st.sampled_from([0, 0.5, 1]), "max_participation": st.sampled_from([0.05, 0.3])},
     ),
     st.fixed_dictionaries({"algorithm": st.just("market")}),
+    st.fixed_dictionaries(
+        {"algorithm": st.just("vwap"), "duration_minutes": st.sampled_from([7.5, 20]), "dynamic": st.just(True)},
+        optional={"bin_minutes": st.sampled_from([0.3, 1])},
+    ),
+    *(
+        st.fixed_dictionaries(
+            {**{key: st.just(value) for key, value in each.items() if key not in more}, "duration_minutes": minutes},
+            optional=more,
+        )
+        for minutes in [st.sampled_from([1, 7.5, 20])]
+        for each, more in (
+            (
+                POV,
+                {"participation_rate": st.sampled_from([0.02, 0.5, 0.9]), "interval_seconds": st.sampled_from([1, 30])},
+            ),
+            (ICEBERG, {"at": st.sampled_from(["limit", "touch"]), "display_spread": st.sampled_from([0, 0.9])}),
+            (SNIPER, {"price": st.sampled_from([149.99, 150.02]), "threshold": st.sampled_from([1, 5000])}),
+            (
+                PEG,
+                {
+                    "reference": st.sampled_from(["near", "far"]),
+                    "offset_ticks": st.integers(-3, 3),
+                    "native": st.booleans(),
+                },
+            ),
+            (PEG, {"reference": st.just("mid"), "native": st.booleans()}),
+            (LIQUIDITY, {"min_quantity": st.sampled_from([1, 700]), "sweep": st.sampled_from([1.1, 5])}),
+            (CLOSE, {"bin_minutes": st.sampled_from([0.3, 5])}),
+            (ADAPTIVE, {"pace": st.sampled_from(["is", "vwap"]), "bound": st.sampled_from([0.01, 1.0])}),
+        )
+    ),
 )
+SCHEDULED = ("twap", "vwap", "implementation_shortfall", "market")
 COMMON = st.fixed_dictionaries(
     {},
     optional={
@@ -256,6 +353,9 @@ COMMON = st.fixed_dictionaries(
         "max_deviation": st.sampled_from([1e-6, 1e-4, 0.01]),
         "residual": st.sampled_from(["cancel", "cross"]),
         "seed": st.integers(0, 9),
+        "lot_size": st.sampled_from([1, 7, 100]),
+        "placement": st.sampled_from(["join", "post", "improve", "cross"]),
+        "placement_timeout": st.sampled_from([0.5, 20]),
     },
 )
 
@@ -263,9 +363,9 @@ COMMON = st.fixed_dictionaries(
 class Watched(Parent):
     """A parent that checks its cap after every child."""
 
-    def child(self, quantity, price_e9, time_in_force):
+    def child(self, quantity, price_e9, time_in_force, **terms):
         before = len(self.children)
-        order_id = super().child(quantity, price_e9, time_in_force)
+        order_id = super().child(quantity, price_e9, time_in_force, **terms)
         cap = self.algorithm.cap
         if len(self.children) > before and cap is not None:
             now = self.order
@@ -276,7 +376,7 @@ class Watched(Parent):
         return order_id
 
 
-@settings(max_examples=60)
+@settings(max_examples=150)
 @given(
     config=CONFIGS,
     common=COMMON,
@@ -289,16 +389,23 @@ class Watched(Parent):
 def test_at_every_record_whatever_the_algorithm(config, common, side, quantity, distance, limits, seed):
     core, clock = synthetic(seed, risk_controls={"order_limits": limits})
     given_order = {**MARKET_ORDER, "side": side, "quantity": quantity}
+    unfit = {"sniper": "placement", "pov": "participation_rate"}.get(config["algorithm"])
+    common = {key: value for key, value in common.items() if key != unfit}
+    config = {**NEEDED.get(config["algorithm"], {}), **config}
     if distance is not None:
         given_order |= {"order_type": "limit", "limit_price": (15000 + distance) / 100}
 
+    errors = []
+
     async def main():
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
         algorithm = make_algorithm({**config, **common})
         parent = Watched(core, clock, core.submit_parent(given_order, algorithm.name).order_id, algorithm)
         ended = await run_parent(parent)
         return parent, ended, clock.now_ns()
 
     parent, ended, now_ns = run(main(), clock=clock)
+    assert errors == []
     assert ended.status.is_closed
     assert now_ns <= parent.end_ns
     for order_id in parent.children:
@@ -306,7 +413,8 @@ def test_at_every_record_whatever_the_algorithm(config, common, side, quantity, 
     check_every_record(core)
     times = core.fills()["venue_time_ns"]
     assert (times <= parent.end_ns).all()
-    if distance is None and not common.keys() & {"participation_rate", "max_deviation"} and quantity <= 500:
+    unbounded = not common.keys() & {"participation_rate", "max_deviation", "lot_size", "placement"}
+    if distance is None and unbounded and quantity <= 500 and config["algorithm"] in SCHEDULED:
         assert ended.filled_quantity == quantity or "max_participation" in config
 
 

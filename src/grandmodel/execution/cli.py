@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from .compare_command import AT_ONCE, read_settings
 from .compare_command import register as register_compare
 from .data_command import app as data_app
 from .journal_command import app as journal_app
@@ -47,11 +48,10 @@ class _Side(StrEnum):
     sell = "sell"
 
 
-class _Algorithm(StrEnum):
-    vwap = "vwap"
-    twap = "twap"
-    implementation_shortfall = "implementation_shortfall"
-    market = "market"
+#: Those of `routing.algorithms`, which is not imported for a line of help.
+ALGORITHM_NAMES = (
+    "twap, vwap, implementation_shortfall, pov, iceberg, adaptive, liquidity_seeking, close, sniper, peg, market"
+)
 
 
 class _Urgency(StrEnum):
@@ -83,6 +83,8 @@ Example:
       --orderbook AMZN_2012-06-21_34200000_57600000_orderbook_5.csv \\
       --side buy --quantity 5000 --algorithm vwap \\
       --start 10:00 --duration-minutes 60
+\b
+  gmexec replay ... --algorithm pov --participation-rate 0.1 --set interval_seconds=5
 \b
   gmexec replay --messages ibm_20131008_quote.csv.xz \\
       --messages ibm_20131008_trade.csv.xz --queue-model log \\
@@ -177,7 +179,11 @@ def replay_command(
     date: Annotated[
         str | None, typer.Option(metavar="YYYY-MM-DD", help="The day; from the file's name otherwise.")
     ] = None,
-    algorithm: Annotated[_Algorithm, typer.Option(help="How the order is worked.")] = _Algorithm.vwap,
+    algorithm: Annotated[str, typer.Option(metavar="NAME", help=f"How it is worked: {ALGORITHM_NAMES}.")] = "vwap",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="A parameter of the algorithm, as the README lists them."),
+    ] = None,
     start: Annotated[str, typer.Option(metavar="HH:MM[:SS]", help="Begin of the window, exchange time.")] = "10:00",
     duration_minutes: Annotated[float, typer.Option(metavar="MINUTES", help="Length of the window.")] = 60.0,
     participation_rate: Annotated[
@@ -185,8 +191,8 @@ def replay_command(
         typer.Option(metavar="SHARE", help="At most this share of the printed volume, above 0, up to 1."),
     ] = None,
     risk_aversion: Annotated[
-        float, typer.Option(metavar="NUMBER", help="Of implementation_shortfall: 0 patient to 1 urgent.")
-    ] = 0.5,
+        float | None, typer.Option(metavar="NUMBER", help="Of implementation_shortfall: 0 patient to 1 urgent.")
+    ] = None,
     urgency: Annotated[
         _Urgency | None, typer.Option(help="How long a child waits before it crosses; the algorithm's own otherwise.")
     ] = None,
@@ -222,15 +228,16 @@ def replay_command(
     order: dict[str, Any] = {"side": side.value, "quantity": quantity, "order_type": "market"}
     if limit_price is not None:
         order |= {"order_type": "limit", "limit_price": limit_price}
-    parameters: dict[str, Any] = {"algorithm": algorithm.value, "seed": seed}
-    if algorithm is not _Algorithm.market:
+    parameters: dict[str, Any] = {"algorithm": algorithm, "seed": seed}
+    if algorithm not in AT_ONCE:
         parameters["duration_minutes"] = duration_minutes
-    if algorithm is _Algorithm.implementation_shortfall:
+    if risk_aversion is not None:
         parameters["risk_aversion"] = risk_aversion
     if participation_rate is not None:
         parameters["participation_rate"] = participation_rate
     if urgency is not None:
         parameters["urgency"] = urgency.value
+    parameters |= read_settings("--set", settings or [])
     arguments: dict[str, Any] = {
         "start": start,
         "duration_minutes": duration_minutes,

@@ -29,6 +29,8 @@ each. orders.csv has the columns symbol, side, quantity, and if you like start.
 Synthetic days of different seeds are independent samples; in a recording each
 --start is one, whatever the seeds."""
 
+#: Algorithms that take no time.
+AT_ONCE = ("market", "market_order", "smart_router")
 DEFAULT_WAYS = ("market", "twap", "vwap", "is")
 
 
@@ -136,17 +138,25 @@ def _ways(texts: Sequence[str], duration_minutes: float, configs: Sequence[Path]
 def _algorithm(text: str, duration_minutes: float) -> dict[str, Any]:
     name, _, given = text.partition(":")
     parameters: dict[str, Any] = {"algorithm": name}
-    if name not in ("market", "market_order", "smart_router"):
+    if name not in AT_ONCE:
         parameters["duration_minutes"] = duration_minutes
-    for pair in filter(None, given.split(",")):
+    return parameters | read_settings(f"--way {text}:", given.split(","))
+
+
+def read_settings(option: str, pairs: Sequence[str]) -> dict[str, Any]:
+    """Parameters of an algorithm from KEY=VALUE each: numbers, true, false, none, or text; `1/2/1` is a list."""
+    found: dict[str, Any] = {}
+    for pair in filter(None, pairs):
         key, equals, value = pair.partition("=")
-        if not equals or not key:
-            raise ValueError(f"--way {text}: {pair!r} must be KEY=VALUE")
-        parameters[key.strip()] = _value(value.strip())
-    return parameters
+        if not equals or not key.strip():
+            raise ValueError(f"{option} {pair!r} must be KEY=VALUE")
+        found[key.strip()] = _value(value.strip())
+    return found
 
 
 def _value(text: str) -> Any:
+    if "/" in text:
+        return [_value(part) for part in text.split("/")]
     for read in (int, float):
         try:
             return read(text)

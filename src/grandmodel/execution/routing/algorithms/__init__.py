@@ -6,16 +6,26 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from .adaptive import Adaptive
 from .algorithm import PLACEMENTS, Algorithm, Plan
+from .close import Close
+from .forecast import historical_volume_curve
+from .iceberg import Iceberg
 from .implementation_shortfall import ImplementationShortfall
+from .liquidity_seeking import LiquiditySeeking
 from .market import Market
 from .parameters import AlgorithmConfigError
 from .parent import Parent, Progress
+from .peg import Peg
+from .pov import POV
+from .sniper import Sniper
 from .twap import TWAP
 from .vwap import VWAP
 
+_OURS = (TWAP, VWAP, ImplementationShortfall, POV, Iceberg, Adaptive, LiquiditySeeking, Close, Sniper, Peg, Market)
+
 #: Every algorithm by its name: ours, and those that were registered.
-ALGORITHMS: dict[str, type[Algorithm]] = {each.name: each for each in (TWAP, VWAP, ImplementationShortfall, Market)}
+ALGORITHMS: dict[str, type[Algorithm]] = {each.name: each for each in _OURS}
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
@@ -74,6 +84,7 @@ __all__ = [
     "Parent",
     "Plan",
     "Progress",
+    "historical_volume_curve",
     "make_algorithm",
     "register",
 ]

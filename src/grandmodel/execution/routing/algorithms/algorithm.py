@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from .parameters import AlgorithmConfigError, read_choice, read_number, read_share
+from .parameters import AlgorithmConfigError, read_choice, read_count, read_number, read_seconds, read_share
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,6 +54,8 @@ class Algorithm:
     placement : join, post, improve or cross (`PLACEMENTS`)
     max_deviation : no new children while the mid is further than this from the arrival mid, against us; None: no bound
     catch_up  : no child is larger than so many slices, however much has been missed; None: no bound
+    placement_timeout : seconds that a child waits before it crosses (of post: comes back), if that is sooner; None
+    lot_size  : children are multiples of it, the last one carries what is left
     residual  : what is left at the end is released (cancel), or taken (cross) within limit, cap and max_deviation
     seed      : of what it draws
     """
@@ -69,6 +71,10 @@ class Algorithm:
         self.participation_rate = read_share(config, "participation_rate")
         self.max_deviation = read_number(config, "max_deviation", None, 0.0, 1.0, "a fraction of the price in (0, 1]")
         self.catch_up = read_number(config, "catch_up", 4.0, 0.999_999, 1e9, "slices, at least 1")
+        self.placement_timeout = read_seconds(config, "placement_timeout", None)
+        lot = read_count(config, "lot_size", 1, 1, 2**53, "a whole number of steps from 1 up")
+        assert lot is not None
+        self.lot_size = lot
         self.residual = read_choice(config, "residual", "cancel", ("cancel", "cross"))
         self.seed = config.pop("seed", 0)
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed < 2**63:
@@ -106,6 +112,18 @@ class Algorithm:
     def plan(self, parent: Parent) -> Plan:
         """How much by when, of what is left now, until `parent.end_ns`."""
         raise TypeError(f"{type(self).__name__} has neither a plan nor a coroutine `run` of its own")
+
+    def aim(self, parent: Parent, plan: Plan, k: int) -> int:
+        """Steps to be filled by the end of slice `k` of the plan, seen from its begin: the plan's target."""
+        return int(plan.targets[k])
+
+    def revise(self, parent: Parent) -> bool:
+        """Asked before each slice but the first: is what is left to be planned anew?"""
+        return False
+
+    def patience(self, parent: Parent) -> float | None:
+        """The part of its slice for which a child waits before it crosses; None: as the urgency has it."""
+        return None
 
     async def run(self, parent: Parent) -> None:
         """Works the parent until it is filled or its time is over: follows the plan, anew when terms change."""

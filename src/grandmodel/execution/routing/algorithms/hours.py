@@ -14,11 +14,30 @@ from ..._core.synthetic import SyntheticMarket
 if TYPE_CHECKING:
     from ..._core.submit import Core
 
+#: Of a regular session.
+SESSION_MINUTES = 390
+
 
 def keeps_hours(core: Core) -> bool:
     """Does the market behind a core close? A paper market is always open unless its configuration says otherwise."""
     market = core.market.origin
     return not isinstance(market, SyntheticMarket) or market.keeps_hours
+
+
+def session_begin_ns(core: Core, symbol: str, now_ns: int) -> int:
+    """`now_ns`, or the open of the next session where the market keeps hours and is closed now."""
+    from ...sessions import ALWAYS_OPEN, SessionRangeError, exchanges, next_session, session, session_date
+
+    calendar = core.instruments.calendar(symbol)
+    if not keeps_hours(core) or calendar == ALWAYS_OPEN or calendar not in exchanges():
+        return now_ns
+    with contextlib.suppress(SessionRangeError):
+        day = session_date(now_ns, calendar)
+        hours = session(calendar, day)
+        if hours is None or hours.close_ns <= now_ns:
+            hours = next_session(calendar, day)
+        return max(now_ns, hours.open_ns)
+    return now_ns
 
 
 def session_end_ns(core: Core, symbol: str, now_ns: int, end_ns: int) -> int:
@@ -38,6 +57,12 @@ def session_close_ns(now_ns: int, calendar: str = "XNYS") -> int | None:
         if hours is not None and hours.open_ns <= now_ns < hours.close_ns:
             return hours.close_ns
     return None
+
+
+def rest_of_session_ns(parent: Any) -> int:
+    """Time from a parent's start to the close of the session that it lies in; a whole session where there is none."""
+    close = session_close_ns(parent.start_ns, parent.core.instruments.calendar(parent.symbol))
+    return SESSION_MINUTES * 60_000_000_000 if close is None else close - parent.start_ns
 
 
 def volume_curve(edges_ns: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

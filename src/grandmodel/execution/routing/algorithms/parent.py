@@ -11,12 +11,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
+from ..._core.submit import ParentFigures
 from ..._core.values import EngineClosed, OrderRejected, OrderStateError, OrderStatus, Reason, Unknown
 from .algorithm import PATIENCE
-from .hours import session_end_ns
+from .hours import session_begin_ns, session_end_ns
 
 if TYPE_CHECKING:
     from ..._core.orders import Order
@@ -43,6 +46,8 @@ class Progress:
     elapsed : part of the time that has passed, 0 to 1; Unknown of one without a horizon
     expected_end_ns : when it will be done at the pace so far; Unknown before its first fill
     is_paused : no new children are placed
+    is_halted : trading in the symbol is halted: no new children are placed either
+    assumptions : what the algorithm takes for granted, in words
     """
 
     quantity: int
@@ -53,23 +58,37 @@ class Progress:
     elapsed: float
     expected_end_ns: float
     is_paused: bool
+    is_halted: bool
+    assumptions: tuple[str, ...]
 
 
 class Parent:
-    """A parent order at work."""
+    """A parent order at work.
+
+    Attributes
+    ----------
+    symbol, sign, tick_e9 : what it trades; +1 buys, -1 sells
+    start_ns, end_ns : its time: from now, or from the open where the market keeps hours and is closed, to the end of
+        its horizon, or the close
+    scheduled : steps to be filled by now, by plan
+    children : ids of all it has sent
+    assumptions : what its algorithm takes for granted, for `progress`
+    """
 
     def __init__(self, core: Core, clock: Clock, order_id: int, algorithm: Algorithm) -> None:
         self.core, self.clock, self.order_id, self.algorithm = core, clock, order_id, algorithm
+        self._figures = ParentFigures(core, order_id)
         order = core.get_order(order_id)
         self.symbol: str = order.symbol
         self.sign: int = order.side.sign
-        self.tick_e9: int = core.instruments.tick_e9(self.symbol)
+        self.tick_e9: int = self._figures.tick_e9
         self.arrival_mid_e9: int | None = order.arrival_mid_e9
-        self.start_ns: int = clock.now_ns()
+        self.assumptions: list[str] = []
+        self.start_ns: int = session_begin_ns(core, self.symbol, clock.now_ns())
         self.end_ns: int = session_end_ns(core, self.symbol, self.start_ns, self.start_ns + algorithm.horizon_ns(self))
         self.children: list[int] = []
         self.scheduled: int = 0
-        self._account: int = order.account
+        self.refusal: Reason | None = None  # why the last child that was refused was
         self._tape = core.venues.tape(self.symbol)
         self._live: set[int] = set()
         self._paused = False
@@ -91,34 +110,42 @@ class Parent:
     @property
     def quantity(self) -> int:
         """Steps ordered; an amendment changes it."""
-        return self.order.quantity
+        return self._figures.quantity
 
     @property
     def limit_price_e9(self) -> int | None:
         """The limit, in 1e-9; None: there is none."""
-        return self.order.limit_price_e9
+        return self._figures.limit_price_e9
+
+    @property
+    def plan_begin_ns(self) -> int:
+        """Where a plan of what is left begins: now, or the open that it waits for."""
+        return max(self.start_ns, self.clock.now_ns())
 
     @property
     def plan_end_ns(self) -> int:
-        """The end that a plan of what is left has: after now, however late it is."""
-        return max(self.end_ns, self.clock.now_ns() + 1)
+        """The end that a plan of what is left has: after its begin, however late it is."""
+        return max(self.end_ns, self.plan_begin_ns + 1)
 
     @property
     def filled(self) -> int:
-        return self.order.filled_quantity
+        return self._figures.filled
 
     @property
     def remaining(self) -> int:
         """What is neither filled nor at work, in steps."""
-        order = self.order
-        return order.leaves_quantity - order.working_quantity
+        return self._figures.remaining
 
     @property
     def is_over(self) -> bool:
         """Has it ended, or been asked to? Then nothing more is placed; the engine withdraws what is at work, and
         closes it."""
-        status = self.order.status
-        return status.is_closed or status is OrderStatus.PENDING_CANCEL
+        return self._figures.is_over
+
+    @property
+    def is_halted(self) -> bool:
+        """Is trading in its symbol halted?"""
+        return self._figures.is_halted
 
     @property
     def is_paused(self) -> bool:
@@ -133,7 +160,7 @@ class Parent:
     def progress(self) -> Progress:
         """How far it is, now."""
         order, now = self.order, self.clock.now_ns()
-        horizon, passed = self.end_ns - self.start_ns, now - self.start_ns
+        horizon, passed = self.end_ns - self.start_ns, max(0, now - self.start_ns)
         done, left = order.filled_quantity, order.leaves_quantity
         end: float = Unknown("nothing is filled yet")
         if order.status.is_closed or left == 0:
@@ -149,13 +176,13 @@ class Parent:
             elapsed=min(1.0, passed / horizon) if horizon > 0 else Unknown("it has no horizon"),
             expected_end_ns=end,
             is_paused=self._paused,
+            is_halted=self.is_halted,
+            assumptions=tuple(self.assumptions),
         )
 
     def others_volume(self) -> int:
         """Steps printed since the start, own prints apart."""
-        self.core.touch(self.symbol)
-        now = self.core.venues.tape(self.symbol)
-        return (now["volume"] - now["own_volume"]) - (self._tape["volume"] - self._tape["own_volume"])
+        return self._figures.others_volume - (self._tape["volume"] - self._tape["own_volume"])
 
     def allowed(self) -> int:
         """What may be sent now so that own / (own + others) stays at or below the cap; all that remains without one."""
@@ -163,21 +190,29 @@ class Parent:
         if rate is None or rate >= 1.0:
             return self.remaining
         most = math.floor(rate / (1.0 - rate) * self.others_volume())
-        order = self.order
-        return max(0, min(self.remaining, most - order.filled_quantity - order.working_quantity))
+        return max(0, min(self.remaining, most - self._figures.filled - self._figures.at_work))
+
+    def in_lots(self, quantity: int) -> int:
+        """`quantity` in whole lots; all that remains may be an odd one."""
+        lot = self.algorithm.lot_size
+        return quantity if lot == 1 or quantity >= self.remaining else quantity // lot * lot
 
     def is_too_far(self) -> bool:
         """Has the price run away from the arrival mid by more than `max_deviation`, against us?"""
         limit = self.algorithm.max_deviation
         if limit is None or self.arrival_mid_e9 is None:
             return False
-        mid = self.core.quote(self.symbol).mid_e9
+        mid = self._figures.mid_e9
         return mid is not None and self.sign * (mid - self.arrival_mid_e9) > limit * self.arrival_mid_e9
 
     def touch_e9(self, *, far: bool) -> int | None:
         """The best price on the other side (far) or on ours; None when nobody shows one."""
-        quote = self.core.quote(self.symbol)
-        return quote.ask_e9 if (self.sign > 0) is far else quote.bid_e9
+        return self._figures.touch_e9(far)
+
+    @property
+    def mid_e9(self) -> int | None:
+        """The consolidated mid; None without a bid and an offer."""
+        return self._figures.mid_e9
 
     def within_limit(self, price_e9: int) -> int:
         """`price_e9` brought inside the parent's limit."""
@@ -221,20 +256,32 @@ class Parent:
         self._planned = self._terms
         before = self.filled
         usual = max(1, math.ceil((int(plan.targets[-1]) - before) / len(plan.targets))) if len(plan.targets) else 1
-        for start_ns, end_ns, target in zip(plan.starts, plan.ends, plan.targets, strict=True):
-            await self.sleep_until(int(start_ns))
+        for k in range(len(plan.starts)):
+            end_ns = int(plan.ends[k])
+            await self.sleep_until(int(plan.starts[k]))
             if self.is_over:
                 return True
-            if self.has_changed:
+            if self.has_changed or (k > 0 and self.algorithm.revise(self)):
                 return False
-            self.scheduled = int(target)
+            self.scheduled = self.algorithm.aim(self, plan, k)
             quantity = min(self.scheduled - self.filled, self.allowed())
             if self.algorithm.catch_up is not None:
                 quantity = min(quantity, math.floor(self.algorithm.catch_up * max(usual, self.scheduled - before)))
+            quantity = self.in_lots(quantity)
             before = self.scheduled
             if quantity > 0:
-                await self.work(quantity, int(end_ns))
+                await self.work(quantity, end_ns, self.algorithm.patience(self))
         return not self.has_changed
+
+    async def ready(self) -> bool:
+        """Waits while it is paused and until its time begins; its terms as they are then are those it goes by. False:
+        it is over, or its time is. For algorithms with a `run` of their own, before each step."""
+        while True:
+            await self.while_paused()
+            self._planned = self._terms
+            await self.sleep_until(min(self.start_ns, self.end_ns))
+            if not self.has_changed:
+                return not self.is_over and self.clock.now_ns() < self.end_ns
 
     async def while_paused(self) -> None:
         """Returns once it is not paused, or over."""
@@ -245,12 +292,18 @@ class Parent:
             if not self.is_over:
                 self.core.close_parent(self.order_id, expired=True, reason=Reason.ALGORITHM_DONE)
 
-    async def work(self, quantity: int, until_ns: int) -> None:
+    async def work(self, quantity: int, until_ns: int, patience: float | None = None) -> None:
         """Places `quantity` as the algorithm's `placement` says; what finds no counterpart by `until_ns` comes back to
-        `remaining`."""
+        `remaining`. `patience`: the part of that time for which it waits, by default as the urgency has it.
+        """
         placement, now = self.algorithm.placement, self.clock.now_ns()
-        patience = 1.0 if placement == "post" else 0.0 if placement == "cross" else PATIENCE[self.algorithm.urgency]
+        if placement in ("post", "cross"):
+            patience = 1.0 if placement == "post" else 0.0
+        elif patience is None:
+            patience = PATIENCE[self.algorithm.urgency]
         cross_ns = now + int((until_ns - now) * patience)
+        if self.algorithm.placement_timeout is not None:
+            cross_ns = min(cross_ns, now + round(self.algorithm.placement_timeout * 1e9))
         wanted_left = max(0, self.remaining - quantity)
         if cross_ns > now:
             await self.wait_at_touch(wanted_left, cross_ns, improve=placement == "improve")
@@ -259,12 +312,13 @@ class Parent:
 
     def resting_price_e9(self, *, improve: bool = False) -> int | None:
         """Where a child rests: at the near touch, or a tick inside it where the spread has room, within the limit."""
-        quote = self.core.quote(self.symbol)
-        near, far = (quote.bid_e9, quote.ask_e9) if self.sign > 0 else (quote.ask_e9, quote.bid_e9)
+        near = self.touch_e9(far=False)
         if near is None:
             return None
-        if improve and far is not None and self.sign * (far - near) > self.tick_e9:
-            near += self.sign * self.tick_e9
+        if improve:
+            far = self.touch_e9(far=True)
+            if far is not None and self.sign * (far - near) > self.tick_e9:
+                near += self.sign * self.tick_e9
         return self.within_limit(near)
 
     async def wait_at_touch(self, wanted_left: int, until_ns: int, *, improve: bool = False) -> None:
@@ -278,21 +332,60 @@ class Parent:
             if order_id is None:
                 await self.sleep_until(min(until_ns, self.clock.now_ns() + step_ns))
                 continue
-            own_e9 = price
-            while self.clock.now_ns() < until_ns and not self.core.is_closed(order_id) and not self.has_changed:
-                await self.wait_closed(order_id, min(until_ns, self.clock.now_ns() + step_ns))
-                touch = self.touch_e9(far=False)
-                if touch is not None and self.within_limit(touch) != own_e9:
-                    break
+            await self.rest(order_id, until_ns, step_ns, partial(self._has_moved, price))
             await self.withdraw(order_id)
 
-    async def take(self, wanted_left: int, allowance: float | None = None) -> None:
+    def _has_moved(self, own_e9: int | None) -> bool:
+        touch = self.touch_e9(far=False)
+        return touch is not None and self.within_limit(touch) != own_e9
+
+    async def rest(self, order_id: int, until_ns: int, step_ns: int, moved: Callable[[], bool]) -> None:
+        """Lets a child rest until it has ended, `until_ns` has come, terms change, or `moved` says so; that is asked
+        each `step_ns`, by a callback: nobody is woken for a no. The child is then still where it was."""
+        if self.has_changed:
+            return
+        loop = asyncio.get_running_loop()
+        ended: asyncio.Future[None] = loop.create_future()
+        timer: asyncio.Future[None] | None = None
+
+        def look(fired: asyncio.Future[None] | None) -> None:
+            nonlocal timer
+            if ended.done():
+                return
+            try:
+                now = self.clock.now_ns()
+                over = now >= until_ns or (fired is not None and moved())
+                if ended.done():  # to look is to let the market live on: the child may have ended by that
+                    return
+                if over:
+                    ended.set_result(None)
+                    return
+                timer = loop.create_future()
+                timer.add_done_callback(look)
+                self.clock.wake_at(min(until_ns, now + step_ns), timer)
+            except Exception as error:
+                if not ended.done():
+                    ended.set_exception(error)
+
+        self._waiting.add(ended)
+        self.core.add_waiter(order_id, ended)
+        look(None)
+        try:
+            await ended
+        finally:
+            self._waiting.discard(ended)
+            self.core.remove_waiter(order_id, ended)
+            if timer is not None:
+                timer.cancel()
+
+    async def take(self, wanted_left: int, allowance: float | None = None, worst_e9: int | None = None) -> None:
         """Takes what stands on the other side until `remaining` is `wanted_left`, or nobody is left there.
 
         Each child goes to the best displayed price and no further, so that no better quote elsewhere is traded through.
         `allowance`: how far from the first such price, as a fraction of it; None: as far as the parent's limit.
+        `worst_e9`: the worst price for this time, in place of that.
         """
-        bound: int | None = None  # the worst price for this time
+        bound = None if worst_e9 is None else self.within_limit(worst_e9)
         while not self.is_over and self.remaining > wanted_left:
             touch = self.touch_e9(far=True)
             if touch is None or self.within_limit(touch) != touch:
@@ -317,36 +410,37 @@ class Parent:
         await self.wait_closed(order_id)
         return self.core.get_order(order_id).filled_quantity
 
-    def child(self, quantity: int, price_e9: int | None, time_in_force: str) -> int | None:
+    def child(self, quantity: int, price_e9: int | None, time_in_force: str, **terms: Any) -> int | None:
         """Sends a child of at most `quantity`, no larger than the limits on a single order let it be; its id.
 
-        None when it is refused (the journal says why), or held back: paused, or the price has run too far.
+        None when it is refused (the journal says why, `refusal` has the reason), or held back: paused, halted, over, or
+        the price has run too far. Whatever an algorithm asks, no child is beyond the parent's limit.
+
+        Parameters
+        ----------
+        quantity : steps; whole lots are sent, unless it is all that remains
+        price_e9 : None: any price within the limit, or a peg bounded by nothing else
+        terms : venue, order_type, hidden, min_quantity, peg_offset_e9 (see `Core.submit_child`)
         """
-        quantity = self._sendable(quantity, price_e9)
-        if quantity <= 0 or self._paused or self.is_too_far():
+        self.refusal = None
+        limit = self._figures.limit_price_e9
+        if limit is not None:
+            price_e9 = limit if price_e9 is None else self.within_limit(price_e9)
+        if self._venue_most is not None and "venue" not in terms:
+            quantity = min(quantity, self._venue_most)
+        quantity = self.in_lots(self._figures.sendable(quantity, price_e9))
+        if quantity <= 0 or self._paused or self._figures.is_halted or self.is_too_far():
             return None
+        if terms.get("min_quantity", 0) > quantity:
+            terms["min_quantity"] = quantity
         try:
-            ticket = self.core.submit_child(self.order_id, quantity, price_e9, time_in_force)
-        except OrderRejected:
+            ticket = self.core.submit_child(self.order_id, quantity, price_e9, time_in_force, **terms)
+        except OrderRejected as refused:
+            self.refusal = refused.reason
             return None
         self.children.append(ticket.order_id)
         self._live.add(ticket.order_id)
         return ticket.order_id
-
-    def _sendable(self, quantity: int, price_e9: int | None) -> int:
-        """As much of `quantity` as one order may have: by the limits on size and value, and by what a venue takes."""
-        if self._venue_most is not None:
-            quantity = min(quantity, self._venue_most)
-        limits, portfolio = self.core.limits, self.core.portfolio
-        price = self.touch_e9(far=True) if price_e9 is None else price_e9
-        while quantity > 0:
-            _, figures = limits.check(portfolio, self.symbol, self.sign, quantity, price, self._account)
-            over = [figures[name] for name in ("order_size", "notional", "order_value") if name in figures]
-            most = min((int(quantity * limit / used) for used, limit in over if used > limit), default=quantity)
-            if most == quantity and all(not used > limit for used, limit in over):
-                break
-            quantity = min(most, quantity - 1)
-        return quantity
 
     # ---- how it waits, and withdraws ----
 

@@ -37,10 +37,10 @@ class TWAP(Algorithm):
         return round(self.duration_minutes * MINUTE_NS)
 
     def plan(self, parent: Parent) -> Plan:
-        now, end, filled = parent.clock.now_ns(), parent.plan_end_ns, parent.filled
+        now, end, filled = parent.plan_begin_ns, parent.plan_end_ns, parent.filled
         slices = slices_left(self.slices, now - parent.start_ns, end - now, self.horizon_ns(parent))
         starts = schedule.twap_times(now, end, slices, self.randomization, self.seed)
-        targets = filled + schedule.twap_slices(parent.quantity - filled, slices).cumsum()
+        targets = filled + schedule.twap_slices(parent.quantity - filled, slices, self.lot_size).cumsum()
         return Plan(starts, np.append(starts[1:], end), targets)
 
 
