@@ -365,6 +365,14 @@ cdef class Venues:
         gm_split_marketable(&self.table, &n, row, side, quantity, GM_NO_PRICE if limit_e9 is None else limit_e9, rest, &s)
         return split_of(self, &s)
 
+    def shown(self, str symbol, str venue):
+        """A venue's own quote in a symbol: bid_e9 and ask_e9 (None: nobody there), bid_quantity, ask_quantity, volume (steps), time_ns."""
+        cdef gm_quote_t* q = gm_quotes_of(&self.table, self._symbol(symbol)) + <int32_t>self.number(venue)
+        return {
+            "bid_e9": q.bid_e9 if q.bid_e9 > 0 else None, "ask_e9": q.ask_e9 if q.ask_e9 > 0 else None, "bid_quantity": q.bid_quantity,
+            "ask_quantity": q.ask_quantity, "volume": q.volume, "time_ns": q.time_ns,
+        }
+
     def best(self, str symbol, int side, int64_t quantity, limit_e9=None):
         """The name of the venue to which an order would go now; None: nowhere. `score` says why."""
         cdef gm_nbbo_t n
