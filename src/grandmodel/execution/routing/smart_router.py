@@ -6,6 +6,7 @@ Whatever it executes passes the engine's one gate, like any other order.
 from __future__ import annotations
 
 import asyncio
+import math
 from _thread import RLock
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -31,6 +32,12 @@ if TYPE_CHECKING:
 
 
 register(DarkFirst)
+
+#: An order with any other key is not split where it rests: its venue, or the engine, has to see it whole.
+SPLIT_KEYS = frozenset({
+    "symbol", "side", "quantity", "order_type", "limit_price", "time_in_force", "post_only", "strategy", "account", "tags",
+    "urgency",
+})  # fmt: skip
 
 #: How long a resting leg is expected to wait, when sizes are chosen (this project's choice).
 HORIZON_SECONDS = 60.0
@@ -236,15 +243,15 @@ class SmartOrderRouter:
         if score["venue"] is None or order.get("venue") is not None:
             return decision
         if score["takes"]:
-            return self._swept(decision, terms, score)
+            return self._swept(decision, symbol, terms)
         if terms["limit_price_e9"] is None:
             return decision
         legs, assumed = self._resting(order, terms, score)
         return replace(decision, legs=legs, assumptions=decision.assumptions + assumed)
 
-    def _swept(self, decision: RoutingDecision, terms: dict[str, Any], score: dict[str, Any]) -> RoutingDecision:
+    def _swept(self, decision: RoutingDecision, symbol: str, terms: dict[str, Any]) -> RoutingDecision:
         """A marketable order's legs, and with them the cost of the whole."""
-        split = self.core.venues.split(terms["symbol"], terms["side"], terms["quantity"], terms["limit_price_e9"])
+        split = self.core.venues.split(symbol, terms["side"], terms["quantity"], terms["limit_price_e9"])
         scores = tuple(replace(each, verdict=split["verdicts"][each.venue]) for each in decision.venues)
         legs = tuple(
             RoutingLeg(
@@ -257,14 +264,29 @@ class SmartOrderRouter:
             )
             for venue, quantity, price_e9, cost_e9, shown in split["legs"]
         )
-        return replace(decision, legs=legs, residual=split["residual"])
+        decision = replace(decision, legs=legs, residual=split["residual"])
+        quote = self.core.quote(symbol)
+        if len(legs) < 2 or quote.mid_e9 is None:
+            return decision
+        placed = terms["quantity"] - split["residual"]
+        hidden = placed - sum(shown for shown in {row[0]: min(row[4], placed) for row in split["legs"]}.values())
+        cost = math.fsum(leg.cost * leg.quantity for leg in legs) + max(0, hidden) * quote.spread / 2
+        assumed = [f"{hidden} beyond what is displayed are assumed to pay half a spread more"] if hidden > 0 else []
+        if split["residual"]:
+            assumed.append(f"the cost is that of {placed}: no venue could have the other {split['residual']} now")
+        return replace(
+            decision,
+            estimated_cost=cost,
+            estimated_cost_bps=cost / (quote.mid * placed) * 1e4,
+            assumptions=tuple(assumed),
+        )
 
     def _resting(
         self, order: Mapping[str, Any], terms: dict[str, Any], score: dict[str, Any]
     ) -> tuple[tuple[RoutingLeg, ...], tuple[str, ...]]:
         """A resting order's legs by Cont and Kukanov, and what that takes for granted. One leg where it is no larger than a
         round lot, is not a plain limit order, or nothing has been traded yet."""
-        core, symbol, side = self.core, terms["symbol"], terms["side"]
+        core, symbol, side = self.core, order["symbol"], terms["side"]
         quantity, limit_e9 = terms["quantity"], terms["limit_price_e9"]
         names = [name for name, (cost, _) in score["venues"].items() if cost is not None]
         scores = self._scores(score)
@@ -276,7 +298,7 @@ class SmartOrderRouter:
         )
         lot = core.instruments.round_lot(symbol)
         plain = order.get("order_type") == "limit" and order.get("time_in_force", "DAY") in ("DAY", "GTC")
-        if not plain or order.get("instructions") or quantity <= lot or len(names) < 2:
+        if not plain or not SPLIT_KEYS.issuperset(order) or quantity <= lot or len(names) < 2:
             return alone, ()
         rows = {name: core.venues.describe(name) for name in names}
         quotes = {name: core.venues.shown(symbol, name) for name in names}
