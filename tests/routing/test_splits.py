@@ -237,6 +237,7 @@ def test_dark_first_asks_the_pools_and_takes_the_rest():
 
 def test_the_cost_of_a_swept_order_is_that_of_its_legs():
     core, _ = synthetic()
+    core.touch("AAPL")
     quantity = 0
     router = SmartOrderRouter(engine=core)
     for name in core.venues.names:
