@@ -357,8 +357,7 @@ cdef class Venues:
         """
         cdef gm_split_t s
         cdef gm_nbbo_t n
-        cdef int32_t row = self._symbol(symbol), v
-        cdef int k
+        cdef int32_t row = self._symbol(symbol)
         if side not in (1, -1) or quantity <= 0:
             raise ValueError(f"side is {side} and quantity {quantity}, must be +1 or -1 and positive")
         n = gm_consolidate_afresh(&self.table, row)

@@ -12,7 +12,8 @@ cdef extern from "cont_kukanov.h" nogil:
     ctypedef struct gm_ck_venue_t:
         double queue, mean, rebate
     void gm_ck_within(const gm_ck_terms_t* t, const gm_ck_venue_t* v, int32_t count, int takes, double* market, double* limits)
-    int32_t gm_ck_beyond(const gm_ck_terms_t* t, const gm_ck_venue_t* v, int32_t count, double tolerance, int32_t most, double* market, double* limits)
+    int32_t gm_ck_beyond(const gm_ck_terms_t* t, const gm_ck_venue_t* v, int32_t count, double tolerance, int32_t most, double* market,
+                         double* limits)
     double gm_ck_cost(const gm_ck_terms_t* t, const gm_ck_venue_t* v, int32_t count, double market, const double* limits)
 
 VENUES_MAX = GM_CK_VENUES

@@ -574,9 +574,9 @@ cdef class Core:
         return self._submit(&o, NULL)
 
     def sweep(self, int64_t parent_id, int64_t quantity, limit_price_e9=None, bint rest=True):
-        """Splits a marketable `quantity` of a parent over the venues' displayed quotes within a limit, and sends all the legs under one holding
-        of the core: immediate orders, each at its leg's price at its venue, the better prices first (include/split.h, sweep.h). No leg is refused for
-        a better quote elsewhere, as that is swept at the same time.
+        """Splits a marketable `quantity` of a parent over the venues' displayed quotes within a limit, and sends all the legs under one
+        holding of the core: immediate orders, each at its leg's price at its venue, the better prices first (include/split.h, sweep.h).
+        No leg is refused for a better quote elsewhere, as that is swept at the same time.
 
         Parameters
         ----------
@@ -621,14 +621,14 @@ cdef class Core:
         return {**split_of(self.venues, &s), "ids": [ids[k] for k in range(s.count)]}
 
     def venue_statistics(self, str symbol, str venue):
-        """What has been learned of a venue in a symbol (include/venue_statistics.h): counts, and figures that are Unknown where nothing is known.
+        """What has been learned of a venue in a symbol (include/venue_statistics.h): counts, and figures, Unknown where nothing is.
 
         Returns
         -------
-        dict: orders, answers, rejects, unanswered, fills (counts); reject_rate; latency (seconds to the first answer); fill_rate_resting and
-        fill_rate_taking (filled / ordered of orders that have ended); time_to_fill (seconds, of what rested); effective_cost_bps (against the arrival
-        mid, fees included, positive: bad); markout_added_bps and markout_removed_bps (the mid's move to the trade's side by the first recorded quote at
-        least a second later, positive: good); volatility (of the symbol, fraction a square root of a second)
+        dict: orders, answers, rejects, unanswered, fills (counts); reject_rate; latency (seconds to the first answer); fill_rate_resting
+        and fill_rate_taking (filled / ordered of orders that have ended); time_to_fill (seconds, of what rested); effective_cost_bps
+        (against the arrival mid, fees included, positive: bad); markout_added_bps and markout_removed_bps (the mid's move to the trade's
+        side by the first recorded quote at least a second later, positive: good); volatility (of the symbol, a root of a second)
         """
         cdef gm_venue_statistics_t x
         cdef gm_symbol_statistics_t y

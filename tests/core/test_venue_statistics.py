@@ -120,7 +120,7 @@ def one_round(core, gate, venue, filled, later):
     core.advance(core.clock.now_ns() + 2 * E9)
     for name in ("A", "B"):
         core.venues.set_quote("AAPL", name, (149 + later) * E9, (151 + later) * E9, 500, 500)
-    int(gate.submit_order(order(order_type="limit", limit_price=100.0, venue="A")))  # its arrival is the next recorded quote
+    gate.submit_order(order(order_type="limit", limit_price=100.0, venue="A"))  # its arrival is the next recorded quote
     for name in ("A", "B"):
         core.venues.set_quote("AAPL", name, 149 * E9, 151 * E9, 500, 500)
 
@@ -128,7 +128,7 @@ def one_round(core, gate, venue, filled, later):
 def test_adverse_selection_and_fills_move_the_choice():
     plain, plain_gate = learned()
     one_round(plain, plain_gate, "A", 100, -2)
-    assert plain.venues.best("AAPL", 1, 100, 149 * E9) == "A"  # nothing is weighed: as ever, the lower fee (or priority)
+    assert plain.venues.best("AAPL", 1, 100, 149 * E9) == "A"  # nothing is weighed: as ever
     plain.close()
     core, gate = learned(adverse_selection=1.0)
     one_round(core, gate, "A", 100, -2)

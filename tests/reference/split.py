@@ -1,4 +1,4 @@
-"""The split of a marketable quantity, written from the rule in plain Python (see cext/include/split.h for the words)."""
+"""The split of a marketable quantity, from the rule in plain Python (see cext/include/split.h for the words)."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ TERMS = {"impact": 0.0005, "underfill": 0.05}
 
 
 def test_one_venue_is_the_papers_formula():
-    """The exact solution with lam_u = lam_o = 0.05, also found by grid search: M 576.4986, L 423.5014, cost 22.455414."""
+    """The exact solution with lam_u = lam_o = 0.05, found by grid search too: M 576.4986, L 423.5014, 22.455414."""
     one = {"queues": [2000], "mean_outflows": [2500], "rebates": [0.002]}
     for overfill in (None, 0.05):
         got = cont_kukanov(1000, 0.02, 0.003, **one, **TERMS, overfill=overfill)
@@ -103,7 +103,8 @@ def test_the_cost_is_that_of_a_simulation():
     ("change", "name"),
     [
         ({"size": 0}, "size"), ({"size": math.nan}, "size"), ({"size": True}, "size"), ({"queues": [-1.0]}, "queues"),
-        ({"mean_outflows": [0.0]}, "mean_outflows"), ({"rebates": [math.inf]}, "rebates"), ({"underfill": -1}, "underfill"),
+        ({"mean_outflows": [0.0]}, "mean_outflows"), ({"rebates": [math.inf]}, "rebates"),
+        ({"underfill": -1}, "underfill"),
         ({"queues": [1.0, 2.0]}, "mean_outflows"), ({"overfill": 0.01}, "overfill"), ({"queues": "ab"}, "queues"),
         ({"half_spread": "wide"}, "half_spread"), ({"rebates": [-0.5]}, "rebates"),
     ],
@@ -117,8 +118,9 @@ def test_what_is_wrong_is_named(change, name):
 
 @settings(max_examples=300, deadline=None)
 @given(
-    rows=st.lists(st.tuples(st.floats(0, 1e4), st.sampled_from([0, 100, 500]), st.sampled_from([0, 600, 1000])), min_size=1,
-                  max_size=8),
+    rows=st.lists(
+        st.tuples(st.floats(0, 1e4), st.sampled_from([0, 100, 500]), st.sampled_from([0, 600, 1000])), min_size=1, max_size=8
+    ),
     quantity=st.integers(1, 20_000),
     lot=st.sampled_from([1, 100]),
 )  # fmt: skip

@@ -35,8 +35,8 @@ register(DarkFirst)
 
 #: An order with any other key is not split where it rests: its venue, or the engine, has to see it whole.
 SPLIT_KEYS = frozenset({
-    "symbol", "side", "quantity", "order_type", "limit_price", "time_in_force", "post_only", "strategy", "account", "tags",
-    "urgency",
+    "symbol", "side", "quantity", "order_type", "limit_price", "time_in_force", "post_only", "strategy", "account",
+    "tags", "urgency",
 })  # fmt: skip
 
 #: How long a resting leg is expected to wait, when sizes are chosen (this project's choice).
@@ -55,8 +55,8 @@ class VenueScore:
 
 @dataclass(frozen=True, slots=True)
 class RoutingLeg:
-    """A part of an order, and where it would go. `cost`: per share against the mid; `scores`: every venue, and why it has
-    this or another leg, or none."""
+    """A part of an order, and where it would go. `cost`: per share against the mid; `scores`: every venue, and why it
+    has this or another leg, or none."""
 
     venue: str
     quantity: int
@@ -284,8 +284,8 @@ class SmartOrderRouter:
     def _resting(
         self, order: Mapping[str, Any], terms: dict[str, Any], score: dict[str, Any]
     ) -> tuple[tuple[RoutingLeg, ...], tuple[str, ...]]:
-        """A resting order's legs by Cont and Kukanov, and what that takes for granted. One leg where it is no larger than a
-        round lot, is not a plain limit order, or nothing has been traded yet."""
+        """A resting order's legs by Cont and Kukanov, and what that takes for granted. One leg where it is no larger than
+        a round lot, is not a plain limit order, or nothing has been traded yet."""
         core, symbol, side = self.core, order["symbol"], terms["side"]
         quantity, limit_e9 = terms["quantity"], terms["limit_price_e9"]
         names = [name for name, (cost, _) in score["venues"].items() if cost is not None]
@@ -444,8 +444,8 @@ class SmartOrderRouter:
         """Executes an order and waits until it has ended: an ExecutionResult. With `wait=False`: a ticket, at once.
 
         A market order takes the best price wherever it stands, venue by venue. Any other goes to the venue with the
-        lowest all-in cost, and rests there if it does not trade at once; a plain limit order that rests and is larger than a
-        round lot is split over venues (`route_order` tells the legs), as the children of one parent.
+        lowest all-in cost, and rests there if it does not trade at once; a plain limit order that rests and is larger
+        than a round lot is split over venues (`route_order` tells the legs), as the children of one parent.
         """
         if isinstance(order, Mapping) and order.get("order_type") == "market":
             return await self.execute_algorithm_order(order, {"algorithm": "market"}, wait=wait)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -102,7 +103,7 @@ def whole_lots(sizes: Sequence[float], quantity: int, lot: int, least: Sequence[
         edges.append(round(running / total * quantity / lot) * lot)
     edges[-1] = quantity
     edges = [min(edge, quantity) for edge in edges]
-    found = [high - low for low, high in zip(edges, edges[1:], strict=False)]
+    found = [high - low for low, high in pairwise(edges)]
     order = sorted(range(len(sizes)), key=lambda k: (-sizes[k], k))
     left = 0
     for k, size in enumerate(found):  # what is too small or too large goes to the others, the largest first
