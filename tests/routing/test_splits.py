@@ -119,7 +119,9 @@ def test_what_is_wrong_is_named(change, name):
 @settings(max_examples=300, deadline=None)
 @given(
     rows=st.lists(
-        st.tuples(st.floats(0, 1e4), st.sampled_from([0, 100, 500]), st.sampled_from([0, 600, 1000])), min_size=1, max_size=8
+        st.tuples(st.floats(0, 1e4), st.sampled_from([0, 100, 500]), st.sampled_from([0, 600, 1000])),
+        min_size=1,
+        max_size=8,
     ),
     quantity=st.integers(1, 20_000),
     lot=st.sampled_from([1, 100]),

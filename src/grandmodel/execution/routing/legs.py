@@ -64,8 +64,8 @@ class DarkHistory:
         return tuple(self._seen.get((venue, symbol), ()))
 
     def tail(self, venue: str, symbol: str, quantity: int, unit: int) -> np.ndarray[Any, Any]:
-        """T(s), the chance that s units or more are there: (S + 1,) float64, by the product limit over what was seen and
-        one order of `quantity` that was filled, without which nobody would ever be asked for more."""
+        """T(s), the chance that s units or more are there: (S + 1,) float64, by the product limit over what was seen
+        and one order of `quantity` that was filled, without which nobody would ever be asked for more."""
         rows = [*self.seen(venue, symbol), (quantity, quantity)]
         sent = [-(-s // unit) for s, _ in rows]
         filled = [s if f == n else min(f // unit, s) for s, (n, f) in zip(sent, rows, strict=True)]

@@ -284,8 +284,8 @@ class SmartOrderRouter:
     def _resting(
         self, order: Mapping[str, Any], terms: dict[str, Any], score: dict[str, Any]
     ) -> tuple[tuple[RoutingLeg, ...], tuple[str, ...]]:
-        """A resting order's legs by Cont and Kukanov, and what that takes for granted. One leg where it is no larger than
-        a round lot, is not a plain limit order, or nothing has been traded yet."""
+        """A resting order's legs by Cont and Kukanov, and what that takes for granted. One leg where it is no larger
+        than a round lot, is not a plain limit order, or nothing has been traded yet."""
         core, symbol, side = self.core, order["symbol"], terms["side"]
         quantity, limit_e9 = terms["quantity"], terms["limit_price_e9"]
         names = [name for name, (cost, _) in score["venues"].items() if cost is not None]
