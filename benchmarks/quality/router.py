@@ -1,10 +1,10 @@
 """Does the router cost less than simple rules? Printed as it comes out.
 
 Orders are taken at once on synthetic days, each by one rule, from the same seeds: the router's sweep; always the
-venue with the lowest taking fee; always the first venue by priority; a venue at random. A rule sends what is left to its venue
-as an immediate market order, up to four times; what is left then is swept, so that everybody trades the same. All-in
-cost: against the mid at the order's arrival, fees included, bps; paired by order, days are the intervals' blocks.
-Nothing is refused for a better quote elsewhere (`protect_quotes: false`): the rules do as they say.
+venue with the lowest taking fee; always the first venue by priority; a venue at random. A rule sends what is left to
+its venue as an immediate market order, up to four times; what is left then is swept, so that everybody trades the
+same. All-in cost: against the mid at the order's arrival, fees included, bps; paired by order, days are the blocks of
+the intervals. Nothing is refused for a better quote elsewhere (`protect_quotes: false`): the rules do as they say.
 
     python benchmarks/quality/router.py [--days 20] [--orders 12]
 """

@@ -256,3 +256,41 @@ def test_the_cost_of_a_swept_order_is_that_of_its_legs():
     assert more.estimated_cost == pytest.approx(legs + 1000 * (last + spread / 2))
     assert more.assumptions == ("1000 beyond what is displayed are assumed to pay half a spread more",)
     core.close()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_over_latency_and_faults_nothing_is_lost_or_doubled(seed):
+    """Sweeps while commands and reports are delayed, dropped, doubled and lost, and venues are taken out."""
+    core, clock = synthetic(
+        seed,
+        simulation={
+            "latency": {"jitter_us": 200},
+            "faults": {"drop": 0.02, "reject": 0.15, "duplicate": 0.05, "delay": 0.05, "disconnect": 0.01},
+        },
+        routing={"circuit_breaker": {"rejects": 2, "unanswered": 1, "disconnects": 1, "cool_down_seconds": 5}},
+    )
+    trips = 0
+    for k in range(8):
+        given = {**MARKET_ORDER, "quantity": 4_000, "side": "buy" if k % 2 else "sell"}
+        parent = int(core.submit_parent(given, "market"))
+        children = []
+        for _ in range(6):
+            before = core.get_order(parent)
+            left = before.leaves_quantity - before.working_quantity
+            if before.status.is_closed or left == 0:
+                break
+            swept = core.sweep(parent, left)
+            assert sum(leg[1] for leg in swept["legs"]) + swept["residual"] == left
+            children += [order_id for order_id in swept["ids"] if order_id > 0]
+            core.advance(clock.now_ns() + 10**9)
+            rows = [core.get_order(each) for each in children]
+            order = core.get_order(parent)
+            assert order.filled_quantity == sum(row.filled_quantity for row in rows)
+            assert order.working_quantity == sum(row.leaves_quantity for row in rows)
+            assert order.filled_quantity + order.leaves_quantity == 4_000
+            core.check_invariants()
+            trips = max(trips, sum(row["trips"] for row in core.venues_out().values()))
+    core.check_invariants(from_nothing=True)
+    assert sum(core.venue_statistics("AAPL", name)["rejects"] for name in core.venues.names) > 0
+    assert trips > 0
+    core.close()
