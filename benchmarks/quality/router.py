@@ -1,10 +1,11 @@
 """Does the router cost less than simple rules? Printed as it comes out.
 
-Orders are taken at once on synthetic days, each by one rule, from the same seeds: the router's sweep; always the
-venue with the lowest taking fee; always the first venue by priority; a venue at random. A rule sends what is left to
-its venue as an immediate market order, up to four times; what is left then is swept, so that everybody trades the
-same. All-in cost: against the mid at the order's arrival, fees included, bps; paired by order, days are the blocks of
-the intervals. Nothing is refused for a better quote elsewhere (`protect_quotes: false`): the rules do as they say.
+Orders are taken at once on synthetic days, each by one rule, from the same seeds: the router's sweep; the router's own
+choice of one venue after the other; always the venue with the lowest taking fee; always the first venue by priority; a
+venue at random. The last three send what is left to their venue as an immediate market order, up to four times; what is
+left then is swept, so that everybody trades the same. All-in cost: against the mid at the order's arrival, fees
+included, bps; paired by order, days are the blocks of the intervals. Nothing is refused for a better quote elsewhere
+(`protect_quotes: false`): the rules do as they say.
 
     python benchmarks/quality/router.py [--days 20] [--orders 12]
 """
@@ -45,8 +46,12 @@ def anywhere(core: Any, draw: random.Random) -> str:
     return str(draw.choice(lit(core))["name"])
 
 
-RULES: dict[str, Callable[[Any, random.Random], str] | None] = {
-    "the router": None, "lowest taking fee": cheapest, "first by priority": primary, "at random": anywhere,
+def best(core: Any, draw: random.Random) -> None:
+    """The router's own choice of one venue at a time, at the best displayed price."""
+
+
+RULES: dict[str, Callable[[Any, random.Random], str | None] | None] = {
+    "the router": None, "its venues, one by one": best, "lowest taking fee": cheapest, "first by priority": primary, "at random": anywhere,
 }  # fmt: skip
 
 
@@ -55,7 +60,7 @@ def left_of(core: Any, parent: int) -> int:
     return int(order.leaves_quantity - order.working_quantity)
 
 
-def day(rule: Callable[[Any, random.Random], str] | None, seed: int, orders: int) -> list[float]:
+def day(rule: Callable[[Any, random.Random], str | None] | None, seed: int, orders: int) -> list[float]:
     """Cost of each order of a day, bps of the mid at its arrival."""
     clock = SimulatedClock()
     config = {
@@ -68,11 +73,13 @@ def day(rule: Callable[[Any, random.Random], str] | None, seed: int, orders: int
         side = sizes.choice(("buy", "sell"))
         given = {"symbol": "AAPL", "side": side, "quantity": sizes.choice(SIZES), "order_type": "market"}
         parent = int(core.submit_parent(given, "market"))
-        for _ in range(4):
-            if rule is None or left_of(core, parent) == 0:
+        for _ in range(30 if rule is best else 4):
+            left, quote = left_of(core, parent), core.quote("AAPL")
+            if rule is None or left == 0:
                 break
+            price = (quote.ask_e9 if side == "buy" else quote.bid_e9) if rule is best else None
             try:
-                core.submit_child(parent, left_of(core, parent), None, "IOC", False, rule(core, draw))
+                core.submit_child(parent, left, price, "IOC", False, rule(core, draw))
             except OrderRejected:
                 break
         for _ in range(50):
@@ -106,10 +113,10 @@ def main() -> None:
     router = costs["the router"][whole]
     for name, each in costs.items():
         mean = mean_interval(each[whole], blocks=blocks)
-        print(f"{name:>20}: {mean.mean:7.3f} bps  [{mean.low:.3f}, {mean.high:.3f}]")
+        print(f"{name:>22}: {mean.mean:7.3f} bps  [{mean.low:.3f}, {mean.high:.3f}]")
         if name != "the router":
             more = paired_difference(each[whole], router, blocks=blocks).interval
-            print(f"{'more than the router':>20}: {more.mean:+7.3f} bps  [{more.low:+.3f}, {more.high:+.3f}]")
+            print(f"{'more than the router':>22}: {more.mean:+7.3f} bps  [{more.low:+.3f}, {more.high:+.3f}]")
 
 
 if __name__ == "__main__":

@@ -26,12 +26,14 @@ from .fields import (
     Count,
     Fee,
     Flag,
+    InARow,
     Latency,
     Money,
     Multiple,
     Name,
     Position,
     Priority,
+    Probe,
     Quantity,
     Section,
     Sector,
@@ -229,11 +231,11 @@ class CircuitBreaker(Section):
     connections (``disconnects``) in a row, 0: never; after ``cool_down_seconds`` an order of at most ``probe_size``
     probes it."""
 
-    rejects: Count = 0
-    unanswered: Count = 0
-    disconnects: Count = 0
+    rejects: InARow = 0
+    unanswered: InARow = 0
+    disconnects: InARow = 0
     cool_down_seconds: Annotated[float, *number(0.001, 86_400, "seconds")] = 30.0
-    probe_size: Count = 100
+    probe_size: Probe = 100
 
 
 class Routing(Section):
