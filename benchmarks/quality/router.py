@@ -51,7 +51,8 @@ def best(core: Any, draw: random.Random) -> None:
 
 
 RULES: dict[str, Callable[[Any, random.Random], str | None] | None] = {
-    "the router": None, "its venues, one by one": best, "lowest taking fee": cheapest, "first by priority": primary, "at random": anywhere,
+    "the router": None, "its venues, one by one": best, "lowest taking fee": cheapest, "first by priority": primary,
+    "at random": anywhere,
 }  # fmt: skip
 
 
