@@ -32,7 +32,7 @@ static inline void gm_breaker_trip(gm_breaker_t* b, gm_venues_t* v, int32_t venu
 }
 
 /* A recorded report from a venue on one of its orders. */
-static inline void gm_breaker_take(gm_breaker_t* b, gm_venues_t* v, const gm_order_t* o, const gm_report_t* r) {
+static __attribute__((noinline)) void gm_breaker_take(gm_breaker_t* b, gm_venues_t* v, const gm_order_t* o, const gm_report_t* r) {
     const int rejects = r->exec_type == GM_EXEC_REJECTED && (r->reason == GM_REASON_VENUE_REJECTED || r->reason == GM_REASON_VENUE_CAPACITY);
     const int silent = r->exec_type == GM_EXEC_STATUS && r->reason == GM_REASON_NO_ANSWER;
     const int lost = r->reason == GM_REASON_DISCONNECTED;

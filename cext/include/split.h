@@ -42,7 +42,7 @@ static inline int gm_split_sizes(int64_t least, int64_t most, int64_t* take, int
     return 0;
 }
 
-static inline void gm_split_marketable(const gm_venues_t* v, const gm_nbbo_t* n, int32_t symbol, int8_t side, int64_t quantity,
+static __attribute__((noinline)) void gm_split_marketable(const gm_venues_t* v, const gm_nbbo_t* n, int32_t symbol, int8_t side, int64_t quantity,
                                        int64_t limit_e9, int rest, gm_split_t* out) {
     const gm_quote_t* q = gm_quotes_of(v, symbol);
     const uint64_t needs = GM_NEED_TYPE(GM_LIMIT) | GM_NEED_IOC;

@@ -9,7 +9,7 @@
  * intermarket sweep order. ids[i]: of leg i, or minus the gm_reason of its refusal; after a refusal no leg goes to a worse price, since the
  * better one is not swept (ids 0: not sent). How many legs, or minus the reason why there is no sweep. What a leg does not get comes back to the
  * parent with its venue's word alone. */
-static inline int64_t gm_engine_sweep(gm_engine_t* e, int64_t parent_id, int64_t quantity, int64_t limit_e9, int rest, gm_split_t* s, int64_t* ids) {
+static __attribute__((noinline)) int64_t gm_engine_sweep(gm_engine_t* e, int64_t parent_id, int64_t quantity, int64_t limit_e9, int rest, gm_split_t* s, int64_t* ids) {
     const int64_t now = gm_engine_now(e);
     const gm_order_t* p = gm_orders_find(e->orders, parent_id);
     gm_order_t child;
@@ -45,7 +45,7 @@ static inline int64_t gm_engine_sweep(gm_engine_t* e, int64_t parent_id, int64_t
         o.quantity = leg->quantity;
         o.limit_price_e9 = leg->price_e9;
         o.venue = leg->venue;
-        ids[k] = gm_engine_submit_at(e, &o, NULL, now);
+        ids[k] = gm_engine_submit_apart(e, &o, now);
         if (ids[k] < 0) bound = leg->price_e9;
     }
     return s->count;

@@ -78,7 +78,7 @@ static inline void gm_observe(const gm_statistics_t* t, double* mean, int64_t* c
 }
 
 /* What scoring adds for a venue, from its figures and the configured weights; nothing is added for what is not known. */
-static inline void gm_statistics_learn(const gm_statistics_t* t, gm_venues_t* v, int32_t symbol, int32_t venue) {
+static __attribute__((noinline)) void gm_statistics_learn(const gm_statistics_t* t, gm_venues_t* v, int32_t symbol, int32_t venue) {
     const gm_venue_statistics_t* x = gm_statistics_of(t, symbol, venue);
     const gm_symbol_statistics_t* y = &t->symbols[symbol];
     gm_learned_t* out = v->learned + (size_t)symbol * GM_MAX_VENUES + venue;
@@ -89,11 +89,9 @@ static inline void gm_statistics_learn(const gm_statistics_t* t, gm_venues_t* v,
         ? v->weights[GM_WEIGHT_LATENCY] * (1.0 - x->fill_rate[GM_TOOK]) * sqrt(y->variance * latency) : 0.0;
 }
 
-/* A quote of the symbol has been recorded: markouts that waited for it. */
-static inline void gm_statistics_quote(gm_statistics_t* t, gm_venues_t* v, int32_t symbol, int64_t mid_e9, int64_t now) {
+static __attribute__((noinline)) void gm_statistics_look(gm_statistics_t* t, gm_venues_t* v, int32_t symbol, int64_t mid_e9, int64_t now) {
     gm_symbol_statistics_t* s = &t->symbols[symbol];
     const int64_t since = now - s->last_ns;
-    if (__builtin_expect(s->last_e9 != 0 && since < GM_MARKOUT_NS, 1) && s->open == 0) return;
     for (uint64_t open = s->open; open; open &= open - 1) {
         const int32_t i = __builtin_ctzll(open);
         gm_venue_statistics_t* x = gm_statistics_of(t, symbol, i);
@@ -119,12 +117,18 @@ static inline void gm_statistics_quote(gm_statistics_t* t, gm_venues_t* v, int32
     }
 }
 
+/* A quote of the symbol has been recorded: markouts that waited for it, and the return since the last that counted. */
+static inline void gm_statistics_quote(gm_statistics_t* t, gm_venues_t* v, int32_t symbol, int64_t mid_e9, int64_t now) {
+    const gm_symbol_statistics_t* s = &t->symbols[symbol];
+    if (s->last_e9 == 0 || now - s->last_ns >= GM_MARKOUT_NS || s->open != 0) gm_statistics_look(t, v, symbol, mid_e9, now);
+}
+
 static inline int gm_took(const gm_order_t* o) {
     return o->time_in_force == GM_IOC || o->time_in_force == GM_FOK || o->limit_price_e9 == GM_NO_PRICE;
 }
 
 /* A recorded report on an order at its venue, before it is applied; `ends`: the order is closed by it. */
-static inline void gm_statistics_take(gm_statistics_t* t, gm_venues_t* v, const gm_order_t* o, const gm_report_t* r, int ends) {
+static __attribute__((noinline)) void gm_statistics_take(gm_statistics_t* t, gm_venues_t* v, const gm_order_t* o, const gm_report_t* r, int ends) {
     gm_venue_statistics_t* x = gm_statistics_of(t, o->symbol, o->venue);
     const int manner = gm_took(o) ? GM_TOOK : GM_RESTED;
     if (!o->acknowledged_ns && r->exec_type != GM_EXEC_STATUS) {        /* the venue's first word on it */
