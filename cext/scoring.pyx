@@ -374,14 +374,12 @@ cdef class Venues:
 
     def best(self, str symbol, int side, int64_t quantity, limit_e9=None):
         """The name of the venue to which an order would go now; None: nowhere. `score` says why."""
-        cdef gm_nbbo_t n
-        cdef gm_route_t route
-        cdef int32_t s = self._symbol(symbol)
-        if side not in (1, -1) or quantity <= 0:
-            raise ValueError(f"side is {side} and quantity {quantity}, must be +1 or -1 and positive")
-        n = gm_consolidate_afresh(&self.table, s)
-        route = gm_score_venues(&self.table, &n, s, side, quantity, GM_NO_PRICE if limit_e9 is None else limit_e9, 0, 0, NULL)
-        return self.names[route.venue] if route.venue >= 0 else None
+        cdef int32_t s = self._symbol(symbol), venue
+        cdef int64_t signed = quantity * side, limit = 0 if limit_e9 is None else limit_e9, cost
+        if side not in (1, -1) or quantity <= 0 or limit < 0:
+            raise ValueError(f"side is {side}, quantity {quantity} and limit_e9 {limit_e9}, must be +1 or -1, positive, and not negative")
+        gm_route_batch(&self.table, s, 1, &signed, &limit, &venue, &cost)
+        return self.names[venue] if venue >= 0 else None
 
     def best_many(self, str symbol, const int64_t[::1] signed_quantities not None, const int64_t[::1] limits_e9 not None,
                   int32_t[::1] venues not None, int64_t[::1] costs_e9 not None):
@@ -393,22 +391,15 @@ cdef class Venues:
         venues, costs_e9 : (n,) int32 and int64, filled: the venue's number (-1: none), its cost per unit against the mid
         """
         cdef int32_t s = self._symbol(symbol)
-        cdef int64_t i, n = signed_quantities.shape[0], quantity
-        cdef gm_nbbo_t quote
-        cdef gm_route_t route
+        cdef int64_t i, n = signed_quantities.shape[0]
         if limits_e9.shape[0] != n or venues.shape[0] != n or costs_e9.shape[0] != n:
             raise ValueError(f"signed_quantities has {n} rows; limits_e9, venues and costs_e9 must have as many")
         for i in range(n):
             if signed_quantities[i] == 0 or signed_quantities[i] == INT64_MIN or limits_e9[i] < 0:
                 raise ValueError(f"row {i}: quantity {signed_quantities[i]} or limit_e9 {limits_e9[i]}, must be other than 0, and not negative")
-        with nogil:
-            quote = gm_consolidate_afresh(&self.table, s)
-            for i in range(n):
-                quantity = signed_quantities[i] if signed_quantities[i] > 0 else -signed_quantities[i]
-                route = gm_score_venues(&self.table, &quote, s, 1 if signed_quantities[i] > 0 else -1, quantity,
-                                        GM_NO_PRICE if limits_e9[i] == 0 else limits_e9[i], 0, 0, NULL)
-                venues[i] = route.venue
-                costs_e9[i] = route.cost_e9 if route.venue >= 0 else 0
+        if n > 0:
+            with nogil:
+                gm_route_batch(&self.table, s, n, &signed_quantities[0], &limits_e9[0], &venues[0], &costs_e9[0])
 
     @property
     def updates(self):

@@ -207,6 +207,11 @@ static inline gm_route_t gm_route_order(const gm_venues_t* v, const gm_nbbo_t* n
     return r;
 }
 
+/* `count` orders of a symbol over the quotes as they stand: venue (-1: none) and cost per unit of each. Quantities are negative to sell; a limit
+ * of 0 is a market order. Body in kernels/scoring.c, for who is not in the engine. */
+void gm_route_batch(const gm_venues_t* v, int32_t symbol, int64_t count, const int64_t* signed_quantities, const int64_t* limits_e9, int32_t* venues,
+                    int64_t* costs_e9);
+
 /* Verdicts and costs of the first venues for a DECISION record (records.h). A cost that is not known or beyond the range is at its end. */
 static inline void gm_pack_scores(const gm_score_t* scores, int32_t count, double per_unit, uint16_t* out) {
     for (int32_t i = 0; i < count; i++) {
