@@ -313,7 +313,7 @@ static inline void gm_engine_learn_report(gm_engine_t* e, const gm_order_t* o, c
     if (__builtin_expect(!e->venues->frozen || e->recovering, 1)) {
         if (r->exec_type != GM_EXEC_TRADE_CANCEL && r->exec_type != GM_EXEC_TRADE_CORRECT && r->bid_e9 != GM_NO_PRICE && r->ask_e9 != GM_NO_PRICE)
             gm_statistics_quote(&e->statistics, e->venues, o->symbol, r->bid_e9 + (r->ask_e9 - r->bid_e9) / 2, r->venue_time_ns);
-        if (o->venue >= 0 && !(o->flags & (GM_PARENT | GM_HELD)))
+        if (o->venue >= 0 && !(o->flags & (GM_PARENT | GM_HELD)) && !gm_statistics_unmoved(&e->statistics, e->venues, o, r))
             gm_statistics_take(&e->statistics, e->venues, o, r, gm_is_closed(status) && !gm_is_closed(o->status));
     }
     if (__builtin_expect(e->venues->breaker.cool_down_ns != 0, 0) && o->venue >= 0 && !(o->flags & (GM_PARENT | GM_HELD)))

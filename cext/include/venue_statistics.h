@@ -24,9 +24,9 @@ enum gm_manner { GM_RESTED = 0, GM_TOOK = 1 };              /* by time in force:
 typedef struct gm_venue_statistics {
     int64_t orders;                 /* handed to it */
     int64_t answers, rejects, unanswered, fills;
-    int64_t ended[2], timed, costed, markouts[2];           /* observations behind the means; [gm_manner], markouts by liquidity */
     double reject_rate;             /* of first answers */
     double latency_s;               /* sent to the venue's first answer, as it tells the time */
+    int64_t ended[2], timed, costed, markouts[2];           /* observations behind the means; [gm_manner], markouts by liquidity */
     double fill_rate[2];            /* filled / ordered of orders that have ended, by gm_manner */
     double fill_time_s;             /* sent to fill, of orders that rested */
     double effective_cost;          /* side * (price - arrival mid) / arrival mid, and fees, of fills */
@@ -125,6 +125,15 @@ static inline void gm_statistics_quote(gm_statistics_t* t, gm_venues_t* v, int32
 
 static inline int gm_took(const gm_order_t* o) {
     return o->time_in_force == GM_IOC || o->time_in_force == GM_FOK || o->limit_price_e9 == GM_NO_PRICE;
+}
+
+/* The usual answer, as soon as sent, of a venue that has never been slower nor rejected: only the count moves, the means are what they were. */
+static inline int gm_statistics_unmoved(const gm_statistics_t* t, const gm_venues_t* v, const gm_order_t* o, const gm_report_t* r) {
+    gm_venue_statistics_t* x = gm_statistics_of(t, o->symbol, o->venue);
+    if (r->exec_type != GM_EXEC_NEW || o->acknowledged_ns || v->learns || r->venue_time_ns != o->sent_ns || x->latency_s != 0.0 || x->reject_rate != 0.0
+        || gm_is_closed(r->status)) return 0;
+    x->answers++;
+    return 1;
 }
 
 /* A recorded report on an order at its venue, before it is applied; `ends`: the order is closed by it. */

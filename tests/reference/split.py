@@ -12,7 +12,7 @@ def split(venues, side, quantity, limit, rest):
         if v["kind"] in ("exchange", "ecn") and v["enabled"] and v[key] is not None and v[size] > 0
         and (limit is None or side * v[key] <= side * limit)
     ]  # fmt: skip
-    legs, left, bound = [], quantity, None
+    legs, left, bound, last = [], quantity, None, None
     for rank, _, _, _, v in sorted(able, key=lambda row: row[:4]):
         if left == 0 or (bound is not None and rank > bound):
             break
@@ -28,7 +28,7 @@ def split(venues, side, quantity, limit, rest):
             take, bound = min(take, pieces * v["largest"]), rank
         legs += [[v["name"], take // pieces + (p < take % pieces), v[key]] for p in range(pieces)]
         left -= take
-        last = v
+        last = v if pieces else last
     if rest and left and legs:
         more = min(left, max(0, last["largest"] - legs[-1][1])) if last["largest"] else left
         legs[-1][1] += more
