@@ -1157,7 +1157,8 @@ def cont_kukanov(size, half_spread, take_fee, queues, mean_outflows, rebates, *,
     cdef int32_t rounds = 0
     if not 1e-6 <= tolerance <= 0.1 or most_rounds < 1:
         raise ValueError(f"tolerance is {tolerance!r} and most_rounds {most_rounds}, must be from 1e-6 to 0.1 and positive")
-    count = _read_venues(size, half_spread, take_fee, queues, mean_outflows, rebates, impact, underfill, 0.0 if overfill is None else overfill, &t, v)
+    count = _read_venues(size, half_spread, take_fee, queues, mean_outflows, rebates, impact, underfill,
+                         0.0 if overfill is None else overfill, &t, v)
     if overfill is not None and not takes:
         raise ValueError("takes is False with an overfill: what is posted without taking is bounded by the size; leave overfill out")
     with nogil:
