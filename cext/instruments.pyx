@@ -102,6 +102,10 @@ cdef class Instruments:
         """The symbol's tick in 1e-9. KeyError when it is not in the table."""
         return self.table.rows[<int>self.symbols.numbers[symbol]].tick_e9
 
+    def round_lot(self, str symbol):
+        """The symbol's round lot in steps. KeyError when it is not in the table."""
+        return self.table.rows[<int>self.symbols.numbers[symbol]].round_lot
+
     def step_e9(self, str symbol):
         """The symbol's quantity step in 1e-9 units. KeyError when it is not in the table."""
         return self.table.rows[<int>self.symbols.numbers[symbol]].step_e9

@@ -356,7 +356,7 @@ cdef class Order:
 
     @property
     def urgency(self):
-        return URGENCIES[self.row.urgency]
+        return URGENCIES[self.row.urgency & 127]      # the highest bit: a sweep's leg (records.h)
 
     @property
     def is_parent(self):

@@ -5,7 +5,7 @@ from grandmodel.execution._core.instruments cimport Instruments
 from grandmodel.execution._core.records cimport gm_i128, gm_quote_t
 
 
-cdef extern from "scoring.h" nogil:
+cdef extern from "split.h" nogil:
     enum: GM_MAX_VENUES
 
     cdef enum gm_venue_class:
@@ -13,7 +13,11 @@ cdef extern from "scoring.h" nogil:
 
     cdef enum gm_venue_verdict:
         GM_VENUE_CHOSEN, GM_VENUE_COSTLIER, GM_VENUE_TIE_LOST, GM_VENUE_DISABLED, GM_VENUE_TOO_LARGE, GM_VENUE_TOO_SMALL,
-        GM_VENUE_NO_QUOTE, GM_VENUE_WORSE_PRICE, GM_VENUE_NOT_DISPLAYED, GM_VENUE_UNSUPPORTED, GM_VENUE_BARRED, GM_VENUE_NOT_NAMED
+        GM_VENUE_NO_QUOTE, GM_VENUE_WORSE_PRICE, GM_VENUE_NOT_DISPLAYED, GM_VENUE_UNSUPPORTED, GM_VENUE_BARRED, GM_VENUE_NOT_NAMED,
+        GM_VENUE_TRIPPED
+
+    enum: GM_WEIGHT_FILL, GM_WEIGHT_ADVERSE, GM_WEIGHT_LATENCY
+    enum: GM_SPLIT_MAX
 
     ctypedef struct gm_capture_t:
         int32_t count
@@ -37,6 +41,13 @@ cdef extern from "scoring.h" nogil:
     ctypedef struct gm_tap_t:
         void* self
         void* market
+
+    ctypedef struct gm_learned_t:
+        double unfilled, adverse, slippage
+
+    ctypedef struct gm_breaker_terms_t:
+        int32_t rejects, unanswered, disconnects
+        int64_t cool_down_ns
 
     ctypedef struct gm_venues_t:
         int32_t count
@@ -62,6 +73,13 @@ cdef extern from "scoring.h" nogil:
         unsigned char* halted
         int32_t listeners
         gm_tap_t** taps
+        int32_t learns, frozen
+        double weights[3]
+        double half_life
+        gm_learned_t* learned
+        gm_breaker_terms_t breaker
+        int64_t probe_size
+        uint64_t tripped, probing
 
     ctypedef struct gm_nbbo_t:
         int64_t bid_e9, ask_e9
@@ -85,6 +103,19 @@ cdef extern from "scoring.h" nogil:
         int64_t cost_e9
         int32_t verdict
 
+    ctypedef struct gm_leg_t:
+        int64_t quantity, price_e9, cost_e9, shown
+        int32_t venue
+
+    ctypedef struct gm_split_t:
+        int64_t placed, residual
+        int32_t count, rest_venue
+        gm_leg_t legs[64]
+        uint8_t verdicts[64]
+
+    void gm_split_marketable(const gm_venues_t* v, const gm_nbbo_t* n, int32_t symbol, int8_t side, int64_t quantity, int64_t limit_e9,
+                             int rest, gm_split_t* out) noexcept
+    int64_t gm_rest_risk(const gm_venues_t* v, const gm_nbbo_t* n, int32_t symbol, int32_t i, int64_t mid, int64_t distance) noexcept
     int gm_venues_init(gm_venues_t* v, int32_t symbols) noexcept
     void gm_venues_free(gm_venues_t* v) noexcept
     void gm_venue_settle(gm_venues_t* v, int32_t venue) noexcept
@@ -97,6 +128,8 @@ cdef extern from "scoring.h" nogil:
     void gm_venues_begin(gm_venues_t* v, int32_t symbols, int64_t time_ns) noexcept
     gm_route_t gm_score_venues(const gm_venues_t* v, const gm_nbbo_t* n, int32_t symbol, int8_t side, int64_t quantity,
                                int64_t limit_e9, uint8_t flags, uint64_t needs, gm_score_t* detail) noexcept
+    void gm_route_batch(const gm_venues_t* v, int32_t symbol, int64_t count, const int64_t* signed_quantities, const int64_t* limits_e9,
+                        int32_t* venues, int64_t* costs_e9) noexcept
     uint64_t GM_NEED_IOC, GM_NEED_FOK, GM_NEED_AUCTION, GM_NEED_POST_ONLY, GM_NEED_HIDDEN, GM_NEED_MINIMUM
 
 
@@ -115,9 +148,13 @@ cdef class Venues:
     cdef int32_t _symbol(self, symbol) except -1
     cdef int _may_listen(self, int32_t s, str symbol, Tap tap) except -1
     cdef void _place(self, int32_t s, gm_tap_t* tap) noexcept
+    cdef dict _learned_terms(self, const gm_nbbo_t* n, int32_t s, int32_t v, int side, bint takes, limit_e9)
 
 
 cdef class Quote:
     cdef gm_nbbo_t row
     cdef readonly str symbol
     cdef list venues
+
+
+cdef dict split_of(Venues venues, const gm_split_t* s)

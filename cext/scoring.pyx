@@ -1,7 +1,7 @@
 # cython: language_level=3
 """Venues, their quotes, and where an order goes: the all-in cost of every venue (include/scoring.h has the rule)."""
 cimport cython
-from libc.stdint cimport INT64_MAX, int32_t, int64_t
+from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t
 
 from grandmodel.execution._core.instruments cimport GM_MAX_SYMBOLS, Instruments
 from grandmodel.execution._core.portfolio cimport i128_to_int
@@ -18,7 +18,7 @@ VERDICTS = {
     GM_VENUE_TOO_SMALL: "order below its min_size", GM_VENUE_NO_QUOTE: "no quote on that side",
     GM_VENUE_WORSE_PRICE: "its displayed price is worse than the best", GM_VENUE_NOT_DISPLAYED: "no displayed quote",
     GM_VENUE_UNSUPPORTED: "does not take such an order", GM_VENUE_BARRED: "stopped by a kill switch",
-    GM_VENUE_NOT_NAMED: "the order names another venue",
+    GM_VENUE_NOT_NAMED: "the order names another venue", GM_VENUE_TRIPPED: "taken out by the circuit breaker",
 }
 
 #: What a venue may be said to take, and the bit of each (venues.h).
@@ -54,6 +54,17 @@ cdef object _shown(gm_quote_t* quotes, gm_route_t route, int side):
     if route.venue < 0 or not route.takes:
         return None
     return quotes[route.venue].ask_quantity if side > 0 else quotes[route.venue].bid_quantity
+
+
+cdef dict split_of(Venues venues, const gm_split_t* s):
+    """A split as Python has it."""
+    return {
+        "legs": [(venues.names[s.legs[k].venue], s.legs[k].quantity, s.legs[k].price_e9, s.legs[k].cost_e9, s.legs[k].shown)
+                 for k in range(s.count)],
+        "residual": s.residual,
+        "residual_venue": None if s.rest_venue < 0 else venues.names[s.rest_venue],
+        "verdicts": {venues.names[v]: VERDICTS[s.verdicts[v]] for v in range(venues.table.count)},
+    }
 
 
 cdef class Quote:
@@ -199,6 +210,39 @@ cdef class Venues:
         """The venue at which the symbol has its auctions; None: any that takes orders for them."""
         self.table.listing[self._symbol(symbol)] = 0 if venue is None else self.number(venue) + 1
 
+    def set_learning(self, *, double half_life=100.0, bint freeze=False, double fill_probability=0.0, double adverse_selection=0.0,
+                     double latency_slippage=0.0):
+        """How an engine's figures of these venues are weighted, and what they weigh in the score; before the engine is made.
+
+        Parameters
+        ----------
+        half_life : observations after which one counts half, from 1 to 100,000
+        freeze : bool, figures stay what the log before the start has taught
+        fill_probability, adverse_selection, latency_slippage : weights from 0 (the term is off) to 10
+        """
+        if not 1.0 <= half_life <= 100_000.0:
+            raise ValueError(f"half_life is {half_life!r}, must be from 1 to 100,000 observations")
+        for name, weight in (("fill_probability", fill_probability), ("adverse_selection", adverse_selection),
+                             ("latency_slippage", latency_slippage)):
+            if not 0.0 <= weight <= 10.0:
+                raise ValueError(f"{name} is {weight!r}, must be from 0 to 10")
+        self.table.half_life, self.table.frozen = half_life, freeze
+        self.table.weights[GM_WEIGHT_FILL] = fill_probability
+        self.table.weights[GM_WEIGHT_ADVERSE] = adverse_selection
+        self.table.weights[GM_WEIGHT_LATENCY] = latency_slippage
+        self.table.learns = fill_probability > 0 or adverse_selection > 0 or latency_slippage > 0
+
+    def set_breaker(self, *, int32_t rejects=0, int32_t unanswered=0, int32_t disconnects=0, int64_t cool_down_ns=30_000_000_000,
+                    int64_t probe_size=100):
+        """After how many in a row a venue is taken out (0: never), for how long, and the largest order that probes it then."""
+        if min(rejects, unanswered, disconnects) < 0 or cool_down_ns <= 0 or probe_size <= 0:
+            raise ValueError(f"a threshold ({rejects}, {unanswered}, {disconnects}) is negative, or cool_down_ns ({cool_down_ns}) or "
+                             f"probe_size ({probe_size}) is not positive")
+        self.table.breaker.rejects, self.table.breaker.unanswered = rejects, unanswered
+        self.table.breaker.disconnects = disconnects
+        self.table.breaker.cool_down_ns = cool_down_ns if rejects or unanswered or disconnects else 0
+        self.table.probe_size = probe_size
+
     @property
     def protects_quotes(self):
         """Whether an order that would trade through a better displayed quote is refused (17 CFR 242.611); it can be set."""
@@ -299,6 +343,64 @@ cdef class Venues:
         if tap is not None:
             self.taps[s] = tap
 
+    def split(self, str symbol, int side, int64_t quantity, limit_e9=None, bint rest=True):
+        """A marketable quantity over the displayed quotes within a limit, best price first (include/split.h has the rule).
+
+        Parameters
+        ----------
+        rest : bool, what is beyond the displayed quotes goes with the last leg, as far as its venue's largest order allows
+
+        Returns
+        -------
+        dict with legs, [(venue, quantity, price_e9, cost_e9 per unit against the mid, steps shown)]; residual, in steps, and residual_venue,
+        where that would go (None: nowhere); verdicts, {venue: why it has a leg or has none}. Legs and residual add up to `quantity`.
+        """
+        cdef gm_split_t s
+        cdef gm_nbbo_t n
+        cdef int32_t row = self._symbol(symbol)
+        if side not in (1, -1) or quantity <= 0:
+            raise ValueError(f"side is {side} and quantity {quantity}, must be +1 or -1 and positive")
+        n = gm_consolidate_afresh(&self.table, row)
+        gm_split_marketable(&self.table, &n, row, side, quantity, GM_NO_PRICE if limit_e9 is None else limit_e9, rest, &s)
+        return split_of(self, &s)
+
+    def shown(self, str symbol, str venue):
+        """A venue's own quote in a symbol: bid_e9 and ask_e9 (None: nobody there), bid_quantity, ask_quantity, volume (steps), time_ns."""
+        cdef gm_quote_t* q = gm_quotes_of(&self.table, self._symbol(symbol)) + <int32_t>self.number(venue)
+        return {
+            "bid_e9": q.bid_e9 if q.bid_e9 > 0 else None, "ask_e9": q.ask_e9 if q.ask_e9 > 0 else None, "bid_quantity": q.bid_quantity,
+            "ask_quantity": q.ask_quantity, "volume": q.volume, "time_ns": q.time_ns,
+        }
+
+    def best(self, str symbol, int side, int64_t quantity, limit_e9=None):
+        """The name of the venue to which an order would go now; None: nowhere. `score` says why."""
+        cdef int32_t s = self._symbol(symbol), venue
+        cdef int64_t signed = quantity * side, limit = 0 if limit_e9 is None else limit_e9, cost
+        if side not in (1, -1) or quantity <= 0 or limit < 0:
+            raise ValueError(f"side is {side}, quantity {quantity} and limit_e9 {limit_e9}, must be +1 or -1, positive, and not negative")
+        gm_route_batch(&self.table, s, 1, &signed, &limit, &venue, &cost)
+        return self.names[venue] if venue >= 0 else None
+
+    def best_many(self, str symbol, const int64_t[::1] signed_quantities not None, const int64_t[::1] limits_e9 not None,
+                  int32_t[::1] venues not None, int64_t[::1] costs_e9 not None):
+        """The same for many orders in a symbol, without the GIL, over the quotes as they stand at the call.
+
+        Parameters
+        ----------
+        signed_quantities : (n,) int64 steps, negative to sell; limits_e9 : (n,) int64, 0: a market order
+        venues, costs_e9 : (n,) int32 and int64, filled: the venue's number (-1: none), its cost per unit against the mid
+        """
+        cdef int32_t s = self._symbol(symbol)
+        cdef int64_t i, n = signed_quantities.shape[0]
+        if limits_e9.shape[0] != n or venues.shape[0] != n or costs_e9.shape[0] != n:
+            raise ValueError(f"signed_quantities has {n} rows; limits_e9, venues and costs_e9 must have as many")
+        for i in range(n):
+            if signed_quantities[i] == 0 or signed_quantities[i] == INT64_MIN or limits_e9[i] < 0:
+                raise ValueError(f"row {i}: quantity {signed_quantities[i]} or limit_e9 {limits_e9[i]}, must be other than 0, and not negative")
+        if n > 0:
+            with nogil:
+                gm_route_batch(&self.table, s, n, &signed_quantities[0], &limits_e9[0], &venues[0], &costs_e9[0])
+
     @property
     def updates(self):
         """The feed sequence: quotes that changed, prints, and venues that came or went, over all symbols."""
@@ -343,4 +445,18 @@ cdef class Venues:
                 self.names[v]: (None if scores[v].cost_e9 == INT64_MAX else scores[v].cost_e9, VERDICTS[scores[v].verdict])
                 for v in range(self.table.count)
             },
+            "terms": {self.names[v]: self._learned_terms(&n, s, v, side, route.takes, limit_e9) for v in range(self.table.count)}
+            if self.table.learns else {},
         }
+
+    cdef dict _learned_terms(self, const gm_nbbo_t* n, int32_t s, int32_t v, int side, bint takes, limit_e9):
+        """What each learned term adds to a venue's cost, in 1e-9 a unit."""
+        cdef int64_t mid = gm_mid(n), later
+        cdef gm_learned_t x = self.table.learned[<int64_t>s * GM_MAX_VENUES + v]
+        if mid == GM_NO_PRICE or (not takes and limit_e9 is None):
+            return {}
+        if takes:
+            return {"latency_slippage": <int64_t>(x.slippage * <double>mid)}
+        later = (n.ask_e9 - n.bid_e9) // 2 + self.table.take_fee_e9[v] - self.table.make_fee_e9[v] - side * (<int64_t>limit_e9 - mid)
+        return {"adverse_selection": <int64_t>(x.adverse * <double>mid),
+                "fill_probability": <int64_t>(x.unfilled * <double>later) if later > 0 else 0}

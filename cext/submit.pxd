@@ -10,7 +10,7 @@ from grandmodel.execution._core.orders cimport Order, OrderTable, gm_orders_t
 from grandmodel.execution._core.portfolio cimport Portfolio, gm_portfolio_t
 from grandmodel.execution._core.records cimport gm_decision_t, gm_latch_t, gm_order_t, gm_refusal_t, gm_report_t, gm_request_t, gm_terms_t
 from grandmodel.execution._core.risk cimport Limits, gm_limits_t, gm_risk_detail_t
-from grandmodel.execution._core.scoring cimport Venues, gm_nbbo_t, gm_route_t, gm_venues_t
+from grandmodel.execution._core.scoring cimport Venues, gm_nbbo_t, gm_route_t, gm_split_t, gm_venues_t
 from grandmodel.execution._core.synthetic cimport Market, gm_market_t
 from grandmodel.execution._core.validation cimport OrderReader
 
@@ -35,7 +35,27 @@ cdef extern from "durable.h" nogil:
         int32_t now
     ctypedef struct gm_engine_link_t:
         pass
+    ctypedef struct gm_venue_statistics_t:
+        int64_t orders, answers, rejects, unanswered, fills
+        int64_t ended[2]
+        int64_t timed, costed
+        int64_t markouts[2]
+        double reject_rate, latency_s
+        double fill_rate[2]
+        double fill_time_s, effective_cost
+        double markout[2]
+    ctypedef struct gm_symbol_statistics_t:
+        int64_t returns
+        double variance
+    ctypedef struct gm_statistics_t:
+        gm_symbol_statistics_t* symbols
+    ctypedef struct gm_breaker_t:
+        int64_t until_ns, probe_id, trips
+        int32_t rejects, unanswered, disconnects, state
+    enum: GM_RESTED, GM_TOOK, GM_BREAKER_OPEN, GM_BREAKER_PROBING
     ctypedef struct gm_engine_t:
+        gm_statistics_t statistics
+        gm_breaker_t breakers[64]
         gm_orders_t* orders
         gm_portfolio_t* portfolio
         gm_limits_t* limits
@@ -77,6 +97,8 @@ cdef extern from "durable.h" nogil:
     enum: GM_LIST_MAX
     int64_t gm_engine_submit(gm_engine_t* e, gm_order_t* o, gm_terms_t* terms) noexcept
     int64_t gm_engine_submit_at(gm_engine_t* e, gm_order_t* o, gm_terms_t* terms, int64_t now) noexcept
+    int64_t gm_engine_sweep(gm_engine_t* e, int64_t parent_id, int64_t quantity, int64_t limit_e9, int rest, gm_split_t* s, int64_t* ids) noexcept
+    gm_venue_statistics_t* gm_statistics_of(const gm_statistics_t* t, int32_t symbol, int32_t venue) noexcept
     int64_t gm_engine_submit_list(gm_engine_t* e, gm_order_t* orders, gm_terms_t* terms, int32_t count, int32_t* which) noexcept
     int64_t gm_engine_replace(gm_engine_t* e, int64_t order_id, int64_t quantity, int64_t limit_e9, int64_t stop_e9) noexcept
     int64_t gm_engine_cancel_all(gm_engine_t* e, const gm_filter_t* f, uint16_t reason, int64_t* ids, int64_t room, int64_t* refused,

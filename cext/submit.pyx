@@ -27,7 +27,8 @@ from grandmodel.execution._core.records cimport (
     GM_EXEC_TRADE_CANCEL, GM_EXEC_TRADE_CORRECT, GM_EXEC_TYPE_END, GM_EXPIRED, GM_FILLED, GM_GTD, GM_HELD, GM_HIDDEN,
     GM_LATCH_NAME, GM_LATCH_REASON, GM_LATCH_RESET, GM_LIMIT, GM_MARKET, GM_NAME_ALGORITHM, GM_NAME_STRATEGY,
     GM_NAME_SYMBOL, GM_NAME_VENUE, GM_NEW, GM_NO_PRICE, GM_OCO, GM_PARENT, GM_PARTIALLY_FILLED, GM_PENDING_CANCEL, GM_POST_ONLY,
-    GM_REASON_ALGORITHM_DONE, GM_REASON_DUPLICATE_CLIENT_ID, GM_REASON_INVALID, GM_REASON_RISK, GM_REASON_UNSUPPORTED, GM_REASON_USER,
+    GM_REASON_ALGORITHM_DONE, GM_REASON_DUPLICATE_CLIENT_ID, GM_REASON_INVALID, GM_REASON_RISK, GM_REASON_UNKNOWN_ORDER,
+    GM_REASON_UNSUPPORTED, GM_REASON_USER,
     GM_RECORD_BALANCE, GM_RECORD_NAME, GM_RECORD_ORDER, GM_RECORD_REFUSAL, GM_RECORD_REPORT, GM_RECORD_REQUEST,
     GM_RECORD_SMALL, GM_RECORD_TERMS, GM_REDUCE_ONLY, GM_REJECTED, GM_STATUS_END, GM_TRAILING_STOP, GM_TRAILING_STOP_LIMIT,
     GM_UNKNOWN_STATUS, gm_balance_t, gm_header_t, gm_latch_t,
@@ -35,7 +36,7 @@ from grandmodel.execution._core.records cimport (
 )
 from grandmodel.execution._core.risk cimport Limits, gm_limits_t, gm_risk_detail_t
 from grandmodel.execution._core.scoring cimport (
-    Tap, Venues, gm_consolidate_afresh, gm_mid, gm_nbbo_t, gm_tape_t, gm_venues_begin,
+    Tap, Venues, gm_consolidate_afresh, gm_mid, gm_nbbo_t, gm_split_t, gm_tape_t, gm_venues_begin, split_of,
 )
 from grandmodel.execution._core.synthetic cimport (
     GM_CONTROL_BAND, GM_CONTROL_HALT, GM_CONTROL_RESUME, Market, gm_indication_t, gm_market_levels,
@@ -81,6 +82,10 @@ cdef tuple _BROKEN = (                              # gm_broken
 )
 cdef dict FIELD_BITS = {name: 1 << index for index, name in enumerate(FIELDS)}
 cdef int WANTS_CLOSED = 1, WANTS_NEWS = 2
+
+
+cdef object _known(int64_t count, double value, str why):
+    return value if count > 0 else Unknown(why)
 
 
 cdef class Core:
@@ -235,14 +240,14 @@ cdef class Core:
         -------
         dict: accepting (bool), journal (its state, "healthy" or what is wrong), trouble (a sentence, or None), slow_tail (True: the
         journal's ring is not in memory, appending may wait for a disk), durability, forced and written (bytes of the log), capture
-        (None: the market is not captured; "on", "off", or what ended it)
+        (None: the market is not captured; "on", "off", or what ended it), venues_out (what the circuit breaker has taken out; see `venues_out`)
         """
         return {
             "accepting": not self.engine.closed and self.journal.accepting, "journal": self.journal.state,
             "trouble": "the engine has been closed" if self.engine.closed else self.journal.trouble,
             "slow_tail": self.journal.slow_tail, "durability": self.journal.durability, "written": self.journal.drained,
             "forced": self.journal.forced, "appended": self.journal.head,
-            "capture": None if self.capture is None else self.capture.state,
+            "capture": None if self.capture is None else self.capture.state, "venues_out": self.venues_out(),
         }
 
     # ---- ownership ----
@@ -592,6 +597,93 @@ cdef class Core:
             terms.limit_offset_e9 = peg_offset_e9
             o.terms = min_quantity != 0 or peg_offset_e9 != 0
         return self._submit(&o, &terms)
+
+    def sweep(self, int64_t parent_id, int64_t quantity, limit_price_e9=None, bint rest=True):
+        """Splits a marketable `quantity` of a parent over the venues' displayed quotes within a limit, and sends all the legs under one
+        holding of the core: immediate orders, each at its leg's price at its venue, the better prices first (include/split.h, sweep.h).
+        No leg is refused for a better quote elsewhere, as that is swept at the same time.
+
+        Parameters
+        ----------
+        limit_price_e9 : int, the worst price; None, or worse than the parent's limit: that limit
+        rest : bool, what is beyond the displayed quotes goes with the last leg
+
+        Returns
+        -------
+        dict as of `Venues.split`, and ids: one a leg, or minus the Reason of its refusal (then no leg went to a worse price; 0: not sent). What a
+        leg does not get comes back to the parent once its venue has said so.
+
+        Raises
+        ------
+        UnknownOrder     no parent has the id
+        OrderStateError  it has ended, or more is asked than it has left and not at work
+        """
+        cdef gm_split_t s
+        cdef int64_t ids[64]
+        cdef int64_t limit_e9 = GM_NO_PRICE, count
+        cdef int k
+        self._check_open()
+        if quantity <= 0:
+            raise ValueError(f"quantity is {quantity}, must be positive")
+        if limit_price_e9 is not None:
+            limit_e9 = limit_price_e9
+            if limit_e9 <= 0:
+                raise ValueError(f"limit_price_e9 is {limit_price_e9}, must be positive")
+        if gm_gate_forked(&self.gate):
+            raise EngineForked("this engine belongs to the process that made it; make one of your own after the fork")
+        with nogil:
+            gm_gate_wait(&self.gate)
+            count = gm_engine_sweep(&self.engine, parent_id, quantity, limit_e9, rest, &s, ids)
+            gm_gate_leave(&self.gate)
+        if self.engine.news_count or self.listeners:
+            self._after()
+        if count < 0:
+            if -count == GM_REASON_UNKNOWN_ORDER:
+                raise UnknownOrder(f"no parent order has the id {parent_id}")
+            raise OrderStateError(f"order {parent_id}: no sweep of {quantity}: {REASON_TEXT[Reason(-count)]}")
+        if self.journal.log.sequence >= self.snapshot_due:
+            self._snapshot()
+        return {**split_of(self.venues, &s), "ids": [ids[k] for k in range(s.count)]}
+
+    def venue_statistics(self, str symbol, str venue):
+        """What has been learned of a venue in a symbol (include/venue_statistics.h): counts, and figures, Unknown where nothing is.
+
+        Returns
+        -------
+        dict: orders, answers, rejects, unanswered, fills (counts); reject_rate; latency (seconds to the first answer); fill_rate_resting
+        and fill_rate_taking (filled / ordered of orders that have ended); time_to_fill (seconds, of what rested); effective_cost_bps
+        (against the arrival mid, fees included, positive: bad); markout_added_bps and markout_removed_bps (the mid's move to the trade's
+        side by the first recorded quote at least a second later, positive: good); volatility (of the symbol, a root of a second)
+        """
+        cdef gm_venue_statistics_t x
+        cdef gm_symbol_statistics_t y
+        cdef int32_t s = self.venues._symbol(symbol), v = self.venues.number(venue)
+        self._enter()
+        x = gm_statistics_of(&self.engine.statistics, s, v)[0]
+        y = self.engine.statistics.symbols[s]
+        self._leave()
+        return {
+            "orders": x.orders, "answers": x.answers, "rejects": x.rejects, "unanswered": x.unanswered, "fills": x.fills,
+            "reject_rate": _known(x.answers, x.reject_rate, "it has answered no order"),
+            "latency": _known(x.answers, x.latency_s, "it has answered no order"),
+            "fill_rate_resting": _known(x.ended[GM_RESTED], x.fill_rate[GM_RESTED], "no order that rested there has ended"),
+            "fill_rate_taking": _known(x.ended[GM_TOOK], x.fill_rate[GM_TOOK], "no order that took there has ended"),
+            "time_to_fill": _known(x.timed, x.fill_time_s, "nothing that rested there was filled"),
+            "effective_cost_bps": _known(x.costed, x.effective_cost * 1e4, "it has filled nothing"),
+            "markout_added_bps": _known(x.markouts[0], x.markout[0] * 1e4, "no fill that added has a quote a second later"),
+            "markout_removed_bps": _known(x.markouts[1], x.markout[1] * 1e4, "no fill that removed has a quote a second later"),
+            "volatility": _known(y.returns, y.variance ** 0.5, "no two quotes a second apart are recorded"),
+        }
+
+    def venues_out(self):
+        """What the circuit breaker has taken out: {venue: {state ("open" or "probing"), until_ns (the cool-down's end), trips}}."""
+        cdef int32_t v
+        states = {GM_BREAKER_OPEN: "open", GM_BREAKER_PROBING: "probing"}
+        return {
+            self.venues.names[v]: {"state": states[self.engine.breakers[v].state], "until_ns": self.engine.breakers[v].until_ns,
+                                   "trips": self.engine.breakers[v].trips}
+            for v in range(self.venues.table.count) if self.engine.breakers[v].state
+        }
 
     def submit_rows(self, rows):
         """Submits a batch without the GIL: a contiguous structured array of ORDER_DTYPE (see `order_rows`).

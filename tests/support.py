@@ -52,7 +52,7 @@ def make_core(
     *, clock=None, start_ns=START_NS, limits=None, cash=100_000_000, seed=1, path=None, retained=16384,
     ring_bytes=1 << 24, positions=None, audit=True, events_per_second=50.0, segment_bytes=1 << 26, durability="process",
     retention_ns=0, capture=None, recorded=False, fees=VENUES, disabled=(), config_hash=0, snapshots=0,
-    silent=False, order_types=None, link=None,
+    silent=False, order_types=None, link=None, learning=None, breaker=None,
 ):  # fmt: skip
     """A core over the synthetic market, and its gate. Simulated time that stands at ``start_ns`` by default.
 
@@ -63,6 +63,7 @@ def make_core(
     order_types : what its venues take; None: the usual
     link      : keywords of LinkedMarket, which then stands before the market; None: none does
     recorded  : an empty core over a RecordedMarket instead, which lives a day of this one again
+    learning, breaker : keywords of Venues.set_learning and set_breaker
     fees      : (venue, fee for taking in 1e-3 of a currency unit) in the order of their priority
     """
     if clock is None:
@@ -89,6 +90,8 @@ def make_core(
             enabled=enabled,
             order_types=order_types,
         )
+    venues.set_learning(**learning or {})
+    venues.set_breaker(**breaker or {})
     table_of_market = venues if link is None else venues.twin()
     market = RecordedMarket(table_of_market) if recorded or silent else SyntheticMarket(
         table_of_market, [1] * len(fees), seed=seed, start_ns=clock.now_ns(), source="paper",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 import subprocess
 import sys
@@ -764,3 +765,29 @@ def test_an_iceberg_is_worked_by_the_engine_where_no_venue_takes_one() -> None:
     iceberg = {"order_type": "iceberg", "limit_price": 100.0, "display_quantity": 100}
     ticket = om.submit_order({"symbol": "AAPL", "side": "buy", "quantity": 300, **iceberg})
     assert [om.get_order(child).quantity for child in om.explain(ticket).children] == [100]
+
+
+def test_what_routing_does_not_learn_from_is_no_part_of_the_hash():
+    plain = load_config({"mode": "simulation"}).config_hash()
+    same = {"learning": {"half_life": 100}, "scoring": {"adverse_selection": 0}, "circuit_breaker": {"rejects": 0}}
+    assert load_config({"mode": "simulation", "routing": same}).config_hash() == plain
+    others = {"learning": {"half_life": 50}, "scoring": {"adverse_selection": 1}, "circuit_breaker": {"rejects": 3}}
+    for other in ({name: terms} for name, terms in others.items()):
+        assert load_config({"mode": "simulation", "routing": other}).config_hash() != plain
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value"),
+    [
+        ("learning", "half_life", 0), ("learning", "half_lives", 3), ("scoring", "fill_probability", -1),
+        ("scoring", "fill_probabilty", 1), ("scoring", "adverse_selection", math.nan),
+        ("circuit_breaker", "rejects", -1), ("circuit_breaker", "probe_size", 0),
+        ("circuit_breaker", "cool_down_seconds", 0), ("circuit_breaker", "reject", 1),
+    ],
+)  # fmt: skip
+def test_wrong_learning_is_refused_by_name(section, key, value):
+    with pytest.raises(ConfigError, match=key) as caught:
+        load_config({"routing": {section: {key: value}}})
+    if key in ("half_lives", "fill_probabilty", "reject"):
+        nearest = {"half_lives": "half_life", "fill_probabilty": "fill_probability", "reject": "rejects"}[key]
+        assert nearest in str(caught.value)

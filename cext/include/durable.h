@@ -35,7 +35,8 @@ static inline int gm_engine_open(gm_engine_t* e, int hold) {
     e->unheard = (gm_unheard_t*)gm_reserve((size_t)GM_HELD_MAX * sizeof(gm_unheard_t));
     e->expiries = (gm_expiry_t*)gm_reserve((size_t)GM_TERMS_ROWS * sizeof(gm_expiry_t));
     e->latches = (gm_latch_t*)gm_reserve(GM_LATCHES_MAX * sizeof(gm_latch_t));
-    if (!e->unheard || !e->expiries || !e->latches) return GM_ERR_MEMORY;
+    if (!e->unheard || !e->expiries || !e->latches || gm_statistics_init(&e->statistics, e->venues->symbols) != GM_OK) return GM_ERR_MEMORY;
+    gm_statistics_half_life(&e->statistics, e->venues->half_life);
     if (hold) {
         e->held = (gm_held_t*)gm_reserve((size_t)GM_HELD_MAX * sizeof(gm_held_t));
         if (!e->held) return GM_ERR_MEMORY;
@@ -49,6 +50,7 @@ static inline void gm_engine_free(gm_engine_t* e) {
     gm_release(e->unheard, (size_t)GM_HELD_MAX * sizeof(gm_unheard_t));
     gm_release(e->expiries, (size_t)GM_TERMS_ROWS * sizeof(gm_expiry_t));
     gm_release(e->latches, GM_LATCHES_MAX * sizeof(gm_latch_t));
+    gm_statistics_free(&e->statistics);
     for (int32_t c = 0; c < e->calendar_count; c++) free(e->calendars[c].closes);
     e->held = NULL;
     e->unheard = NULL;

@@ -13,6 +13,7 @@
 #include "checks.h"
 #include "latches.h"
 #include "submission.h"
+#include "sweep.h"
 #include "reports.h"
 #include "requests.h"
 #include "self_match.h"

@@ -4,6 +4,7 @@
 #define GM_ENGINE_STATE_H
 
 #include <string.h>
+#include "breaker.h"
 #include "clients.h"
 #include "clock.h"
 #include "gate.h"
@@ -14,6 +15,7 @@
 #include "risk.h"
 #include "scoring.h"
 #include "timers.h"
+#include "venue_statistics.h"
 
 #define GM_NEWS_MAX 4096
 #define GM_HELD_MAX ((int64_t)1 << 16)
@@ -91,6 +93,10 @@ typedef struct gm_engine {
     int64_t news[GM_NEWS_MAX];
     int32_t news_count;
     int32_t news_lost;
+
+    gm_statistics_t statistics;    /* of venues (venue_statistics.h) */
+    gm_breaker_t breakers[GM_MAX_VENUES];
+    int32_t recovering;            /* the log is being applied: figures move though they are frozen */
 
     int64_t accepted, refused, fills, unknown_reports, late_fills, overfills, duplicate_executions, trade_throughs;
 } gm_engine_t;
@@ -293,6 +299,27 @@ static inline void gm_engine_note(gm_engine_t* e, const gm_order_t* o) {
         gm_activity_order(t, o->account, o->symbol, o->side, o->quantity, gm_repeats_price(o), e->limits->duplicate_ns, o->created_ns);
 }
 
+/* What is learned of venues from an accepted order: its arrival quote, and that it is at a venue, to which it may be the probe. */
+static inline void gm_engine_learn_order(gm_engine_t* e, const gm_order_t* o) {
+    if (__builtin_expect(!e->venues->frozen || e->recovering, 1)) {
+        if (o->arrival_mid_e9 != GM_NO_PRICE) gm_statistics_quote(&e->statistics, e->venues, o->symbol, o->arrival_mid_e9, o->created_ns);
+        if (o->venue >= 0) gm_statistics_of(&e->statistics, o->symbol, o->venue)->orders++;
+    }
+    if (__builtin_expect(e->venues->tripped != 0, 0) && o->venue >= 0 && (e->venues->tripped >> o->venue & 1)) gm_breaker_accept(&e->breakers[o->venue], o);
+}
+
+/* The same from a recorded report, before it moves the row; `status`: what the order becomes. */
+static inline void gm_engine_learn_report(gm_engine_t* e, const gm_order_t* o, const gm_report_t* r, uint8_t status) {
+    if (__builtin_expect(!e->venues->frozen || e->recovering, 1)) {
+        if (r->exec_type != GM_EXEC_TRADE_CANCEL && r->exec_type != GM_EXEC_TRADE_CORRECT && r->bid_e9 != GM_NO_PRICE && r->ask_e9 != GM_NO_PRICE)
+            gm_statistics_quote(&e->statistics, e->venues, o->symbol, r->bid_e9 + (r->ask_e9 - r->bid_e9) / 2, r->venue_time_ns);
+        if (o->venue >= 0 && !(o->flags & (GM_PARENT | GM_HELD)) && !gm_statistics_unmoved(&e->statistics, e->venues, o, r))
+            gm_statistics_take(&e->statistics, e->venues, o, r, gm_is_closed(status) && !gm_is_closed(o->status));
+    }
+    if (__builtin_expect(e->venues->breaker.cool_down_ns != 0, 0) && o->venue >= 0 && !(o->flags & (GM_PARENT | GM_HELD)))
+        gm_breaker_take(&e->breakers[o->venue], e->venues, o, r);
+}
+
 /* An accepted order enters the state: its row and terms, its reservation or its parent's work. */
 static inline gm_order_t* gm_engine_accept(gm_engine_t* e, const gm_order_t* o, const gm_terms_t* terms, gm_order_t* parent) {
     gm_order_t* row = gm_orders_insert(e->orders, o);
@@ -311,6 +338,7 @@ static inline gm_order_t* gm_engine_accept(gm_engine_t* e, const gm_order_t* o, 
     e->portfolio->accounts[o->account].open_orders++;
     if (!(o->flags & (GM_PARENT | GM_HELD))) gm_portfolio_rests(e->portfolio, o->account, o->symbol, o->side, o->limit_price_e9);
     if (__builtin_expect((e->limits->configured & (GM_CHECK_RATE | GM_CHECK_DUPLICATE)) != 0, 0)) gm_engine_note(e, o);
+    gm_engine_learn_order(e, o);
     if (parent) {
         parent->working_quantity += o->quantity;
         if (parent->terms) e->orders->terms[parent->terms - 1].next_child = o->order_id;

@@ -29,6 +29,7 @@ enum gm_order_type {
 enum gm_time_in_force { GM_DAY = 1, GM_GTC, GM_IOC, GM_FOK, GM_GTD, GM_OPG, GM_CLS, GM_TIME_IN_FORCE_END };
 
 enum gm_urgency { GM_URGENCY_NONE = 0, GM_URGENCY_LOW, GM_URGENCY_MEDIUM, GM_URGENCY_HIGH, GM_URGENCY_IMMEDIATE };
+#define GM_SWEEP 128              /* beside the urgency: a leg of a sweep, an intermarket sweep order (split.h) */
 
 /* FIX OrdStatus names, plus UNKNOWN: sent, and no answer. */
 enum gm_status {
@@ -149,7 +150,7 @@ typedef struct gm_order {
     uint8_t order_type;
     uint8_t time_in_force;
     uint8_t status;
-    uint8_t urgency;
+    uint8_t urgency;               /* gm_urgency, and GM_SWEEP */
     uint8_t flags;
     uint16_t reason;
 

@@ -100,14 +100,15 @@ static inline void gm_recover_refusal(gm_engine_t* e, const gm_refusal_t* r) {
 static inline int64_t gm_recover(gm_engine_t* e, const char* data, int64_t size, int64_t* sequence, int* code) {
     int64_t at = 0;
     *code = GM_OK;
+    e->recovering = 1;
     while (at < size) {
         const gm_header_t* h = (const gm_header_t*)(data + at);
         int64_t used = gm_record_verify(data + at, size - at, *sequence + 1);
         if (used == GM_ERR_EMPTY) break;
         if (used <= 0) { *code = GM_ERR_CORRUPT; break; }
         switch (h->kind) {
-        case GM_RECORD_NAME: *code = GM_ERR_NOT_FOUND; return at;
-        case GM_RECORD_LIMIT: *code = GM_ERR_FORMAT; return at;
+        case GM_RECORD_NAME: *code = GM_ERR_NOT_FOUND; e->recovering = 0; return at;
+        case GM_RECORD_LIMIT: *code = GM_ERR_FORMAT; e->recovering = 0; return at;
         case GM_RECORD_ORDER: *code = gm_recover_order(e, (const gm_order_t*)(h + 1)); break;
         case GM_RECORD_REPORT: *code = gm_recover_report(e, (const gm_report_t*)(h + 1)); break;
         case GM_RECORD_REQUEST: *code = gm_recover_request(e, (const gm_request_t*)(h + 1), h->time_ns); break;
@@ -122,12 +123,13 @@ static inline int64_t gm_recover(gm_engine_t* e, const char* data, int64_t size,
             break;
         default: break;
         }
-        if (*code != GM_OK) return at;
+        if (*code != GM_OK) break;
         if (h->time_ns > e->last_record_ns) e->last_record_ns = h->time_ns;
         if (h->time_ns > e->clock->now_ns && !e->clock->simulated) e->clock->now_ns = h->time_ns;   /* time never runs backwards */
         at += used;
         ++*sequence;
     }
+    e->recovering = 0;
     return at;
 }
 
@@ -153,6 +155,12 @@ static inline void gm_recover_live(gm_engine_t* e, gm_order_t* o, int outlives, 
     }
 }
 
+/* What scoring takes in of the figures, all of it anew. */
+static inline void gm_recover_learned(gm_engine_t* e) {
+    for (int32_t s = 0; e->venues->learns && s < e->instruments->count; s++)
+        for (int32_t v = 0; v < e->venues->count; v++) gm_statistics_learn(&e->statistics, e->venues, s, v);
+}
+
 /* ---- snapshots: the state, without what the log does not hold ---- */
 
 typedef struct gm_snapshot_head {
@@ -162,7 +170,12 @@ typedef struct gm_snapshot_head {
     int64_t executions, updates;
     int64_t last_execution[GM_MAX_VENUES];
     int64_t trade_throughs;
+    int64_t statistics, symbols;                    /* rows of venue and of symbol statistics that have something */
+    gm_breaker_t breakers[GM_MAX_VENUES];
 } gm_snapshot_head_t;
+
+typedef struct gm_snapshot_statistics { int64_t symbol, venue; gm_venue_statistics_t row; } gm_snapshot_statistics_t;
+typedef struct gm_snapshot_symbol { int64_t symbol; gm_symbol_statistics_t row; } gm_snapshot_symbol_t;
 
 typedef struct gm_snapshot_position { int32_t account, symbol; int64_t quantity, open_buy, open_sell; } gm_snapshot_position_t;
 typedef struct gm_snapshot_account {
@@ -173,6 +186,8 @@ typedef struct gm_snapshot_account {
     int64_t orders_today, open_orders, messages;
 } gm_snapshot_account_t;
 typedef struct gm_snapshot_mark { int64_t symbol, mark_e9; } gm_snapshot_mark_t;
+
+static inline int gm_is_learned(const gm_venue_statistics_t* x) { return (x->orders | x->answers | x->fills | x->unanswered | x->ended[0] | x->ended[1]) != 0; }
 
 static inline gm_snapshot_head_t gm_snapshot_count(const gm_engine_t* e) {
     gm_snapshot_head_t h;
@@ -207,13 +222,19 @@ static inline gm_snapshot_head_t gm_snapshot_count(const gm_engine_t* e) {
     h.executions = e->market->executions;
     h.updates = e->venues->updates;
     memcpy(h.last_execution, e->last_execution, sizeof h.last_execution);
+    memcpy(h.breakers, e->breakers, sizeof h.breakers);
+    for (int32_t s = 0; s < e->instruments->count; s++) {
+        h.symbols += e->statistics.symbols[s].last_e9 != 0;
+        for (int32_t v = 0; v < e->venues->count; v++) h.statistics += gm_is_learned(gm_statistics_of(&e->statistics, s, v));
+    }
     return h;
 }
 
 static inline int64_t gm_snapshot_size(const gm_snapshot_head_t* h) {
     return (int64_t)sizeof *h + (h->live + h->closed) * (int64_t)sizeof(gm_order_t) + h->terms * (int64_t)sizeof(gm_terms_t)
         + h->latches * (int64_t)sizeof(gm_latch_t) + h->positions * (int64_t)sizeof(gm_snapshot_position_t)
-        + h->accounts * (int64_t)sizeof(gm_snapshot_account_t) + h->marks * (int64_t)sizeof(gm_snapshot_mark_t);
+        + h->accounts * (int64_t)sizeof(gm_snapshot_account_t) + h->marks * (int64_t)sizeof(gm_snapshot_mark_t)
+        + h->statistics * (int64_t)sizeof(gm_snapshot_statistics_t) + h->symbols * (int64_t)sizeof(gm_snapshot_symbol_t);
 }
 
 /* One order and the terms it has; where the next goes. */
@@ -229,7 +250,7 @@ static inline char* gm_snapshot_order(const gm_orders_t* t, const gm_order_t* o,
 }
 
 /* Fills `out`, of gm_snapshot_size(h) bytes: head, live orders and closed ones (oldest first) with their terms, latches, positions, accounts,
- * marks. */
+ * marks, what was learned of venues and of symbols. */
 static inline void gm_snapshot_fill(const gm_engine_t* e, const gm_snapshot_head_t* h, char* out) {
     const gm_orders_t* t = e->orders;
     memcpy(out, h, sizeof *h);
@@ -265,6 +286,19 @@ static inline void gm_snapshot_fill(const gm_engine_t* e, const gm_snapshot_head
         memcpy(out, &row, sizeof row);
         out += sizeof row;
     }
+    for (int32_t s = 0; s < e->instruments->count; s++)
+        for (int32_t v = 0; v < e->venues->count; v++) {
+            const gm_snapshot_statistics_t row = {s, v, *gm_statistics_of(&e->statistics, s, v)};
+            if (!gm_is_learned(&row.row)) continue;
+            memcpy(out, &row, sizeof row);
+            out += sizeof row;
+        }
+    for (int32_t s = 0; s < e->instruments->count; s++) {
+        const gm_snapshot_symbol_t row = {s, e->statistics.symbols[s]};
+        if (row.row.last_e9 == 0) continue;
+        memcpy(out, &row, sizeof row);
+        out += sizeof row;
+    }
 }
 
 /* Sets an empty engine to a snapshot; GM_ERR_STATE when it does not fit this engine's tables. */
@@ -275,6 +309,7 @@ static inline int gm_snapshot_load(gm_engine_t* e, const char* data, int64_t siz
     memcpy(&h, data, sizeof h);
     if (h.live < 0 || h.closed < 0 || h.terms < 0 || h.terms > GM_TERMS_ROWS || h.latches < 0 || h.latches > GM_LATCHES_MAX || h.positions < 0 || h.accounts < 0 || h.marks < 0 || h.live + h.closed > GM_ORDER_ROWS
         || h.accounts > GM_MAX_ACCOUNTS || h.positions > (int64_t)GM_MAX_ACCOUNTS * GM_MAX_SYMBOLS || h.marks > GM_MAX_SYMBOLS
+        || h.statistics < 0 || h.statistics > (int64_t)GM_MAX_SYMBOLS * GM_MAX_VENUES || h.symbols < 0 || h.symbols > GM_MAX_SYMBOLS
         || h.next_id < 1 || h.next_id >= GM_ORDER_IDS || gm_snapshot_size(&h) != size) return GM_ERR_STATE;
     e->orders->next_id = h.next_id;
     e->accepted = h.accepted;
@@ -363,6 +398,21 @@ static inline int gm_snapshot_load(gm_engine_t* e, const char* data, int64_t siz
         if (row.symbol < 0 || row.symbol >= e->instruments->count) return GM_ERR_STATE;
         gm_portfolio_mark(e->portfolio, (int32_t)row.symbol, row.mark_e9);
     }
+    for (int64_t k = 0; k < h.statistics; k++, at += sizeof(gm_snapshot_statistics_t)) {
+        gm_snapshot_statistics_t row;
+        memcpy(&row, at, sizeof row);
+        if (row.symbol < 0 || row.symbol >= e->instruments->count || row.venue < 0 || row.venue >= e->venues->count) return GM_ERR_STATE;
+        *gm_statistics_of(&e->statistics, (int32_t)row.symbol, (int32_t)row.venue) = row.row;
+    }
+    for (int64_t k = 0; k < h.symbols; k++, at += sizeof(gm_snapshot_symbol_t)) {
+        gm_snapshot_symbol_t row;
+        memcpy(&row, at, sizeof row);
+        if (row.symbol < 0 || row.symbol >= e->instruments->count) return GM_ERR_STATE;
+        e->statistics.symbols[row.symbol] = row.row;
+    }
+    memcpy(e->breakers, h.breakers, sizeof e->breakers);
+    for (int32_t v = 0; v < e->venues->count; v++) gm_venue_trip(e->venues, v, e->breakers[v].state != GM_BREAKER_CLOSED);
+    gm_recover_learned(e);
     for (int32_t a = 0; a < e->portfolio->account_count; a++)
         for (int32_t s = 0; s < e->instruments->count; s++) {
             const gm_position_t* x = gm_position_of(e->portfolio, a, s);
@@ -416,6 +466,16 @@ static inline uint64_t gm_state_hash(const gm_engine_t* e) {
             const int64_t last[2] = {v, e->last_execution[v]};
             sum += gm_hash_words(last, 2, 4);
         }
+    for (int32_t s = 0; s < e->instruments->count; s++) {
+        if (e->statistics.symbols[s].last_e9 == 0) continue;
+        sum += gm_hash_words(&e->statistics.symbols[s], sizeof(gm_symbol_statistics_t) / 8, 8 + ((uint64_t)s << 8));
+        for (int32_t v = 0; v < e->venues->count; v++) {
+            const gm_venue_statistics_t* x = gm_statistics_of(&e->statistics, s, v);
+            if (gm_is_learned(x)) sum += gm_hash_words(x, sizeof *x / 8, 9 + ((uint64_t)s << 16) + ((uint64_t)v << 8));
+        }
+    }
+    for (int32_t v = 0; v < e->venues->count; v++)
+        if (e->breakers[v].trips) sum += gm_hash_words(&e->breakers[v], sizeof(gm_breaker_t) / 8, 10 + ((uint64_t)v << 8));
     return sum + gm_hash_words(counters, 8, 5);
 }
 

@@ -212,6 +212,7 @@ static inline void gm_engine_take(gm_engine_t* e, gm_order_t* o, const gm_report
         e->orders->illegal++;                       /* in the log, not in the state */
         return;
     }
+    gm_engine_learn_report(e, o, r, status);
     if (r->exec_type == GM_EXEC_NEW && o->status == GM_PENDING_NEW && !(o->flags & GM_CHILD) && !o->terms) {
         gm_order_take(o, r);                        /* the usual answer moves nothing but the order's own row */
         if (status != o->status) gm_orders_set_status(e->orders, o, status);
@@ -380,7 +381,7 @@ static inline void gm_engine_report(void* context, const gm_report_t* given) {
     if (r.exec_type == GM_EXEC_TRADE && !gm_is_void(&r)) {
         if (gm_is_closed(o->status)) r.reason = GM_REASON_LATE_FILL;
         else if (r.quantity > gm_open_as(e->orders, o, o->status)) r.reason = GM_REASON_OVERFILL;
-        else if (r.liquidity == GM_REMOVED && __builtin_expect(gm_trades_through(e->venues, r.symbol, r.venue, r.side, r.price_e9), 0)) r.reason = GM_REASON_TRADE_THROUGH;
+        else if (r.liquidity == GM_REMOVED && !(o->urgency & GM_SWEEP) && __builtin_expect(gm_trades_through(e->venues, r.symbol, r.venue, r.side, r.price_e9), 0)) r.reason = GM_REASON_TRADE_THROUGH;
         else if (__builtin_expect(gm_is_beyond_limit(o, &r), 0)) r.reason = GM_REASON_BEYOND_LIMIT;
     }
     gm_engine_record_report(e, o, &r);

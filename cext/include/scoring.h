@@ -5,6 +5,12 @@
  *   a market order with nobody on the other side: the take fee; the venue will cancel it
  *   an order for an auction: that venue's fee; it goes where the symbol has its auctions
  *
+ * With weights (gm_learned_t, venue_statistics.h) what has been learned of a venue is added:
+ *
+ *   taking   + slippage * mid
+ *   posting  + adverse * mid + unfilled * (half a spread + take fee - make fee - side * (limit - mid)), if that is more than nothing: what is
+ *            not filled is taken in the end
+ *
  * Order protection (17 CFR 242.611): a marketable order goes to a venue at the best displayed price; a venue with a
  * worse quote is not a candidate while a better one can take it. An order that names its venue and would trade through a
  * better quote there is refused (GM_REASON_TRADE_THROUGH) if `protects` says so. Ties: lower priority number, then lower
@@ -16,7 +22,8 @@
 
 enum gm_venue_verdict {
     GM_VENUE_CHOSEN = 0, GM_VENUE_COSTLIER, GM_VENUE_TIE_LOST, GM_VENUE_DISABLED, GM_VENUE_TOO_LARGE, GM_VENUE_TOO_SMALL,
-    GM_VENUE_NO_QUOTE, GM_VENUE_WORSE_PRICE, GM_VENUE_NOT_DISPLAYED, GM_VENUE_UNSUPPORTED, GM_VENUE_BARRED, GM_VENUE_NOT_NAMED
+    GM_VENUE_NO_QUOTE, GM_VENUE_WORSE_PRICE, GM_VENUE_NOT_DISPLAYED, GM_VENUE_UNSUPPORTED, GM_VENUE_BARRED, GM_VENUE_NOT_NAMED,
+    GM_VENUE_TRIPPED
 };
 
 typedef struct gm_route {
@@ -46,6 +53,7 @@ static inline int gm_is_marketable(const gm_nbbo_t* n, int8_t side, int64_t limi
 static inline int32_t gm_bystander(const gm_venues_t* v, int32_t symbol, int32_t i, int64_t quantity, uint64_t needs) {
     if (!v->enabled[i]) return GM_VENUE_DISABLED;
     if (v->barred[i]) return GM_VENUE_BARRED;
+    if (v->tripped >> i & 1 & ~(v->probing >> i)) return GM_VENUE_TRIPPED;
     if (!gm_venue_supports(v, i, needs) || !(gm_venues_for(v, symbol, needs) >> i & 1)) return GM_VENUE_UNSUPPORTED;
     if (!gm_displays(v, i)) return GM_VENUE_NOT_DISPLAYED;
     return v->max_order_size[i] && quantity > v->max_order_size[i] ? GM_VENUE_TOO_LARGE : GM_VENUE_TOO_SMALL;
@@ -81,6 +89,21 @@ static inline void gm_route_consider(const gm_venues_t* v, gm_route_t* r, int32_
     }
 }
 
+/* What taking a unit at `i` costs but for what is beyond its displayed size. Fees only where there is no mid. */
+static inline int64_t gm_take_cost(const gm_venues_t* v, int32_t symbol, int32_t i, int8_t side, int64_t mid, int64_t touch) {
+    int64_t cost = v->take_fee_e9[i] + (mid == GM_NO_PRICE ? 0 : side * (touch - mid));
+    if (__builtin_expect(v->learns, 0) && mid != GM_NO_PRICE)
+        cost += (int64_t)(v->learned[(size_t)symbol * GM_MAX_VENUES + i].slippage * (double)mid);
+    return cost;
+}
+
+/* What is added to the cost of resting at `i`, `distance` from the mid, for what has been learned. */
+static inline int64_t gm_rest_risk(const gm_venues_t* v, const gm_nbbo_t* n, int32_t symbol, int32_t i, int64_t mid, int64_t distance) {
+    const gm_learned_t* x = v->learned + (size_t)symbol * GM_MAX_VENUES + i;
+    const int64_t later = (n->ask_e9 - n->bid_e9) / 2 + v->take_fee_e9[i] - v->make_fee_e9[i] - distance;
+    return (int64_t)(x->adverse * (double)mid) + (later > 0 ? (int64_t)(x->unfilled * (double)later) : 0);
+}
+
 static inline gm_route_t gm_score_venues(const gm_venues_t* v, const gm_nbbo_t* n, int32_t symbol, int8_t side,
                                          int64_t quantity, int64_t limit_e9, uint8_t flags, uint64_t needs, gm_score_t* detail) {
     const gm_quote_t* q = gm_quotes_of(v, symbol);
@@ -108,7 +131,7 @@ static inline gm_route_t gm_score_venues(const gm_venues_t* v, const gm_nbbo_t* 
             const int64_t touch = side > 0 ? q[i].ask_e9 : q[i].bid_e9, shown = side > 0 ? q[i].ask_quantity : q[i].bid_quantity;
             int64_t cost = INT64_MAX;
             if (touch > 0 && touch == best) {
-                cost = v->take_fee_e9[i] + (mid == GM_NO_PRICE ? 0 : side * (touch - mid));
+                cost = gm_take_cost(v, symbol, i, side, mid, touch);
                 if (quantity > shown) cost += (int64_t)((gm_i128)half_spread * (quantity - shown) / quantity);
                 gm_route_consider(v, &r, i, cost);
             }
@@ -124,7 +147,9 @@ static inline gm_route_t gm_score_venues(const gm_venues_t* v, const gm_nbbo_t* 
         const int64_t distance = limit_e9 == GM_NO_PRICE || mid == GM_NO_PRICE ? 0 : side * (limit_e9 - mid);
         for (uint64_t left = able; left; left &= left - 1) {
             const int32_t i = __builtin_ctzll(left);
-            const int64_t cost = fee[i] + distance;
+            int64_t cost = fee[i] + distance;
+            if (__builtin_expect(v->learns, 0) && mid != GM_NO_PRICE && limit_e9 != GM_NO_PRICE && !crosses)
+                cost += gm_rest_risk(v, n, symbol, i, mid, distance);
             gm_route_consider(v, &r, i, cost);
             if (detail) { detail[i].cost_e9 = cost; detail[i].verdict = GM_VENUE_COSTLIER; }
         }
@@ -177,10 +202,15 @@ static inline gm_route_t gm_route_order(const gm_venues_t* v, const gm_nbbo_t* n
     }
     if (o->venue >= v->count || !gm_venue_open(v, o->venue)) r.reason = GM_REASON_NO_VENUE;
     else if (!gm_venue_supports(v, o->venue, needs) || !(gm_venues_for(v, o->symbol, needs) >> o->venue & 1)) r.reason = GM_REASON_UNSUPPORTED;
-    else if (v->protects && gm_route_trades_through(v, n, o, o->venue, needs)) r.reason = GM_REASON_TRADE_THROUGH;
+    else if (v->protects && !(o->urgency & GM_SWEEP) && gm_route_trades_through(v, n, o, o->venue, needs)) r.reason = GM_REASON_TRADE_THROUGH;
     if (r.reason) r.venue = -1;
     return r;
 }
+
+/* `count` orders of a symbol over the quotes as they stand: venue (-1: none) and cost per unit of each. Quantities are negative to sell; a limit
+ * of 0 is a market order. Body in kernels/scoring.c, for who is not in the engine. */
+void gm_route_batch(const gm_venues_t* v, int32_t symbol, int64_t count, const int64_t* signed_quantities, const int64_t* limits_e9, int32_t* venues,
+                    int64_t* costs_e9);
 
 /* Verdicts and costs of the first venues for a DECISION record (records.h). A cost that is not known or beyond the range is at its end. */
 static inline void gm_pack_scores(const gm_score_t* scores, int32_t count, double per_unit, uint16_t* out) {

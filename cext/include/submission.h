@@ -126,7 +126,9 @@ static inline int64_t gm_engine_submit_at(gm_engine_t* e, gm_order_t* o, gm_term
     if (__builtin_expect(failed != 0, 0)) return gm_engine_refuse(e, o, GM_REASON_RISK, failed, 0, price, &n, now);
 
     if (!(o->flags & (GM_PARENT | GM_HELD))) {
+        if (__builtin_expect(e->venues->tripped != 0, 0)) e->venues->probing = gm_breakers_due(e->breakers, e->venues, o->quantity, now);
         route = gm_route_order(e->venues, &n, o, scores);
+        e->venues->probing = 0;
         e->route = route;
         if (__builtin_expect(route.venue < 0, 0)) return gm_engine_refuse(e, o, route.reason, 0, 0, price, &n, now);
         o->venue = route.venue;
@@ -165,6 +167,11 @@ static inline int64_t gm_engine_submit_at(gm_engine_t* e, gm_order_t* o, gm_term
         gm_histogram_record(e->stages[GM_STAGE_TOTAL], t - t0);
     }
     return o->order_id;
+}
+
+/* The same for children, which are many lines of the engine's: one copy of the path for all of them. */
+static __attribute__((noinline)) int64_t gm_engine_submit_apart(gm_engine_t* e, gm_order_t* o, int64_t now) {
+    return gm_engine_submit_at(e, o, NULL, now);
 }
 
 static inline int64_t gm_engine_submit(gm_engine_t* e, gm_order_t* o, gm_terms_t* terms) {

@@ -52,6 +52,17 @@ struct gm_relay {
     void (*halt)(gm_relay_t* r, int32_t symbol, int32_t venue, int halted, int64_t time_ns);
 };
 
+/* What scoring adds for a venue in a symbol, as fractions of the mid but for `unfilled`. */
+enum gm_weight { GM_WEIGHT_FILL = 0, GM_WEIGHT_ADVERSE, GM_WEIGHT_LATENCY, GM_WEIGHT_END };
+typedef struct gm_learned {
+    double unfilled;                        /* weight * the share that is not filled where it rests: pays for taking instead */
+    double adverse;                         /* weight * the move against what was filled resting */
+    double slippage;                        /* weight * fade * volatility over the way there */
+} gm_learned_t;
+
+/* After how many in a row a venue is taken out (0: never), and for how long. */
+typedef struct gm_breaker_terms { int32_t rejects, unanswered, disconnects, reserved; int64_t cool_down_ns; } gm_breaker_terms_t;
+
 struct gm_venues {
     int32_t count;
     int32_t symbols;                        /* rows reserved in `quotes` */
@@ -90,6 +101,17 @@ struct gm_venues {
     int32_t listeners;                      /* symbols that somebody listens to, and one for a relay */
     gm_tap_t** taps;                        /* [symbol] NULL: nobody does */
     gm_relay_t* relay;                      /* NULL: none */
+    /* what has been learned of them (venue_statistics.h), as scoring takes it in; all of it costs nothing where `learns` is 0 */
+    int32_t learns;                         /* a weight is not 0 */
+    int32_t frozen;                         /* figures stay what recovery made of the log */
+    double weights[GM_WEIGHT_END];          /* gm_weight */
+    double half_life;                       /* of the figures, observations */
+    gm_learned_t* learned;                  /* [symbol * GM_MAX_VENUES + venue] */
+    /* the circuit breaker (breaker.h) */
+    gm_breaker_terms_t breaker;
+    int64_t probe_size;                     /* the largest order that probes */
+    uint64_t tripped;                       /* taken out by it */
+    uint64_t probing;                       /* of these, the ones that the order being routed may try */
 };
 
 /* What an order needs of a venue beyond resting until it is cancelled. */
@@ -107,7 +129,7 @@ static inline uint64_t gm_venues_for(const gm_venues_t* v, int32_t symbol, uint6
     return needs & GM_NEED_AUCTION && v->listing[symbol] ? (uint64_t)1 << (v->listing[symbol] - 1) : ~(uint64_t)0;
 }
 
-static inline uint64_t gm_venues_open(const gm_venues_t* v) { return __atomic_load_n(&v->on, __ATOMIC_RELAXED) & ~v->stopped; }
+static inline uint64_t gm_venues_open(const gm_venues_t* v) { return __atomic_load_n(&v->on, __ATOMIC_RELAXED) & ~(v->stopped | (v->tripped & ~v->probing)); }
 static inline int gm_venue_open(const gm_venues_t* v, int32_t venue) { return (gm_venues_open(v) >> venue) & 1; }
 static inline int gm_venue_supports(const gm_venues_t* v, int32_t venue, uint64_t needs) { return (v->supports[venue] & needs) == needs; }
 static inline int gm_venue_takes(const gm_venues_t* v, int32_t venue, uint8_t type) { return gm_venue_supports(v, venue, GM_NEED_TYPE(type)); }
@@ -126,6 +148,9 @@ static inline void gm_venue_bar(gm_venues_t* v, int32_t venue, int barred) {
     v->barred[venue] = barred != 0;
     v->stopped = gm_with_bit(v->stopped, venue, barred);
 }
+
+/* Taken out by the circuit breaker, or back in. */
+static inline void gm_venue_trip(gm_venues_t* v, int32_t venue, int tripped) { v->tripped = gm_with_bit(v->tripped, venue, tripped); }
 
 /* After the columns of a new venue have been written. */
 static inline void gm_venue_settle(gm_venues_t* v, int32_t venue) {
@@ -347,7 +372,10 @@ static inline int gm_venues_init(gm_venues_t* v, int32_t symbols) {
     v->is_moved = (uint8_t*)gm_reserve((size_t)symbols);
     v->moved = (int32_t*)gm_reserve((size_t)symbols * sizeof(int32_t));
     v->taps = (gm_tap_t**)gm_reserve((size_t)symbols * sizeof(gm_tap_t*));
-    return v->quotes && v->best && v->is_best && v->tapes && v->halted && v->listing && v->followed && v->is_moved && v->moved && v->taps ? GM_OK : GM_ERR_MEMORY;
+    v->learned = (gm_learned_t*)gm_reserve((size_t)symbols * GM_MAX_VENUES * sizeof(gm_learned_t));
+    v->half_life = 100.0;
+    v->probe_size = 100;
+    return v->quotes && v->best && v->is_best && v->tapes && v->halted && v->listing && v->followed && v->is_moved && v->moved && v->taps && v->learned ? GM_OK : GM_ERR_MEMORY;
 }
 
 static inline void gm_venues_free(gm_venues_t* v) {
@@ -361,6 +389,8 @@ static inline void gm_venues_free(gm_venues_t* v) {
     gm_release(v->is_moved, (size_t)v->symbols);
     gm_release(v->moved, (size_t)v->symbols * sizeof(int32_t));
     gm_release(v->taps, (size_t)v->symbols * sizeof(gm_tap_t*));
+    gm_release(v->learned, (size_t)v->symbols * GM_MAX_VENUES * sizeof(gm_learned_t));
+    v->learned = NULL;
     v->quotes = NULL;
     v->best = NULL;
     v->is_best = NULL;

@@ -129,7 +129,7 @@ static inline void gm_engine_send_child(gm_engine_t* e, gm_order_t* parent, int6
     child.flags = (uint8_t)(GM_CHILD | (parent->flags & (GM_POST_ONLY | GM_REDUCE_ONLY)));
     child.venue = venue;
     child.algorithm = 0;
-    result = gm_engine_submit_at(e, &child, NULL, now);
+    result = gm_engine_submit_apart(e, &child, now);
     if (result > 0 || tif == GM_FOK) return;                /* one that looks for its moment looks on */
     parent = gm_orders_find(e->orders, parent_id);
     if (parent && !gm_is_closed(parent->status) && parent->working_quantity == 0)

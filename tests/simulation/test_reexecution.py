@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 
 import numpy as np
 import pytest
@@ -507,3 +508,28 @@ def test_the_core_must_be_an_empty_one(basket):
     with pytest.raises(ValueError, match="empty one over a RecordedMarket"):
         Reexecutor(core)
     assert recorded_core(config, {}).journal.records == 0
+
+
+def test_a_day_with_learning_and_a_breaker_is_the_same_bit_for_bit(tmp_path):
+    """Figures and breaker follow from the log: what they decided is decided again."""
+    changes = {
+        "learning": {"adverse_selection": 1.0, "fill_probability": 1.0, "latency_slippage": 1.0},
+        "breaker": {"rejects": 1, "unanswered": 1, "disconnects": 1, "cool_down_ns": 5 * 10**9},
+    }
+    core, gate = make_core(path=tmp_path / "j", capture=str(tmp_path / "c"), ring_bytes=1 << 22, **changes)
+    draw = random.Random(3)
+    for _ in range(120):
+        core.advance(core.clock.now_ns() + draw.randrange(1, 2 * 10**9))
+        side = draw.choice(["buy", "sell"])
+        quote = core.quote("AAPL")
+        touch = quote.bid if side == "buy" else quote.ask
+        gate.submit_order(order(side=side, order_type="limit", limit_price=round(touch, 2), quantity=100))
+        if draw.random() < 0.3:
+            parent = int(core.submit_parent(order(side=side, quantity=900), "market"))
+            core.sweep(parent, 900)
+    terms = core.venues.score("AAPL", 1, 100, 149 * E9)["terms"]
+    assert any(each["adverse_selection"] for each in terms.values())
+    result = again(core, tmp_path / "c", **changes)
+    assert result.same
+    assert result.orders == result.same_count > 120
+    core.close()

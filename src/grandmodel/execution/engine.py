@@ -82,6 +82,15 @@ def make_venues(config: ExecutionConfig, instruments: Instruments, known: Sequen
             **capabilities(venue, kind, config.market.hours.keep),
         )
     table.protects_quotes = config.routing.protect_quotes
+    learning, breaker = config.routing.learning, config.routing.circuit_breaker
+    table.set_learning(half_life=learning.half_life, freeze=learning.freeze, **config.routing.scoring.model_dump())
+    table.set_breaker(
+        rejects=breaker.rejects,
+        unanswered=breaker.unanswered,
+        disconnects=breaker.disconnects,
+        cool_down_ns=round(breaker.cool_down_seconds * 1e9),
+        probe_size=breaker.probe_size,
+    )
     if config.market.hours.keep:
         _list(table, config)
     return table

@@ -247,7 +247,7 @@ class RecordView:
             "strategy": names.strategy_text(int(row["strategy"])),
             "algorithm": names.algorithm_text(int(row["algorithm"])),
             "tag": names.tag_text(int(row["tag"])),
-            "urgency": URGENCIES[int(row["urgency"])],
+            "urgency": URGENCIES[int(row["urgency"]) & 127],
             "instructions": [name for bit, name in _INSTRUCTIONS if flags & bit],
             "is_parent": bool(flags & 16),
         }

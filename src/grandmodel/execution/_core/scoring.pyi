@@ -1,6 +1,8 @@
 from collections.abc import Iterable
 from typing import Any, Final, Literal, Self
 
+import numpy as np
+from numpy.typing import NDArray
 from typing_extensions import disjoint_base
 
 from grandmodel.execution._core.instruments import Instruments
@@ -72,6 +74,37 @@ class Venues:
         auction_fee_e9: int | None = None,
     ) -> int: ...
     def set_listing(self, symbol: str, venue: str | None) -> None: ...
+    def set_learning(
+        self,
+        *,
+        half_life: float = 100.0,
+        freeze: bool = False,
+        fill_probability: float = 0.0,
+        adverse_selection: float = 0.0,
+        latency_slippage: float = 0.0,
+    ) -> None: ...
+    def set_breaker(
+        self,
+        *,
+        rejects: int = 0,
+        unanswered: int = 0,
+        disconnects: int = 0,
+        cool_down_ns: int = 30_000_000_000,
+        probe_size: int = 100,
+    ) -> None: ...
+    def split(
+        self, symbol: str, side: int, quantity: int, limit_e9: int | None = None, rest: bool = True
+    ) -> dict[str, Any]: ...
+    def shown(self, symbol: str, venue: str) -> dict[str, Any]: ...
+    def best(self, symbol: str, side: int, quantity: int, limit_e9: int | None = None) -> str | None: ...
+    def best_many(
+        self,
+        symbol: str,
+        signed_quantities: NDArray[np.int64],
+        limits_e9: NDArray[np.int64],
+        venues: NDArray[np.int32],
+        costs_e9: NDArray[np.int64],
+    ) -> None: ...
     @property
     def protects_quotes(self) -> bool: ...
     @protects_quotes.setter

@@ -204,7 +204,7 @@ _COMMON: dict[str, Lookup] = {
     "order_type": _code(ORDER_TYPES, zero_is_none=True),
     "time_in_force": _code(TIMES_IN_FORCE, zero_is_none=True),
     "status": _code(STATUSES, zero_is_none=True),
-    "urgency": _code(URGENCIES),
+    "urgency": _code({code | bit: name for code, name in URGENCIES.items() for bit in (0, 128)}),
     "liquidity": _code(LIQUIDITIES),
     "exec_type": _code(_EXEC_TYPES),
     "reason": _code({int(reason): reason.name for reason in Reason}, zero_is_none=True),

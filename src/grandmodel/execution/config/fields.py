@@ -168,6 +168,8 @@ Tick = Annotated[
 Quantity = Annotated[int | Decimal, checked(units.read_quantity), _EXACT, schema("number", minimum=0)]
 Position = Annotated[int | Decimal, checked(units.read_signed_quantity), _EXACT, schema("number")]
 Count = Annotated[int, checked(units.read_int(0)), schema("integer", minimum=0)]
+InARow = Annotated[int, checked(units.read_int(0, 10**6)), schema("integer", minimum=0, maximum=10**6)]
+Probe = Annotated[int, checked(units.read_int(1, 10**9)), schema("integer", minimum=1, maximum=10**9)]
 Seed = Annotated[int, checked(units.read_int(0, 2**63 - 1, "a seed")), schema("integer", minimum=0)]
 Priority = Annotated[int, checked(units.read_int(0, 10**6)), schema("integer", minimum=0)]
 Share = Annotated[float, checked(units.read_fraction(0, 1)), schema("number", "string")]

@@ -26,12 +26,14 @@ from .fields import (
     Count,
     Fee,
     Flag,
+    InARow,
     Latency,
     Money,
     Multiple,
     Name,
     Position,
     Priority,
+    Probe,
     Quantity,
     Section,
     Sector,
@@ -208,6 +210,34 @@ def _default_destinations() -> dict[str, dict[str, dict[str, Any]]]:
     }
 
 
+class Learning(Section):
+    """``routing.learning``: figures of venues from the engine's own orders. ``half_life`` is in observations;
+    ``freeze`` keeps them what the log before the start has taught."""
+
+    half_life: Annotated[float, *number(1, 100_000, "observations")] = 100.0
+    freeze: Flag = False
+
+
+class Scoring(Section):
+    """``routing.scoring``: weights, 0 to 10, of what has been learned of a venue in its all-in cost; 0: not counted."""
+
+    fill_probability: Annotated[float, *number(0, 10, "a weight")] = 0.0
+    adverse_selection: Annotated[float, *number(0, 10, "a weight")] = 0.0
+    latency_slippage: Annotated[float, *number(0, 10, "a weight")] = 0.0
+
+
+class CircuitBreaker(Section):
+    """``routing.circuit_breaker``: a venue is taken out after so many ``rejects``, ``unanswered`` orders or lost
+    connections (``disconnects``) in a row, 0: never; after ``cool_down_seconds`` an order of at most ``probe_size``
+    probes it."""
+
+    rejects: InARow = 0
+    unanswered: InARow = 0
+    disconnects: InARow = 0
+    cool_down_seconds: Annotated[float, *number(0.001, 86_400, "seconds")] = 30.0
+    probe_size: Probe = 100
+
+
 class Routing(Section):
     """``routing``: where orders may go. Destinations are held in order of (priority, name).
 
@@ -218,6 +248,9 @@ class Routing(Section):
 
     default_algorithm: Name = "smart_router"
     protect_quotes: Flag = True
+    learning: Learning = Field(default_factory=Learning)
+    scoring: Scoring = Field(default_factory=Scoring)
+    circuit_breaker: CircuitBreaker = Field(default_factory=CircuitBreaker)
     venues: dict[Name, Venue] = Field(default_factory=dict)
     dark_pools: dict[Name, DarkPool] = Field(default_factory=dict)
     wholesalers: dict[Name, Wholesaler] = Field(default_factory=dict)
@@ -724,6 +757,9 @@ class ExecutionConfig(Section):
                 _drop_unset(venue, "latency", "faults")
         _drop_unset(values["simulation"], "latency", "faults")
         _drop_unset(values, "simulation")
+        for name in ("learning", "scoring", "circuit_breaker"):  # what is off decides nothing
+            if getattr(self.routing, name) == type(getattr(self.routing, name))():
+                del values["routing"][name]
         del values["risk_controls"]["watch"], values["risk_controls"]["watch_interval_ms"]
         catalog = self.catalog() if self.instruments else {}
         values["instruments"] = {symbol: asdict(catalog[symbol]) for symbol in self.instruments}

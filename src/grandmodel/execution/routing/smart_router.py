@@ -6,9 +6,10 @@ Whatever it executes passes the engine's one gate, like any other order.
 from __future__ import annotations
 
 import asyncio
+import math
 from _thread import RLock
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -16,8 +17,10 @@ from typing import TYPE_CHECKING, Any
 from .._core.values import OrderStatus, OrderValidationError, Reason, Unknown
 from ..analytics.execution_cost import ExecutionCost, execution_cost
 from ..clock import Clock, to_ns
-from .algorithms import make_algorithm
+from .algorithms import Algorithm, make_algorithm, register
 from .algorithms.parent import Parent, Progress, run_parent
+from .legs import DarkFirst, DarkHistory, RestingLegs
+from .splits import cont_kukanov, queue_ahead, whole_lots
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,6 +31,18 @@ if TYPE_CHECKING:
     from .estimate import Frontier, PreTradeEstimate
 
 
+register(DarkFirst)
+
+#: An order with any other key is not split where it rests: its venue, or the engine, has to see it whole.
+SPLIT_KEYS = frozenset({
+    "symbol", "side", "quantity", "order_type", "limit_price", "time_in_force", "post_only", "strategy", "account",
+    "tags", "urgency",
+})  # fmt: skip
+
+#: How long a resting leg is expected to wait, when sizes are chosen (this project's choice).
+HORIZON_SECONDS = 60.0
+
+
 @dataclass(frozen=True, slots=True)
 class VenueScore:
     """What an order would cost at one venue, and why it was or was not chosen. `cost`: per share against the mid."""
@@ -35,6 +50,20 @@ class VenueScore:
     venue: str
     cost: float
     verdict: str
+    terms: Mapping[str, float] = field(default_factory=dict)  # of `cost`, what was learned adds: name -> per share
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingLeg:
+    """A part of an order, and where it would go. `cost`: per share against the mid; `scores`: every venue, and why it
+    has this or another leg, or none."""
+
+    venue: str
+    quantity: int
+    price: float
+    cost: float
+    reason: str
+    scores: tuple[VenueScore, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +72,7 @@ class RoutingDecision:
 
     `estimated_cost`: dollars for the whole order against the consolidated mid, spread and fees and impact; without
     quotes the fees only, which `assumptions` then says. `venue` is None when no venue can take the order; `reason` says
-    why.
+    why. `legs`: how it would be split; `residual`: shares that no venue could have within the limit now.
     """
 
     venue: str | None
@@ -54,6 +83,8 @@ class RoutingDecision:
     venues: tuple[VenueScore, ...]
     assumptions: tuple[str, ...] = ()
     source: str = "paper"
+    legs: tuple[RoutingLeg, ...] = ()
+    residual: int = 0
 
     def __await__(self) -> Generator[None, None, RoutingDecision]:
         return self
@@ -178,6 +209,7 @@ class SmartOrderRouter:
         self._engine = engine
         self._core: Core | None = None
         self._opening = RLock()
+        self.dark_history = DarkHistory()
         if engine is None:
             from ..config import router_config
 
@@ -207,15 +239,138 @@ class SmartOrderRouter:
         symbol = order["symbol"]
         core.touch(symbol)
         score = core.venues.score(symbol, terms["side"], terms["quantity"], terms["limit_price_e9"], terms["flags"])
-        return self._decision(score, terms["quantity"])
+        decision = self._decision(score, terms["quantity"])
+        if score["venue"] is None or order.get("venue") is not None:
+            return decision
+        if score["takes"]:
+            return self._swept(decision, symbol, terms)
+        if terms["limit_price_e9"] is None:
+            return decision
+        legs, assumed = self._resting(order, terms, score)
+        return replace(decision, legs=legs, assumptions=decision.assumptions + assumed)
+
+    def _swept(self, decision: RoutingDecision, symbol: str, terms: dict[str, Any]) -> RoutingDecision:
+        """A marketable order's legs, and with them the cost of the whole."""
+        split = self.core.venues.split(symbol, terms["side"], terms["quantity"], terms["limit_price_e9"])
+        scores = tuple(replace(each, verdict=split["verdicts"][each.venue]) for each in decision.venues)
+        legs = tuple(
+            RoutingLeg(
+                venue,
+                quantity,
+                price_e9 / 1e9,
+                cost_e9 / 1e9,
+                f"displays {shown} at {price_e9 / 1e9:g}" + (", the rest with it" if quantity > shown else ""),
+                scores,
+            )
+            for venue, quantity, price_e9, cost_e9, shown in split["legs"]
+        )
+        decision = replace(decision, legs=legs, residual=split["residual"])
+        quote = self.core.quote(symbol)
+        if len(legs) < 2 or quote.mid_e9 is None:
+            return decision
+        placed = terms["quantity"] - split["residual"]
+        hidden = placed - sum(shown for shown in {row[0]: min(row[4], placed) for row in split["legs"]}.values())
+        cost = math.fsum(leg.cost * leg.quantity for leg in legs) + max(0, hidden) * quote.spread / 2
+        assumed = [f"{hidden} beyond what is displayed are assumed to pay half a spread more"] if hidden > 0 else []
+        if split["residual"]:
+            assumed.append(f"the cost is that of {placed}: no venue could have the other {split['residual']} now")
+        return replace(
+            decision,
+            estimated_cost=cost,
+            estimated_cost_bps=cost / (quote.mid * placed) * 1e4,
+            assumptions=tuple(assumed),
+        )
+
+    def _resting(
+        self, order: Mapping[str, Any], terms: dict[str, Any], score: dict[str, Any]
+    ) -> tuple[tuple[RoutingLeg, ...], tuple[str, ...]]:
+        """A resting order's legs by Cont and Kukanov, and what that takes for granted. One leg where it is no larger
+        than a round lot, is not a plain limit order, or nothing has been traded yet."""
+        core, symbol, side = self.core, order["symbol"], terms["side"]
+        quantity, limit_e9 = terms["quantity"], terms["limit_price_e9"]
+        names = [name for name, (cost, _) in score["venues"].items() if cost is not None]
+        scores = self._scores(score)
+        costs = {name: cost / 1e9 for name, (cost, _) in score["venues"].items() if cost is not None}
+        alone = (
+            RoutingLeg(
+                score["venue"], quantity, limit_e9 / 1e9, costs[score["venue"]], "the lowest all-in cost", scores
+            ),
+        )
+        lot = core.instruments.round_lot(symbol)
+        plain = order.get("order_type") == "limit" and order.get("time_in_force", "DAY") in ("DAY", "GTC")
+        if not plain or not SPLIT_KEYS.issuperset(order) or quantity <= lot or len(names) < 2:
+            return alone, ()
+        rows = {name: core.venues.describe(name) for name in names}
+        quotes = {name: core.venues.shown(symbol, name) for name in names}
+        seconds = (core.clock.now_ns() - core.started_ns) / 1e9
+        outflows = {
+            name: quotes[name]["volume"] / 2 / seconds * HORIZON_SECONDS if seconds > 0 else 0.0 for name in names
+        }
+        known = [name for name in names if outflows[name] > 0]
+        if len(known) < 2:
+            return alone, ("nothing has been traded at two venues yet: the order is not split",)
+        quote = core.quote(symbol)
+        half = quote.spread / 2 if quote.mid_e9 is not None else 0.0
+        fee = min(rows[name]["take_fee"] for name in known)
+        found = cont_kukanov(
+            quantity,
+            half,
+            fee,
+            queues=[queue_ahead(quotes[name], side, limit_e9) for name in known],
+            mean_outflows=[outflows[name] for name in known],
+            rebates=[-rows[name]["make_fee"] for name in known],
+            underfill=max(half + fee, 0.0) + 0.01,
+            takes=False,
+        )
+        sizes = whole_lots(
+            found.limits.tolist(),
+            quantity,
+            lot,
+            [int(rows[name]["min_size"]) for name in known],
+            [int(rows[name]["max_order_size"] or 0) for name in known],
+        )
+        if sum(sizes) != quantity:
+            return alone, ("the venues' sizes leave no way to split it",)
+        legs = tuple(
+            RoutingLeg(
+                name,
+                size,
+                limit_e9 / 1e9,
+                costs[name],
+                f"{queue_ahead(quotes[name], side, limit_e9)} ahead, {outflows[name]:.0f} expected to leave in "
+                f"{HORIZON_SECONDS:g} s",
+                scores,
+            )
+            for name, size in zip(known, sizes, strict=True)
+            if size > 0
+        )
+        return legs, (
+            f"what leaves a queue in {HORIZON_SECONDS:g} s is exponential, its mean half the venue's volume so far",
+            "what is ahead is what the venue displays at its touch, nothing where the limit is better",
+        )
+
+    def venue_statistics(self, symbol: str, venue: str | None = None) -> dict[str, Any]:
+        """What has been learned of one venue, or of every one by name, in a symbol; see `Core.venue_statistics`."""
+        core = self.core
+        if venue is not None:
+            return core.venue_statistics(symbol, venue)
+        return {name: core.venue_statistics(symbol, name) for name in core.venues.names}
+
+    def _scores(self, score: dict[str, Any]) -> tuple[VenueScore, ...]:
+        return tuple(
+            VenueScore(
+                name,
+                Unknown(verdict) if each is None else each / 1e9,
+                verdict,
+                {term: added / 1e9 for term, added in score["terms"].get(name, {}).items()},
+            )
+            for name, (each, verdict) in score["venues"].items()
+        )
 
     def _decision(self, score: dict[str, Any], quantity: int) -> RoutingDecision:
         cost, mid = score["cost_e9"], score["mid_e9"]
         nowhere = Unknown("no venue can take the order")
-        venues = tuple(
-            VenueScore(name, Unknown(verdict) if each is None else each / 1e9, verdict)
-            for name, (each, verdict) in score["venues"].items()
-        )
+        venues = self._scores(score)
         return RoutingDecision(
             venue=score["venue"],
             estimated_cost=nowhere if cost is None else cost * quantity / 1e9,
@@ -289,12 +444,24 @@ class SmartOrderRouter:
         """Executes an order and waits until it has ended: an ExecutionResult. With `wait=False`: a ticket, at once.
 
         A market order takes the best price wherever it stands, venue by venue. Any other goes to the venue with the
-        lowest all-in cost, and rests there if it does not trade at once.
+        lowest all-in cost, and rests there if it does not trade at once; a plain limit order that rests and is larger
+        than a round lot is split over venues (`route_order` tells the legs), as the children of one parent.
         """
         if isinstance(order, Mapping) and order.get("order_type") == "market":
             return await self.execute_algorithm_order(order, {"algorithm": "market"}, wait=wait)
         from ..order_management.order_manager import OrderManager
 
+        if isinstance(order, Mapping) and order.get("order_type") == "limit" and not order.get("client_order_id"):
+            decision = self.route_order(order)
+            if len(decision.legs) > 1 and decision.legs[0].price == decision.legs[-1].price and self._rests(order):
+                terms = self.core.reader.terms(order)
+                legs = [(leg.venue, leg.quantity) for leg in decision.legs]
+                time_in_force = str(order.get("time_in_force", "DAY"))
+                post_only = bool(order.get("post_only", False))
+                plain = {key: value for key, value in order.items() if key != "post_only"}
+                work = RestingLegs(legs, terms["limit_price_e9"], time_in_force, post_only)
+                worked = AlgorithmTicket(self, self._start(plain, work))
+                return await worked if wait else worked
         ticket = OrderManager(engine=self.core).submit_order(order)
         if not wait:
             return ticket
@@ -318,6 +485,18 @@ class SmartOrderRouter:
     def start(self, order: Mapping[str, Any], config: Mapping[str, Any]) -> Parent:
         """Accepts the parent order of an algorithm; `run_parent` then works it."""
         algorithm = make_algorithm(config)
+        if isinstance(algorithm, DarkFirst):
+            algorithm.history = self.dark_history
+        return self._start(order, algorithm)
+
+    def _rests(self, order: Mapping[str, Any]) -> bool:
+        terms = self.core.reader.terms(order)
+        score = self.core.venues.score(
+            order["symbol"], terms["side"], terms["quantity"], terms["limit_price_e9"], terms["flags"]
+        )
+        return not score["takes"]
+
+    def _start(self, order: Mapping[str, Any], algorithm: Algorithm) -> Parent:
         core = self.core
         clock = core.clock
         if not isinstance(clock, Clock):

@@ -381,7 +381,8 @@ class Parent:
     async def take(self, wanted_left: int, allowance: float | None = None, worst_e9: int | None = None) -> None:
         """Takes what stands on the other side until `remaining` is `wanted_left`, or nobody is left there.
 
-        Each child goes to the best displayed price and no further, so that no better quote elsewhere is traded through.
+        Each time all the venues at the best displayed price are swept in one go (`Core.sweep`) and no further: the next
+        price of one of them may be better than what another displays.
         `allowance`: how far from the first such price, as a fraction of it; None: as far as the parent's limit.
         `worst_e9`: the worst price for this time, in place of that.
         """
@@ -397,10 +398,25 @@ class Parent:
                     bound = self.within_limit(max(touch + self.sign * ticks * self.tick_e9, self.tick_e9))
             if bound is not None and self.sign * (touch - bound) > 0:
                 return
-            if not await self.take_at(self.remaining - wanted_left, touch) and not await self.take_at(
+            if not await self.sweep(self.remaining - wanted_left, touch) and not await self.take_at(
                 self.remaining - wanted_left, bound
             ):
                 return  # nobody at the touch (we had taken it all), and nobody behind it
+
+    async def sweep(self, quantity: int, limit_e9: int | None) -> int:
+        """Takes what is displayed up to a price, over the venues in one go; what it took, once all of them have said.
+
+        What a leg does not get comes back to `remaining` only then, so nothing is sent twice.
+        """
+        quantity = self._sendable(quantity, limit_e9)
+        if quantity <= 0 or self._paused or self.is_too_far():
+            return 0
+        legs = [order_id for order_id in self.core.sweep(self.order_id, quantity, limit_e9)["ids"] if order_id > 0]
+        self.children.extend(legs)
+        self._live.update(legs)
+        for order_id in legs:
+            await self.wait_closed(order_id)
+        return sum(self.core.get_order(order_id).filled_quantity for order_id in legs)
 
     async def take_at(self, quantity: int, price_e9: int | None) -> int:
         """One immediate child at `price_e9` (None: any price); what it took."""
