@@ -398,7 +398,9 @@ class Parent:
                     bound = self.within_limit(max(touch + self.sign * ticks * self.tick_e9, self.tick_e9))
             if bound is not None and self.sign * (touch - bound) > 0:
                 return
-            if not await self.sweep(self.remaining - wanted_left, touch) and not await self.take_at(
+            # What is displayed is not in whole lots: where children must be, they go to one venue each.
+            at_touch = self.sweep if self.algorithm.lot_size == 1 else self.take_at
+            if not await at_touch(self.remaining - wanted_left, touch) and not await self.take_at(
                 self.remaining - wanted_left, bound
             ):
                 return  # nobody at the touch (we had taken it all), and nobody behind it
@@ -408,8 +410,9 @@ class Parent:
 
         What a leg does not get comes back to `remaining` only then, so nothing is sent twice.
         """
+        limit_e9 = self.limit_price_e9 if limit_e9 is None else self.within_limit(limit_e9)
         quantity = self._sendable(quantity, limit_e9)
-        if quantity <= 0 or self._paused or self.is_too_far():
+        if quantity <= 0:
             return 0
         legs = [order_id for order_id in self.core.sweep(self.order_id, quantity, limit_e9)["ids"] if order_id > 0]
         self.children.extend(legs)
@@ -442,10 +445,8 @@ class Parent:
         limit = self._figures.limit_price_e9
         if limit is not None:
             price_e9 = limit if price_e9 is None else self.within_limit(price_e9)
-        if self._venue_most is not None and "venue" not in terms:
-            quantity = min(quantity, self._venue_most)
-        quantity = self.in_lots(self._figures.sendable(quantity, price_e9))
-        if quantity <= 0 or self._paused or self._figures.is_halted or self.is_too_far():
+        quantity = self._sendable(quantity, price_e9, anywhere="venue" not in terms)
+        if quantity <= 0:
             return None
         if terms.get("min_quantity", 0) > quantity:
             terms["min_quantity"] = quantity
@@ -457,6 +458,16 @@ class Parent:
         self.children.append(ticket.order_id)
         self._live.add(ticket.order_id)
         return ticket.order_id
+
+    def _sendable(self, quantity: int, price_e9: int | None, *, anywhere: bool = True) -> int:
+        """As much of `quantity` as may be sent now: whole lots, within the limits on one order and what a venue takes;
+        nothing while it is paused, halted, or the price has run too far."""
+        if anywhere and self._venue_most is not None:
+            quantity = min(quantity, self._venue_most)
+        quantity = self.in_lots(self._figures.sendable(quantity, price_e9))
+        if quantity <= 0 or self._paused or self._figures.is_halted or self.is_too_far():
+            return 0
+        return quantity
 
     # ---- how it waits, and withdraws ----
 
