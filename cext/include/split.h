@@ -52,7 +52,7 @@ static __attribute__((noinline)) void gm_split_marketable(const gm_venues_t* v, 
     out->count = 0;
     out->rest_venue = -1;
     for (int32_t i = 0; i < v->count; i++) out->verdicts[i] = GM_VENUE_NO_QUOTE;
-    for (uint64_t able = ((uint64_t)1 << (v->count & 63)) - 1 | -(uint64_t)(v->count == 64); able; able &= able - 1) {
+    for (uint64_t able = v->count < 64 ? ((uint64_t)1 << v->count) - 1 : ~(uint64_t)0; able; able &= able - 1) {
         const int32_t i = __builtin_ctzll(able);
         const int64_t touch = side > 0 ? q[i].ask_e9 : q[i].bid_e9, shown = side > 0 ? q[i].ask_quantity : q[i].bid_quantity;
         int32_t at;
