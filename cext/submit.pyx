@@ -23,8 +23,8 @@ from grandmodel.execution._core.orders cimport (
 from grandmodel.execution._core.portfolio cimport GM_MAX_ACCOUNTS, Portfolio
 from grandmodel.execution._core.records cimport (
     GM_ALL_OR_NONE, GM_AWAITED, GM_CANCELED, GM_CHECK_NOTIONAL, GM_CHECK_ORDER_SIZE, GM_CHECK_ORDER_VALUE, GM_CHILD,
-    GM_CLIENT_ORDER_ID_LENGTH, GM_ERR_CAPACITY, GM_ERR_NOT_FOUND, GM_EXEC_TRADE,
-    GM_EXEC_TRADE_CANCEL, GM_EXEC_TRADE_CORRECT, GM_EXEC_TYPE_END, GM_EXPIRED, GM_FILLED, GM_GTD, GM_HELD, GM_HIDDEN,
+    GM_CLIENT_ORDER_ID_LENGTH, GM_DAY, GM_ERR_CAPACITY, GM_ERR_NOT_FOUND, GM_EXEC_TRADE,
+    GM_EXEC_TRADE_CANCEL, GM_EXEC_TRADE_CORRECT, GM_EXEC_TYPE_END, GM_EXPIRED, GM_FILLED, GM_GTC, GM_GTD, GM_HELD, GM_HIDDEN,
     GM_LATCH_NAME, GM_LATCH_REASON, GM_LATCH_RESET, GM_LIMIT, GM_MARKET, GM_NAME_ALGORITHM, GM_NAME_STRATEGY,
     GM_NAME_SYMBOL, GM_NAME_VENUE, GM_NEW, GM_NO_PRICE, GM_OCO, GM_PARENT, GM_PARTIALLY_FILLED, GM_PENDING_CANCEL, GM_POST_ONLY,
     GM_REASON_ALGORITHM_DONE, GM_REASON_DUPLICATE_CLIENT_ID, GM_REASON_INVALID, GM_REASON_RISK, GM_REASON_UNKNOWN_ORDER,
@@ -517,6 +517,8 @@ cdef class Core:
             self._refuse_fields(&o, {"order_type": ["waits in the engine, which an algorithm's parent cannot: submit it by itself"]})
         if o.flags & GM_POST_ONLY:
             self._refuse_fields(&o, {"post_only": ["is True, but a parent's placement is its algorithm's"]})
+        if o.time_in_force not in (GM_DAY, GM_GTC, GM_GTD):
+            self._refuse_fields(&o, {"time_in_force": ["is an order's that is not worked: a parent has DAY, GTC or GTD"]})
         if o.venue >= 0:
             self._refuse_fields(&o, {"venue": ["is named, but where a parent's children go is its algorithm's to choose"]})
         if gm_is_pegged(o.order_type):
@@ -997,7 +999,7 @@ cdef class Core:
         return None if t == 0x7FFFFFFFFFFFFFFF else t
 
     def halt(self, str symbol):
-        """Halts trading in a symbol at the simulated venues: nothing trades, and nothing is taken but cancels, until `resume`."""
+        """Halts trading in a symbol at the simulated venues until `resume`: nothing trades, only cancels and less quantity are taken."""
         self._control(symbol, GM_CONTROL_HALT, 0, 0)
 
     def resume(self, str symbol):
@@ -1005,7 +1007,7 @@ cdef class Core:
         self._control(symbol, GM_CONTROL_RESUME, 0, 0)
 
     def set_price_band(self, str symbol, low=None, high=None):
-        """Bounds the prices at which a symbol may trade at the simulated venues; None, None: any. What rests beyond it ends."""
+        """Bounds the prices at which a symbol may trade at the simulated venues; None, None: any. Buyers above it and sellers below it end."""
         cdef int64_t low_e9 = 0, high_e9 = 0
         cdef int64_t tick_e9 = self.instruments.table.rows[self.venues._symbol(symbol)].tick_e9
         if (low is None) != (high is None):

@@ -3,7 +3,8 @@
  * Before the open the venue of a symbol's auctions gathers orders (opening call), at the open it crosses them at one price, and everybody trades
  * on from there. Orders for the close gather all day; some time before it others' come in, then, with a call or at once, the closing auction
  * crosses them with what is displayed. After it nothing is displayed and nothing taken but orders for the next opening; what others had resting
- * is gone, own orders stay. A halt stops flow and trading; a symbol goes on with an auction. A band bounds prices around the last auction's.
+ * is gone, own orders stay. A halt stops flow and trading, over closes too, where orders for the auction that is not held end; a symbol
+ * goes on with an auction. A band bounds prices around the last auction's.
  *
  * Others' interest in an auction comes from a generator of its own: so many shares a side on average (a part of what a session trades), in
  * market orders and limit orders around the last price, the sides independent, which makes the imbalance. Its sizes and prices are this
@@ -163,6 +164,43 @@ static inline void gm_day_trade(gm_synthetic_t* s, int32_t symbol) {
     gm_synthetic_refer(s, symbol, f->now_ns);
 }
 
+/* Orders for an auction that is not held are over. */
+static inline void gm_day_end_orders(gm_synthetic_t* s, int32_t symbol, int32_t venue, uint8_t tif, int64_t time_ns) {
+    gm_exchange_t* x = gm_synthetic_exchange(s, symbol, venue);
+    for (int32_t i = x->rare_count - 1; i >= 0; i--) {
+        const gm_entry_t e = x->rare[i].entry;
+        if (e.time_in_force != tif) continue;
+        gm_day_begin_event(s, symbol, venue, time_ns);
+        gm_exchange_cancel(x, e.order_id, gm_synthetic_event, s);
+        if (e.order_id > 0) gm_market_end(&s->market, e.order_id, venue, symbol, e.side, e.quantity, GM_REASON_NOT_TRADING, time_ns);
+    }
+}
+
+/* A halted symbol's day goes on without it: what changes is the stage alone, until it is let trade again. */
+static inline void gm_day_pass(gm_synthetic_t* s, int32_t symbol, int32_t venue) {
+    gm_flow_t* f = &s->flows[symbol];
+    const gm_flow_calendar_t* c = &s->calendars[f->calendar];
+    const int64_t now = f->now_ns, close = c->closes[f->session];
+    if (f->stage == GM_STAGE_CLOSED_DAY) {
+        f->stage = GM_STAGE_OPENING_CALL;
+        f->change_ns = c->opens[f->session];
+    } else if (f->stage == GM_STAGE_OPENING_CALL) {
+        f->stage = GM_STAGE_SESSION;
+        f->change_ns = close - s->hours.gathering_ns > now ? close - s->hours.gathering_ns : now + 1;
+    } else if (f->stage == GM_STAGE_SESSION || (f->stage == GM_STAGE_GATHERING && now < close)) {
+        f->stage = f->stage == GM_STAGE_SESSION ? GM_STAGE_GATHERING : GM_STAGE_CLOSING_CALL;
+        f->change_ns = f->stage == GM_STAGE_CLOSING_CALL || close - s->hours.closing_call_ns <= now ? (close > now ? close : now + 1)
+                                                                                                   : close - s->hours.closing_call_ns;
+    } else {
+        f->stage = GM_STAGE_CLOSED_DAY;
+        if (venue >= 0) gm_day_end_orders(s, symbol, venue, GM_CLS, now);
+        gm_flow_empty_books(s, symbol);
+        f->session++;
+        f->change_ns = f->session < c->count ? c->opens[f->session] - s->hours.opening_call_ns : INT64_MAX;
+        if (f->change_ns <= now) f->change_ns = now + 1;
+    }
+}
+
 /* What a session trades on average, shares. */
 static inline double gm_day_volume(const gm_synthetic_t* s, const gm_flow_t* f) {
     const gm_flow_calendar_t* c = &s->calendars[f->calendar];
@@ -182,6 +220,13 @@ static inline void gm_day_change(gm_synthetic_t* s, int32_t symbol) {
     const gm_flow_calendar_t* c = &s->calendars[f->calendar];
     const int32_t venue = gm_auction_venue(s, symbol);
     const int64_t now = f->now_ns, close = c->closes[f->session];
+    if (f->halted) {
+        gm_day_pass(s, symbol, venue);
+        s->apart = 0;
+        gm_synthetic_recount(s, symbol);
+        s->market.messages++;
+        return;
+    }
     switch (f->stage) {
     case GM_STAGE_CLOSED_DAY:
         f->stage = GM_STAGE_OPENING_CALL;
@@ -200,13 +245,13 @@ static inline void gm_day_change(gm_synthetic_t* s, int32_t symbol) {
     case GM_STAGE_SESSION:
         f->stage = GM_STAGE_GATHERING;
         f->change_ns = close - s->hours.closing_call_ns > now ? close - s->hours.closing_call_ns : now + 1;
-        if (!f->halted) gm_day_remember(s, symbol);
-        if (venue >= 0 && !f->halted) gm_day_interest(s, symbol, venue, GM_CLS, s->hours.closing_share * gm_day_volume(s, f), now);
+        gm_day_remember(s, symbol);
+        if (venue >= 0) gm_day_interest(s, symbol, venue, GM_CLS, s->hours.closing_share * gm_day_volume(s, f), now);
         break;
     case GM_STAGE_GATHERING:
         f->stage = GM_STAGE_CLOSING_CALL;
         f->change_ns = close;
-        if (!f->halted) gm_day_remember(s, symbol);
+        gm_day_remember(s, symbol);
         gm_day_phase_everywhere(s, symbol, GM_PHASE_CLOSED, now);
         if (venue >= 0) gm_day_phase(s, symbol, venue, GM_PHASE_CLOSING_CALL, now);
         if (now < close) break;
@@ -214,8 +259,6 @@ static inline void gm_day_change(gm_synthetic_t* s, int32_t symbol) {
         __attribute__((fallthrough));
     default:
         f->stage = GM_STAGE_CLOSED_DAY;
-        if (f->halted) gm_halt_publish(s->market.venues, symbol, venue < 0 ? s->lit[0] : venue, 0, now);
-        f->halted = 0;                                      /* the day is over for a halt too */
         if (venue >= 0) gm_day_cross(s, symbol, venue, now);
         gm_day_phase_everywhere(s, symbol, GM_PHASE_CLOSED, now);
         if (s->hours.band > 0.0) gm_day_band(s, symbol, 0, 0, now);
@@ -272,6 +315,16 @@ static inline int gm_synthetic_control(gm_market_t* market, int32_t symbol, int3
         if (!f->halted) return GM_ERR_NOT_FOUND;
         f->halted = 0;
         gm_flow_empty_books(s, symbol);
+        if (f->stage == GM_STAGE_CLOSED_DAY || f->stage == GM_STAGE_OPENING_CALL || f->stage == GM_STAGE_CLOSING_CALL) {
+            gm_day_phase_everywhere(s, symbol, GM_PHASE_CLOSED, now_ns);    /* nothing trades now anyway: its call, if there is one, goes on */
+            if (venue >= 0 && f->stage != GM_STAGE_CLOSED_DAY)
+                gm_day_phase(s, symbol, venue, f->stage == GM_STAGE_OPENING_CALL ? GM_PHASE_OPENING_CALL : GM_PHASE_CLOSING_CALL, now_ns);
+            gm_halt_publish(market->venues, symbol, venue < 0 ? s->lit[0] : venue, 0, now_ns);
+            s->apart = 0;
+            gm_synthetic_recount(s, symbol);
+            f->next_ns = f->change_ns;
+            return GM_OK;
+        }
         if (venue >= 0) {
             gm_day_phase(s, symbol, venue, GM_PHASE_OPENING_CALL, now_ns);
             if (f->stage != GM_ALWAYS_TRADING) gm_day_interest(s, symbol, venue, GM_OPG, s->hours.opening_share * gm_day_volume(s, f), now_ns);

@@ -110,6 +110,8 @@ static inline int64_t gm_engine_submit_at(gm_engine_t* e, gm_order_t* o, gm_term
     price = gm_value_price(e->portfolio, o, &n);
     o->reserve_price_e9 = price;
 
+    if (__builtin_expect(terms != NULL, 0) && terms->expire_ns && terms->expire_ns <= now)
+        return gm_engine_refuse(e, o, GM_REASON_TIME_EXPIRED, 0, 0, price, &n, now);
     if (__builtin_expect((reason = gm_engine_barred(e, o, terms)) != 0, 0)) return gm_engine_refuse(e, o, reason, 0, 0, price, &n, now);
     if (__builtin_expect(o->client_order_id[0] != 0, 0)) {
         client = gm_client_hash(o->client_order_id);

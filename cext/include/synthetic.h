@@ -361,8 +361,10 @@ static inline void gm_flow_market(gm_synthetic_t* s, int32_t symbol, int8_t side
         s->venue = chosen;
         limit = best[opposite];
         if (__builtin_expect(!gm_exchange_plain(gm_synthetic_exchange(s, symbol, chosen)), 0)) {
+            const int64_t before = quantity;
             quantity = gm_synthetic_flow_order(s, symbol, chosen, side, quantity, stays ? GM_NO_PRICE : limit * f->tick_e9, stays ? GM_MARKET : GM_LIMIT,
                                                GM_IOC, f->now_ns);
+            if (quantity == before) return;                 /* a band, or who rests, does not let it trade */
         } else {
             gm_matcher_t* m = gm_synthetic_matcher(s, symbol, chosen);
             if (__builtin_expect(stays, 0)) limit = side > 0 ? GM_ANY_PRICE_BUY : GM_ANY_PRICE_SELL;

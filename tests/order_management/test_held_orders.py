@@ -398,11 +398,11 @@ def test_a_revision_counts_in_the_day_of_its_execution(revised, tmp_path):
     assert again.portfolio.account()["traded_e9"] == today
 
 
-def test_what_has_expired_already_does_not_stay():
-    core, gate, _ = quiet()
-    ticket = gate.submit_order(order(order_type="stop", stop_price=160.0, time_in_force="GTD", expire_time=1))
-    later(core, 1)
-    assert status(ticket) == "EXPIRED"
+def test_what_has_expired_already_is_refused():
+    _, gate, _ = quiet()
+    with pytest.raises(OrderRejected) as caught:
+        gate.submit_order(order(order_type="stop", stop_price=160.0, time_in_force="GTD", expire_time=1))
+    assert caught.value.reason is Reason.TIME_EXPIRED
 
 
 def test_day_orders_expire_at_each_close_half_days_too():

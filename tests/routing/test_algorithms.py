@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from support_replay import ADD, EXECUTE, engine, order, recording
 from support_routing import IS, MARKET_ORDER, TWAP, VWAP, execute, synthetic
 
-from grandmodel.execution import OrderStatus, RiskLimitBreached, SmartOrderRouter
+from grandmodel.execution import OrderStatus, OrderValidationError, RiskLimitBreached, SmartOrderRouter
 from grandmodel.execution._core import schedule
 from grandmodel.execution._core.journal import iterate
 from grandmodel.execution._core.values import ORDER_TYPE_CODES
@@ -669,3 +669,38 @@ def test_volume_curve_over_several_days_has_each_day():
 def test_a_window_that_begins_before_the_open_waits_for_it():
     edges = np.array([ns(2025, 1, 2, 14), ns(2025, 1, 2, 14, 30), ns(2025, 1, 2, 15)])
     assert volume_curve(edges) == pytest.approx([0.0, 0.15])
+
+
+class Careless(Algorithm):
+    """Asks for what is not a number of steps."""
+
+    name = "careless"
+
+    def read(self, config):
+        self.quantity, self.way = config.pop("quantity"), config.pop("way")
+
+    def horizon_ns(self, parent):
+        return MINUTE_NS
+
+    async def run(self, parent):
+        if self.way == "child":
+            parent.child(self.quantity, None, "IOC")
+        else:
+            await parent.work(self.quantity, parent.end_ns)
+
+
+@pytest.mark.parametrize("way", ["child", "work"])
+@pytest.mark.parametrize("quantity", [float("nan"), 1.5, True, "100", None])
+def test_a_child_of_no_number_of_steps_is_named(way, quantity, monkeypatch):
+    monkeypatch.setitem(ALGORITHMS, "careless", Careless)
+    core, clock = synthetic(2)
+    with pytest.raises(TypeError, match=r"quantity is .*, expected an integer"):
+        execute(core, clock, MARKET_ORDER, {"algorithm": "careless", "quantity": quantity, "way": way})
+    assert core.orders.live == 0
+
+
+@pytest.mark.parametrize("time_in_force", ["IOC", "FOK", "OPG", "CLS"])
+def test_a_parent_is_worked_over_time(time_in_force):
+    core, clock = synthetic(2)
+    with pytest.raises(OrderValidationError, match="time_in_force"):
+        execute(core, clock, {**MARKET_ORDER, "time_in_force": time_in_force}, TWAP)

@@ -50,6 +50,10 @@ def test_what_is_no_recording_is_named(tmp_path):
         read_recording({7: trades})
     with pytest.raises(MarketDataError, match="no such file"):
         read_recording(tmp_path / "nothing.csv", "csv", columns=prints)
+    first = quotes(tmp_path / "first.csv", (10, 99.98, 200, 100.02, 300))
+    other_day = quotes(tmp_path / "other.csv", (86_410, 99.98, 200, 100.02, 300))
+    with pytest.raises(MarketDataError, match=r"24.0 hours apart; are they of one day\?"):
+        read_recording([first, other_day], "csv", symbol="X", columns=COLUMNS)
 
 
 def test_a_lobster_day_told_by_level_says_the_same_executions(amzn_files):

@@ -198,14 +198,24 @@ def test_a_configured_check_refuses_what_is_halted():
     assert caught.value.failed_checks
 
 
-def test_a_halt_ends_with_the_day():
+def test_a_halt_lasts_over_the_close_until_it_is_resumed():
     core, om = engine(DAY.close_ns - 5 * MINUTE)
     sold = om.submit_order(order("sell", 300, tif="CLS"))
     core.halt("AAPL")
     core.advance(NEXT.open_ns + MINUTE)
-    assert ended(core, sold)[0] in (OrderStatus.FILLED, OrderStatus.CANCELED)
+    assert ended(core, sold) == (OrderStatus.CANCELED, Reason.NOT_TRADING, 0)  # its auction was not held
+    assert core.venues.is_halted("AAPL")
+    assert shows_nothing(core)
+    core.resume("AAPL")
+    core.advance(NEXT.open_ns + 30 * MINUTE)
     assert not core.venues.is_halted("AAPL")
     assert core.quote("AAPL").bid > 0
+
+
+def test_a_band_that_lets_nothing_trade_does_not_stop_the_clock():
+    core, _ = engine(DAY.open_ns + 10 * MINUTE)
+    core.set_price_band("AAPL", 149.5, 149.6)
+    assert core.advance(DAY.open_ns + 70 * MINUTE) == DAY.open_ns + 70 * MINUTE
 
 
 def test_a_band_bounds_prices():

@@ -252,7 +252,10 @@ def _price(value: object, field: str) -> int | None:
     number = _number(value, field, "a price above 0")
     if not 0 < number < _MAX_PRICE:
         raise TradeError(field, value, f"a price above 0 and below {_MAX_PRICE}")
-    return int((number * 10**9).to_integral_value())
+    price_e9 = int((number * 10**9).to_integral_value())
+    if price_e9 == 0:
+        raise TradeError(field, value, "a price of at least 1e-9")
+    return price_e9
 
 
 def _money(value: object, field: str) -> int | None:

@@ -178,6 +178,7 @@ class _Worker:
             core.touch(symbol)
             before = core.venues.tape(symbol)
             parent = router.start(order, {"seed": job.seed, **way.algorithm})
+            parent.end_ns = min(parent.end_ns, begin_ns + round(job.duration_minutes * 60e9))
             await run_parent(parent)
             for _ in range(60):  # what was not filled is measured by the next mid, within a minute
                 if core.quote(symbol).mid_e9 is not None:

@@ -6,6 +6,7 @@ recording by order keeps exact places in the queues; in one by level they are a 
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ _Path = str | os.PathLike[str]
 
 #: Where a recording without names of venues was made.
 RECORDED = "RECORDED"
+#: Files of one day are not further apart.
+NIGHT_NS = 6 * 3_600_000_000_000
 _PRICED = ("ADD", "REPLACE", "SET_LEVEL")
 _PRINTED = ("TRADE", "EXECUTE_HIDDEN", "CROSS_TRADE")
 
@@ -125,6 +128,7 @@ def read_recording(
     steps = {data.quantity_step for _, data, _ in parts}
     if len(steps) > 1:
         raise MarketDataError(f"{names}: count quantities in {' and '.join(sorted(steps))}, must agree")
+    _belong_together([data for _, data, _ in parts], [rows for _, _, rows in parts], names)
     messages = _merge([(place, rows) for place, _, rows in parts])
     if len(messages) == 0:
         raise MarketDataError(f"{names}: hold no message of {symbol!r}")
@@ -191,6 +195,17 @@ def _read(
         number = data.number_of(symbol) if symbol is not None and len(data.symbols) > 1 else next(iter(data.symbols))
         rows = rows[(rows["symbol"] == number) | (rows["symbol"] < 0)]
     return data, rows
+
+
+def _belong_together(files: list[MarketData], rows: list[NDArray[Any]], names: str) -> None:
+    """Files of one instrument's day: of one symbol by their names, and with no night between them."""
+    symbols = {next(iter(data.symbols.values())) for data in files if len(data.symbols) == 1}
+    if len(symbols) > 1 and len({data.format for data in files}) == 1 and files[0].format != "binance":
+        raise MarketDataError(f"{names}: are of {' and '.join(sorted(symbols))}, must be of one symbol")
+    spans = sorted((int(each["time_ns"][0]), int(each["time_ns"][-1])) for each in rows if len(each))
+    for (_, end), (begin, _) in itertools.pairwise(spans):
+        if begin - end > NIGHT_NS:
+            raise MarketDataError(f"{names}: are {(begin - end) / 3600e9:.1f} hours apart; are they of one day?")
 
 
 def _only_symbol(data: MarketData) -> str:

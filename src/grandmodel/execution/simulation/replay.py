@@ -247,6 +247,7 @@ async def _work(
         await clock.sleep_until(min(end_ns - 1, clock.now_ns() + 1_000_000))  # decided at the first two-sided quote
     made = make_algorithm(algorithm)
     parent = Parent(core, clock, core.submit_parent(order, made.name).order_id, made)
+    parent.end_ns = min(parent.end_ns, end_ns)  # the window is what is measured
     work = asyncio.ensure_future(run_parent(parent))
     await clock.sleep_until(end_ns - 1)
     after = core.venues.tape(order["symbol"])

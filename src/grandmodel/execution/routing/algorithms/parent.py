@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -32,6 +33,13 @@ MINUTE_NS = 60_000_000_000
 #: A slice that crosses goes this far beyond the far touch that it met first (fraction of the price) and no further: a
 #: few levels, not the whole book.
 CROSS_ALLOWANCE = 0.0005
+
+
+def _integer(value: Any, what: str) -> int:
+    if not isinstance(value, bool):
+        with contextlib.suppress(TypeError):
+            return operator.index(value)
+    raise TypeError(f"{what} is {value!r}, expected an integer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,6 +304,7 @@ class Parent:
         """Places `quantity` as the algorithm's `placement` says; what finds no counterpart by `until_ns` comes back to
         `remaining`. `patience`: the part of that time for which it waits, by default as the urgency has it.
         """
+        quantity, until_ns = _integer(quantity, "quantity"), _integer(until_ns, "until_ns")
         placement, now = self.algorithm.placement, self.clock.now_ns()
         if placement in ("post", "cross"):
             patience = 1.0 if placement == "post" else 0.0
@@ -441,6 +450,9 @@ class Parent:
         price_e9 : None: any price within the limit, or a peg bounded by nothing else
         terms : venue, order_type, hidden, min_quantity, peg_offset_e9 (see `Core.submit_child`)
         """
+        quantity = _integer(quantity, "quantity")
+        if price_e9 is not None:
+            price_e9 = _integer(price_e9, "price_e9")
         self.refusal = None
         limit = self._figures.limit_price_e9
         if limit is not None:
