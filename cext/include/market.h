@@ -93,36 +93,35 @@ static inline void gm_market_levels(gm_market_t* m, int32_t symbol, int32_t n, i
     }
 }
 
+/* A report on an order: what all of them have; the id, the price and the fee are the sayer's to add. */
+static inline void gm_report_begin(gm_report_t* r, int64_t order_id, int32_t venue, int32_t symbol, int8_t side, uint8_t exec_type, uint16_t reason,
+                                   int64_t quantity, int64_t time_ns) {
+    memset(r, 0, sizeof *r);
+    r->order_id = order_id;
+    r->price_e9 = GM_NO_PRICE;
+    r->quantity = quantity;
+    r->venue_time_ns = time_ns;
+    r->venue = venue;
+    r->symbol = symbol;
+    r->side = side;
+    r->exec_type = exec_type;
+    r->reason = reason;
+}
+
 static inline void gm_market_say(gm_market_t* m, const gm_order_t* o, uint8_t exec_type, uint16_t reason,
                                  int64_t quantity, int64_t time_ns) {
     gm_report_t r;
-    memset(&r, 0, sizeof r);
-    r.order_id = o->order_id;
+    gm_report_begin(&r, o->order_id, o->venue, o->symbol, o->side, exec_type, reason, quantity, time_ns);
     r.execution_id = ++m->executions;
-    r.price_e9 = GM_NO_PRICE;
-    r.quantity = quantity;
-    r.venue_time_ns = time_ns;
-    r.venue = o->venue;
-    r.symbol = o->symbol;
-    r.side = o->side;
-    r.exec_type = exec_type;
-    r.reason = reason;
     m->report(m->core, &r);
 }
 
 /* An order has another total quantity and limit now (GM_NO_PRICE: the limit it had). */
 static inline void gm_market_say_replaced(gm_market_t* m, const gm_order_t* o, int64_t quantity, int64_t price_e9, int64_t time_ns) {
     gm_report_t r;
-    memset(&r, 0, sizeof r);
-    r.order_id = o->order_id;
+    gm_report_begin(&r, o->order_id, o->venue, o->symbol, o->side, GM_EXEC_REPLACED, GM_REASON_NONE, quantity, time_ns);
     r.execution_id = ++m->executions;
     r.price_e9 = price_e9;
-    r.quantity = quantity;
-    r.venue_time_ns = time_ns;
-    r.venue = o->venue;
-    r.symbol = o->symbol;
-    r.side = o->side;
-    r.exec_type = GM_EXEC_REPLACED;
     m->report(m->core, &r);
 }
 
@@ -130,34 +129,18 @@ static inline void gm_market_say_replaced(gm_market_t* m, const gm_order_t* o, i
 static inline void gm_market_end(gm_market_t* m, int64_t order_id, int32_t venue, int32_t symbol, int8_t side, int64_t quantity, uint16_t reason,
                                  int64_t time_ns) {
     gm_report_t r;
-    memset(&r, 0, sizeof r);
-    r.order_id = order_id;
+    gm_report_begin(&r, order_id, venue, symbol, side, GM_EXEC_CANCELED, reason, quantity, time_ns);
     r.execution_id = ++m->executions;
-    r.price_e9 = GM_NO_PRICE;
-    r.quantity = quantity;
-    r.venue_time_ns = time_ns;
-    r.venue = venue;
-    r.symbol = symbol;
-    r.side = side;
-    r.exec_type = GM_EXEC_CANCELED;
-    r.reason = reason;
     m->report(m->core, &r);
 }
 
 static inline void gm_market_fill(gm_market_t* m, int64_t order_id, int32_t venue, int32_t symbol, int8_t side,
                                   int64_t price_e9, int64_t quantity, uint8_t liquidity, int64_t time_ns) {
     gm_report_t r;
-    memset(&r, 0, sizeof r);
-    r.order_id = order_id;
+    gm_report_begin(&r, order_id, venue, symbol, side, GM_EXEC_TRADE, GM_REASON_NONE, quantity, time_ns);
     r.execution_id = ++m->executions;
     r.price_e9 = price_e9;
-    r.quantity = quantity;
     r.fee_e9 = gm_fee(m->venues, venue, liquidity, quantity);
-    r.venue_time_ns = time_ns;
-    r.venue = venue;
-    r.symbol = symbol;
-    r.side = side;
-    r.exec_type = GM_EXEC_TRADE;
     r.liquidity = liquidity;
     m->report(m->core, &r);
 }

@@ -195,6 +195,7 @@ static inline void gm_day_pass(gm_synthetic_t* s, int32_t symbol, int32_t venue)
         f->stage = GM_STAGE_CLOSED_DAY;
         if (venue >= 0) gm_day_end_orders(s, symbol, venue, GM_CLS, now);
         gm_flow_empty_books(s, symbol);
+        if (s->hours.band > 0.0) gm_day_band(s, symbol, 0, 0, now);
         f->session++;
         f->change_ns = f->session < c->count ? c->opens[f->session] - s->hours.opening_call_ns : INT64_MAX;
         if (f->change_ns <= now) f->change_ns = now + 1;

@@ -390,17 +390,8 @@ static inline void gm_engine_report(void* context, const gm_report_t* given) {
 /* The engine's own word on an order that no venue has, or has answered for. */
 static inline void gm_engine_say(gm_engine_t* e, const gm_order_t* o, uint8_t exec_type, uint8_t status, uint16_t reason, int64_t now) {
     gm_report_t r;
-    memset(&r, 0, sizeof r);
-    r.order_id = o->order_id;
-    r.price_e9 = GM_NO_PRICE;
-    r.quantity = exec_type == GM_EXEC_STATUS ? 0 : o->leaves_quantity;
-    r.venue_time_ns = now;
-    r.venue = o->venue;
-    r.symbol = o->symbol;
-    r.side = o->side;
-    r.exec_type = exec_type;
+    gm_report_begin(&r, o->order_id, o->venue, o->symbol, o->side, exec_type, reason, exec_type == GM_EXEC_STATUS ? 0 : o->leaves_quantity, now);
     r.status = status;
-    r.reason = reason;
     gm_engine_report(e, &r);
 }
 

@@ -549,7 +549,7 @@ static inline int gm_dark_start(gm_synthetic_t* s, int32_t symbol, int32_t venue
     if (gm_exchange_init(x, s->flows[symbol].tick_e9, 4096, 64) != GM_OK) return GM_ERR_MEMORY;
     if (s->flows[symbol].halted) x->phase = GM_PHASE_HALTED;
     else if (s->flows[symbol].stage == 1 || s->flows[symbol].stage == 2 || s->flows[symbol].stage == 5) x->phase = GM_PHASE_CLOSED;
-    if (!s->flows[symbol].rare) gm_random_seed(random, s->seed ^ 0x6461726bULL, (uint64_t)symbol + 1);
+    if (!(random->s[0] | random->s[1] | random->s[2] | random->s[3])) gm_random_seed(random, s->seed ^ 0x6461726bULL, (uint64_t)symbol + 1);
     s->flows[symbol].rare = 1;
     gm_synthetic_begin(s, symbol, venue, NULL, 1, now_ns);
     gm_exchange_set_reference(x, 1, n.bid_e9, n.ask_e9, gm_synthetic_event, s);
@@ -797,6 +797,10 @@ static inline void gm_synthetic_submit(gm_market_t* market, const gm_order_t* o,
         gm_market_say(market, o, GM_EXEC_REJECTED, kind == GM_DARK_POOL ? GM_REASON_VENUE_REJECTED : GM_REASON_UNSUPPORTED, o->leaves_quantity, now_ns);
         return;
     }
+    if (__builtin_expect(o->time_in_force >= GM_OPG, 0) && s->flows[o->symbol].stage != GM_ALWAYS_TRADING && o->venue != gm_auction_venue(s, o->symbol)) {
+        gm_market_say(market, o, GM_EXEC_REJECTED, GM_REASON_UNSUPPORTED, o->leaves_quantity, now_ns);  /* no auction is held here */
+        return;
+    }
     result = gm_synthetic_place(s, o, o->leaves_quantity, 0, now_ns);
     if (result.status == GM_REJECTED) {
         gm_market_say(market, o, GM_EXEC_REJECTED, result.reason, result.leaves, now_ns);
@@ -874,6 +878,16 @@ static inline void gm_synthetic_replace(gm_market_t* market, const gm_order_t* o
         if (slot >= 0) gm_synthetic_quote(s, o->symbol, o->venue, now_ns);
         gm_market_say_replaced(market, o, quantity, GM_NO_PRICE, now_ns);
         return;
+    }
+    if (left > 0) {                                         /* it would come anew: what would not be taken leaves it as it is */
+        const uint16_t reason = x->band_high_e9 && limit_e9 != GM_NO_PRICE && (o->side > 0 ? limit_e9 > x->band_high_e9 : limit_e9 < x->band_low_e9)
+                                    ? GM_REASON_PRICE_OUT_OF_RANGE
+                                : x->phase == GM_PHASE_HALTED || (x->phase == GM_PHASE_CLOSED && o->time_in_force != GM_OPG) ? GM_REASON_NOT_TRADING
+                                                                                                                             : GM_REASON_NONE;
+        if (reason) {
+            gm_market_say(market, o, GM_EXEC_CANCEL_REJECTED, reason, 0, now_ns);
+            return;
+        }
     }
     gm_synthetic_remove(s, o, now_ns);
     gm_market_say_replaced(market, o, quantity, o->pending_price_e9, now_ns);

@@ -101,7 +101,7 @@ struct gm_venues {
     int32_t listeners;                      /* symbols that somebody listens to, and one for a relay */
     gm_tap_t** taps;                        /* [symbol] NULL: nobody does */
     gm_relay_t* relay;                      /* NULL: none */
-    /* what has been learned of them (venue_statistics.h), as scoring takes it in; all of it costs nothing where `learns` is 0 */
+    /* what has been learned of them (venue_statistics.h), as scoring takes it in; the figures are kept anyway, scoring reads them where `learns` is not 0 */
     int32_t learns;                         /* a weight is not 0 */
     int32_t frozen;                         /* figures stay what recovery made of the log */
     double weights[GM_WEIGHT_END];          /* gm_weight */

@@ -184,7 +184,7 @@ static double shifted(const gm_ck_terms_t* t, const gm_ck_venue_t* v, int32_t co
 }
 
 int32_t gm_ck_beyond(const gm_ck_terms_t* t, const gm_ck_venue_t* v, int32_t count, double tolerance, int32_t most, double* market, double* limits) {
-    double x[GM_CK_VENUES + 1], y[GM_CK_VENUES + 1], best, cost;
+    double x[GM_CK_VENUES + 1], y[GM_CK_VENUES + 1], best, cost, step = t->size * 0.125;
     int32_t rounds = 0;
     gm_ck_within(t, v, count, 1, x, x + 1);
     best = gm_ck_cost(t, v, count, x[0], x + 1);
@@ -197,7 +197,7 @@ int32_t gm_ck_beyond(const gm_ck_terms_t* t, const gm_ck_venue_t* v, int32_t cou
         }
     }
     /* What descent by coordinates does not see: an exchange between the market and a limit order, over ever smaller steps. */
-    for (double step = t->size * 0.125; step >= tolerance * t->size && rounds < most; rounds++) {
+    for (; step >= tolerance * t->size && rounds < most; rounds++) {
         int better = 0;
         for (int32_t k = 0; k <= count; k++)
             for (int32_t way = 0; way < (k == 0 ? 2 : 4); way++) {
@@ -214,7 +214,7 @@ int32_t gm_ck_beyond(const gm_ck_terms_t* t, const gm_ck_venue_t* v, int32_t cou
     }
     *market = x[0];
     memcpy(limits, x + 1, (size_t)count * sizeof *limits);
-    return rounds < most ? rounds : -rounds;
+    return step < tolerance * t->size ? rounds : -rounds;
 }
 
 double gm_ck_cost(const gm_ck_terms_t* t, const gm_ck_venue_t* v, int32_t count, double market, const double* limits) {

@@ -147,17 +147,8 @@ static void relay_halt(gm_relay_t* r, int32_t symbol, int32_t venue, int halted,
 /* The link's own word on an order, at once: without an execution id. */
 static void say(gm_link_t* l, const gm_order_t* o, uint8_t exec_type, uint8_t status, uint16_t reason, int64_t quantity, int64_t now_ns) {
     gm_report_t r;
-    memset(&r, 0, sizeof r);
-    r.order_id = o->order_id;
-    r.price_e9 = GM_NO_PRICE;
-    r.quantity = quantity;
-    r.venue_time_ns = now_ns;
-    r.venue = o->venue;
-    r.symbol = o->symbol;
-    r.side = o->side;
-    r.exec_type = exec_type;
+    gm_report_begin(&r, o->order_id, o->venue, o->symbol, o->side, exec_type, reason, quantity, now_ns);
     r.status = status;
-    r.reason = reason;
     l->market.report(l->market.core, &r);
 }
 
@@ -334,17 +325,10 @@ static void serve(gm_link_t* l, const gm_parcel_t* p, int64_t now_ns) {
     l->answered = 0;
     enter(l);
     if (refused) {
-        memset(&r, 0, sizeof r);
-        r.order_id = l->serving.order_id;
+        const int coming = kind == GM_PARCEL_ORDER;
+        gm_report_begin(&r, l->serving.order_id, l->serving.venue, l->serving.symbol, l->serving.side, coming ? GM_EXEC_REJECTED : GM_EXEC_CANCEL_REJECTED,
+                        GM_REASON_VENUE_REJECTED, coming ? l->serving.leaves_quantity : 0, now_ns);
         r.execution_id = next_execution(l);
-        r.price_e9 = GM_NO_PRICE;
-        r.quantity = kind == GM_PARCEL_ORDER ? l->serving.leaves_quantity : 0;
-        r.venue_time_ns = now_ns;
-        r.venue = l->serving.venue;
-        r.symbol = l->serving.symbol;
-        r.side = l->serving.side;
-        r.exec_type = kind == GM_PARCEL_ORDER ? GM_EXEC_REJECTED : GM_EXEC_CANCEL_REJECTED;
-        r.reason = GM_REASON_VENUE_REJECTED;
         from_inner(l, &r);
     } else {
         act(l->inner, &l->serving, now_ns);

@@ -109,7 +109,7 @@ def test_the_help_lists_every_algorithm():
     from grandmodel.execution.routing.algorithms import ALGORITHMS
 
     ours = [name for name, each in ALGORITHMS.items() if each.__module__.startswith("grandmodel.execution.routing.alg")]
-    assert ALGORITHM_NAMES.split(", ") == ours  # dark_first is the router's: it needs venues that do not display
+    assert ALGORITHM_NAMES.split(", ") == ours
 
 
 def test_replay_of_the_amzn_day_as_in_the_documentation(amzn_files):

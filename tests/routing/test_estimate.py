@@ -48,6 +48,16 @@ def test_a_straight_line_is_the_cheapest(parts, quantity, days):
     assert trajectory_cost(2 * quantity, left, tau, **IBM)[0] == pytest.approx(other[0] * 2**0.6, rel=1e-9)
 
 
+def test_a_placement_says_what_is_crossed():
+    router = SmartOrderRouter({})
+    way = {"algorithm": "twap", "duration_minutes": 60}
+    changes = ({"urgency": "low"}, {"urgency": "low", "placement": "cross"}, {"placement": "post"})
+    low, crossing, posting = router.estimate(ORDER, [way | change for change in changes])
+    assert crossing.spread_bps > 0
+    assert posting.spread_bps == -crossing.spread_bps
+    assert posting.spread_bps <= low.spread_bps < crossing.spread_bps
+
+
 def test_every_way_side_by_side():
     router = SmartOrderRouter({})
     market, twap, vwap, shortfall = router.estimate(ORDER)

@@ -7,7 +7,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from grandmodel.execution import OrderManager, OrderRejected, OrderStatus, Reason
+from grandmodel.execution import OrderManager, OrderRejected, OrderStateError, OrderStatus, Reason
 from grandmodel.execution._core.values import Unknown
 from grandmodel.execution.clock import SimulatedClock
 from grandmodel.execution.config import ConfigError, load_config
@@ -210,6 +210,36 @@ def test_a_halt_lasts_over_the_close_until_it_is_resumed():
     core.advance(NEXT.open_ns + 30 * MINUTE)
     assert not core.venues.is_halted("AAPL")
     assert core.quote("AAPL").bid > 0
+
+
+def test_a_replace_that_a_halt_does_not_take_leaves_the_order_as_it_is():
+    core, om = engine(DAY.open_ns + MINUTE, risk_controls={"halts": False})
+    resting = om.submit_order(order(limit=140.0, quantity=300))
+    core.halt("AAPL")
+    with pytest.raises(OrderStateError, match="stands as it was"):
+        om.replace_order(resting.order_id, limit_price=141.0)
+    now = core.get_order(resting.order_id)
+    assert (now.status, now.leaves_quantity, now.limit_price) == (OrderStatus.NEW, 300, 140.0)
+    om.replace_order(resting.order_id, quantity=200)
+    assert core.get_order(resting.order_id).leaves_quantity == 200
+
+
+def test_a_dark_pool_does_not_know_of_an_order_for_the_close():
+    """Its own generator is seeded, whatever else that is not displayed came to the symbol before."""
+    found = []
+    for quantity in (0, 300):
+        core, om = engine(DAY.open_ns + MINUTE, risk_controls={"halts": False})
+        if quantity:
+            om.submit_order(order("sell", quantity, tif="CLS"))
+        pool = next(name for name in core.venues.names if core.venues.describe(name)["kind"] == "dark_pool")
+        filled = []
+        for k in range(40):
+            ticket = om.submit_order(order(quantity=5_000, limit=160.0, tif="IOC", venue=pool))
+            filled.append(core.get_order(ticket.order_id).filled_quantity)
+            core.advance(DAY.open_ns + MINUTE + (k + 1) * 10 * SECOND)
+        found.append(filled)
+    assert found[0] == found[1]
+    assert len(set(found[0])) > 3
 
 
 def test_a_band_that_lets_nothing_trade_does_not_stop_the_clock():

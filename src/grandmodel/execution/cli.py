@@ -50,7 +50,8 @@ class _Side(StrEnum):
 
 #: Those of `routing.algorithms`, which is not imported for a line of help.
 ALGORITHM_NAMES = (
-    "twap, vwap, implementation_shortfall, pov, iceberg, adaptive, liquidity_seeking, close, sniper, peg, market"
+    "twap, vwap, implementation_shortfall, pov, iceberg, adaptive, liquidity_seeking, close, sniper, peg, "
+    "dark_first, market"
 )
 
 

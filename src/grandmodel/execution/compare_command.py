@@ -30,7 +30,7 @@ Synthetic days of different seeds are independent samples; in a recording each
 --start is one, whatever the seeds."""
 
 #: Algorithms that take no time.
-AT_ONCE = ("market", "market_order", "smart_router")
+AT_ONCE = ("market", "market_order", "smart_router", "dark_first")
 DEFAULT_WAYS = ("market", "twap", "vwap", "is")
 
 

@@ -137,7 +137,7 @@ def _estimate(
     minutes, left = planned(core, order, algorithm)
     assumptions = [] if minutes > 0 else [f"done at once: its impact is that of {AT_ONCE_MINUTES:g} minute"]
     minutes = max(minutes, AT_ONCE_MINUTES)
-    spread, fees = _spread_and_fees(core, str(order["symbol"]), sign, algorithm.urgency, assumptions)
+    spread, fees = _spread_and_fees(core, str(order["symbol"]), sign, algorithm, assumptions)
     temporary: float
     permanent: float
     risk: float
@@ -202,19 +202,25 @@ def _missing(instrument: Instrument | None) -> str:
     return "the volatility is not known" if instrument.volatility_daily is None else ""
 
 
-def _spread_and_fees(core: Core, symbol: str, sign: int, urgency: str, assumptions: list[str]) -> tuple[float, float]:
+def _why(algorithm: Algorithm) -> str:
+    return "placement post" if algorithm.placement == "post" else f"urgency {algorithm.urgency}"
+
+
+def _spread_and_fees(
+    core: Core, symbol: str, sign: int, algorithm: Algorithm, assumptions: list[str]
+) -> tuple[float, float]:
     quote = core.quote(symbol)
     if quote.mid_e9 is None:
         nothing = Unknown("no consolidated quote")
         return nothing, nothing
-    crossing = CROSSING[urgency]
+    crossing = {"cross": 1.0, "post": 0.0}.get(algorithm.placement, CROSSING[algorithm.urgency])
     half = (float(quote.ask) - float(quote.bid)) / 2 / float(quote.mid) * 1e4
     terms = [core.venues.describe(name) for name in core.venues.names]
     lit = [each for each in terms if each["enabled"] and each["kind"] in ("exchange", "ecn")]
     take = min((each["take_fee"] for each in lit), default=0.0)
     make = min((each["make_fee"] for each in lit), default=0.0)
     if crossing < 1.0:
-        assumptions.append(f"{crossing:.0%} crosses the spread, the rest earns it: urgency {urgency}")
+        assumptions.append(f"{crossing:.0%} crosses the spread, the rest earns it: {_why(algorithm)}")
     fees = (crossing * take + (1 - crossing) * make) / float(quote.mid) * 1e4
     return half * (2 * crossing - 1), fees
 

@@ -1,24 +1,15 @@
-"""Ways to work an order that the router itself decides on: resting legs, and dark pools first."""
+"""An order that rests at several venues: its legs at work."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
-
-from .._core import schedule
 from .._core.values import OrderRejected
 from .algorithms.algorithm import Algorithm
-from .algorithms.parameters import AlgorithmConfigError
 
 if TYPE_CHECKING:
     from .algorithms.parent import Parent
-
-#: What is remembered of each dark pool and symbol: (sent, filled) of so many of the last orders.
-REMEMBERED = 200
-
 
 class RestingLegs(Algorithm):
     """Posts each leg at its venue and waits until all have ended."""
@@ -44,109 +35,3 @@ class RestingLegs(Algorithm):
         parent._live.update(placed)
         for order_id in placed:
             await parent.wait_closed(order_id)
-
-
-class DarkHistory:
-    """What dark pools have filled of what they were sent, by venue and symbol; in memory, bounded."""
-
-    def __init__(self, remembered: int = REMEMBERED) -> None:
-        self._remembered = remembered
-        self._seen: dict[tuple[str, str], deque[tuple[int, int]]] = {}
-
-    def add(self, venue: str, symbol: str, sent: int, filled: int) -> None:
-        """One order there has ended. ValueError where it cannot be."""
-        if not 0 <= filled <= sent or sent <= 0:
-            raise ValueError(f"sent is {sent} and filled {filled}, must be 0 <= filled <= sent and sent positive")
-        self._seen.setdefault((venue, symbol), deque(maxlen=self._remembered)).append((sent, filled))
-
-    def seen(self, venue: str, symbol: str) -> tuple[tuple[int, int], ...]:
-        """(sent, filled), oldest first."""
-        return tuple(self._seen.get((venue, symbol), ()))
-
-    def tail(self, venue: str, symbol: str, quantity: int, unit: int) -> np.ndarray[Any, Any]:
-        """T(s), the chance that s units or more are there: (S + 1,) float64, by the product limit over what was seen
-        and one order of `quantity` that was filled, without which nobody would ever be asked for more."""
-        rows = [*self.seen(venue, symbol), (quantity, quantity)]
-        sent = [-(-s // unit) for s, _ in rows]
-        filled = [s if f == n else min(f // unit, s) for s, (n, f) in zip(sent, rows, strict=True)]
-        return schedule.product_limit(sent, filled)
-
-    def allocate(self, symbol: str, quantity: int, unit: int, venues: Sequence[tuple[str, int, int]]) -> dict[str, int]:
-        """Units of quantity for each dark pool, by greatest expected fill; what is missing from the sum is for others.
-
-        Parameters
-        ----------
-        unit : quantity is allocated in so many at a time
-        venues : (name, smallest order, largest order; 0: none)
-
-        Source: Ganchev, Nevmyvaka, Kearns and Vaughan, Censored exploration and the dark pool problem, CACM 53, 2010.
-        """
-        units = quantity // unit
-        asked = [row for row in venues if row[1] <= quantity]
-        while asked and units > 0:
-            given = schedule.dark_allocation(units, [self.tail(name, symbol, quantity, unit) for name, _, _ in asked])
-            sizes = [int(n) * unit for n in given]
-            small = [k for k, (_, least, _) in enumerate(asked) if sizes[k] < least]
-            if not small:
-                return {
-                    name: min(size, most) if most else size
-                    for size, (name, _, most) in zip(sizes, asked, strict=True)
-                    if size > 0
-                }
-            del asked[min(small, key=lambda k: (sizes[k], k))]  # who gets less than it takes is left out: again
-        return {}
-
-
-class DarkFirst(Algorithm):
-    """Asks the dark pools at once for as much as each is expected to fill, then takes the rest where it is displayed.
-
-    min_quantity : no dark pool is asked for less
-    """
-
-    name: ClassVar[str] = "dark_first"
-    default_urgency: ClassVar[str] = "immediate"
-    history: DarkHistory | None = None
-
-    def read(self, config: dict[str, Any]) -> None:
-        value = config.pop("min_quantity", 0)
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            raise AlgorithmConfigError("min_quantity", value, "an int, at least 0")
-        self.min_quantity = value
-
-    @property
-    def cap(self) -> float | None:
-        """None: an order that is executed at once is not paced."""
-        return None
-
-    async def run(self, parent: Parent) -> None:
-        parent.scheduled = parent.quantity
-        core, history = parent.core, self.history or DarkHistory()
-        out = core.venues_out()
-        pools = [
-            (row["name"], max(int(row["min_size"]), self.min_quantity), int(row["max_order_size"] or 0))
-            for row in _dark_pools(core)
-            if row["enabled"] and row["name"] not in out
-        ]
-        touch = parent.touch_e9(far=True)
-        if touch is not None and pools:
-            unit = min(core.instruments.round_lot(parent.symbol), parent.remaining) or 1
-            asked = history.allocate(parent.symbol, parent.remaining, unit, pools)
-            sent: list[tuple[str, int, int]] = []
-            for venue, quantity in asked.items():
-                try:
-                    price = parent.within_limit(touch)
-                    ticket = core.submit_child(parent.order_id, quantity, price, "IOC", False, venue)
-                except OrderRejected:
-                    continue
-                sent.append((venue, quantity, ticket.order_id))
-                parent.children.append(ticket.order_id)
-                parent._live.add(ticket.order_id)
-            for venue, quantity, order_id in sent:
-                await parent.wait_closed(order_id)
-                history.add(venue, parent.symbol, quantity, core.get_order(order_id).filled_quantity)
-        await parent.take(0)
-
-
-def _dark_pools(core: Any) -> list[Mapping[str, Any]]:
-    rows = map(core.venues.describe, core.venues.names)
-    return [row for row in rows if row["kind"] == "dark_pool"]

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 from .._core.values import OrderStatus, OrderValidationError, Reason, Unknown
 from ..analytics.execution_cost import ExecutionCost, execution_cost
 from ..clock import Clock, to_ns
-from .algorithms import Algorithm, make_algorithm, register
+from .algorithms import Algorithm, make_algorithm
+from .algorithms.dark_first import DarkFirst, DarkHistory
 from .algorithms.parent import Parent, Progress, run_parent
-from .legs import DarkFirst, DarkHistory, RestingLegs
+from .legs import RestingLegs
 from .splits import cont_kukanov, queue_ahead, whole_lots
 
 if TYPE_CHECKING:
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from ..instruments import Instrument
     from .estimate import Frontier, PreTradeEstimate
 
-
-register(DarkFirst)
 
 #: An order with any other key is not split where it rests: its venue, or the engine, has to see it whole.
 SPLIT_KEYS = frozenset({

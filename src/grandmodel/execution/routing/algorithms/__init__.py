@@ -9,6 +9,7 @@ from typing import Any
 from .adaptive import Adaptive
 from .algorithm import PLACEMENTS, Algorithm, Plan
 from .close import Close
+from .dark_first import DarkFirst
 from .forecast import historical_volume_curve
 from .iceberg import Iceberg
 from .implementation_shortfall import ImplementationShortfall
@@ -22,7 +23,10 @@ from .sniper import Sniper
 from .twap import TWAP
 from .vwap import VWAP
 
-_OURS = (TWAP, VWAP, ImplementationShortfall, POV, Iceberg, Adaptive, LiquiditySeeking, Close, Sniper, Peg, Market)
+_OURS = (
+    TWAP, VWAP, ImplementationShortfall, POV, Iceberg, Adaptive, LiquiditySeeking, Close, Sniper, Peg, DarkFirst,
+    Market,
+)  # fmt: skip
 
 #: Every algorithm by its name: ours, and those that were registered.
 ALGORITHMS: dict[str, type[Algorithm]] = {each.name: each for each in _OURS}

@@ -36,7 +36,7 @@ class Adaptive(Algorithm):
     leans its way or the spread is wide (`tilt`).
 
     What is filled by a slice's end is never aimed further than `bound` of the order from the schedule's target, and at
-    the end not at all. A child waits the less the more the book leans against it.
+    the end not at all; what is filled already stays. A child waits the less the more the book leans against it.
 
     Parameters
     ----------

@@ -43,6 +43,18 @@ class Plan:
     targets: NDArray[np.int64]
 
 
+class _Parameters(dict[str, Any]):
+    """An algorithm's parameters, and the names of those that were asked for."""
+
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        super().__init__(given)
+        self.asked: list[str] = []
+
+    def pop(self, name: str, *default: Any) -> Any:
+        self.asked.append(name)
+        return super().pop(name, *default)
+
+
 class Algorithm:
     """A way to work a parent order.
 
@@ -65,7 +77,7 @@ class Algorithm:
     default_placement: ClassVar[str] = "join"
 
     def __init__(self, parameters: Mapping[str, Any]) -> None:
-        config = dict(parameters)
+        config = _Parameters(parameters)
         self.urgency = read_choice(config, "urgency", self.default_urgency, tuple(PATIENCE))
         self.placement = read_choice(config, "placement", self.default_placement, PLACEMENTS)
         self.participation_rate = read_share(config, "participation_rate")
@@ -84,7 +96,7 @@ class Algorithm:
             from difflib import get_close_matches
 
             key = next(iter(config))
-            near = get_close_matches(str(key), [name for name in vars(self) if not name.startswith("_")], 1)
+            near = get_close_matches(str(key), config.asked, 1)
             raise AlgorithmConfigError(
                 str(key),
                 config[key],

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..._core import schedule
 from .algorithm import Algorithm, Plan
-from .hours import SESSION_MINUTES, keeps_hours, rest_of_session_ns, session_close_ns, volume_curve
+from .hours import SESSION_MINUTES, duration_ns, keeps_hours, session_close_ns, volume_curve
 from .implementation_shortfall import forecast_volume_per_minute
 from .parameters import AlgorithmConfigError, as_number, read_minutes, read_number, read_share
 from .parent import MINUTE_NS, Parent
@@ -55,9 +55,7 @@ class Close(Algorithm):
         close = session_close_ns(parent.start_ns, parent.core.instruments.calendar(parent.symbol))
         if close is not None and (keeps_hours(parent.core) or self.duration_minutes is None):
             return close - parent.start_ns
-        if self.duration_minutes is None:
-            return rest_of_session_ns(parent)
-        return round(self.duration_minutes * MINUTE_NS)
+        return duration_ns(parent, self.duration_minutes)
 
     def expected_volume(self, parent: Parent) -> float:
         """What others are expected to trade in the closing auction, in steps."""

@@ -65,6 +65,11 @@ def rest_of_session_ns(parent: Any) -> int:
     return SESSION_MINUTES * 60_000_000_000 if close is None else close - parent.start_ns
 
 
+def duration_ns(parent: Any, minutes: float | None) -> int:
+    """So many minutes, or where nobody said how many, the rest of the session."""
+    return rest_of_session_ns(parent) if minutes is None else round(minutes * 60e9)
+
+
 def volume_curve(edges_ns: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Expected volume between successive times, in days' volumes, by the default half-hour curve.
 

@@ -7,9 +7,9 @@ from functools import partial
 from typing import Any
 
 from .algorithm import Algorithm
-from .hours import rest_of_session_ns
+from .hours import duration_ns
 from .parameters import AlgorithmConfigError, as_number, read_choice, read_count, read_minutes, read_seconds
-from .parent import MINUTE_NS, Parent
+from .parent import Parent
 
 
 class Iceberg(Algorithm):
@@ -44,7 +44,7 @@ class Iceberg(Algorithm):
         self.interval_seconds = read_seconds(config, "interval_seconds", 1.0)
 
     def horizon_ns(self, parent: Parent) -> int:
-        return rest_of_session_ns(parent) if self.duration_minutes is None else round(self.duration_minutes * MINUTE_NS)
+        return duration_ns(parent, self.duration_minutes)
 
     def price_e9(self, parent: Parent) -> int | None:
         """Where the shown part stands: None while nobody shows what it would follow."""

@@ -10,9 +10,9 @@ import numpy as np
 from ..._core import schedule
 from ..._core.values import Reason
 from .algorithm import Algorithm
-from .hours import rest_of_session_ns
+from .hours import duration_ns
 from .parameters import read_count, read_minutes, read_number, read_seconds, read_share
-from .parent import CROSS_ALLOWANCE, MINUTE_NS, Parent
+from .parent import CROSS_ALLOWANCE, Parent
 
 #: Part of its time after which what is left is worked at lit venues too, by urgency (this project's choice).
 LIT_AFTER = {"low": 0.9, "medium": 0.7, "high": 0.4, "immediate": 0.0}
@@ -77,7 +77,7 @@ class LiquiditySeeking(Algorithm):
         self._looks = 0
 
     def horizon_ns(self, parent: Parent) -> int:
-        return rest_of_session_ns(parent) if self.duration_minutes is None else round(self.duration_minutes * MINUTE_NS)
+        return duration_ns(parent, self.duration_minutes)
 
     async def run(self, parent: Parent) -> None:
         assert self.round_seconds is not None

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..._core.values import Reason
 from .algorithm import Algorithm
-from .hours import rest_of_session_ns
+from .hours import duration_ns
 from .parameters import AlgorithmConfigError, read_choice, read_count, read_minutes, read_seconds
 from .parent import MINUTE_NS, Parent
 
@@ -50,7 +50,7 @@ class Peg(Algorithm):
         self.duration_minutes = read_minutes(config)
 
     def horizon_ns(self, parent: Parent) -> int:
-        return rest_of_session_ns(parent) if self.duration_minutes is None else round(self.duration_minutes * MINUTE_NS)
+        return duration_ns(parent, self.duration_minutes)
 
     def price_e9(self, parent: Parent) -> int | None:
         """Where it stands now: None while nobody shows its reference. The mid is rounded to its side's tick."""

@@ -7,9 +7,9 @@ from typing import Any
 
 from ..._core import schedule
 from .algorithm import Algorithm
-from .hours import rest_of_session_ns
+from .hours import duration_ns
 from .parameters import AlgorithmConfigError, read_minutes, read_seconds
-from .parent import MINUTE_NS, Parent
+from .parent import Parent
 
 
 class POV(Algorithm):
@@ -35,7 +35,7 @@ class POV(Algorithm):
         self.interval_seconds = read_seconds(config, "interval_seconds", 10.0)
 
     def horizon_ns(self, parent: Parent) -> int:
-        return rest_of_session_ns(parent) if self.duration_minutes is None else round(self.duration_minutes * MINUTE_NS)
+        return duration_ns(parent, self.duration_minutes)
 
     async def run(self, parent: Parent) -> None:
         assert self.interval_seconds is not None

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from .algorithm import Algorithm
-from .hours import rest_of_session_ns
+from .hours import duration_ns
 from .parameters import AlgorithmConfigError, read_count, read_minutes, read_number, read_seconds
-from .parent import MINUTE_NS, Parent
+from .parent import Parent
 
 _LEVELS = 10
 
@@ -40,7 +40,7 @@ class Sniper(Algorithm):
         self.duration_minutes = read_minutes(config)
 
     def horizon_ns(self, parent: Parent) -> int:
-        return rest_of_session_ns(parent) if self.duration_minutes is None else round(self.duration_minutes * MINUTE_NS)
+        return duration_ns(parent, self.duration_minutes)
 
     def worst_e9(self, parent: Parent) -> int | None:
         """The worst price on the tick that it takes; None: any."""
