@@ -25,7 +25,7 @@ void gm_ck_within(const gm_ck_terms_t* t, const gm_ck_venue_t* v, int32_t count,
  *   L_k: P(A < S | xi_k > Q_k + L_k) = (theta / P(xi_k > Q_k + L_k) + lam_o - h - r_k) / (lam_u + lam_o + theta),
  *
  * each of which is monotone in its own variable; the law of the other venues' fills is on a lattice of S / GM_CK_GRID that keeps means. The cost
- * is not convex (posting more makes overfilling likelier): the best of several starts, improved by exchanges down to steps of `tolerance` * S; a
+ * is not convex (posting more makes overfilling likelier): the best of that descent and fixed starts, improved by exchanges down to steps of `tolerance` * S; a
  * minimum among all its neighbours, which is not proved to be the lowest of all. How many rounds of exchanges, negative: `most` were not enough. */
 int32_t gm_ck_beyond(const gm_ck_terms_t* t, const gm_ck_venue_t* v, int32_t count, double tolerance, int32_t most, double* market, double* limits);
 
