@@ -1,20 +1,26 @@
 """The order path side by side with public packages, in one process.
 
-    pip install openpit nautilus_trader
+    pip install lrvx nautilus_trader openpit
     python benchmarks/compare_orders.py
 
 openpit checks and does nothing else: three policies (order size and notional, rate, validation), once with the order
 built each time from text and once prebuilt. NautilusTrader's backtest engine takes one order a quote from a strategy;
 its time runs from `submit_order` to the strategy's `on_order_accepted`. Here one call reads a mapping, checks it,
-routes it, journals it and has it accepted by a simulated venue: with nine checks, and with every check there is. Rounds
-take turns; numbers are medians in microseconds an order, and the 99th percentile of single calls.
+routes it, journals it and has it accepted by a simulated venue: with nine checks, and with every check there is.
+
+To the fill: a marketable limit of one share, read, checked, routed, journalled, matched against the simulated book,
+its report journalled too, the fill on the ticket. lrvx's bare executor matches against a best level that never ends,
+without limits, account or log; in its backtest a strategy's `market_buy` runs to the strategy's `on_fill`, without and
+with its three hooks (risk manager, kill switch, order validator) in Python.
+
+Rounds take turns; numbers are medians in microseconds an order, and the 99th percentile of single calls.
 """
 
 from __future__ import annotations
 
 import datetime
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from statistics import median
 
 from bench_order_path import CONFIG, EVERY_CHECK, ORDER
@@ -58,6 +64,26 @@ def slowest(config: dict[str, object]) -> float:
         om.cancel_all()
         om.core.journal.flush()
     return sorted(took)[len(took) * 99 // 100] / 1e3
+
+
+def our_fills(config: Mapping[str, object]) -> Callable[[], float]:
+    """A round: marketable limits of one share by turns bought and sold, each filled; microseconds an order."""
+    om = OrderManager({**config, "market": {"events_per_second": 50}})
+    buy = {**ORDER, "quantity": 1, "limit_price": 200.0, "time_in_force": "IOC"}
+    sell = {**buy, "side": "sell", "limit_price": 100.0}
+
+    def run() -> float:
+        before = om.statistics()["fills"]
+        began = time.perf_counter()
+        for _ in range(ORDERS // 2):
+            om.submit_order(buy)
+            om.submit_order(sell)
+        took = time.perf_counter() - began
+        assert om.statistics()["fills"] - before >= ORDERS * 99 // 100  # a book can be empty for a moment
+        om.core.journal.flush()
+        return took / ORDERS * 1e6
+
+    return run
 
 
 def timed(call: Callable[[], object]) -> Callable[[], float]:
@@ -169,11 +195,77 @@ def nautilus_orders() -> Callable[[], float]:
     return run
 
 
+def lrvx_fills() -> dict[str, Callable[[], float]]:
+    """Rounds of lrvx: its executor bare, and its backtest without and with hooks, submitted to filled."""
+    import lrvx
+    import numpy as np
+
+    def bare() -> float:
+        executor = lrvx.SimulatedExecutor()
+        executor.on_best_levels(1, 150.00, 1e9, 150.02, 1e9)
+        began = time.perf_counter()
+        for number in range(1, ORDERS + 1):
+            executor.submit_order(number, "buy", 150.02, 1.0, "limit")
+        took = time.perf_counter() - began
+        assert executor.fill_count == ORDERS
+        return took / ORDERS * 1e6
+
+    class Risk(lrvx.RiskManager):  # type: ignore[misc]
+        def allow(self, signal: lrvx.Signal) -> bool:
+            return bool(signal.quantity <= 100_000)
+
+    class Switch(lrvx.KillSwitch):  # type: ignore[misc]
+        def check(self, signal: lrvx.Signal) -> bool:
+            return True
+
+    class Validator(lrvx.OrderValidator):  # type: ignore[misc]
+        def validate(self, signal: lrvx.Signal) -> bool:
+            return bool(signal.quantity > 0)
+
+    class Submitter(lrvx.Strategy):  # type: ignore[misc]
+        def __init__(self, symbols: list[object]) -> None:
+            super().__init__(symbols)
+            self.began = 0.0
+            self.times: list[float] = []
+
+        def on_trade(self, ctx: object, trade: object) -> None:
+            self.began = time.perf_counter()
+            self.market_buy(1.0)
+
+        def on_fill(self, ctx: object, event: object) -> None:
+            self.times.append((time.perf_counter() - self.began) * 1e6)
+
+    def backtest(hooks: bool) -> float:
+        registry = lrvx.SymbolRegistry()
+        strategy = Submitter([registry.add_symbol("XNAS", "AAPL", 0.01)])
+        runner = lrvx.BacktestRunner(registry, 0.0001, 1e12)
+        runner.set_strategy(strategy)
+        kept = Risk(), Switch(), Validator()  # the runner holds no references
+        if hooks:
+            runner.set_risk_manager(kept[0])
+            runner.set_kill_switch(kept[1])
+            runner.set_order_validator(kept[2])
+        runner.run_ohlcv(np.arange(1, ORDERS + 1, dtype=np.int64) * 10**9, np.full(ORDERS, 150.0), "AAPL")
+        assert len(strategy.times) == ORDERS
+        return median(strategy.times)
+
+    return {
+        "lrvx, executor bare, to the fill": bare,
+        "lrvx, backtest, to on_fill": lambda: backtest(False),
+        "lrvx, backtest, risk hooks, to on_fill": lambda: backtest(True),
+    }
+
+
 def main() -> None:
     cases = {
         "grandmodel submit_order(dict), nine checks": ours(CONFIG),
         "grandmodel submit_order(dict), every check": ours(EVERY_CHECK),
+        "grandmodel, nine checks, to the fill": our_fills(CONFIG),
     }
+    try:
+        cases.update(lrvx_fills())
+    except ImportError as error:
+        print(f"lrvx is left out: {error}")
     try:
         built, prebuilt = openpit_orders()
         cases["openpit, order built and checked"] = timed(built)
