@@ -222,7 +222,7 @@ cdef extern from "records.h" nogil:
         int8_t ask_venue
         int8_t venue
         int8_t runner_up
-        uint8_t candidates
+        uint8_t candidates, shown
         uint16_t scores[GM_DECISION_VENUES]
 
     ctypedef struct gm_refusal_t:

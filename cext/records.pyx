@@ -127,6 +127,7 @@ DECISION_DTYPE = struct_dtype(sizeof(gm_decision_t), [
     ("venue", "i1", <char*>&_decision.venue - <char*>&_decision),
     ("runner_up", "i1", <char*>&_decision.runner_up - <char*>&_decision),
     ("candidates", "u1", <char*>&_decision.candidates - <char*>&_decision),
+    ("shown", "u1", <char*>&_decision.shown - <char*>&_decision),
     ("scores", f"({GM_DECISION_VENUES},)<u2", <char*>_decision.scores - <char*>&_decision),
 ])
 

@@ -2,7 +2,7 @@
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint64_t
 
 from grandmodel.execution._core.instruments cimport Instruments
-from grandmodel.execution._core.records cimport gm_i128, gm_quote_t
+from grandmodel.execution._core.records cimport gm_i128, gm_order_t, gm_quote_t
 
 
 cdef extern from "split.h" nogil:
@@ -16,7 +16,7 @@ cdef extern from "split.h" nogil:
         GM_VENUE_NO_QUOTE, GM_VENUE_WORSE_PRICE, GM_VENUE_NOT_DISPLAYED, GM_VENUE_UNSUPPORTED, GM_VENUE_BARRED, GM_VENUE_NOT_NAMED,
         GM_VENUE_TRIPPED
 
-    enum: GM_WEIGHT_FILL, GM_WEIGHT_ADVERSE, GM_WEIGHT_LATENCY
+    enum: GM_WEIGHT_FILL, GM_WEIGHT_ADVERSE, GM_WEIGHT_LATENCY, GM_WEIGHT_HIDDEN
     enum: GM_SPLIT_MAX
 
     ctypedef struct gm_capture_t:
@@ -69,12 +69,13 @@ cdef extern from "split.h" nogil:
         uint64_t supports[64]
         unsigned char barred[64]
         int32_t* listing
-        int32_t protects
+        int32_t protects, retail
+        uint64_t on, stopped
         unsigned char* halted
         int32_t listeners
         gm_tap_t** taps
         int32_t learns, frozen
-        double weights[3]
+        double weights[4]
         double half_life
         gm_learned_t* learned
         gm_breaker_terms_t breaker
@@ -128,6 +129,7 @@ cdef extern from "split.h" nogil:
     void gm_venues_begin(gm_venues_t* v, int32_t symbols, int64_t time_ns) noexcept
     gm_route_t gm_score_venues(const gm_venues_t* v, const gm_nbbo_t* n, int32_t symbol, int8_t side, int64_t quantity,
                                int64_t limit_e9, uint8_t flags, uint64_t needs, gm_score_t* detail) noexcept
+    gm_route_t gm_route_order(const gm_venues_t* v, const gm_nbbo_t* n, const gm_order_t* o, gm_score_t* detail) noexcept
     void gm_route_batch(const gm_venues_t* v, int32_t symbol, int64_t count, const int64_t* signed_quantities, const int64_t* limits_e9,
                         int32_t* venues, int64_t* costs_e9) noexcept
     uint64_t GM_NEED_IOC, GM_NEED_FOK, GM_NEED_AUCTION, GM_NEED_POST_ONLY, GM_NEED_HIDDEN, GM_NEED_MINIMUM

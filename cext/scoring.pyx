@@ -1,11 +1,12 @@
 # cython: language_level=3
 """Venues, their quotes, and where an order goes: the all-in cost of every venue (include/scoring.h has the rule)."""
 cimport cython
-from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t
+from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t, uint64_t
+from libc.string cimport memset
 
 from grandmodel.execution._core.instruments cimport GM_MAX_SYMBOLS, Instruments
 from grandmodel.execution._core.portfolio cimport i128_to_int
-from grandmodel.execution._core.records cimport GM_NO_PRICE, GM_REASON_NONE, gm_quote_t
+from grandmodel.execution._core.records cimport GM_NO_PRICE, GM_REASON_NONE, gm_order_t, gm_quote_t
 from grandmodel.execution._core.values import ORDER_TYPE_CODES, Reason, Unknown
 
 VENUE_CLASSES = {"exchange": GM_EXCHANGE, "ecn": GM_ECN, "dark_pool": GM_DARK_POOL, "wholesaler": GM_WHOLESALER}
@@ -65,6 +66,22 @@ cdef dict split_of(Venues venues, const gm_split_t* s):
         "residual_venue": None if s.rest_venue < 0 else venues.names[s.rest_venue],
         "verdicts": {venues.names[v]: VERDICTS[s.verdicts[v]] for v in range(venues.table.count)},
     }
+
+
+cdef gm_route_t _cost_at(gm_venues_t* table, const gm_nbbo_t* n, const gm_order_t* o) noexcept:
+    """An order's cost at the venue that it names, which takes it."""
+    cdef gm_venues_t only = table[0]
+    cdef int32_t v = o.venue
+    cdef gm_order_t free = o[0]
+    cdef gm_route_t route
+    only.on, only.stopped, only.tripped, only.retail = <uint64_t>1 << v, 0, 0, 1
+    free.venue = -1
+    route = gm_route_order(&only, n, &free, NULL)
+    if route.venue < 0:                     # a dark pool, at the middle; or who has no quote there: the fee alone is known
+        route.cost_e9 = table.take_fee_e9[v]
+        route.price_e9 = gm_mid(n) if table.kind[v] == GM_DARK_POOL else GM_NO_PRICE
+    route.venue, route.reason = v, GM_REASON_NONE
+    return route
 
 
 cdef class Quote:
@@ -211,26 +228,27 @@ cdef class Venues:
         self.table.listing[self._symbol(symbol)] = 0 if venue is None else self.number(venue) + 1
 
     def set_learning(self, *, double half_life=100.0, bint freeze=False, double fill_probability=0.0, double adverse_selection=0.0,
-                     double latency_slippage=0.0):
+                     double latency_slippage=0.0, double hidden_size=0.0):
         """How an engine's figures of these venues are weighted, and what they weigh in the score; before the engine is made.
 
         Parameters
         ----------
         half_life : observations after which one counts half, from 1 to 100,000
         freeze : bool, figures stay what the log before the start has taught
-        fill_probability, adverse_selection, latency_slippage : weights from 0 (the term is off) to 10
+        fill_probability, adverse_selection, latency_slippage, hidden_size : weights from 0 (the term is off) to 10
         """
         if not 1.0 <= half_life <= 100_000.0:
             raise ValueError(f"half_life is {half_life!r}, must be from 1 to 100,000 observations")
         for name, weight in (("fill_probability", fill_probability), ("adverse_selection", adverse_selection),
-                             ("latency_slippage", latency_slippage)):
+                             ("latency_slippage", latency_slippage), ("hidden_size", hidden_size)):
             if not 0.0 <= weight <= 10.0:
                 raise ValueError(f"{name} is {weight!r}, must be from 0 to 10")
         self.table.half_life, self.table.frozen = half_life, freeze
         self.table.weights[GM_WEIGHT_FILL] = fill_probability
         self.table.weights[GM_WEIGHT_ADVERSE] = adverse_selection
         self.table.weights[GM_WEIGHT_LATENCY] = latency_slippage
-        self.table.learns = fill_probability > 0 or adverse_selection > 0 or latency_slippage > 0
+        self.table.weights[GM_WEIGHT_HIDDEN] = hidden_size
+        self.table.learns = fill_probability > 0 or adverse_selection > 0 or latency_slippage > 0 or hidden_size > 0
 
     def set_breaker(self, *, int32_t rejects=0, int32_t unanswered=0, int32_t disconnects=0, int64_t cool_down_ns=30_000_000_000,
                     int64_t probe_size=100):
@@ -252,6 +270,15 @@ cdef class Venues:
     def protects_quotes(self, bint on):
         self.table.protects = on
 
+    @property
+    def retail(self):
+        """Whether orders are a retail customer's, for which wholesalers compete when they are marketable; it can be set."""
+        return self.table.retail != 0
+
+    @retail.setter
+    def retail(self, bint on):
+        self.table.retail = on
+
     def twin(self):
         """Another table of the same venues, without quotes: for a market that stands behind a link (`LinkedMarket`)."""
         cdef Venues other = Venues(self.instruments)
@@ -271,7 +298,7 @@ cdef class Venues:
             gm_venue_settle(&other.table, v)
         for v in range(self.instruments.table.count):
             other.table.listing[v] = self.table.listing[v]
-        other.table.protects = self.table.protects
+        other.table.protects, other.table.retail = self.table.protects, self.table.retail
         other.names[:] = self.names
         other.table.count = self.table.count
         return other
@@ -414,8 +441,14 @@ cdef class Venues:
             "own_notional_e9": i128_to_int(t.own_notional), "trades": t.trades,
         }
 
-    def score(self, str symbol, int side, int64_t quantity, limit_e9=None, int flags=0):
+    def score(self, str symbol, int side, int64_t quantity, limit_e9=None, int flags=0, *, int order_type=0, int time_in_force=0,
+              int32_t venue=-1):
         """Every venue's cost for an order, and the choice.
+
+        Parameters
+        ----------
+        order_type, time_in_force : codes; 0: of any kind, which every venue takes
+        venue : the number of the venue that the order names; -1: none
 
         Returns
         -------
@@ -425,6 +458,7 @@ cdef class Venues:
         cdef gm_score_t scores[64]
         cdef gm_nbbo_t n
         cdef gm_route_t route
+        cdef gm_order_t o
         cdef int32_t s = self._symbol(symbol), v
         if side not in (1, -1) or quantity <= 0:
             raise ValueError(f"side is {side} and quantity {quantity}, must be +1 or -1 and positive")
@@ -432,7 +466,17 @@ cdef class Venues:
         for v in range(64):
             scores[v].cost_e9 = INT64_MAX
             scores[v].verdict = GM_VENUE_NO_QUOTE
-        route = gm_score_venues(&self.table, &n, s, side, quantity, GM_NO_PRICE if limit_e9 is None else limit_e9, flags, 0, scores)
+        memset(&o, 0, sizeof(o))
+        o.symbol, o.side, o.quantity, o.venue, o.flags = s, side, quantity, venue, flags
+        o.limit_price_e9 = GM_NO_PRICE if limit_e9 is None else limit_e9
+        if order_type:
+            o.order_type, o.time_in_force = order_type, time_in_force
+            route = gm_route_order(&self.table, &n, &o, scores)
+            if venue >= 0 and route.reason == GM_REASON_NONE:
+                route = _cost_at(&self.table, &n, &o)
+                scores[venue].cost_e9 = route.cost_e9
+        else:
+            route = gm_score_venues(&self.table, &n, s, side, quantity, o.limit_price_e9, flags, 0, scores)
         return {
             "venue": self.names[route.venue] if route.venue >= 0 else None,
             "reason": None if route.reason == GM_REASON_NONE else Reason(route.reason),

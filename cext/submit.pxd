@@ -44,6 +44,8 @@ cdef extern from "durable.h" nogil:
         double fill_rate[2]
         double fill_time_s, effective_cost
         double markout[2]
+        int64_t beyonds
+        double hidden
     ctypedef struct gm_symbol_statistics_t:
         int64_t returns
         double variance

@@ -655,7 +655,8 @@ cdef class Core:
         dict: orders, answers, rejects, unanswered, fills (counts); reject_rate; latency (seconds to the first answer); fill_rate_resting
         and fill_rate_taking (filled / ordered of orders that have ended); time_to_fill (seconds, of what rested); effective_cost_bps
         (against the arrival mid, fees included, positive: bad); markout_added_bps and markout_removed_bps (the mid's move to the trade's
-        side by the first recorded quote at least a second later, positive: good); volatility (of the symbol, a root of a second)
+        side by the first recorded quote at least a second later, positive: good); hidden_size (filled beyond the displayed size, of
+        immediate orders for more than that; steps, at least so much was there); volatility (of the symbol, a root of a second)
         """
         cdef gm_venue_statistics_t x
         cdef gm_symbol_statistics_t y
@@ -674,6 +675,7 @@ cdef class Core:
             "effective_cost_bps": _known(x.costed, x.effective_cost * 1e4, "it has filled nothing"),
             "markout_added_bps": _known(x.markouts[0], x.markout[0] * 1e4, "no fill that added has a quote a second later"),
             "markout_removed_bps": _known(x.markouts[1], x.markout[1] * 1e4, "no fill that removed has a quote a second later"),
+            "hidden_size": _known(x.beyonds, x.hidden, "no order for more than it displayed has ended there"),
             "volatility": _known(y.returns, y.variance ** 0.5, "no two quotes a second apart are recorded"),
         }
 

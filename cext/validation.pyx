@@ -660,6 +660,7 @@ cdef class OrderReader:
         return {
             "symbol": o.symbol, "side": o.side, "quantity": o.quantity, "flags": o.flags,
             "limit_price_e9": None if o.limit_price_e9 == GM_NO_PRICE else o.limit_price_e9,
+            "order_type": o.order_type, "time_in_force": o.time_in_force, "venue": o.venue,
         }
 
     def _unknown_symbol(self, value):

@@ -2,8 +2,10 @@
  *
  * CLOSED, the usual state: orders go there. After so many rejects, unanswered orders or lost connections in a row (a NEW or a fill breaks the row)
  * it is OPEN: no order goes there until the cool-down is over. Then the next order of at most the probe's size that would go there does, and the
- * venue is PROBING: no other goes there until that one is answered. A NEW or a fill closes the breaker; a reject, silence or a lost connection opens
- * it for another cool-down. All of it follows from recorded orders and reports, so recovery arrives at the same state. */
+ * venue is PROBING: no other goes there until that one is answered, or another cool-down is over (the probe may be lost, and nobody need wait
+ * for answers for a limited time). A NEW or a fill closes the breaker; a reject, silence or a lost connection opens it for another cool-down.
+ * All of it follows from recorded orders and reports, so recovery arrives at the same state; that a venue is out or back is recorded behind the
+ * report that made it so (GM_LATCH_TRIPPED, GM_LATCH_RESTORED), for those who read the log. */
 #ifndef GM_BREAKER_H
 #define GM_BREAKER_H
 
@@ -13,7 +15,7 @@
 enum gm_breaker_state { GM_BREAKER_CLOSED = 0, GM_BREAKER_OPEN, GM_BREAKER_PROBING };
 
 typedef struct gm_breaker {
-    int64_t until_ns;               /* the cool-down's end */
+    int64_t until_ns;               /* the cool-down's end; while it probes: when another may */
     int64_t probe_id;               /* the order that probes */
     int64_t trips;                  /* ever */
     int64_t lost_ns;                /* of the last lost connection: what is told of it at one instant is one */
@@ -63,10 +65,11 @@ static __attribute__((noinline)) void gm_breaker_take(gm_breaker_t* b, gm_venues
 }
 
 /* An accepted order is at a venue that had been taken out: the probe. */
-static inline void gm_breaker_accept(gm_breaker_t* b, const gm_order_t* o) {
-    if (b->state != GM_BREAKER_OPEN || o->created_ns < b->until_ns) return;
+static inline void gm_breaker_accept(gm_breaker_t* b, const gm_venues_t* v, const gm_order_t* o) {
+    if (b->state == GM_BREAKER_CLOSED || o->created_ns < b->until_ns) return;
     b->state = GM_BREAKER_PROBING;
     b->probe_id = o->order_id;
+    b->until_ns = o->created_ns + v->breaker.cool_down_ns;
 }
 
 /* The venues that an order of `quantity` may probe at `now`; while they are in `probing`, scoring takes them for open. */
@@ -75,7 +78,7 @@ static inline uint64_t gm_breakers_due(const gm_breaker_t* breakers, const gm_ve
     if (quantity > v->probe_size) return 0;
     for (uint64_t out = v->tripped; out; out &= out - 1) {
         const int32_t i = __builtin_ctzll(out);
-        if (breakers[i].state == GM_BREAKER_OPEN && breakers[i].until_ns <= now) due |= (uint64_t)1 << i;
+        if (breakers[i].until_ns <= now) due |= (uint64_t)1 << i;
     }
     return due;
 }

@@ -97,6 +97,7 @@ typedef struct gm_engine {
     gm_statistics_t statistics;    /* of venues (venue_statistics.h) */
     gm_breaker_t breakers[GM_MAX_VENUES];
     int32_t recovering;            /* the log is being applied: figures move though they are frozen */
+    uint8_t shown;                 /* of the last DECISION record, until its order is accepted */
 
     int64_t accepted, refused, fills, unknown_reports, late_fills, overfills, duplicate_executions, trade_throughs;
 } gm_engine_t;
@@ -244,6 +245,13 @@ static inline void gm_engine_decision(gm_engine_t* e, const gm_order_t* o, const
     d.venue = (int8_t)route->venue;
     d.runner_up = (int8_t)route->runner_up;
     d.candidates = (uint8_t)route->candidates;
+    if (o->time_in_force == GM_IOC && route->venue >= 0) {
+        const gm_quote_t* q = gm_quotes_of(e->venues, o->symbol) + route->venue;
+        const int64_t shown = o->side > 0 ? q->ask_quantity : q->bid_quantity;
+        if (gm_displays(e->venues, route->venue) && (o->side > 0 ? q->ask_e9 : q->bid_e9) == o->limit_price_e9 && o->quantity > shown)
+            d.shown = gm_shown_code(shown);
+    }
+    e->shown = d.shown;
     if (mid != GM_NO_PRICE && route->venue >= 0) d.score = (float)((double)route->cost_e9 * per_unit);
     if (mid != GM_NO_PRICE && route->runner_up >= 0) d.runner_up_score = (float)((double)route->runner_up_cost_e9 * per_unit);
     if (scores) gm_pack_scores(scores, e->venues->count < GM_DECISION_VENUES ? e->venues->count : GM_DECISION_VENUES, per_unit * 100.0, d.scores);
@@ -303,9 +311,18 @@ static inline void gm_engine_note(gm_engine_t* e, const gm_order_t* o) {
 static inline void gm_engine_learn_order(gm_engine_t* e, const gm_order_t* o) {
     if (__builtin_expect(!e->venues->frozen || e->recovering, 1)) {
         if (o->arrival_mid_e9 != GM_NO_PRICE) gm_statistics_quote(&e->statistics, e->venues, o->symbol, o->arrival_mid_e9, o->created_ns);
-        if (o->venue >= 0) gm_statistics_of(&e->statistics, o->symbol, o->venue)->orders++;
+        if (o->venue >= 0) {
+            gm_venue_statistics_t* x = gm_statistics_of(&e->statistics, o->symbol, o->venue);
+            x->orders++;
+            if (__builtin_expect(e->shown != 0, 0)) {
+                x->beyond_id = o->order_id;
+                x->beyond_shown = gm_shown_value(e->shown);
+            }
+        }
     }
-    if (__builtin_expect(e->venues->tripped != 0, 0) && o->venue >= 0 && (e->venues->tripped >> o->venue & 1)) gm_breaker_accept(&e->breakers[o->venue], o);
+    e->shown = 0;
+    if (__builtin_expect(e->venues->tripped != 0, 0) && o->venue >= 0 && (e->venues->tripped >> o->venue & 1))
+        gm_breaker_accept(&e->breakers[o->venue], e->venues, o);
 }
 
 /* The same from a recorded report, before it moves the row; `status`: what the order becomes. */

@@ -42,6 +42,7 @@ static inline int32_t gm_latch_find(const gm_engine_t* e, const char name[GM_LAT
 /* A recorded latch stands, or one is reset. One that stands already under its name gets the new reason. */
 static inline int gm_engine_latch(gm_engine_t* e, const gm_latch_t* l) {
     int32_t at = gm_latch_find(e, l->name);
+    if (l->action >= GM_LATCH_TRIPPED) return GM_OK;
     if (l->action == GM_LATCH_RESET) {
         if (at < 0) return GM_ERR_NOT_FOUND;
         memmove(&e->latches[at], &e->latches[at + 1], (size_t)(e->latched - at - 1) * sizeof *l);

@@ -225,10 +225,25 @@ typedef struct gm_decision {
     int8_t venue;
     int8_t runner_up;              /* second-best venue, -1: none */
     uint8_t candidates;            /* 0: the caller chose the venue */
-    uint8_t reserved;
+    uint8_t shown;                 /* of an order for more than its venue displays at its limit: how much that is (gm_shown_code); 0: of no such order */
     uint16_t scores[GM_DECISION_VENUES];   /* of the first venues: gm_venue_verdict << 12 | cost in 0.01 bps + 2048, at most 4095 (scoring.h) */
 } gm_decision_t;
 _Static_assert(sizeof(gm_decision_t) == 96, "a DECISION record is 96 bytes behind its header");
+
+/* A displayed size in a byte: the code of the least value that is no less, eight to each power of two; 0 for one that is too large. */
+static inline uint8_t gm_shown_code(int64_t shown) {
+    int32_t octave;
+    int64_t eighths, code;
+    if (shown <= 0 || shown > INT64_C(1) << 31) return 0;
+    octave = 63 - __builtin_clzll((uint64_t)shown);
+    eighths = (shown * 8 + (INT64_C(1) << octave) - 1) >> octave;   /* 8 to 16 */
+    code = 1 + 8 * octave + (eighths - 8);
+    return code <= 255 ? (uint8_t)code : 0;
+}
+static inline int64_t gm_shown_value(uint8_t code) {
+    const int64_t scaled = (int64_t)(8 + (code - 1) % 8) << ((code - 1) / 8);
+    return code == 0 ? 0 : (scaled + 7) / 8;
+}
 
 /* A refusal. 96 bytes, the payload of a REFUSAL record. */
 typedef struct gm_refusal {
@@ -294,7 +309,9 @@ enum gm_scope { GM_SCOPE_ENGINE = 1, GM_SCOPE_ACCOUNT, GM_SCOPE_STRATEGY, GM_SCO
 enum gm_latch_action {
     GM_LATCH_KILL = 1,             /* nothing but reduce-only orders; of a venue: nothing */
     GM_LATCH_REDUCE,               /* only what does not raise the worst case of its symbol */
-    GM_LATCH_RESET
+    GM_LATCH_RESET,
+    GM_LATCH_TRIPPED,              /* news, no latch: the circuit breaker has taken the venue out */
+    GM_LATCH_RESTORED              /* it is back */
 };
 
 /* A limit that changed. 224 bytes, the payload of a LIMIT record. Values are in the limit's own integer unit. */

@@ -116,7 +116,10 @@ static inline int64_t gm_recover(gm_engine_t* e, const char* data, int64_t size,
         case GM_RECORD_LATCH: if (gm_engine_latch(e, (const gm_latch_t*)(h + 1)) == GM_ERR_CAPACITY) *code = GM_ERR_CAPACITY; break;
         case GM_RECORD_SESSION: gm_engine_roll(e, (const gm_session_t*)(h + 1)); break;
         case GM_RECORD_BALANCE: *code = gm_recover_balance(e, (const gm_balance_t*)(h + 1)); break;
-        case GM_RECORD_DECISION: gm_recover_feed(e, ((const gm_decision_t*)(h + 1))->feed_sequence); break;
+        case GM_RECORD_DECISION:
+            e->shown = ((const gm_decision_t*)(h + 1))->shown;
+            gm_recover_feed(e, ((const gm_decision_t*)(h + 1))->feed_sequence);
+            break;
         case GM_RECORD_REFUSAL:
             gm_recover_refusal(e, (const gm_refusal_t*)(h + 1));
             gm_orders_seen(e->orders, h->order_id);

@@ -263,6 +263,17 @@ static inline void gm_engine_take(gm_engine_t* e, gm_order_t* o, const gm_report
  * was taken back already, GM_ERR_STATE. Reads the journal's files where it must: for the rare report that repeats an id or revises one. */
 int gm_engine_find_execution(gm_engine_t* e, int64_t order_id, int32_t venue, int64_t execution_id, gm_report_t* found);
 
+/* The circuit breaker has taken a venue out, or let it in again: for the readers of the log. */
+static __attribute__((noinline)) void gm_engine_tell_breaker(gm_engine_t* e, int32_t venue, int64_t now) {
+    const gm_breaker_t* b = &e->breakers[venue];
+    gm_latch_t l;
+    memset(&l, 0, sizeof l);
+    l.scope = GM_SCOPE_VENUE;
+    l.target = venue;
+    l.action = b->state == GM_BREAKER_CLOSED ? GM_LATCH_RESTORED : GM_LATCH_TRIPPED;
+    gm_journal_append(e->journal, GM_RECORD_LATCH, GM_RECORD_LARGE, now, 0, &l);    /* no room: it is out, or back, all the same */
+}
+
 static inline int gm_engine_record_report(gm_engine_t* e, gm_order_t* o, gm_report_t* r) {
     r->status = gm_report_status(o, r);
     r->account = (uint16_t)o->account;
@@ -280,7 +291,12 @@ static inline int gm_engine_record_report(gm_engine_t* e, gm_order_t* o, gm_repo
         r->leaves_quantity = gm_is_closed(r->status) || r->status == GM_SUSPENDED ? 0 : o->leaves_quantity;
     }
     if (gm_journal_append(e->journal, GM_RECORD_REPORT, GM_RECORD_SMALL, r->venue_time_ns, r->order_id, r) != GM_OK) return GM_ERR_CAPACITY;
-    gm_engine_take(e, o, r);
+    {
+        const uint64_t tripped = e->venues->tripped;
+        const int32_t venue = o->venue;
+        gm_engine_take(e, o, r);
+        if (__builtin_expect(e->venues->tripped != tripped, 0)) gm_engine_tell_breaker(e, venue, r->venue_time_ns);
+    }
     return GM_OK;
 }
 

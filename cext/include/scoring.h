@@ -5,9 +5,12 @@
  *   a market order with nobody on the other side: the take fee; the venue will cancel it
  *   an order for an auction: that venue's fee; it goes where the symbol has its auctions
  *
+ * A retail customer's marketable order that does not rest (gm_venues_t.retail) may go to a wholesaler, inside the consolidated quote by its price
+ * improvement, and not beyond the mid; a midpoint peg may rest in a dark pool too. Other orders go to venues that display.
+ *
  * With weights (gm_learned_t, venue_statistics.h) what has been learned of a venue is added:
  *
- *   taking   + slippage * mid
+ *   taking   + slippage * mid; what has been met beyond the displayed size counts as displayed
  *   posting  + adverse * mid + unfilled * (half a spread + take fee - make fee - side * (limit - mid)), if that is more than nothing: what is
  *            not filled is taken in the end
  *
@@ -49,19 +52,25 @@ static inline int gm_is_marketable(const gm_nbbo_t* n, int8_t side, int64_t limi
     return limit_e9 == GM_NO_PRICE || (side > 0 ? limit_e9 >= touch : limit_e9 <= touch);
 }
 
+/* The venues that do not display and may have this kind of order nevertheless. */
+static inline uint64_t gm_unseen(const gm_venues_t* v, uint64_t needs, int takes) {
+    if (__builtin_expect((needs & GM_NEED_TYPE(GM_PEGGED_MIDPOINT)) != 0, 0)) return v->dark;
+    return __builtin_expect(v->retail, 0) && takes && (needs & (GM_NEED_TYPE(GM_MARKET) | GM_NEED_IOC | GM_NEED_FOK)) ? v->wholesale : 0;
+}
+
 /* A venue that is no candidate, and why not. */
-static inline int32_t gm_bystander(const gm_venues_t* v, int32_t symbol, int32_t i, int64_t quantity, uint64_t needs) {
+static inline int32_t gm_bystander(const gm_venues_t* v, int32_t symbol, int32_t i, int64_t quantity, uint64_t needs, int takes) {
     if (!v->enabled[i]) return GM_VENUE_DISABLED;
     if (v->barred[i]) return GM_VENUE_BARRED;
     if (v->tripped >> i & 1 & ~(v->probing >> i)) return GM_VENUE_TRIPPED;
     if (!gm_venue_supports(v, i, needs) || !(gm_venues_for(v, symbol, needs) >> i & 1)) return GM_VENUE_UNSUPPORTED;
-    if (!gm_displays(v, i)) return GM_VENUE_NOT_DISPLAYED;
+    if (!gm_displays(v, i) && !(gm_unseen(v, needs, takes) >> i & 1)) return GM_VENUE_NOT_DISPLAYED;
     return v->max_order_size[i] && quantity > v->max_order_size[i] ? GM_VENUE_TOO_LARGE : GM_VENUE_TOO_SMALL;
 }
 
-/* The venues that may have this order, a bit each: open, displaying, taking its kind and its size. */
-static inline uint64_t gm_candidates(const gm_venues_t* v, int64_t quantity, uint64_t needs) {
-    uint64_t mask = gm_venues_open(v) & v->displays;
+/* The venues that may have this order, a bit each: open, displaying (or gm_unseen), taking its kind and its size. */
+static inline uint64_t gm_candidates(const gm_venues_t* v, int64_t quantity, uint64_t needs, int takes) {
+    uint64_t mask = gm_venues_open(v) & (v->displays | gm_unseen(v, needs, takes));
     uint64_t rarer = needs & ~GM_NEED_USUAL ? mask : mask & ~v->usual;
     for (; rarer; rarer &= rarer - 1) {
         const int32_t i = __builtin_ctzll(rarer);
@@ -110,37 +119,44 @@ static inline gm_route_t gm_score_venues(const gm_venues_t* v, const gm_nbbo_t* 
     const int64_t mid = gm_mid(n);
     const int crosses = __builtin_expect((needs & GM_NEED_AUCTION) != 0, 0);
     const int takes = !(flags & GM_POST_ONLY) && !crosses && gm_is_marketable(n, side, limit_e9);
-    const uint64_t able = gm_candidates(v, quantity, needs) & gm_venues_for(v, symbol, needs);
+    const uint64_t able = gm_candidates(v, quantity, needs, takes) & gm_venues_for(v, symbol, needs);
     gm_route_t r = {-1, -1, 0, GM_REASON_NO_VENUE, (uint8_t)takes, INT64_MAX, INT64_MAX, GM_NO_PRICE};
     if (detail)
         for (uint64_t others = ~able & (v->count < 64 ? ((uint64_t)1 << v->count) - 1 : ~(uint64_t)0); others; others &= others - 1) {
             const int32_t i = __builtin_ctzll(others);
             detail[i].cost_e9 = INT64_MAX;
-            detail[i].verdict = gm_bystander(v, symbol, i, quantity, needs);
+            detail[i].verdict = gm_bystander(v, symbol, i, quantity, needs, takes);
         }
     if (takes) {
         const int64_t half_spread = mid == GM_NO_PRICE ? 0 : (n->ask_e9 - n->bid_e9) / 2;
         int64_t best = GM_NO_PRICE;                         /* the best touch among those that may take this order */
-        for (uint64_t left = able; left; left &= left - 1) {
+        for (uint64_t left = able & v->displays; left; left &= left - 1) {
             const int32_t i = __builtin_ctzll(left);
             const int64_t touch = side > 0 ? q[i].ask_e9 : q[i].bid_e9;
             if (touch > 0 && (best == GM_NO_PRICE || (side > 0 ? touch < best : touch > best))) best = touch;
         }
         for (uint64_t left = able; left; left &= left - 1) {
             const int32_t i = __builtin_ctzll(left);
-            const int64_t touch = side > 0 ? q[i].ask_e9 : q[i].bid_e9, shown = side > 0 ? q[i].ask_quantity : q[i].bid_quantity;
-            int64_t cost = INT64_MAX;
-            if (touch > 0 && touch == best) {
+            const int64_t touch = side > 0 ? q[i].ask_e9 : q[i].bid_e9;
+            int64_t cost = INT64_MAX, shown = side > 0 ? q[i].ask_quantity : q[i].bid_quantity;
+            if (__builtin_expect(!gm_displays(v, i), 0)) {
+                if (best != GM_NO_PRICE && mid != GM_NO_PRICE && n->bid_e9 < n->ask_e9) {
+                    cost = gm_take_cost(v, symbol, i, side, mid, gm_wholesale_price(v, i, side, mid, side > 0 ? n->ask_e9 : n->bid_e9));
+                    gm_route_consider(v, &r, i, cost);
+                }
+            } else if (touch > 0 && touch == best) {
                 cost = gm_take_cost(v, symbol, i, side, mid, touch);
+                if (__builtin_expect(v->learns, 0)) shown += v->learned[(size_t)symbol * GM_MAX_VENUES + i].hidden;
                 if (quantity > shown) cost += (int64_t)((gm_i128)half_spread * (quantity - shown) / quantity);
                 gm_route_consider(v, &r, i, cost);
             }
             if (detail) {
                 detail[i].cost_e9 = cost;
-                detail[i].verdict = cost != INT64_MAX ? GM_VENUE_COSTLIER : touch <= 0 ? GM_VENUE_NO_QUOTE : GM_VENUE_WORSE_PRICE;
+                detail[i].verdict = cost != INT64_MAX ? GM_VENUE_COSTLIER : touch <= 0 || !gm_displays(v, i) ? GM_VENUE_NO_QUOTE : GM_VENUE_WORSE_PRICE;
             }
         }
-        r.price_e9 = r.venue < 0 ? GM_NO_PRICE : best;
+        r.price_e9 = r.venue < 0 ? GM_NO_PRICE : gm_displays(v, r.venue) ? best
+            : gm_wholesale_price(v, r.venue, side, mid, side > 0 ? n->ask_e9 : n->bid_e9);
     } else {
         /* A market order while nobody stands there: the venue has the last word. */
         const int64_t* fee = crosses ? v->auction_fee_e9 : limit_e9 == GM_NO_PRICE ? v->take_fee_e9 : v->make_fee_e9;

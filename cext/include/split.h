@@ -7,7 +7,8 @@
  * most the probe's size, and what else it shows holds nobody up: it is the failing one of 242.611(b)(1).
  *
  * What is left when the displayed quotes within the limit are used up is the residual; with `rest` it is added to the last leg (who sends it
- * may meet what is not displayed), as far as that venue's largest order allows. Always: sum of legs + residual = quantity. */
+ * may meet what is not displayed), or to the one at whose venue most has been met so far where that counts (gm_learned_t.hidden), as far as that
+ * venue's largest order allows. Always: sum of legs + residual = quantity. */
 #ifndef GM_SPLIT_H
 #define GM_SPLIT_H
 
@@ -27,7 +28,7 @@ typedef struct gm_leg {
 typedef struct gm_split {
     int64_t placed, residual;
     int32_t count;
-    int32_t rest_venue;             /* where the residual would go: the last leg's venue; -1: there are no legs */
+    int32_t rest_venue;             /* where the residual would go; -1: there are no legs */
     gm_leg_t legs[GM_SPLIT_MAX];
     uint8_t verdicts[GM_MAX_VENUES];        /* gm_venue_verdict; GM_VENUE_CHOSEN: it has legs */
 } gm_split_t;
@@ -57,7 +58,7 @@ static __attribute__((noinline)) void gm_split_marketable(const gm_venues_t* v, 
         const int64_t touch = side > 0 ? q[i].ask_e9 : q[i].bid_e9, shown = side > 0 ? q[i].ask_quantity : q[i].bid_quantity;
         int32_t at;
         if (!(gm_venues_open(v) >> i & 1) || !gm_displays(v, i) || !gm_venue_supports(v, i, needs)) {
-            out->verdicts[i] = (uint8_t)gm_bystander(v, symbol, i, quantity, needs);
+            out->verdicts[i] = (uint8_t)gm_bystander(v, symbol, i, quantity, needs, 0);
             continue;
         }
         if (touch <= 0 || shown <= 0) continue;
@@ -86,6 +87,7 @@ static __attribute__((noinline)) void gm_split_marketable(const gm_venues_t* v, 
             continue;
         }
         if (probed && take > v->probe_size) take = v->probe_size;
+        if (probed && most > 0 && take > most) take = most;         /* one order */
         if (take < v->min_size[i]) {
             out->verdicts[i] = GM_VENUE_TOO_SMALL;
             continue;
@@ -108,6 +110,11 @@ static __attribute__((noinline)) void gm_split_marketable(const gm_venues_t* v, 
     }
     if (rest && left > 0 && out->count > 0) {
         gm_leg_t* last = &out->legs[out->count - 1];
+        if (v->learns)
+            for (int32_t k = out->count - 2; k >= 0; k--)
+                if (v->learned[(size_t)symbol * GM_MAX_VENUES + out->legs[k].venue].hidden > v->learned[(size_t)symbol * GM_MAX_VENUES + last->venue].hidden)
+                    last = &out->legs[k];
+        out->rest_venue = last->venue;
         const int64_t most = (v->probing >> last->venue) & 1 ? v->probe_size : v->max_order_size[last->venue];
         const int64_t room = most > 0 ? most - last->quantity : left;
         const int64_t more = room < left ? (room > 0 ? room : 0) : left;

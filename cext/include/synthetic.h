@@ -777,8 +777,7 @@ static inline void gm_wholesaler_take(gm_synthetic_t* s, const gm_order_t* o, in
         gm_market_say(&s->market, o, GM_EXEC_REJECTED, sound ? GM_REASON_VENUE_REJECTED : GM_REASON_NO_LIQUIDITY, o->leaves_quantity, now_ns);
         return;
     }
-    price = touch - o->side * (int64_t)((gm_i128)mid * v->improvement[o->venue] / 1000000000);
-    if (o->side * (price - mid) < 0) price = mid;
+    price = gm_wholesale_price(v, o->venue, o->side, mid, touch);
     gm_market_say(&s->market, o, GM_EXEC_NEW, GM_REASON_NONE, 0, now_ns);
     gm_print_publish(s->market.venues, o->symbol, o->venue, price, o->leaves_quantity, 1, now_ns);
     gm_market_fill(&s->market, o->order_id, o->venue, o->symbol, o->side, price, o->leaves_quantity, GM_REMOVED, now_ns);

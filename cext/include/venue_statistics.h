@@ -7,6 +7,9 @@
  * the first recorded quote of the symbol (an order's arrival, a report) at least a second after the fill. Fills of a venue within a second of
  * the first are one observation; those that come later, while it waits for its quote, are not observed. Positive is good for the trader.
  *
+ * Hidden size: of an immediate order for more than its venue displayed at its limit, what was filled beyond that (what was displayed is known from
+ * the DECISION record to an eighth, rounded up). At least so much was there.
+ *
  * Volatility: of a symbol, the mean of (log-free) squared returns between recorded mids 1 s to 600 s apart, a second. */
 #ifndef GM_VENUE_STATISTICS_H
 #define GM_VENUE_STATISTICS_H
@@ -33,8 +36,11 @@ typedef struct gm_venue_statistics {
     double markout[2];              /* [0] of liquidity added, [1] removed: fraction of the mid */
     int64_t open_since_ns, open_last_ns, open_base_e9;      /* the observation that waits for its quote; open_base_e9 0: none */
     double open_quantity[2], open_side[2], open_against[2]; /* sums of q, side * q, side * q * (mid at fill - base) */
+    int64_t beyond_id, beyond_shown;                        /* the last order for more than was displayed, until it ends; 0: none */
+    int64_t beyonds;
+    double hidden;                  /* filled beyond what was displayed */
 } gm_venue_statistics_t;
-_Static_assert(sizeof(gm_venue_statistics_t) == 224, "recovery.h copies rows; hashes are of whole words");
+_Static_assert(sizeof(gm_venue_statistics_t) == 256, "recovery.h copies rows; hashes are of whole words");
 
 typedef struct gm_symbol_statistics {
     int64_t last_e9, last_ns, returns;
@@ -87,6 +93,7 @@ static __attribute__((noinline)) void gm_statistics_learn(const gm_statistics_t*
     out->adverse = x->markouts[0] > 0 ? -v->weights[GM_WEIGHT_ADVERSE] * x->markout[0] : 0.0;
     out->slippage = x->ended[GM_TOOK] > 0 && y->returns > 0 && latency > 0
         ? v->weights[GM_WEIGHT_LATENCY] * (1.0 - x->fill_rate[GM_TOOK]) * sqrt(y->variance * latency) : 0.0;
+    out->hidden = x->beyonds > 0 ? (int64_t)(v->weights[GM_WEIGHT_HIDDEN] * x->hidden) : 0;
 }
 
 static __attribute__((noinline)) void gm_statistics_look(gm_statistics_t* t, gm_venues_t* v, int32_t symbol, int64_t mid_e9, int64_t now) {
@@ -171,6 +178,10 @@ static __attribute__((noinline)) void gm_statistics_take(gm_statistics_t* t, gm_
     if (ends && r->exec_type != GM_EXEC_REJECTED && o->quantity > 0) {
         const int64_t filled = o->filled_quantity + (r->exec_type == GM_EXEC_TRADE ? r->quantity : 0);
         gm_observe(t, &x->fill_rate[manner], &x->ended[manner], (double)filled / (double)o->quantity);
+        if (o->order_id == x->beyond_id) {
+            gm_observe(t, &x->hidden, &x->beyonds, filled > x->beyond_shown ? (double)(filled - x->beyond_shown) : 0.0);
+            x->beyond_id = x->beyond_shown = 0;
+        }
     }
     if (v->learns) gm_statistics_learn(t, v, o->symbol, o->venue);
 }

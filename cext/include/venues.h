@@ -52,12 +52,13 @@ struct gm_relay {
     void (*halt)(gm_relay_t* r, int32_t symbol, int32_t venue, int halted, int64_t time_ns);
 };
 
-/* What scoring adds for a venue in a symbol, as fractions of the mid but for `unfilled`. */
-enum gm_weight { GM_WEIGHT_FILL = 0, GM_WEIGHT_ADVERSE, GM_WEIGHT_LATENCY, GM_WEIGHT_END };
+/* What scoring adds for a venue in a symbol, as fractions of the mid but for `unfilled` and `hidden`. */
+enum gm_weight { GM_WEIGHT_FILL = 0, GM_WEIGHT_ADVERSE, GM_WEIGHT_LATENCY, GM_WEIGHT_HIDDEN, GM_WEIGHT_END };
 typedef struct gm_learned {
     double unfilled;                        /* weight * the share that is not filled where it rests: pays for taking instead */
     double adverse;                         /* weight * the move against what was filled resting */
     double slippage;                        /* weight * fade * volatility over the way there */
+    int64_t hidden;                         /* weight * what an immediate order has met there beyond the displayed size, units */
 } gm_learned_t;
 
 /* After how many in a row a venue is taken out (0: never), and for how long. */
@@ -92,6 +93,8 @@ struct gm_venues {
     uint64_t usual;                         /* takes all of GM_NEED_USUAL */
     int32_t* listing;                       /* [symbol] venue + 1 of its auctions; 0: any that takes such orders */
     int32_t protects;                       /* an order that would trade through a better quote is refused */
+    int32_t retail;                         /* orders are a retail customer's: wholesalers compete for what is marketable */
+    uint64_t dark, wholesale;               /* by gm_venue_settle */
     uint8_t* halted;                        /* [symbol] 1: trading in it is halted */
     int32_t* followed;                      /* [symbol] orders that wait for its quotes or prints */
     uint8_t* is_moved;                      /* [symbol] */
@@ -156,8 +159,16 @@ static inline void gm_venue_trip(gm_venues_t* v, int32_t venue, int tripped) { v
 static inline void gm_venue_settle(gm_venues_t* v, int32_t venue) {
     gm_venue_enable(v, venue, v->enabled[venue]);
     v->displays = gm_with_bit(v->displays, venue, v->kind[venue] <= GM_ECN);
+    v->dark = gm_with_bit(v->dark, venue, v->kind[venue] == GM_DARK_POOL);
+    v->wholesale = gm_with_bit(v->wholesale, venue, v->kind[venue] == GM_WHOLESALER);
     v->sized = gm_with_bit(v->sized, venue, v->min_size[venue] > 0 || v->max_order_size[venue] > 0);
     v->usual = gm_with_bit(v->usual, venue, gm_venue_supports(v, venue, GM_NEED_USUAL));
+}
+
+/* What a wholesaler gives: inside the touch by its improvement, not beyond the mid. */
+static inline int64_t gm_wholesale_price(const gm_venues_t* v, int32_t i, int8_t side, int64_t mid, int64_t touch) {
+    const int64_t price = touch - side * (int64_t)((gm_i128)mid * v->improvement[i] / 1000000000);
+    return side * (price - mid) < 0 ? mid : price;
 }
 
 /* What a venue must take for this order as it is sent. An iceberg's display is another matter: the engine can do it. */

@@ -11,11 +11,12 @@ from grandmodel.execution._core.instruments import Instruments
 from grandmodel.execution._core.recovery import snapshot, state_hash
 from grandmodel.execution._core.scoring import Venues
 from grandmodel.execution._core.values import STATUSES, OrderRejected, Reason, Unknown
+from grandmodel.execution.events import JournalReader
 
 FIGURES = {
     "latency": ("latency", 1.0), "reject_rate": ("reject_rate", 1.0), "rest": ("fill_rate_resting", 1.0),
     "take": ("fill_rate_taking", 1.0), "time": ("time_to_fill", 1.0), "cost": ("effective_cost_bps", 1e4),
-    "added": ("markout_added_bps", 1e4), "removed": ("markout_removed_bps", 1e4),
+    "added": ("markout_added_bps", 1e4), "removed": ("markout_removed_bps", 1e4), "hidden": ("hidden_size", 1.0),
 }  # fmt: skip
 
 
@@ -32,6 +33,10 @@ def live(core, gate, seed, steps):
         quote = core.quote(symbol)
         if choose.random() < 0.4:
             gate.submit_order(order(symbol=symbol, side=side, quantity=choose.randrange(1, 900)))
+        elif choose.random() < 0.3:  # for more than is displayed
+            far = quote.ask if side == "buy" else quote.bid
+            gate.submit_order(order(symbol=symbol, side=side, quantity=5_000, order_type="limit",
+                                    limit_price=round(far, 2), time_in_force="IOC"))  # fmt: skip
         else:
             touch = quote.bid if side == "buy" else quote.ask
             tif = choose.choice(["DAY", "IOC"])
@@ -64,6 +69,7 @@ def test_the_figures_are_those_of_the_plain_twin(seed):
                     compared += 1
             assert got["volatility"] == pytest.approx(math.sqrt(variances[number].value), rel=1e-9)
     assert compared > 40
+    assert any(found["hidden"].count for found in twin.values())
     core.close()
 
 
@@ -152,8 +158,42 @@ def test_a_venue_that_does_not_fill_costs_what_taking_costs_in_the_end():
     core.close()
 
 
+def beyond(core, venue, quantity, filled):
+    """A sweep of `quantity` at the ask of `venue`, which shows 500, of which `filled` trade."""
+    parent = int(core.submit_parent(order(quantity=quantity), "twap"))
+    child = int(core.submit_child(parent, quantity, 151 * E9, "IOC", venue=venue))
+    core.report(report(core, child, EXEC_NEW))
+    row = report(core, child, EXEC_TRADE, quantity=filled, price=151.0)
+    row["venue"], row["liquidity"] = core.venues.number(venue), 2
+    core.report(row)
+    if filled < quantity:
+        core.report(report(core, child, 3))
+    core.close_parent(parent)
+
+
+def test_what_is_met_beyond_the_displayed_size_is_learned():
+    core, _ = learned(hidden_size=1.0)
+    assert isinstance(core.venue_statistics("AAPL", "B")["hidden_size"], Unknown)
+    beyond(core, "B", 400, 400)  # no more than it shows: says nothing
+    assert isinstance(core.venue_statistics("AAPL", "B")["hidden_size"], Unknown)
+    beyond(core, "B", 1000, 900)
+    beyond(core, "B", 1000, 500)
+    shown = 512  # 500 in eighths of a power of two, rounded up
+    assert core.venue_statistics("AAPL", "B")["hidden_size"] == (900 - shown) / 2
+    # A is cheaper, but 300 of 800 would be beyond what it shows; B has been seen to have 194 of them
+    score = core.venues.score("AAPL", 1, 800, 151 * E9)
+    assert score["venue"] == "B"
+    assert score["venues"]["A"][0] - score["venues"]["B"][0] == E9 * 300 // 800 - E9 * 106 // 800 - 100_000
+    core.venues.set_quote("AAPL", "A", 149 * E9, 152 * E9, 500, 500)
+    split = core.venues.split("AAPL", 1, 1500, 152 * E9)
+    assert [leg[:2] for leg in split["legs"]] == [("B", 1000), ("A", 500)]
+    assert split["residual_venue"] == "B"
+    core.close()
+
+
 @pytest.mark.parametrize("wrong", [{"half_life": 0.5}, {"half_life": math.nan}, {"fill_probability": -1.0},
-                                   {"latency_slippage": math.inf}, {"adverse_selection": 11.0}])  # fmt: skip
+                                   {"latency_slippage": math.inf}, {"adverse_selection": 11.0},
+                                   {"hidden_size": -0.1}])  # fmt: skip
 def test_wrong_weights_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         Venues(Instruments()).set_learning(**wrong)
@@ -211,6 +251,51 @@ def test_a_venue_that_rejects_is_taken_out_and_probed_back_in():
     core.report(report(core, probe, EXEC_NEW))
     assert core.venues_out() == {}
     assert send(core, gate)[1] == "A"
+    core.close()
+
+
+def test_that_a_venue_is_out_and_back_is_told_behind_the_report_that_did_it():
+    core, gate = breaking()
+    reader = JournalReader(core)
+    for _ in range(2):
+        reject(core, send(core, gate)[0])
+    core.advance(core.clock.now_ns() + 11 * E9)
+    core.report(report(core, send(core, gate, 50)[0], EXEC_NEW))
+    told = [(event.event_type, event.payload.get("target")) for event in reader.poll()]
+    found = [place for place, (what, _) in enumerate(told) if what in ("VENUE_TRIPPED", "VENUE_RESTORED")]
+    assert [told[place] for place in found] == [("VENUE_TRIPPED", "A"), ("VENUE_RESTORED", "A")]
+    assert [told[place - 1][0] for place in found] == ["ORDER_REJECTED", "ORDER_ACKNOWLEDGED"]
+    core.close()
+
+
+def test_a_probe_that_is_lost_keeps_a_venue_out_for_one_cool_down():
+    core, gate = breaking()  # no limit on the time of an answer
+    for _ in range(2):
+        reject(core, send(core, gate)[0])
+    core.advance(core.clock.now_ns() + 11 * E9)
+    lost, venue = send(core, gate, 50)
+    assert venue == "A"
+    core.advance(core.clock.now_ns() + 9 * E9)
+    assert send(core, gate, 50)[1] == "B"
+    core.advance(core.clock.now_ns() + 2 * E9)
+    probe, venue = send(core, gate, 50)
+    assert venue == "A"
+    core.report(report(core, lost, EXEC_NEW))  # late: the breaker goes by the probe that it waits for
+    assert core.venues_out()["A"]["state"] == "probing"
+    core.report(report(core, probe, EXEC_NEW))
+    assert core.venues_out() == {}
+    core.close()
+
+
+def test_a_venue_is_probed_with_one_order():
+    core, gate = breaking()
+    core.venues.set_quote("AAPL", "A", 149 * E9, 150 * E9, 500, 500)
+    for _ in range(2):
+        reject(core, send(core, gate)[0])
+    core.advance(core.clock.now_ns() + 11 * E9)
+    parent = int(core.submit_parent(order(quantity=1000), "twap"))
+    legs = core.sweep(parent, 200, 150 * E9, rest=False)["legs"]
+    assert [leg[:2] for leg in legs] == [("A", 50)]
     core.close()
 
 

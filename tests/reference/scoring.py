@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 
-def choose(venues, side, quantity, limit, post_only):
-    """(name, cost per unit in 1e-9, takes?) of the venue an order goes to; (None, None, takes) when there is none."""
+def choose(venues, side, quantity, limit, post_only, retail=False):
+    """(name, cost per unit in 1e-9, takes?) of the venue an order goes to; (None, None, takes) when there is none.
+    `retail`: wholesalers compete for what takes, inside the touch by `improvement` (1e-9 of the mid), to the mid."""
     shown = [v for v in venues if v["kind"] in ("exchange", "ecn")]
     bids = [v["bid"] for v in shown if v["bid"] is not None]
     asks = [v["ask"] for v in shown if v["ask"] is not None]
@@ -23,8 +24,18 @@ def choose(venues, side, quantity, limit, post_only):
             best = min((v[key] for v in able), key=lambda price: side * price)
             able = [v for v in able if v[key] == best]
     scored = []
+    if takes and retail and mid is not None and best_bid < best_ask and able:
+        able += [
+            v for v in venues if v["kind"] == "wholesaler" and v["enabled"] and quantity >= v["smallest"]
+            and (v["largest"] == 0 or quantity <= v["largest"])
+        ]  # fmt: skip
+        able.sort(key=venues.index)
     for index, v in enumerate(able):
-        if takes:
+        if v["kind"] == "wholesaler":
+            price = far - side * (mid * v["improvement"] // 10**9)
+            price = max(price, mid) if side > 0 else min(price, mid)
+            cost = v["take"] + side * (price - mid)
+        elif takes:
             cost = v["take"] + (0 if mid is None else side * (v[key] - mid))
             missing = max(0, quantity - v[f"{key}_size"])
             if mid is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 NO_PRICE = -(2**63)
-ORDER, REPORT = 2, 4
+ORDER, DECISION, REPORT = 2, 3, 4
 NEW, TRADE, CANCELED, REJECTED, EXPIRED, STATUS = 1, 2, 3, 5, 6, 10
 CLOSED = {"FILLED", "CANCELED", "REJECTED", "EXPIRED"}
 SECOND = 1_000_000_000
@@ -18,14 +18,18 @@ class Mean:
         self.value += max(1.0 / self.count, self.least) * (x - self.value)
 
 
+#: The sizes that a DECISION record can tell, by code: eight to each power of two, rounded up.
+SHOWN = [0, *(-(-(8 + part) * 2**octave // 8) for octave in range(32) for part in range(8))]
+
+
 def learn(records, is_closed, half_life=100.0):
     """{(symbol, venue): {figure: Mean}} from (kind, row) records in order; `is_closed(status number)`."""
-    venues, orders, last, waiting = {}, {}, {}, {}
+    venues, orders, last, waiting, decided, beyond = {}, {}, {}, {}, {}, {}
     variances = {}
 
     def of(symbol, venue):
         if (symbol, venue) not in venues:
-            names = ("latency", "reject_rate", "rest", "take", "time", "cost", "added", "removed")
+            names = ("latency", "reject_rate", "rest", "take", "time", "cost", "added", "removed", "hidden")
             venues[symbol, venue] = {name: Mean(half_life) for name in names}
         return venues[symbol, venue]
 
@@ -49,7 +53,11 @@ def learn(records, is_closed, half_life=100.0):
             last[symbol] = (mid, now)
 
     for kind, row in records:
+        if kind == DECISION:
+            decided[int(row["order_id"])] = SHOWN[int(row["shown"])]
         if kind == ORDER:
+            if decided.get(int(row["order_id"])):
+                beyond[int(row["symbol"]), int(row["venue"])] = int(row["order_id"])
             order = {name: int(row[name]) for name in ("symbol", "venue", "side", "quantity", "limit_price_e9", "flags",
                      "time_in_force", "sent_ns", "created_ns", "arrival_mid_e9", "status")}  # fmt: skip
             order |= {"filled": 0, "answered": False}
@@ -86,6 +94,8 @@ def learn(records, is_closed, half_life=100.0):
             order["filled"] += quantity
         if ends and what != REJECTED:
             found["take" if took else "rest"].add(order["filled"] / order["quantity"])
+            if beyond.get((order["symbol"], order["venue"])) == int(row["order_id"]):
+                found["hidden"].add(max(0, order["filled"] - decided[int(row["order_id"])]))
         order["status"] = int(row["status"])
     return venues, variances
 

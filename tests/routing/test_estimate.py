@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from grandmodel.execution import OrderValidationError, SmartOrderRouter
 from grandmodel.execution._core.values import Unknown
+from grandmodel.execution.routing.algorithms.implementation_shortfall import left_at
 from grandmodel.execution.routing.estimate import efficient_frontier, trajectory_cost
 
 ORDER = {"symbol": "AAPL", "side": "buy", "quantity": 100_000, "order_type": "market"}
@@ -79,6 +80,23 @@ def test_every_way_side_by_side():
     assert urgent.spread_bps > 0 > patient.spread_bps
 
 
+def test_a_short_time_is_taken_as_it_is_and_a_way_without_a_plan_says_what_is_assumed():
+    router = SmartOrderRouter({})
+    short, minute = router.estimate(ORDER, [{"algorithm": "twap", "duration_minutes": m} for m in (0.5, 1)])
+    assert (short.duration_minutes, minute.duration_minutes) == (0.5, 1.0)
+    assert short.temporary_bps > minute.temporary_bps
+    sniper, twap = router.estimate(ORDER, [{"algorithm": a, "duration_minutes": 60} for a in ("sniper", "twap")])
+    assert "sniper has no plan: an even pace over 60 minutes is assumed" in sniper.assumptions
+    assert not any("no plan" in each for each in twap.assumptions)
+
+
+@given(st.floats(0.01, 30), st.floats(0, 1))
+def test_the_continuous_trajectory_is_the_papers(kappa_t, part):
+    assert left_at(kappa_t, np.array([part]))[0] == pytest.approx(
+        math.sinh(kappa_t * (1 - part)) / math.sinh(kappa_t), rel=1e-9, abs=1e-12
+    )
+
+
 def test_what_is_not_known_says_why():
     router = SmartOrderRouter({})
     catalog = router._config.catalog()
@@ -113,6 +131,9 @@ def test_the_frontier_trades_cost_for_risk():
         ("quantity", (0.0, 60.0, aapl, 150.0)),
         ("minutes", (1e4, math.nan, aapl, 150.0)),
         ("price", (1e4, 60.0, aapl, 0.0)),
+        ("minutes", (1e4, True, aapl, 150.0)),
+        ("quantity", (2.0**63, 60.0, aapl, 150.0)),
+        ("quantity", ("many", 60.0, aapl, 150.0)),
     ):
         with pytest.raises(ValueError, match=name):
             efficient_frontier(*arguments)

@@ -191,6 +191,48 @@ def test_resting_legs_are_children_of_one_parent():
     core.close()
 
 
+def test_resting_legs_are_paused_resumed_and_amended():
+    core, clock = synthetic()
+    router = SmartOrderRouter(engine=core)
+
+    def at_work(ticket):
+        children = [core.get_order(i) for i in ticket.parent.children]
+        return [child for child in children if not child.status.is_closed]
+
+    async def main():
+        core.advance(clock.now_ns() + 120 * 10**9)
+        order = passive(core, 2_000)
+        order["limit_price"] = round(order["limit_price"] - 2.0, 2)  # nobody comes there
+        ticket = await router.execute_order(order, wait=False)
+        await asyncio.sleep(1)
+        assert sum(child.quantity for child in at_work(ticket)) == 2_000
+        ticket.pause()
+        await asyncio.sleep(1)
+        assert at_work(ticket) == []
+        assert not ticket.status.is_closed
+        ticket.resume()
+        await asyncio.sleep(1)
+        first = {child.order_id for child in at_work(ticket)}
+        assert sum(child.quantity for child in at_work(ticket)) == 2_000
+        ticket.amend(quantity=3_000)
+        await asyncio.sleep(1)
+        assert sum(child.quantity for child in at_work(ticket)) == 3_000
+        assert first <= {child.order_id for child in at_work(ticket)}  # what rests keeps its place
+        limit = round(order["limit_price"] + 0.5, 2)
+        ticket.amend(limit_price=limit)
+        await asyncio.sleep(1)
+        assert {child.limit_price for child in at_work(ticket)} == {limit}
+        assert sum(child.quantity for child in at_work(ticket)) == 3_000
+        ticket.amend(limit_price=round(core.quote("AAPL").ask + 1, 2))  # it crosses now
+        await asyncio.sleep(1)
+        return await ticket
+
+    result = run(main(), clock=clock)
+    assert (result.status, result.filled_quantity) == ("FILLED", 3_000)
+    assert core.open_orders() == []
+    core.close()
+
+
 def test_figures_of_venues_are_seen_from_the_router():
     core, clock = synthetic()
     execute(core, clock, {**MARKET_ORDER, "quantity": 5_000}, {"algorithm": "market"})
@@ -236,6 +278,9 @@ def test_dark_first_asks_the_pools_and_takes_the_rest():
         ((sent, filled),) = router.dark_history.seen(name, "AAPL")
         assert 0 <= filled <= sent <= 4_000
         assert sent >= core.venues.describe(name)["min_size"]
+    other = SmartOrderRouter(engine=core)  # who comes later reads it from the order table
+    for name in ("GOLDMAN", "MORGAN"):
+        assert other.dark_history.seen(name, "AAPL") == router.dark_history.seen(name, "AAPL")
     core.close()
 
 

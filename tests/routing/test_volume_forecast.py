@@ -12,7 +12,7 @@ from reference import volume as twin
 
 from grandmodel.execution._core import schedule
 from grandmodel.execution.routing.algorithms import historical_volume_curve
-from grandmodel.execution.routing.algorithms.forecast import CLAMP, VolumeForecast, bins_of
+from grandmodel.execution.routing.algorithms.forecast import CLAMP, VolumeForecast
 
 VOLUMES = st.lists(st.floats(0, 1e6), min_size=2, max_size=40)
 
@@ -64,7 +64,6 @@ def test_a_curve_from_history_is_the_mean_of_the_days_shares():
     half_day = date(2024, 11, 29)
     dates = [date(2024, 11, 26), date(2024, 11, 27), half_day, date(2024, 12, 25)]
     assert historical_volume_curve([*days, [1, 0, 0], [1, 0, 0]], dates=dates) == pytest.approx([0.15, 0.25, 0.6])
-    assert bins_of([1, 5, 9, 9], [10, 20, 30, 40], [0, 5, 10]).tolist() == [10, 90]
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,7 @@ def make_venues(config: ExecutionConfig, instruments: Instruments, known: Sequen
             **capabilities(venue, kind, config.market.hours.keep),
         )
     table.protects_quotes = config.routing.protect_quotes
+    table.retail = config.routing.retail
     learning, breaker = config.routing.learning, config.routing.circuit_breaker
     table.set_learning(half_life=learning.half_life, freeze=learning.freeze, **config.routing.scoring.model_dump())
     table.set_breaker(

@@ -65,6 +65,8 @@ class EventType(StrEnum):
     KILL_SWITCH = "KILL_SWITCH"
     TRADING_REDUCED = "TRADING_REDUCED"
     KILL_SWITCH_RESET = "KILL_SWITCH_RESET"
+    VENUE_TRIPPED = "VENUE_TRIPPED"
+    VENUE_RESTORED = "VENUE_RESTORED"
     LIMIT_CHANGED = "LIMIT_CHANGED"
     LIMITS_REFUSED = "LIMITS_REFUSED"
     SESSION_CLOSED = "SESSION_CLOSED"
@@ -110,7 +112,13 @@ _BY_REQUEST = {
     9: EventType.ORDER_ARMED,
     10: EventType.REQUEST_REFUSED,
 }
-_BY_LATCH = {1: EventType.KILL_SWITCH, 2: EventType.TRADING_REDUCED, 3: EventType.KILL_SWITCH_RESET}
+_BY_LATCH = {
+    1: EventType.KILL_SWITCH,
+    2: EventType.TRADING_REDUCED,
+    3: EventType.KILL_SWITCH_RESET,
+    4: EventType.VENUE_TRIPPED,
+    5: EventType.VENUE_RESTORED,
+}
 _BY_STATUS = {10: EventType.ORDER_SUSPENDED, 11: EventType.ORDER_UNKNOWN}  # of a report that is of a state alone
 SCOPES = {1: "engine", 2: "account", 3: "strategy", 4: "symbol", 5: "venue"}
 TRIGGERS = {1: "last", 2: "bid_ask", 3: "mid"}

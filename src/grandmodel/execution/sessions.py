@@ -45,6 +45,9 @@ _DAY = timedelta(days=1)
 _NS = 10**9
 _DAY_NS = 86400 * _NS
 
+#: Of a regular session of the US exchanges; the day of figures that are told by day.
+SESSION_MINUTES = 390
+
 #: The calendar of what is traded at all times: every day of UTC is a session, which ends at midnight.
 ALWAYS_OPEN = "24/7"
 

@@ -224,6 +224,7 @@ class Scoring(Section):
     fill_probability: Annotated[float, *number(0, 10, "a weight")] = 0.0
     adverse_selection: Annotated[float, *number(0, 10, "a weight")] = 0.0
     latency_slippage: Annotated[float, *number(0, 10, "a weight")] = 0.0
+    hidden_size: Annotated[float, *number(0, 10, "a weight")] = 0.0
 
 
 class CircuitBreaker(Section):
@@ -243,11 +244,13 @@ class Routing(Section):
 
     If none of ``venues``, ``dark_pools``, ``wholesalers`` is given, six lit venues, two dark pools and two
     wholesalers stand there with illustrative fees; if one is given, the others default to none. ``protect_quotes``
-    refuses an order that would trade through a better displayed quote (17 CFR 242.611).
+    refuses an order that would trade through a better displayed quote (17 CFR 242.611). ``retail`` says that the
+    orders are a retail customer's: wholesalers, which take no others, then compete for marketable ones.
     """
 
     default_algorithm: Name = "smart_router"
     protect_quotes: Flag = True
+    retail: Flag = False
     learning: Learning = Field(default_factory=Learning)
     scoring: Scoring = Field(default_factory=Scoring)
     circuit_breaker: CircuitBreaker = Field(default_factory=CircuitBreaker)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._core.values import Unknown
+from ..sessions import SESSION_MINUTES
 from .impact_forecast import ImpactForecast, forecast_impact
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from ..instruments import Instrument
 
 _MINUTE_NS = 60 * 10**9
-_DAY_MINUTES = 390
 _UNITS = {"s": 10**9, "sec": 10**9, "m": _MINUTE_NS, "min": _MINUTE_NS, "h": 60 * _MINUTE_NS, "hour": 60 * _MINUTE_NS}
 _TIMEFRAME = re.compile(r"([1-9][0-9]{0,5})(" + "|".join(sorted(_UNITS, key=len, reverse=True)) + ")")
 
@@ -140,7 +140,7 @@ class LiquidityMetrics:
             return Unknown("fewer than three bars with a mid")
         returns = np.diff(np.log(mids))
         step_ns = float(np.median(np.diff(bars["start_ns"])))
-        return float(np.sqrt(returns @ returns / len(returns) * _DAY_MINUTES * _MINUTE_NS / step_ns))
+        return float(np.sqrt(returns @ returns / len(returns) * SESSION_MINUTES * _MINUTE_NS / step_ns))
 
     @property
     def impact(self) -> ImpactForecast:
@@ -154,8 +154,8 @@ class LiquidityMetrics:
             self._settings,
             self._instrument,
             quantity,
-            self._period_ns / _MINUTE_NS / _DAY_MINUTES,
-            volume_daily=self.volume_rate * _DAY_MINUTES,
+            self._period_ns / _MINUTE_NS / SESSION_MINUTES,
+            volume_daily=self.volume_rate * SESSION_MINUTES,
             sigma_daily=self.volatility_daily,
         )
 

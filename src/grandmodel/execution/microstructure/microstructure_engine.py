@@ -19,6 +19,7 @@ from .._core.consolidated import ConsolidatedBook
 from .._core.flow import BookAnalysis, BookSnapshot
 from .._core.synthetic import SyntheticMarket
 from .._core.values import Unknown
+from ..sessions import SESSION_MINUTES
 from .flow import BAR_DTYPE, FlowEstimators
 from .history import PaperHistory
 from .impact_forecast import ImpactForecast, forecast_impact
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from ..instruments import Instrument
 
 _MINUTE_NS = 60 * 10**9
-_MINUTES_A_DAY = 390
 
 
 class MarketConditions:
@@ -122,7 +122,7 @@ class MarketConditions:
             return float(self._settings.reference_depth)
         adv = None if self._instrument is None else self._instrument.adv
         none = Unknown("no bar has ended, and no average daily volume is known")
-        return self._median("depth", none if adv is None else adv / _MINUTES_A_DAY)
+        return self._median("depth", none if adv is None else adv / SESSION_MINUTES)
 
     @property
     def reference_volume(self) -> float:
@@ -182,7 +182,7 @@ class MarketConditions:
             self._settings,
             self._instrument,
             self.quantity,
-            self.horizon_minutes / _MINUTES_A_DAY,
+            self.horizon_minutes / SESSION_MINUTES,
             book=self.book,
             sigma_daily=_sigma_daily(self._bars),
         )

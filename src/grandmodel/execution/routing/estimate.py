@@ -24,16 +24,19 @@ import numpy as np
 from .._core import schedule
 from .._core.values import Unknown
 from ..microstructure.impact import athl_permanent, athl_temporary
+from ..sessions import SESSION_MINUTES
+from .algorithms.algorithm import Algorithm
+from .algorithms.implementation_shortfall import left_at
+from .destinations import destinations
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .._core.submit import Core
     from ..instruments import Instrument
-    from .algorithms import Algorithm
 
 #: Minutes of a trading day, in which volume and volatility are counted.
-DAY_MINUTES = 390.0
+DAY_MINUTES = float(SESSION_MINUTES)
 #: Part of what is worked that is expected to cross the spread, by urgency (this project's choice).
 CROSSING = {"low": 0.3, "medium": 0.5, "high": 0.7, "immediate": 1.0}
 #: What is done at once takes as long as this for the temporary impact: a minute (this project's choice).
@@ -135,8 +138,12 @@ def _estimate(
     quantity = float(order["quantity"])
     sign = 1 if order["side"] == "buy" else -1
     minutes, left = planned(core, order, algorithm)
-    assumptions = [] if minutes > 0 else [f"done at once: its impact is that of {AT_ONCE_MINUTES:g} minute"]
-    minutes = max(minutes, AT_ONCE_MINUTES)
+    assumptions = []
+    if minutes <= 0:
+        minutes = AT_ONCE_MINUTES
+        assumptions.append(f"done at once: its impact is that of {AT_ONCE_MINUTES:g} minute")
+    elif type(algorithm).plan is Algorithm.plan and type(algorithm).planned_left is Algorithm.planned_left:
+        assumptions.append(f"{algorithm.name} has no plan: an even pace over {minutes:g} minutes is assumed")
     spread, fees = _spread_and_fees(core, str(order["symbol"]), sign, algorithm, assumptions)
     temporary: float
     permanent: float
@@ -215,8 +222,7 @@ def _spread_and_fees(
         return nothing, nothing
     crossing = {"cross": 1.0, "post": 0.0}.get(algorithm.placement, CROSSING[algorithm.urgency])
     half = (float(quote.ask) - float(quote.bid)) / 2 / float(quote.mid) * 1e4
-    terms = [core.venues.describe(name) for name in core.venues.names]
-    lit = [each for each in terms if each["enabled"] and each["kind"] in ("exchange", "ecn")]
+    lit = destinations(core, "exchange", "ecn")
     take = min((each["take_fee"] for each in lit), default=0.0)
     make = min((each["make_fee"] for each in lit), default=0.0)
     if crossing < 1.0:
@@ -246,8 +252,10 @@ def efficient_frontier(
     if missing:
         raise ValueError(f"no frontier: {missing}")
     for name, value in (("quantity", quantity), ("minutes", minutes), ("price", price)):
-        if not 0 < value < math.inf:
-            raise ValueError(f"{name} is {value!r}, must be above 0")
+        if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value < 2**53:
+            raise ValueError(f"{name} is {value!r}, must be a number above 0 and below 2**53")
+    if isinstance(points, bool) or not isinstance(points, int) or not 2 <= points <= 10_000:
+        raise ValueError(f"points is {points!r}, must be an int from 2 to 10000")
     assert instrument.adv is not None
     assert instrument.volatility_daily is not None
     volume, sigma = float(instrument.adv), float(instrument.volatility_daily)
@@ -258,7 +266,7 @@ def efficient_frontier(
     straight = athl_temporary(float(quantity), volume, sigma, days) * price  # currency a share at quantity / days
     eta = straight / (quantity / days)
     for k, shape in enumerate(shapes):
-        left = 1.0 - time if shape == 0 else np.sinh(shape * (1.0 - time)) / math.sinh(shape)
+        left = left_at(float(shape), time)
         temporary, permanent, risk = trajectory_cost(
             quantity, left, np.full(intervals, days / intervals), volume_daily=volume, sigma_daily=sigma,
             shares_outstanding=instrument.shares_outstanding,

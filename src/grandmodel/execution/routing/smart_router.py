@@ -208,7 +208,7 @@ class SmartOrderRouter:
         self._engine = engine
         self._core: Core | None = None
         self._opening = RLock()
-        self.dark_history = DarkHistory()
+        self._dark_history: DarkHistory | None = None
         if engine is None:
             from ..config import router_config
 
@@ -227,6 +227,13 @@ class SmartOrderRouter:
                     self._core = private_core(self._config) if self._engine is None else core_of(self._engine)
         return self._core
 
+    @property
+    def dark_history(self) -> DarkHistory:
+        """What dark pools have filled of what they were sent immediately, as `dark_first` goes by it."""
+        if self._dark_history is None:
+            self._dark_history = DarkHistory.of(self.core)
+        return self._dark_history
+
     def route_order(self, order: Mapping[str, Any]) -> RoutingDecision:
         """Where `order` would go now; nothing is sent. Works when called, and may be awaited.
 
@@ -237,7 +244,7 @@ class SmartOrderRouter:
         terms = core.reader.terms(order)
         symbol = order["symbol"]
         core.touch(symbol)
-        score = core.venues.score(symbol, terms["side"], terms["quantity"], terms["limit_price_e9"], terms["flags"])
+        score = self._score(symbol, terms)
         decision = self._decision(score, terms["quantity"])
         if score["venue"] is None or order.get("venue") is not None:
             return decision
@@ -442,23 +449,29 @@ class SmartOrderRouter:
     async def execute_order(self, order: Mapping[str, Any], *, wait: bool = True) -> Any:
         """Executes an order and waits until it has ended: an ExecutionResult. With `wait=False`: a ticket, at once.
 
-        A market order takes the best price wherever it stands, venue by venue. Any other goes to the venue with the
+        A market order takes the best price wherever it stands, venue by venue (a retail customer's goes to a wholesaler
+        that gives a better one). Any other goes to the venue with the
         lowest all-in cost, and rests there if it does not trade at once; a plain limit order that rests and is larger
         than a round lot is split over venues (`route_order` tells the legs), as the children of one parent.
         """
-        if isinstance(order, Mapping) and order.get("order_type") == "market":
+        is_market = isinstance(order, Mapping) and order.get("order_type") == "market"
+        if is_market and not self._is_wholesale(order):
             return await self.execute_algorithm_order(order, {"algorithm": "market"}, wait=wait)
         from ..order_management.order_manager import OrderManager
 
         if isinstance(order, Mapping) and order.get("order_type") == "limit" and not order.get("client_order_id"):
             decision = self.route_order(order)
             if len(decision.legs) > 1 and decision.legs[0].price == decision.legs[-1].price and self._rests(order):
-                terms = self.core.reader.terms(order)
-                legs = [(leg.venue, leg.quantity) for leg in decision.legs]
                 time_in_force = str(order.get("time_in_force", "DAY"))
                 post_only = bool(order.get("post_only", False))
                 plain = {key: value for key, value in order.items() if key != "post_only"}
-                work = RestingLegs(legs, terms["limit_price_e9"], time_in_force, post_only)
+
+                def split(quantity: int, limit_e9: int) -> list[tuple[str, int]]:
+                    part = {**plain, "quantity": quantity, "limit_price": Decimal(limit_e9).scaleb(-9)}
+                    asked = self.route_order({**part, "post_only": True} if post_only else part)
+                    return [(leg.venue, leg.quantity) for leg in asked.legs]
+
+                work = RestingLegs(split, time_in_force, post_only)
                 worked = AlgorithmTicket(self, self._start(plain, work))
                 return await worked if wait else worked
         ticket = OrderManager(engine=self.core).submit_order(order)
@@ -466,6 +479,13 @@ class SmartOrderRouter:
             return ticket
         await ticket.done()
         return self._result(ticket.order_id, "smart_router")
+
+    def _is_wholesale(self, order: Mapping[str, Any]) -> bool:
+        """Does it go to a wholesaler?"""
+        if not self.core.venues.retail or self.core.reader.check(order):
+            return False
+        venue = self.route_order(order).venue
+        return venue is not None and self.core.venues.describe(venue)["kind"] == "wholesaler"
 
     async def execute_algorithm_order(
         self, order: Mapping[str, Any], config: Mapping[str, Any], *, wait: bool = True
@@ -489,11 +509,19 @@ class SmartOrderRouter:
         return self._start(order, algorithm)
 
     def _rests(self, order: Mapping[str, Any]) -> bool:
-        terms = self.core.reader.terms(order)
-        score = self.core.venues.score(
-            order["symbol"], terms["side"], terms["quantity"], terms["limit_price_e9"], terms["flags"]
+        return not self._score(order["symbol"], self.core.reader.terms(order))["takes"]
+
+    def _score(self, symbol: str, terms: Mapping[str, Any]) -> dict[str, Any]:
+        return self.core.venues.score(
+            symbol,
+            terms["side"],
+            terms["quantity"],
+            terms["limit_price_e9"],
+            terms["flags"],
+            order_type=terms["order_type"],
+            time_in_force=terms["time_in_force"],
+            venue=terms["venue"],
         )
-        return not score["takes"]
 
     def _start(self, order: Mapping[str, Any], algorithm: Algorithm) -> Parent:
         core = self.core

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..._core import schedule
+from ...sessions import SESSION_MINUTES
 from .algorithm import Algorithm, Plan
-from .hours import SESSION_MINUTES, duration_ns, keeps_hours, session_close_ns, volume_curve
+from .hours import duration_ns, keeps_hours, session_close_ns, volume_curve
 from .implementation_shortfall import forecast_volume_per_minute
 from .parameters import AlgorithmConfigError, as_number, read_minutes, read_number, read_share
 from .parent import MINUTE_NS, Parent

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from ..._core import schedule
+from ..._core.values import STATUSES, TIME_IN_FORCE_CODES, OrderStatus
+from ..destinations import destinations
 from .algorithm import Algorithm
 from .parameters import read_count
 
 if TYPE_CHECKING:
+    from ..._core.submit import Core
     from .parent import Parent
 
 #: What is remembered of each dark pool and symbol: (sent, filled) of so many of the last orders.
@@ -21,11 +24,29 @@ REMEMBERED = 200
 
 
 class DarkHistory:
-    """What dark pools have filled of what they were sent, by venue and symbol; in memory, bounded."""
+    """What dark pools have filled of what they were sent, by venue and symbol; in memory, bounded.
+
+    A new engine's begins with the immediate orders that its order table still has (`of`), which recovery brings back:
+    so it outlives a restart as far as closed orders are retained.
+    """
 
     def __init__(self, remembered: int = REMEMBERED) -> None:
         self._remembered = remembered
         self._seen: dict[tuple[str, str], deque[tuple[int, int]]] = {}
+
+    @classmethod
+    def of(cls, core: Core) -> DarkHistory:
+        """What the closed orders in a core's table say."""
+        history = cls()
+        pools = {core.venues.number(row["name"]): row["name"] for row in destinations(core, "dark_pool")}
+        rows = core.orders_array()
+        rows = rows[(rows["time_in_force"] == TIME_IN_FORCE_CODES["IOC"]) & np.isin(rows["venue"], list(pools))]
+        for row in np.sort(rows, order="order_id"):
+            if STATUSES[int(row["status"])].is_closed and STATUSES[int(row["status"])] is not OrderStatus.REJECTED:
+                filled = min(int(row["filled_quantity"]), int(row["quantity"]))
+                symbol = core.symbol_text(int(row["symbol"]))
+                history.add(pools[int(row["venue"])], symbol, int(row["quantity"]), filled)
+        return history
 
     def add(self, venue: str, symbol: str, sent: int, filled: int) -> None:
         """One order there has ended. ValueError where it cannot be."""
@@ -91,12 +112,12 @@ class DarkFirst(Algorithm):
 
     async def run(self, parent: Parent) -> None:
         parent.scheduled = parent.quantity
-        core, history = parent.core, self.history or DarkHistory()
+        core, history = parent.core, self.history or DarkHistory.of(parent.core)
         out = core.venues_out()
         pools = [
             (row["name"], max(int(row["min_size"]), self.min_quantity), int(row["max_order_size"] or 0))
-            for row in _dark_pools(core)
-            if row["enabled"] and row["name"] not in out
+            for row in destinations(core, "dark_pool")
+            if row["name"] not in out
         ]
         touch = parent.touch_e9(far=True)
         if touch is not None and pools:
@@ -110,10 +131,6 @@ class DarkFirst(Algorithm):
             for venue, order_id in sent:
                 await parent.wait_closed(order_id)
                 order = core.get_order(order_id)
-                history.add(venue, parent.symbol, order.quantity, order.filled_quantity)
+                if order.status is not OrderStatus.REJECTED:  # which says nothing of what is there
+                    history.add(venue, parent.symbol, order.quantity, min(order.filled_quantity, order.quantity))
         await parent.take(0)
-
-
-def _dark_pools(core: Any) -> list[Mapping[str, Any]]:
-    rows = map(core.venues.describe, core.venues.names)
-    return [row for row in rows if row["kind"] == "dark_pool"]

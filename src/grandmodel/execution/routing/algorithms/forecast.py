@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -125,9 +124,3 @@ class VolumeForecast:
         if self._last is not None and len(left) > 1 and self._share < LATE * self._total:
             left[0] *= 1.0 + max(-CLAMP, min(CLAMP, self.slope * self._last))
         return left
-
-
-def bins_of(times_ns: ArrayLike, quantities: ArrayLike, edges_ns: ArrayLike) -> NDArray[np.float64]:
-    """Volume by bin of one day's prints: (n,) between (n + 1,) edges; a row of `historical_volume_curve`'s volumes."""
-    counted: NDArray[Any] = np.histogram(np.asarray(times_ns), np.asarray(edges_ns), weights=np.asarray(quantities))[0]
-    return counted.astype(np.float64)

@@ -10,12 +10,10 @@ import numpy as np
 
 from ..._core import schedule
 from ..._core.synthetic import SyntheticMarket
+from ...sessions import SESSION_MINUTES
 
 if TYPE_CHECKING:
     from ..._core.submit import Core
-
-#: Of a regular session.
-SESSION_MINUTES = 390
 
 
 def keeps_hours(core: Core) -> bool:

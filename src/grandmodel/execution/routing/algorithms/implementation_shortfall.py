@@ -10,8 +10,9 @@ import numpy as np
 
 from ..._core import schedule
 from ..._core.synthetic import SyntheticMarket
+from ...sessions import SESSION_MINUTES
 from .algorithm import Algorithm, Plan
-from .hours import SESSION_MINUTES, rest_of_session_ns, volume_curve
+from .hours import rest_of_session_ns, volume_curve
 from .parameters import AlgorithmConfigError, as_number, read_minutes, read_number, read_share
 from .parent import MINUTE_NS, Parent
 from .twap import slices_left
@@ -22,6 +23,17 @@ BEND_MOST = 0.5
 PRIOR_MINUTES = 30
 #: What is left is planned anew when the pace that the market asks for, or the horizon, is so far from the plan's.
 BEND_STEP = 0.1
+
+
+def left_at(kappa_t: float, time: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The part left at parts of the time (0 to 1), sinh(kT (1 - u)) / sinh(kT): Almgren and Chriss 2000, in the
+    continuous limit; a straight line for 0."""
+    if kappa_t == 0:
+        return 1.0 - time
+    left: np.ndarray[Any, Any] = (
+        np.exp(-kappa_t * time) * np.expm1(-2.0 * kappa_t * (1.0 - time)) / math.expm1(-2.0 * kappa_t)
+    )
+    return left
 
 
 class ImplementationShortfall(Algorithm):
@@ -88,7 +100,7 @@ class ImplementationShortfall(Algorithm):
         pace = schedule.kappa_from_urgency(self.risk_aversion, self.urgency)
         if math.isinf(pace):
             return np.where(time > 0, 0.0, 1.0)
-        return 1.0 - time if pace == 0 else np.sinh(pace * (1.0 - time)) / math.sinh(pace)
+        return left_at(pace, time)
 
     def plan(self, parent: Parent) -> Plan:
         now, end, filled = parent.plan_begin_ns, parent.plan_end_ns, parent.filled

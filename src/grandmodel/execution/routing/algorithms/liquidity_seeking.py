@@ -9,6 +9,7 @@ import numpy as np
 
 from ..._core import schedule
 from ..._core.values import Reason
+from ..destinations import destinations
 from .algorithm import Algorithm
 from .hours import duration_ns
 from .parameters import read_count, read_minutes, read_number, read_seconds, read_share
@@ -81,11 +82,10 @@ class LiquiditySeeking(Algorithm):
 
     async def run(self, parent: Parent) -> None:
         assert self.round_seconds is not None
-        venues = map(parent.core.venues.describe, parent.core.venues.names)
         self.pools = [
             DarkPool(venue["name"], venue["min_size"], venue["max_order_size"])
-            for venue in venues if venue["kind"] == "dark_pool" and venue["enabled"]
-        ]  # fmt: skip
+            for venue in destinations(parent.core, "dark_pool")
+        ]
         if not self.pools:
             parent.assumptions.append("there is no dark pool: hidden orders at lit venues alone")
         self._unit = max(self.lot_size, math.ceil(parent.quantity / UNITS_MOST / self.lot_size) * self.lot_size)
@@ -125,7 +125,8 @@ class LiquiditySeeking(Algorithm):
 
     def _send_dark(self, parent: Parent, quantity: int) -> list[tuple[DarkPool, int, int]]:
         """Sends its share to the pools: (pool, child, units) of each that took some."""
-        pools = [pool for pool in self.pools if quantity >= pool.least]
+        out = parent.core.venues_out()
+        pools = [pool for pool in self.pools if quantity >= pool.least and pool.name not in out]
         units = min(UNITS_MOST, math.ceil(quantity * self.dark_share / self._unit))
         sent: list[tuple[DarkPool, int, int]] = []
         if not pools or units <= 0 or quantity <= 0:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..._core.submit import ParentFigures
 from ..._core.values import EngineClosed, OrderRejected, OrderStateError, OrderStatus, Reason, Unknown
+from ..destinations import destinations
 from .algorithm import PATIENCE
 from .hours import session_begin_ns, session_end_ns
 
@@ -103,8 +104,7 @@ class Parent:
         self._terms = 0  # how often they have changed
         self._planned = 0
         self._waiting: set[asyncio.Future[None]] = set()
-        lit = [venue for venue in map(core.venues.describe, core.venues.names) if venue["enabled"]]
-        lit = [venue for venue in lit if venue["kind"] in ("exchange", "ecn")] or lit
+        lit = destinations(core, "exchange", "ecn") or destinations(core, "dark_pool", "wholesaler")
         sizes = [venue["max_order_size"] for venue in lit]
         self._venue_most: int | None = max(sizes) if sizes and None not in sizes else None
 
@@ -516,6 +516,14 @@ class Parent:
                 break
         if self.core.is_closed(order_id):
             self._live.discard(order_id)
+
+    async def wait_all(self) -> None:
+        """Waits until every child has ended, or until its terms change."""
+        for order_id in [*self._live]:
+            while not self.core.is_closed(order_id) and not self.has_changed:
+                await self.wait(None, order_id)
+            if self.core.is_closed(order_id):
+                self._live.discard(order_id)
 
     def _ask_end(self, order_id: int) -> None:
         if not self.core.is_closed(order_id):
