@@ -85,8 +85,9 @@ def test_a_short_time_is_taken_as_it_is_and_a_way_without_a_plan_says_what_is_as
     short, minute = router.estimate(ORDER, [{"algorithm": "twap", "duration_minutes": m} for m in (0.5, 1)])
     assert (short.duration_minutes, minute.duration_minutes) == (0.5, 1.0)
     assert short.temporary_bps > minute.temporary_bps
-    sniper, twap = router.estimate(ORDER, [{"algorithm": a, "duration_minutes": 60} for a in ("sniper", "twap")])
-    assert "sniper has no plan: an even pace over 60 minutes is assumed" in sniper.assumptions
+    ways = [{"algorithm": name, "duration_minutes": 60} for name in ("liquidity_seeking", "twap")]
+    seeking, twap = router.estimate(ORDER, ways)
+    assert "liquidity_seeking has no plan: an even pace over 60 minutes is assumed" in seeking.assumptions
     assert not any("no plan" in each for each in twap.assumptions)
 
 
