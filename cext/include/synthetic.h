@@ -531,7 +531,9 @@ static inline void gm_dark_event(gm_synthetic_t* s, int32_t symbol) {
             gm_synthetic_flow_order(s, symbol, v, side, 100 * (int64_t)(1 + gm_random_below(random, 20)), GM_NO_PRICE, GM_PEGGED_MIDPOINT, tif, f->now_ns);
         }
         for (int32_t i = x->rare_count - 1; i >= 0; i--) {
-            const int64_t id = x->rare[i].entry.order_id;
+            int64_t id;
+            if (i >= x->rare_count) continue;               /* a cancel may have ended more than one */
+            id = x->rare[i].entry.order_id;
             if (id > 0 || gm_random_unit(random) >= GM_DARK_LEAVES) continue;
             gm_synthetic_begin(s, symbol, v, NULL, 1, f->now_ns);
             gm_exchange_cancel(x, id, gm_synthetic_event, s);

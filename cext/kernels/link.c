@@ -363,6 +363,8 @@ static void close_venue(gm_link_t* l, int32_t venue, int enabled, int64_t now_ns
     gm_venue_publish(l->market.venues, venue, now_ns);
 }
 
+static void come_back(gm_link_t* l, int32_t venue, int64_t now_ns);
+
 /* The connection breaks: nobody is quoted there any more, what is under way is lost or held back, and who waits for an answer hears that
  * nobody knows. */
 static void break_off(gm_link_t* l, int32_t venue, int64_t now_ns) {
@@ -424,7 +426,7 @@ static void break_off(gm_link_t* l, int32_t venue, int64_t now_ns) {
     lane->out.last_ns = now_ns;                             /* a new connection has its own order */
     up = take_slot(l, GM_PARCEL_UP, venue, -1, now_ns);
     if (up != NULL) post(l, up, lane->up_ns);
-    else lane->down = 0;
+    else come_back(l, venue, now_ns);                       /* nothing could tell it later */
 }
 
 /* It is there again: the venue is shown as it is now. */

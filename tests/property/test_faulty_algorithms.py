@@ -26,6 +26,7 @@ LONG = os.environ.get("GRANDMODEL_LONG") == "1"
 SEEDS = range(5000) if LONG else range(160)
 CHUNK = 20
 TRADE, CANCELED = 2, 3
+ORDER, REQUEST, AMEND = 2, 6, 6
 
 WAYS = (
     {"algorithm": "twap"},
@@ -125,13 +126,23 @@ async def person(clock, core) -> None:
 
 
 def check_children(core, parent) -> int:
-    """No child's price was ever beyond the limit its parent had then (one that is not amended), none was too large."""
+    """No child was sent beyond the limit that its parent had then, and fills add up."""
     fills = core.fills(parent.order_id)
     assert sum(fills["quantity"].tolist()) == parent.filled
-    limits = parent.limits_seen
-    if None not in limits:
-        worst = max(parent.sign * limit for limit in limits)
-        assert all(parent.sign * int(price) <= worst for price in fills["price_e9"])
+    core.journal.flush()
+    limit, children = None, 0
+    for _, kind, record in core.journal.scan(0):
+        row = record["row"]
+        if kind == ORDER and int(row["order_id"]) == parent.order_id:
+            limit = int(row["limit_price_e9"])
+        elif kind == REQUEST and int(row["order_id"]) == parent.order_id and int(row["kind"]) == AMEND:
+            limit = int(row["price_e9"])
+        elif kind == ORDER and int(row["parent_id"]) == parent.order_id:
+            children += 1
+            if limit != NO_PRICE:
+                assert int(row["limit_price_e9"]) != NO_PRICE
+                assert parent.sign * int(row["limit_price_e9"]) <= parent.sign * limit
+    assert children == len(parent.children)
     return len(fills)
 
 
@@ -150,7 +161,6 @@ def live(seed: int) -> int:
             if not now.status.is_closed:
                 assert now.filled_quantity + now.leaves_quantity == now.quantity
                 assert now.working_quantity <= now.leaves_quantity
-            parent.limits_seen.add(now.limit_price_e9)
 
     errors: list = []
 
@@ -158,7 +168,6 @@ def live(seed: int) -> int:
         asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
         router = SmartOrderRouter(engine=core)
         parent = router.start(given, way)
-        parent.limits_seen = {parent.limit_price_e9}
         watched.append(parent)
         core.listeners.append(after_every_record)
         ticket = AlgorithmTicket(router, parent)
