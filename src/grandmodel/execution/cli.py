@@ -15,6 +15,7 @@ import typer
 
 from .compare_command import AT_ONCE, read_settings
 from .compare_command import register as register_compare
+from .config_command import app as config_app
 from .data_command import app as data_app
 from .journal_command import app as journal_app
 from .venues.command import register as register_venue
@@ -35,12 +36,14 @@ Begin with:
   gmexec replay --help       one order in a recorded day
   gmexec journal --help      what an engine did, record by record
   gmexec data --help         what a file of market data holds
+  gmexec config --help       whether a configuration is right
   gmexec venue --help        a venue as a process of its own
 \b
 Exit status: 0 done, 2 an input was wrong (stderr says which and how).""",
 )
 app.add_typer(journal_app, name="journal")
 app.add_typer(data_app, name="data")
+app.add_typer(config_app, name="config")
 
 
 class _Side(StrEnum):

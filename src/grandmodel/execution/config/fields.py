@@ -189,6 +189,10 @@ def number(low: float, high: float, what: str, above: bool = False) -> tuple[Pla
     return checked(units.read_number(low, high, what, above=above)), schema("number")
 
 
+def basis_points(low: float, high: float) -> tuple[PlainValidator, WithJsonSchema]:
+    return checked(units.read_bps(low, high)), schema("number", "string")
+
+
 def integer(low: int, high: int) -> tuple[PlainValidator, WithJsonSchema]:
     return checked(units.read_int(low, high)), schema("integer", minimum=low, maximum=high)
 

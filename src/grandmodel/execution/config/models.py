@@ -42,6 +42,7 @@ from .fields import (
     Symbol,
     Threshold,
     Tick,
+    basis_points,
     capability,
     checked,
     choice,
@@ -184,7 +185,7 @@ class Wholesaler(_Destination):
     """A retail wholesaler: fills inside the quote by ``price_improvement_bps`` of the price."""
 
     max_order_size: Quantity | None = None
-    price_improvement_bps: Annotated[float, *number(0, 1000, "basis points")] = 0.1
+    price_improvement_bps: Annotated[float, *basis_points(0, 1000)] = 0.1
 
 
 def _default_destinations() -> dict[str, dict[str, dict[str, Any]]]:
@@ -362,7 +363,7 @@ class PriceCollar(Section):
     """How far a price may lie beyond the reference, on the side worse for the order: in bps of it, or in ticks."""
 
     reference: Annotated[str, *choice("mid", "last", "mark")] = "mid"
-    max_bps: Annotated[float, *number(0, 1e6, "basis points")] | None = None
+    max_bps: Annotated[float, *basis_points(0, 1e6)] | None = None
     max_ticks: Annotated[int, *integer(0, 10**9)] | None = None
 
     @model_validator(mode="after")
@@ -763,6 +764,7 @@ class ExecutionConfig(Section):
         for name in ("learning", "scoring", "circuit_breaker"):  # what is off decides nothing
             if getattr(self.routing, name) == type(getattr(self.routing, name))():
                 del values["routing"][name]
+        _drop_unset(values["routing"], "retail")
         del values["risk_controls"]["watch"], values["risk_controls"]["watch_interval_ms"]
         catalog = self.catalog() if self.instruments else {}
         values["instruments"] = {symbol: asdict(catalog[symbol]) for symbol in self.instruments}

@@ -121,6 +121,25 @@ def read_fraction(low: float, high: float, what: str = "a fraction") -> Callable
     return read
 
 
+def read_bps(low: float, high: float) -> Callable[[Any], float]:
+    """A reader of basis points: a number of them, or text such as ``5bps`` or ``0.05%``. The result is in bps."""
+    expected = f"basis points from {low:g} to {high:g}, or such as '5bps' or '0.05%'"
+    fraction = read_fraction(low / 1e4, high / 1e4)
+
+    def read(value: Any) -> float:
+        if isinstance(value, str) and (match := _WITH_UNIT.fullmatch(value)) and match[2]:
+            try:
+                return round(fraction(value) * 1e4, 9)
+            except RefusedError:
+                raise RefusedError(expected) from None
+        number = _plain_number(value, expected)
+        if not low <= number <= high:
+            raise RefusedError(expected)
+        return float(number)
+
+    return read
+
+
 def read_duration(unit: str, low_ns: int, high_ns: int) -> Callable[[Any], float]:
     """A reader of durations in ``unit``: a number of them, or text such as ``250ms``, ``5s``, ``1.5min``.
 
