@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from .order_management.memory_optimized import MemoryOptimizedOrderManager
     from .order_management.order_manager import OrderManager, ValidationResult
     from .order_management.storage import CapacityError, CircularBuffer, ObjectPool, SlottedOrderDict
+    from .performance import HighPerformanceExecutionEngine
     from .risk.monitor import RealTimeExecutionRiskMonitor
     from .risk.pre_trade import PreTradeRiskManager, RiskCheckResult
     from .routing.smart_router import ExecutionResult, RoutingDecision, SmartOrderRouter
@@ -74,6 +75,7 @@ _HOME = {
     ".order_management.memory_optimized": ("MemoryOptimizedOrderManager",),
     ".order_management.order_manager": ("OrderManager", "ValidationResult"),
     ".order_management.storage": ("CapacityError", "CircularBuffer", "ObjectPool", "SlottedOrderDict"),
+    ".performance": ("HighPerformanceExecutionEngine",),
     ".risk.monitor": ("RealTimeExecutionRiskMonitor",),
     ".risk.pre_trade": ("PreTradeRiskManager", "RiskCheckResult"),
     ".routing.smart_router": ("ExecutionResult", "RoutingDecision", "SmartOrderRouter"),
@@ -97,6 +99,7 @@ __all__ = [
     "ExecutionError",
     "ExecutionResult",
     "FlowEstimators",
+    "HighPerformanceExecutionEngine",
     "JournalError",
     "LiveClock",
     "MarketDataError",

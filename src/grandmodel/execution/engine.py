@@ -27,6 +27,7 @@ from .venues.capabilities import capabilities
 
 if TYPE_CHECKING:
     from .config import ExecutionConfig
+    from .performance import HighPerformanceExecutionEngine as HighPerformanceExecutionEngine
 
 log = logging.getLogger("grandmodel.execution")
 
@@ -310,3 +311,11 @@ class ExecutionEngine:
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+
+def __getattr__(name: str) -> Any:
+    if name == "HighPerformanceExecutionEngine":  # it derives from the class above: loaded when it is asked for
+        from .performance import HighPerformanceExecutionEngine
+
+        return HighPerformanceExecutionEngine
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

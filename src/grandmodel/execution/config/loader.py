@@ -92,7 +92,7 @@ def part_config(part: str, mapping: PartSource) -> ExecutionConfig:
 
     Raises ConfigError; ValueError if no class has such a section.
     """
-    if part not in ("order_management", "routing", "risk_controls", "microstructure"):
+    if part not in ("order_management", "routing", "risk_controls", "microstructure", "performance"):
         raise ValueError(f"no class takes the section {part!r} alone")
     if isinstance(mapping, ExecutionConfig):
         return mapping

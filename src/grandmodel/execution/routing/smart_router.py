@@ -539,6 +539,10 @@ class SmartOrderRouter:
         """What came of a parent that has ended."""
         return self._result(parent.order_id, parent.algorithm.name)
 
+    def result_of(self, order_id: int) -> ExecutionResult:
+        """What came of an order that has ended, of an algorithm's or any other."""
+        return self._result(order_id, self.core.get_order(order_id).algorithm or "smart_router")
+
     def _result(self, order_id: int, algorithm: str) -> ExecutionResult:
         core = self.core
         cost = execution_cost(core, order_id)
