@@ -82,4 +82,6 @@ cdef class Portfolio:
     cdef readonly Instruments instruments
 
     cdef int32_t _account(self, account) except -1
+    cdef dict _figures(self, const gm_account_t* row, int32_t account)
+    cdef dict _held(self, const gm_position_t* rows)
     cdef int32_t _symbol(self, symbol) except -1

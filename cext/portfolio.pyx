@@ -93,28 +93,32 @@ cdef class Portfolio:
 
     def positions(self, account=0):
         """Symbols with a position or open orders: {symbol: (quantity, open_buy, open_sell)}."""
-        cdef int32_t a = self._account(account), s
-        cdef gm_position_t* x
+        return self._held(gm_position_of(&self.table, self._account(account), 0))
+
+    cdef dict _held(self, const gm_position_t* rows):
+        cdef int32_t s
         result = {}
         for s in range(self.instruments.table.count):
-            x = gm_position_of(&self.table, a, s)
-            if x.quantity or x.open_buy or x.open_sell:
-                result[self.instruments.symbols.texts[s]] = (x.quantity, x.open_buy, x.open_sell)
+            if rows[s].quantity or rows[s].open_buy or rows[s].open_sell:
+                result[self.instruments.symbols.texts[s]] = (rows[s].quantity, rows[s].open_buy, rows[s].open_sell)
         return result
 
     def account(self, account=0):
         """An account's totals in 1e-9: cash, equity, gross and net exposure, traded and reserved notional; orders today, and open;
         messages ever sent; recent orders that the table of repetitions had to let go within its window (of all accounts)."""
-        cdef int32_t a = self._account(account), k = 0
+        cdef int32_t a = self._account(account)
         gm_portfolio_settle(&self.table)
-        cdef gm_account_t* row = &self.table.accounts[a]
+        return self._figures(&self.table.accounts[a], a)
+
+    cdef dict _figures(self, const gm_account_t* row, int32_t account):
+        cdef int32_t k = 0
         cash = i128_to_int(row.cash)
         return {
             "cash_e9": cash, "equity_e9": cash + i128_to_int(row.value), "gross_exposure_e9": i128_to_int(row.gross),
             "net_exposure_e9": i128_to_int(gm_net(row.longest, row.shortest)), "traded_e9": i128_to_int(row.traded),
             "reserved_e9": i128_to_int(row.reserved), "orders_today": row.orders_today, "open_orders": row.open_orders,
             "unmarked_symbols": row.unmarked,
-            "messages": self.table.activity.counts[a], "forgotten_orders": self.table.activity.forgotten,
+            "messages": self.table.activity.counts[account], "forgotten_orders": self.table.activity.forgotten,
             "sector_exposure_e9": {
                 name: i128_to_int(row.sector[k]) for k, name in enumerate(self.instruments.sectors.texts)
                 if i128_to_int(row.sector[k])

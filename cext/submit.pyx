@@ -7,6 +7,7 @@ from operator import index
 import numpy as np
 
 from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy, memset
 
 from grandmodel.execution._core.capture cimport Capture
@@ -20,7 +21,9 @@ from grandmodel.execution._core.orders cimport (
     GM_ORDER_IDS, Order, OrderTable, gm_is_closed, gm_is_triggered, gm_orders_find, gm_orders_let_go,
     gm_orders_oldest,
 )
-from grandmodel.execution._core.portfolio cimport GM_MAX_ACCOUNTS, Portfolio
+from grandmodel.execution._core.portfolio cimport (
+    GM_MAX_ACCOUNTS, Portfolio, gm_account_t, gm_portfolio_settle, gm_position_of, gm_position_t,
+)
 from grandmodel.execution._core.records cimport (
     GM_ALL_OR_NONE, GM_AWAITED, GM_CANCELED, GM_CHECK_NOTIONAL, GM_CHECK_ORDER_SIZE, GM_CHECK_ORDER_VALUE, GM_CHILD,
     GM_CLIENT_ORDER_ID_LENGTH, GM_DAY, GM_ERR_CAPACITY, GM_ERR_NOT_FOUND, GM_EXEC_TRADE,
@@ -1354,6 +1357,31 @@ cdef class Core:
 
     def tag_text(self, int number):
         return self.reader.tags.text(number) if number else None
+
+    def account(self, account=0):
+        """An account's totals now, see `Portfolio.account`; while the engine works, too."""
+        cdef int32_t a = self.portfolio._account(account)
+        cdef gm_account_t row
+        self._enter()
+        gm_portfolio_settle(&self.portfolio.table)
+        row = self.portfolio.table.accounts[a]
+        self._leave()
+        return self.portfolio._figures(&row, a)
+
+    def positions(self, account=0):
+        """Positions and open orders of an account now, see `Portfolio.positions`; while the engine works, too."""
+        cdef int32_t a = self.portfolio._account(account)
+        cdef size_t size = <size_t>max(1, self.instruments.table.count) * sizeof(gm_position_t)
+        cdef gm_position_t* rows = <gm_position_t*>malloc(size)
+        if rows == NULL:
+            raise MemoryError("no memory to copy the positions")
+        try:
+            self._enter()
+            memcpy(rows, gm_position_of(&self.portfolio.table, a, 0), size)
+            self._leave()
+            return self.portfolio._held(rows)
+        finally:
+            free(rows)
 
     def statistics(self):
         """Counters since the start, by name."""

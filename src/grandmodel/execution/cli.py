@@ -18,6 +18,7 @@ from .compare_command import register as register_compare
 from .config_command import app as config_app
 from .data_command import app as data_app
 from .journal_command import app as journal_app
+from .service.command import register as register_service
 from .venues.command import register as register_venue
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ Begin with:
   gmexec data --help         what a file of market data holds
   gmexec config --help       whether a configuration is right
   gmexec venue --help        a venue as a process of its own
+  gmexec serve --help        the engine over HTTP, with a dashboard
 \b
 Exit status: 0 done, 2 an input was wrong (stderr says which and how).""",
 )
@@ -278,6 +280,7 @@ def replay_command(
 
 
 register_venue(app)
+register_service(app)
 register_compare(app)
 
 

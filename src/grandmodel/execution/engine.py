@@ -207,7 +207,8 @@ def _assemble(
 def make_capture(config: ExecutionConfig, journal: Journal) -> Capture:
     """The file beside the journal that holds what the market says, and the configuration that the engine decides by."""
     assert config.journal.capture is not None
-    capture = Capture(config.journal.capture, journal, config.model_dump_json(exclude={"journal", "performance"}))
+    decisive = config.model_dump_json(exclude={"journal", "performance", "service"})
+    capture = Capture(config.journal.capture, journal, decisive)
     for note in capture.notes:
         log.warning("%s", note)
     return capture

@@ -39,6 +39,7 @@ from .models import (
     Wholesaler,
 )
 from .problems import ConfigError, ConfigProblem
+from .service import Service
 from .simulation import Faults, ScriptedFault, SimulatedLatency, Simulation
 from .units import money_e9
 
@@ -65,6 +66,7 @@ __all__ = [
     "RiskControls",
     "Routing",
     "ScriptedFault",
+    "Service",
     "SimulatedLatency",
     "Simulation",
     "Venue",

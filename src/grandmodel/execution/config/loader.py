@@ -21,7 +21,7 @@ _MAX_NODES = 200_000
 # Whole sections that a part takes beside the keys of its own section.
 _SHARED = (
     "risk_controls", "routing", "order_management", "microstructure", "account", "journal", "instruments",
-    "market", "simulation", "performance", "compliance", "seed", "mode",
+    "market", "simulation", "performance", "compliance", "service", "seed", "mode",
 )  # fmt: skip
 
 

@@ -68,6 +68,7 @@ from .fields import (
     without_none,
 )
 from .problems import ConfigProblem
+from .service import Service
 from .simulation import Faults, SimulatedLatency, Simulation
 from .units import money_e9
 
@@ -695,6 +696,7 @@ class ExecutionConfig(Section):
     compliance: Compliance = Field(default_factory=Compliance)
     performance: Performance = Field(default_factory=Performance)
     journal: Journal = Field(default_factory=Journal)
+    service: Service = Field(default_factory=Service)
     account: Account = Field(default_factory=Account)
     microstructure: Microstructure = Field(default_factory=Microstructure)
     market: Market = Field(default_factory=Market)
@@ -749,12 +751,12 @@ class ExecutionConfig(Section):
     def config_hash(self) -> str:
         """SHA-256, hexadecimal, of what can change a decision, defaults included.
 
-        Over canonical JSON: sorted keys, no spaces, money as decimal text. ``journal`` and ``performance``
-        are left out, they say where and how fast: a day hashes the same wherever its journal lies. So is the
-        ``connection`` of a venue, which says where it is served, and whether the file of the limits is watched.
-        Latency and faults count where there are any.
+        Over canonical JSON: sorted keys, no spaces, money as decimal text. ``journal``, ``performance`` and
+        ``service`` are left out, they say where, how fast, and to whom: a day hashes the same wherever its journal
+        lies. So is the ``connection`` of a venue, which says where it is served, and whether the file of the limits is
+        watched. Latency and faults count where there are any.
         """
-        values = self.model_dump(exclude={"journal", "performance", "instruments"})
+        values = self.model_dump(exclude={"journal", "performance", "service", "instruments"})
         for group in ("venues", "dark_pools", "wholesalers"):
             for venue in values["routing"][group].values():
                 venue.pop("connection", None)

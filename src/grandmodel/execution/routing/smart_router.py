@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import math
 from _thread import RLock
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -179,6 +179,10 @@ class AlgorithmTicket:
     def cancel(self) -> None:
         """Asks for the end of parent and children; the ticket's result then says what was done."""
         self._router.core.cancel(self.order_id)
+
+    def done_callback(self, callback: Callable[[AlgorithmTicket], object]) -> None:
+        """Calls `callback(ticket)` once the algorithm has ended, in the loop that it runs in."""
+        self._task.add_done_callback(lambda _: callback(self))
 
     def __await__(self) -> Generator[Any, None, ExecutionResult]:
         return self._finish().__await__()

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary, WeakSet
 
 from ..._core.submit import ParentFigures
 from ..._core.values import EngineClosed, OrderRejected, OrderStateError, OrderStatus, Reason, Unknown
@@ -71,6 +72,15 @@ class Progress:
     assumptions: tuple[str, ...]
 
 
+_WORKING: WeakKeyDictionary[Any, WeakSet[Parent]] = WeakKeyDictionary()
+
+
+def working_parents(core: Core) -> list[Parent]:
+    """The parents of a core that algorithms work now, by id."""
+    found = [parent for parent in _WORKING.get(core, ()) if not parent.order.status.is_closed]
+    return sorted(found, key=lambda parent: parent.order_id)
+
+
 class Parent:
     """A parent order at work.
 
@@ -105,6 +115,7 @@ class Parent:
         self._planned = 0
         self._waiting: set[asyncio.Future[None]] = set()
         lit = destinations(core, "exchange", "ecn") or destinations(core, "dark_pool", "wholesaler")
+        _WORKING.setdefault(core, WeakSet()).add(self)
         sizes = [venue["max_order_size"] for venue in lit]
         self._venue_most: int | None = max(sizes) if sizes and None not in sizes else None
 

@@ -1,0 +1,149 @@
+"""An engine that is served: its loop, its port, its monitor and the service's process, from start to end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import shutil
+import signal
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from ..config import ExecutionConfig, load_config
+from ..performance import HighPerformanceExecutionEngine
+from ..risk.monitor import RealTimeExecutionRiskMonitor
+from .access import new_token, token_hash
+from .port import EnginePort
+from .process import start_service, stop_service
+
+log = logging.getLogger("grandmodel.execution.service")
+
+#: Seconds between two beats of a market that nobody waits for, and for which open orders are waited at the end.
+BEAT, ENDING = 0.01, 5.0
+
+
+class Host:
+    """One engine and its service.
+
+    Parameters
+    ----------
+    config : its `service` section says to whom and how
+    """
+
+    def __init__(self, config: ExecutionConfig) -> None:
+        self.directory = Path(tempfile.mkdtemp(prefix="gmexec-"))  # mode 0700
+        self.token: str | None = None
+        settings = config.service
+        if not settings.tokens:
+            self.token = new_token()
+            row = {"sha256": token_hash(self.token), "scopes": ["admin"]}
+            settings = load_config({"service": {**settings.model_dump(), "tokens": {"this-run": row}}}).service
+        journal = config.journal
+        if journal.path is None:
+            journal = journal.model_copy(update={"path": str(self.directory / "journal")})
+        self.config = config.model_copy(update={"journal": journal, "service": settings})
+        try:
+            self.engine = HighPerformanceExecutionEngine(self.config)
+        except BaseException:
+            shutil.rmtree(self.directory, ignore_errors=True)
+            raise
+        self.monitor = RealTimeExecutionRiskMonitor(engine=self.engine, window_seconds=settings.window_seconds)
+        self.port = EnginePort(self.engine, self.directory / "engine.sock", self.monitor)
+        self.child: Any = None
+
+    def start(self) -> None:
+        """Opens the port and starts the service."""
+        loop = self.engine.loop_thread
+        loop.submit(self.port.start()).result()
+        loop.submit(self.monitor.monitor_execution_risk())
+        loop.submit(self._beat())
+        path = self.config.journal.path
+        assert path is not None
+        self.child = start_service(self.config.service, self.port.path, Path(path))
+
+    async def _beat(self) -> None:
+        """A market lives when somebody asks it: here somebody does."""
+        while not self.engine.core.closed:
+            try:
+                self.engine.order_manager.pump()
+            except Exception:
+                log.exception("the engine's beat failed")
+            await asyncio.sleep(BEAT)
+
+    @property
+    def url(self) -> str:
+        """Where it is served."""
+        service = self.config.service
+        scheme = "http" if service.tls_certificate is None else "https"
+        host = f"[{service.host}]" if ":" in service.host else service.host
+        return f"{scheme}://{host}:{service.port}/execution"
+
+    def stop(self) -> dict[str, Any]:
+        """Takes no more orders, cancels the open ones if the configuration says so, seals the journal: a report."""
+        engine = self.engine
+        self.port.accepting = False
+        asked = 0
+        if self.config.service.on_exit == "cancel":
+            asked = len(engine.order_manager.cancel_all())
+            until = time.monotonic() + ENDING
+            while engine.order_manager.open_orders() and time.monotonic() < until:
+                engine.order_manager.pump()
+                time.sleep(BEAT)
+        left = len(engine.order_manager.open_orders())
+        self.monitor.monitoring_enabled = False
+        status = None if self.child is None else stop_service(self.child)
+        engine.loop_thread.submit(self.port.close()).result()
+        statistics = engine.order_manager.statistics()
+        engine.close()
+        kept = str(self.directory / "journal") != self.config.journal.path
+        report = {"cancelled": asked, "left_open": left, "service_exit": status, "statistics": statistics,
+                  "journal": self.config.journal.path if kept else None}  # fmt: skip
+        shutil.rmtree(self.directory, ignore_errors=True)
+        return report
+
+
+def serve(path: Path | None, port: int | None, seconds: float | None) -> None:
+    """What `gmexec serve` does."""
+    try:
+        from .logs import configure
+    except ImportError as error:
+        raise ValueError(
+            f"the service needs {error.name}: pip install 'grandmodel-execution[service]'"
+        ) from error
+    config = load_config({} if path is None else path)
+    if port is not None:
+        service = config.service.model_copy(update={"port": port})
+        config = config.model_copy(update={"service": service})
+    configure(config.service.log_format)
+    ending = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ending.set())
+    host = Host(config)
+    try:
+        host.start()
+        typer.echo(f"serving     {host.url}/dashboard")
+        typer.echo(f"journal     {host.config.journal.path}")
+        if host.token is not None:
+            typer.echo(f"token       {host.token}   (for this run, all scopes; it is not shown again)")
+        typer.echo(f"process     {os.getpid()}; SIGTERM or Ctrl-C stops it in order", err=False)
+        began = time.monotonic()
+        while not ending.wait(0.2) and (seconds is None or time.monotonic() - began < seconds):
+            if host.child.poll() is not None:
+                log.error("the service has ended with status %s: it is started again", host.child.returncode)
+                host.child = start_service(host.config.service, host.port.path, Path(host.config.journal.path or ""))
+                ending.wait(1.0)
+    finally:
+        report = host.stop()
+        figures = report["statistics"]
+        typer.echo(
+            f"stopped     {figures['accepted']} orders, {figures['fills']} fills, {report['cancelled']} cancelled, "
+            f"{report['left_open']} left open"
+        )
+        if report["journal"] is not None:
+            typer.echo(f"sealed      {report['journal']}")

@@ -1,0 +1,281 @@
+"""The routes: what is told, what is refused and how, who may do what."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+from support_service import ADMIN, HOST, ORDER, RISK, TRADE, bearer
+
+from grandmodel.execution.service.port import EnginePort
+
+
+def test_the_missions_curl_lines(serving):
+    async def work(here):
+        found = {}
+        for name in ("health", "stats", "venues", "monitor"):
+            answer = await here.http.get(f"/execution/{name}")
+            assert answer.status_code == 200
+            found[name] = answer.json()
+        return found
+
+    found = serving(work)
+    assert found["health"]["status"] == "ok"
+    assert found["health"]["accepting"] is True
+    assert found["stats"]["statistics"]["accepted"] == 0
+    assert found["stats"]["account"]["cash_e9"] == 100_000_000 * 10**9
+    assert found["venues"]["NYSE"]["kind"] == "exchange"
+    assert found["monitor"]["metrics"]["rejection_rate"] is None  # not known: nothing was submitted
+    assert found["monitor"]["alerts"] == []
+
+
+def test_an_order_from_submission_to_its_end(serving):
+    async def work(here):
+        answer = await here.http.post("/execution/orders", json=ORDER, headers=bearer(TRADE))
+        assert answer.status_code == 201, answer.text
+        order = answer.json()
+        assert (order["symbol"], order["status"], order["limit_price"]) == ("AAPL", "NEW", 1.25)
+        await here.fresh()
+        live = (await here.http.get("/execution/orders")).json()["orders"]
+        assert [row["order_id"] for row in live] == [order["order_id"]]
+        why = (await here.http.get(f"/execution/orders/{order['order_id']}/explain")).json()
+        assert why["status"] == "NEW"
+        assert why["venues"]
+        answer = await here.http.delete(f"/execution/orders/{order['order_id']}", headers=bearer(TRADE))
+        assert answer.status_code == 202
+        assert answer.json()["status"] == "CANCELED"
+        again = await here.http.delete(f"/execution/orders/{order['order_id']}", headers=bearer(TRADE))
+        assert again.status_code == 409
+        await here.fresh()
+        assert (await here.http.get("/execution/orders")).json()["orders"] == []
+        ended = (await here.http.get("/execution/orders", params={"state": "ended"})).json()["orders"]
+        assert [row["status"] for row in ended] == ["CANCELED"]
+
+    serving(work)
+
+
+def test_fills_venues_and_metrics_of_what_was_done(serving):
+    async def work(here):
+        taking = {**ORDER, "limit_price": 900.0, "time_in_force": "IOC"}
+        filled = 0
+        for _ in range(5):
+            order = (await here.http.post("/execution/orders", json=taking, headers=bearer(TRADE))).json()
+            filled += order["filled_quantity"]
+        await here.fresh()
+        fills = (await here.http.get("/execution/fills")).json()["fills"]
+        assert sum(fill["quantity"] for fill in fills) == filled > 0
+        venues = (await here.http.get("/execution/venues")).json()
+        assert sum(row.get("filled_quantity", 0) for row in venues.values()) == filled
+        assert sum(row.get("orders", 0) for row in venues.values()) == 5
+        text = (await here.http.get("/metrics")).text
+        assert "grandmodel_accepted_total 5.0" in text
+        assert 'grandmodel_latency_ns{quantile="p50",stage="total"}' in text
+        ended = (await here.http.get("/execution/orders", params={"state": "ended"})).json()["orders"]
+        rows = {row["order_id"]: row for row in ended}
+        for order_id, row in rows.items():
+            order = here.engine.order_manager.get_order(order_id)
+            assert (row["status"], row["filled_quantity"]) == (order.status, order.filled_quantity)
+            if order.filled_quantity:
+                assert row["average_price"] == pytest.approx(order.average_price)
+
+    serving(work)
+
+
+def test_an_algorithms_parent_and_its_progress(serving):
+    async def work(here):
+        parent = {
+            "symbol": "AAPL", "side": "sell", "quantity": 500, "order_type": "market",
+            "algorithm": {"algorithm": "twap", "duration_minutes": 60},
+        }  # fmt: skip
+        answer = await here.http.post("/execution/orders", json=parent, headers=bearer(TRADE))
+        assert answer.status_code == 201, answer.text
+        order_id = answer.json()["order_id"]
+        assert answer.json()["algorithm"] == "twap"
+        await here.fresh()
+        progress = here.client.snapshot["progress"][str(order_id)]
+        assert progress["quantity"] == 500
+        assert progress["is_paused"] is False
+        wrong = {**parent, "algorithm": {"algorithm": "twap", "duration_minutes": 0}}
+        answer = await here.http.post("/execution/orders", json=wrong, headers=bearer(TRADE))
+        assert answer.status_code == 422
+        assert "duration_minutes" in answer.json()["message"]
+        await here.http.delete(f"/execution/orders/{order_id}", headers=bearer(TRADE))
+        for _ in range(200):
+            if here.engine.order_manager.get_order(order_id).status.is_closed:
+                break
+            await asyncio.sleep(0.02)
+        assert here.engine.order_manager.get_order(order_id).status == "CANCELED"
+
+    serving(work)
+
+
+def test_what_is_refused_is_told_by_field_or_by_check(serving):
+    async def work(here):
+        given = {**ORDER, "quantity": -1, "side": "up"}
+        wrong = await here.http.post("/execution/orders", json=given, headers=bearer(TRADE))
+        assert wrong.status_code == 422
+        assert set(wrong.json()["errors"]) == {"quantity", "side"}
+        large = await here.http.post(
+            "/execution/orders", json={**ORDER, "quantity": 10_000, "limit_price": 250.0}, headers=bearer(TRADE)
+        )
+        assert large.status_code == 409
+        assert large.json()["failed_checks"] == ["order_size_limit"]
+        missing = await here.http.get("/execution/orders/77")
+        assert missing.status_code == 404
+
+    serving(work, risk_controls={"order_limits": {"max_order_size": 500}})
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"", b"[]", b"1", b"{", b'{"quantity": NaN}', b'{"quantity": 1e999}', b'{"quantity": -Infinity}', b"\xff",
+        b'{"symbol": "AAPL"}', b"null", b'{"a":' * 5000 + b"1" + b"}" * 5000,
+        json.dumps({**ORDER, "quantity": 2**63}).encode(), json.dumps({**ORDER, "quantity": True}).encode(),
+        json.dumps({**ORDER, "algorithm": 5}).encode(), json.dumps({**ORDER, "symbol": "\u0000\ud83d\ude00"}).encode(),
+    ],
+)  # fmt: skip
+def test_bad_bodies_are_the_callers_fault(serving, body):
+    async def work(here):
+        answer = await here.http.post("/execution/orders", content=body, headers=bearer(TRADE))
+        assert answer.status_code == 422, answer.text
+        assert here.engine.order_manager.statistics()["accepted"] == 0
+
+    serving(work)
+
+
+def test_who_may_do_what(serving):
+    async def work(here):
+        async def status(method, path, token=None, **more):
+            headers = {} if token is None else bearer(token)
+            return (await here.http.request(method, path, headers=headers, **more)).status_code
+
+        kill = {"scope": "symbol:AAPL", "reason": "a test"}
+        assert await status("POST", "/execution/orders", json=ORDER) == 401
+        assert await status("POST", "/execution/orders", "gmx_wrong", json=ORDER) == 401
+        assert await status("POST", "/execution/orders", RISK, json=ORDER) == 403
+        assert await status("POST", "/execution/kill", TRADE, json=kill) == 403
+        assert await status("POST", "/execution/kill", RISK, json=kill) == 200
+        assert await status("POST", "/execution/orders", ADMIN, json=ORDER) == 409  # stopped
+        await here.fresh()
+        assert (await here.http.get("/execution/kill")).json()["kill_switches"][0]["name"] == "symbol:AAPL"
+        assert await status("DELETE", "/execution/kill/symbol:AAPL?reason=looked", RISK) == 200
+        assert await status("DELETE", "/execution/kill/symbol:AAPL?reason=looked", RISK) == 404
+        assert await status("POST", "/execution/orders", ADMIN, json=ORDER) == 201
+        limits = {"limits": {"order_limits": {"max_order_size": 50}}, "why": "a test"}
+        assert await status("PUT", "/execution/limits", TRADE, json=limits) == 403
+        assert await status("PUT", "/execution/limits", RISK, json=limits) == 200
+        assert await status("POST", "/execution/orders", TRADE, json=ORDER) == 409  # 100 is above 50 now
+        looser = {"limits": {"order_limits": {"max_order_size": 5000}}, "why": "a test", "allow_loosening": True}
+        assert await status("PUT", "/execution/limits", RISK, json=looser) == 403
+        assert await status("PUT", "/execution/limits", ADMIN, json=looser) == 200
+
+    serving(work, risk_controls={"order_limits": {"max_order_size": 500}})
+
+
+def test_hosts_origins_and_sizes(serving):
+    async def work(here):
+        async def status(**headers):
+            given = {**bearer(TRADE), **{name.replace("_", "-"): value for name, value in headers.items()}}
+            return (await here.http.post("/execution/orders", json=ORDER, headers=given)).status_code
+
+        assert await status(Host="evil.example") == 421
+        assert (await here.http.get("/execution/health", headers={"Host": "evil.example"})).status_code == 421
+        assert await status(Origin="http://evil.example") == 403
+        assert await status(Origin="null") == 403
+        assert await status(Origin=f"http://{HOST}") == 201
+        assert await status(Host="localhost:8000", Origin="http://localhost:8000") == 201
+        big = await here.http.post("/execution/orders", content=b" " * 2000, headers=bearer(TRADE))
+        assert big.status_code == 413
+
+        async def pieces():
+            for _ in range(40):
+                yield b" " * 100
+
+        streamed = await here.http.post("/execution/orders", content=pieces(), headers=bearer(TRADE))
+        assert streamed.status_code == 413
+        answer = await here.http.get("/execution/health")
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
+        assert answer.headers["x-content-type-options"] == "nosniff"
+
+    serving(work, service={"max_body": 1024})
+
+
+def test_writes_have_a_rate(serving):
+    async def work(here):
+        codes = [
+            (await here.http.post("/execution/orders", json=ORDER, headers=bearer(TRADE))).status_code for _ in range(6)
+        ]
+        assert codes[:2] == [201, 201]
+        assert 429 in codes
+        assert (await here.http.get("/execution/health")).status_code == 200  # reads go on
+
+    serving(work, service={"writes_per_second": 2})
+
+
+def test_an_engine_that_is_gone_is_said_to_be(serving):
+    async def work(here):
+        await here.port.close()
+        here.client.taken -= 1000
+        assert (await here.http.get("/execution/health")).status_code == 503
+        assert (await here.http.get("/execution/ready")).status_code == 503
+        assert (await here.http.get("/execution/live")).status_code == 200
+        answer = await here.http.post("/execution/orders", json=ORDER, headers=bearer(TRADE))
+        assert answer.status_code == 503
+        assert "not there" in answer.json()["message"]
+        await here.port.start()
+        await here.fresh()
+        assert (await here.http.get("/execution/health")).status_code == 200
+
+    serving(work)
+
+
+def test_a_closed_engine_is_not_ready(serving):
+    async def work(here):
+        here.port.accepting = False
+        await here.fresh()
+        assert (await here.http.get("/execution/ready")).status_code == 503
+        health = (await here.http.get("/execution/health")).json()
+        assert (health["status"], health["reasons"]) == ("unhealthy", ["no orders are taken"])
+        answer = await here.http.post("/execution/orders", json=ORDER, headers=bearer(TRADE))
+        assert answer.status_code == 503
+        here.port.accepting = True
+
+    serving(work)
+
+
+def test_pages_ask_nothing_of_another_host(serving):
+    async def work(here):
+        for path in ("/execution/dashboard", "/execution/docs", "/execution/static/dashboard.js",
+                     "/execution/static/dashboard.css"):  # fmt: skip
+            answer = await here.http.get(path)
+            assert answer.status_code == 200
+            told = answer.text.replace("http://www.w3.org/2000/svg", "")
+            assert "http://" not in told
+            assert "https://" not in told
+        assert (await here.http.get("/execution/static/../app.py")).status_code == 404
+        assert (await here.http.get("/execution/static/secrets")).status_code == 404
+        docs = (await here.http.get("/execution/docs")).text
+        assert "/execution/orders" in docs
+        schema = (await here.http.get("/execution/openapi.json")).json()
+        body = schema["paths"]["/execution/orders"]["post"]["requestBody"]["content"]["application/json"]
+        assert "symbol" in body["schema"]["properties"]
+
+    serving(work)
+
+
+def test_a_faulty_request_over_the_socket_is_an_answer(serving):
+    async def work(here):
+        told = here.port.answer(b"nonsense")
+        assert told["error"]["kind"] == "value"
+        assert here.port.answer(b'{"op": "fly", "id": 3}')["id"] == 3
+        told = here.port.answer(b'{"op": "cancel", "order_id": true}')
+        assert told["error"]["message"] == "order_id is True, must be a whole number"
+        assert here.port.answer(b'{"op": "submit", "order": {"symbol": NaN}}')["error"]["kind"] == "value"
+        directory = here.port.path.parent.parent / "open"
+        directory.mkdir(mode=0o755)
+        with pytest.raises(ValueError, match="0700"):
+            await EnginePort(here.engine, directory / "x.sock").start()
+
+    serving(work)

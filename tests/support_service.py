@@ -1,0 +1,76 @@
+"""An engine with its port, and the application in front of it; parts that need the extra skip without it."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+
+import pytest
+
+pytest.importorskip("fastapi", reason="the extra `service` is not installed")
+pytest.importorskip("httpx", reason="httpx is not installed")
+
+import httpx
+
+from grandmodel.execution.config import load_config
+from grandmodel.execution.engine import ExecutionEngine
+from grandmodel.execution.journal_file import JournalFile
+from grandmodel.execution.risk.monitor import RealTimeExecutionRiskMonitor
+from grandmodel.execution.service.access import Holder, Tokens, new_token, token_hash
+from grandmodel.execution.service.app import create_app
+from grandmodel.execution.service.board import Board
+from grandmodel.execution.service.engine_client import EngineClient
+from grandmodel.execution.service.port import EnginePort
+
+TRADE, RISK, ADMIN = new_token(), new_token(), new_token()
+TOKENS = Tokens(
+    Holder(name, token_hash(token), frozenset(scopes))
+    for name, token, scopes in (("desk", TRADE, ["trade"]), ("risk", RISK, ["risk"]), ("ops", ADMIN, ["admin"]))
+)
+HOST = "127.0.0.1:8000"
+ORDER = {"symbol": "AAPL", "side": "buy", "quantity": 100, "order_type": "limit", "limit_price": 1.25}
+
+
+def bearer(token):
+    return {"Authorization": f"Bearer {token}"}
+
+
+class Served:
+    """An engine, its port, and a client of the application; all in one loop."""
+
+    def __init__(self, engine, app, client, http, monitor, port):
+        self.engine, self.app, self.client, self.http = engine, app, client, http
+        self.monitor, self.port = monitor, port
+
+    async def fresh(self):
+        """The next snapshot, and what the journal has by then."""
+        self.engine.core.journal.flush()
+        self.monitor.look()
+        self.client.snapshot = await self.client.ask("snapshot")
+        self.client.taken = time.monotonic()
+        self.app.state.hub.board.read()
+
+
+@contextlib.asynccontextmanager
+async def served(tmp_path, *, tokens=TOKENS, service=None, **config):
+    directory = tmp_path / "run"
+    directory.mkdir(mode=0o700)
+    settings = load_config({
+        "seed": 4, "journal": {"path": str(tmp_path / "log")}, "service": service or {}, **config,
+    })  # fmt: skip
+    engine = ExecutionEngine(settings)
+    monitor = RealTimeExecutionRiskMonitor(engine=engine)
+    port = EnginePort(engine, directory / "engine.sock", monitor)
+    await port.start()
+    client = EngineClient(port.path, interval=30.0)
+    app = create_app(client, Board(JournalFile(tmp_path / "log")), settings.service, tokens)
+    try:
+        async with app.router.lifespan_context(app):
+            transport = httpx.ASGITransport(app=app, client=("127.0.0.1", 50_000))
+            async with httpx.AsyncClient(transport=transport, base_url=f"http://{HOST}") as http:
+                here = Served(engine, app, client, http, monitor, port)
+                await here.fresh()
+                yield here
+    finally:
+        await port.close()
+        engine.close()
