@@ -171,7 +171,8 @@ class EnginePort:
             "filled_quantity", "leaves_quantity", "average_price", "limit_price", "status", "reason", "venue",
             "algorithm", "strategy", "account", "created_ns", "updated_ns",
         )  # fmt: skip
-        return {name: getattr(order, name) for name in names}
+        told = {name: getattr(order, name) for name in names}
+        return {**told, "reason": None if order.reason == 0 else order.reason.name}
 
     def _explain(self, request: dict[str, Any]) -> dict[str, Any]:
         return self.engine.order_manager.explain(_order_id(request)).to_dict()

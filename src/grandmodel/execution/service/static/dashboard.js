@@ -112,17 +112,18 @@ function makeChart() {
     height: 250, sizing_mode: "stretch_width", x_axis_type: "datetime", x_axis_label: "time (UTC)", y_axis_label: "price ($)",
     tools: "xpan,xwheel_zoom,reset", toolbar_location: null, background_fill_alpha: 0, border_fill_alpha: 0,
   });
-  const line = (field, color, dash, label) => fig.step({ field: "time" }, { field }, { source: quotes, mode: "after", line_color: color,
-    line_dash: dash, line_width: 1.5, legend_label: label });
-  line("bid", "#0072b2", "solid", "bid");
-  line("ask", "#d55e00", "dashed", "ask");
+  const line = (field, color, dash, label) => fig.step({ field: "time" }, { field }, "after", {
+    source: quotes, line_color: color, line_dash: dash, line_width: 1.5, legend_label: label,
+  });
+  const bid = line("bid", "#0072b2", "solid", "bid"), ask = line("ask", "#d55e00", "dashed", "ask");
   fig.scatter({ field: "time" }, { field: "price" }, { source: buys, marker: "triangle", size: 9, fill_color: "#009e73", line_color: null, legend_label: "bought" });
   fig.scatter({ field: "time" }, { field: "price" }, { source: sells, marker: "inverted_triangle", size: 9, fill_color: "#cc79a7", line_color: null, legend_label: "sold" });
   fig.legend.location = "top_left";
   fig.legend.orientation = "horizontal";
   fig.legend.background_fill_alpha = 0.6;
+  fig.y_range.range_padding = 0.25;
   P.show(fig, $("price"));
-  chart = { quotes, buys, sells, fig };
+  chart = { quotes, buys, sells, fig, bid, ask };
   paint();
 }
 
@@ -135,6 +136,8 @@ function paint() {
   }
   for (const grid of chart.fig.center) if ("grid_line_color" in grid) grid.grid_line_color = line;
   chart.fig.outline_line_color = line;
+  chart.bid.glyph.line_color = dark ? "#56b4e9" : "#0072b2";
+  chart.ask.glyph.line_color = dark ? "#f0a35e" : "#d55e00";
   const legend = chart.fig.legend;
   legend.label_text_color = ink;
   legend.background_fill_color = dark ? "#1b2027" : "#ffffff";
@@ -156,7 +159,9 @@ function price(s) {
     select.replaceChildren(...symbols.map((x) => new Option(x, x)));
     if (symbols.includes(chosen)) select.value = chosen;
   }
-  if (!chart || !select.value) return;
+  if (!select.value) return;
+  if (!chart && window.Bokeh && Bokeh.Plotting && past.has(select.value)) makeChart();
+  if (!chart) return;
   const row = past.get(select.value) || { time: [], bid: [], ask: [] };
   chart.quotes.data = { time: [...row.time], bid: [...row.bid], ask: [...row.ask] };
   const since = row.time[0] || 0, mine = (s.fills || []).filter((f) => f.symbol === select.value && f.time_ns / 1e6 >= since - 60000);
@@ -216,8 +221,7 @@ document.addEventListener("DOMContentLoaded", () => {
     $("hold").textContent = held ? "Go on" : "Hold";
   });
   $("symbol").addEventListener("change", () => last && price(last));
-  if (window.Bokeh && Bokeh.Plotting) makeChart();
-  else $("price").textContent = "The chart needs Bokeh, which is not installed.";
+  if (!window.Bokeh || !Bokeh.Plotting) $("price").textContent = "The chart needs Bokeh, which is not installed.";
   const stream = new EventSource("/execution/stream");
   stream.addEventListener("state", (event) => { if (!held) show(JSON.parse(event.data)); });
   stream.onerror = () => put("engine", "the service does not answer", "bad");

@@ -1,0 +1,197 @@
+"""`gmexec serve` as a user starts it: processes, signals, what is left behind; and the dashboard in a browser."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from grandmodel.execution.cli import app
+from grandmodel.execution.config import load_config
+from grandmodel.execution.engine import ExecutionEngine
+from grandmodel.execution.service.access import Rate, Tokens, token_hash
+
+pytest.importorskip("uvicorn", reason="the extra `service` is not installed")
+httpx = pytest.importorskip("httpx", reason="httpx is not installed")
+
+ORDER = {"symbol": "AAPL", "side": "buy", "quantity": 100, "order_type": "limit", "limit_price": 1.25,
+         "time_in_force": "GTC"}  # fmt: skip
+
+
+def free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
+class Run:
+    """`gmexec serve` in a process of its own, until SIGTERM."""
+
+    def __init__(self, directory, **config):
+        self.port = free_port()
+        self.journal = directory / "log"
+        settings = {"journal": {"path": str(self.journal)}, "seed": 4, "performance": {"enable_fast_path": False},
+                    **config}  # fmt: skip
+        file = directory / "engine.yaml"
+        file.write_text(json.dumps(settings))
+        self.log = directory / "log.txt"
+        code = "from grandmodel.execution.cli import main; import sys; sys.argv[0] = 'gmexec'; main()"
+        with open(self.log, "w") as out:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", code, "serve", "--config", str(file), "--port", str(self.port)],
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=10)
+        self._until(lambda: self.http.get("/execution/ready").status_code == 200)
+        self.token = next(word for word in self.log.read_text().split() if word.startswith("gmx_"))
+
+    def _until(self, what, seconds=60):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            assert self.process.poll() is None, self.log.read_text()
+            try:
+                if what():
+                    return
+            except httpx.TransportError:
+                pass
+            time.sleep(0.1)
+        raise AssertionError(self.log.read_text())
+
+    def submit(self, order=ORDER):
+        answer = self.http.post("/execution/orders", json=order, headers={"Authorization": f"Bearer {self.token}"})
+        assert answer.status_code == 201, answer.text
+        return answer.json()
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        status = self.process.wait(60)
+        self.http.close()
+        return status
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+        self.http.close()
+
+
+def test_it_serves_until_it_is_told_to_stop_and_seals_the_journal(tmp_path):
+    with Run(tmp_path) as run:
+        order = run.submit()
+        run._until(lambda: run.http.get("/execution/orders").json()["orders"])
+        assert run.http.get("/execution/health").json()["status"] == "ok"
+        assert run.stop() == 0
+        told = run.log.read_text()
+        assert "1 orders, 0 fills, 1 cancelled, 0 left open" in told
+        assert str(run.journal) in told
+        with pytest.raises(httpx.TransportError):
+            httpx.get(f"http://127.0.0.1:{run.port}/execution/live", timeout=2)
+    with ExecutionEngine({"journal": {"path": str(run.journal)}, "seed": 4}) as again:
+        assert again.order_manager.get_order(order["order_id"]).status == "CANCELED"
+
+
+def test_open_orders_are_left_where_the_configuration_says_so(tmp_path):
+    with Run(tmp_path, service={"on_exit": "leave"}) as run:
+        order = run.submit()
+        assert run.stop() == 0
+        assert "0 cancelled, 1 left open" in run.log.read_text()
+    with ExecutionEngine({"journal": {"path": str(run.journal)}, "seed": 4}) as again:
+        assert again.order_manager.get_order(order["order_id"]).status == "NEW"
+
+
+def test_a_service_that_dies_is_started_again_and_the_engine_goes_on(tmp_path):
+    with Run(tmp_path) as run:
+        first = run.submit()
+        children = subprocess.run(["pgrep", "-P", str(run.process.pid)], capture_output=True, text=True, check=True)
+        os.kill(int(children.stdout.split()[0]), signal.SIGKILL)
+        run._until(lambda: run.http.get("/execution/ready").status_code == 200)
+        second = run.submit()
+        assert second["order_id"] == first["order_id"] + 1
+        assert run.stop() == 0
+
+
+def test_an_address_for_others_wants_tls_and_a_token(tmp_path):
+    file = tmp_path / "open.yaml"
+    file.write_text("service: {host: 0.0.0.0}\n")
+    result = CliRunner().invoke(app, ["serve", "--config", str(file)])
+    assert result.exit_code != 0
+    assert "tls_certificate" in str(result.exception)
+    with pytest.raises(ValueError, match="expected a token"):
+        load_config({"service": {"host": "0.0.0.0", "tls_certificate": "/x", "tls_key": "/y"}})
+
+
+def test_a_token_is_shown_once_and_its_hash_is_kept():
+    result = CliRunner().invoke(app, ["token", "desk", "--scope", "trade", "--scope", "risk"])
+    token = next(word for word in result.output.split() if word.startswith("gmx_"))
+    assert len(token) > 40
+    config = load_config(yaml.safe_load(result.output.split("for the configuration:\n")[1]))
+    tokens = Tokens.of({name: row.model_dump() for name, row in config.service.tokens.items()})
+    holder = tokens.holder(f"Bearer {token}")
+    assert (holder.name, holder.may("trade"), holder.may("risk"), holder.may("admin")) == ("desk", True, True, False)
+    assert token not in repr(config)
+    for wrong in (None, "", "Bearer", f"Basic {token}", f"Bearer {token}x", f"bearer {token_hash(token)}"):
+        assert tokens.holder(wrong) is None
+    assert CliRunner().invoke(app, ["token", "desk", "--scope", "all"]).exit_code != 0
+
+
+def test_a_rate_is_by_client_and_bounded():
+    rate = Rate(2.0, 2)
+    assert [rate.allows("a", 0.0) for _ in range(3)] == [True, True, False]
+    assert rate.allows("b", 0.0)
+    assert rate.allows("a", 0.5)
+    for k in range(5000):
+        rate.allows(str(k), 1.0)
+    assert len(rate._buckets) <= 1024
+
+
+# ---- in a browser
+
+
+def test_the_dashboard_shows_an_order_and_raises_no_error(tmp_path):
+    pytest.importorskip("bokeh", reason="the extra `service` is not installed")
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    browser_path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if browser_path is None:
+        pytest.skip("there is no chromium")
+    with Run(tmp_path) as run, playwright.sync_playwright() as p:
+        browser = p.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        errors, hosts = [], set()
+        page.on("console", lambda m: errors.append(m.text) if m.type in ("error", "warning") else None)
+        page.on("pageerror", lambda e: errors.append(str(e)))
+        page.on("request", lambda r: hosts.add(r.url.split("/")[2]))
+        page.goto(f"http://127.0.0.1:{run.port}/execution/dashboard")
+        expect = playwright.expect
+        expect(page.locator("#engine")).to_have_text("answers")
+        version = int(page.locator("body").get_attribute("data-version"))
+        order = run.submit({**ORDER, "quantity": 777})
+        expect(page.locator("#live")).to_contain_text("777", timeout=10_000)
+        assert str(order["order_id"]) in page.locator("#live tr").first.inner_text()
+        run.submit({**ORDER, "limit_price": 900.0, "time_in_force": "IOC"})
+        expect(page.locator("#ended")).to_contain_text("FILLED", timeout=10_000)
+        expect(page.locator("#price .bk-Figure")).to_be_visible(timeout=10_000)
+        assert int(page.locator("body").get_attribute("data-version")) > version  # it updates
+        page.keyboard.press("Tab")  # the first stop is the way past the header
+        assert page.evaluate("document.activeElement.textContent") == "Skip to the orders"
+        before = page.locator("#theme").get_attribute("aria-pressed")
+        page.click("#theme")
+        assert page.locator("#theme").get_attribute("aria-pressed") != before
+        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+        assert errors == []
+        assert hosts == {f"127.0.0.1:{run.port}"}
+        browser.close()
+        assert run.stop() == 0
