@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
 import time
 
 import pytest
@@ -74,3 +80,68 @@ async def served(tmp_path, *, tokens=TOKENS, service=None, **config):
     finally:
         await port.close()
         engine.close()
+
+
+GTC = {**ORDER, "time_in_force": "GTC"}
+
+
+def free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
+class Run:
+    """`gmexec serve` in a process of its own, until SIGTERM."""
+
+    def __init__(self, directory, **config):
+        self.port = free_port()
+        self.journal = directory / "log"
+        settings = {"journal": {"path": str(self.journal)}, "seed": 4, "performance": {"enable_fast_path": False},
+                    **config}  # fmt: skip
+        file = directory / "engine.yaml"
+        file.write_text(json.dumps(settings))
+        self.log = directory / "log.txt"
+        code = "from grandmodel.execution.cli import main; import sys; sys.argv[0] = 'gmexec'; main()"
+        with open(self.log, "w") as out:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", code, "serve", "--config", str(file), "--port", str(self.port)],
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=10)
+        self._until(lambda: self.http.get("/execution/ready").status_code == 200)
+        self.token = next(word for word in self.log.read_text().split() if word.startswith("gmx_"))
+
+    def _until(self, what, seconds=60):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            assert self.process.poll() is None, self.log.read_text()
+            try:
+                if what():
+                    return
+            except httpx.TransportError:
+                pass
+            time.sleep(0.1)
+        raise AssertionError(self.log.read_text())
+
+    def submit(self, order=GTC):
+        answer = self.http.post("/execution/orders", json=order, headers={"Authorization": f"Bearer {self.token}"})
+        assert answer.status_code == 201, answer.text
+        return answer.json()
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        status = self.process.wait(60)
+        self.http.close()
+        return status
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+        self.http.close()

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
-import sys
-import time
 
 import pytest
 import yaml
+from support_service import GTC as ORDER
+from support_service import Run
 from typer.testing import CliRunner
 
 from grandmodel.execution.cli import app
@@ -22,72 +20,6 @@ from grandmodel.execution.service.access import Rate, Tokens, token_hash
 
 pytest.importorskip("uvicorn", reason="the extra `service` is not installed")
 httpx = pytest.importorskip("httpx", reason="httpx is not installed")
-
-ORDER = {"symbol": "AAPL", "side": "buy", "quantity": 100, "order_type": "limit", "limit_price": 1.25,
-         "time_in_force": "GTC"}  # fmt: skip
-
-
-def free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
-
-
-class Run:
-    """`gmexec serve` in a process of its own, until SIGTERM."""
-
-    def __init__(self, directory, **config):
-        self.port = free_port()
-        self.journal = directory / "log"
-        settings = {"journal": {"path": str(self.journal)}, "seed": 4, "performance": {"enable_fast_path": False},
-                    **config}  # fmt: skip
-        file = directory / "engine.yaml"
-        file.write_text(json.dumps(settings))
-        self.log = directory / "log.txt"
-        code = "from grandmodel.execution.cli import main; import sys; sys.argv[0] = 'gmexec'; main()"
-        with open(self.log, "w") as out:
-            self.process = subprocess.Popen(
-                [sys.executable, "-c", code, "serve", "--config", str(file), "--port", str(self.port)],
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=10)
-        self._until(lambda: self.http.get("/execution/ready").status_code == 200)
-        self.token = next(word for word in self.log.read_text().split() if word.startswith("gmx_"))
-
-    def _until(self, what, seconds=60):
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            assert self.process.poll() is None, self.log.read_text()
-            try:
-                if what():
-                    return
-            except httpx.TransportError:
-                pass
-            time.sleep(0.1)
-        raise AssertionError(self.log.read_text())
-
-    def submit(self, order=ORDER):
-        answer = self.http.post("/execution/orders", json=order, headers={"Authorization": f"Bearer {self.token}"})
-        assert answer.status_code == 201, answer.text
-        return answer.json()
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        status = self.process.wait(60)
-        self.http.close()
-        return status
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        if self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
-        self.http.close()
-
 
 def test_it_serves_until_it_is_told_to_stop_and_seals_the_journal(tmp_path):
     with Run(tmp_path) as run:

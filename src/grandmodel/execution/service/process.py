@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import threading
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,13 @@ def main() -> None:
     """What the child runs."""
     told: dict[str, Any] = json.loads(sys.stdin.buffer.readline())
     settings = load_config({"service": told["service"]}).service
-    asyncio.run(serve(settings, Path(told["socket"]), told["journal"]))
+    work = serve(settings, Path(told["socket"]), told["journal"])
+    try:
+        uvloop: Any = import_module("uvloop")
+    except ImportError:
+        asyncio.run(work)
+    else:
+        uvloop.run(work)
 
 
 async def serve(settings: Service, socket: Path, journal: str | None) -> None:
