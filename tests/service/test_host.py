@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import shutil
 import signal
 import subprocess
+import sys
+import time
 
 import pytest
 import yaml
 from support_service import GTC as ORDER
-from support_service import Run
+from support_service import Run, free_port
 from typer.testing import CliRunner
 
 from grandmodel.execution.cli import app
@@ -54,6 +58,43 @@ def test_a_service_that_dies_is_started_again_and_the_engine_goes_on(tmp_path):
         second = run.submit()
         assert second["order_id"] == first["order_id"] + 1
         assert run.stop() == 0
+
+
+def test_a_day_is_served_while_it_runs(tmp_path):
+    file = tmp_path / "day.yaml"
+    file.write_text(f"journal: {{path: {tmp_path / 'log'}}}\n")
+    port = free_port()
+    command = [sys.executable, "-c", "from grandmodel.execution.cli import main; main()", "run", "--serve", "--speed",
+               "3000", "--port", str(port), "--config", str(file), "--json"]  # fmt: skip
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    answers = 0
+    while process.poll() is None:
+        with contextlib.suppress(httpx.TransportError):
+            answers += httpx.get(f"http://127.0.0.1:{port}/execution/live", timeout=1).status_code == 200
+        time.sleep(0.1)
+    told = process.stdout.read()
+    assert process.returncode == 0, told
+    assert answers > 0
+    orders = json.loads(told.splitlines()[-1])["orders"]
+    assert len(orders) == 7
+    assert all(order["executed_quantity"] == order["quantity"] for order in orders)
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_logs_are_a_line_each(form):
+    code = (
+        "import logging; from grandmodel.execution.service.logs import configure;"
+        f"configure({form!r}); logging.getLogger('grandmodel.x').warning('a %s', 'word');"
+        "\ntry:\n    1 / 0\nexcept ZeroDivisionError:\n    logging.getLogger('y').exception('it failed')"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stderr
+    if form == "json":
+        first, second = map(json.loads, told.splitlines())
+        assert (first["event"], first["level"], first["logger"]) == ("a word", "warning", "grandmodel.x")
+        assert "ZeroDivisionError" in second["exception"]
+    else:
+        assert "a word" in told
+        assert "ZeroDivisionError" in told
 
 
 def test_an_address_for_others_wants_tls_and_a_token(tmp_path):

@@ -22,6 +22,7 @@ from .service.command import register as register_service
 from .venues.command import register as register_venue
 
 if TYPE_CHECKING:
+    from .routing.smart_router import ExecutionResult
     from .simulation.basket import BasketReport
     from .simulation.replay import ReplayReport
 
@@ -78,6 +79,7 @@ Examples:
   gmexec run --seed 4
   gmexec run --config config/simulation.yaml --journal day.gmj
   gmexec run --json | python -m json.tool
+  gmexec run --serve         the same, to be looked at while it runs
 \b
 A day that can be lived again, decision by decision:
   gmexec run --journal day.gmj --capture day.gmc
@@ -113,6 +115,11 @@ def run_command(
         Path | None,
         typer.Option(metavar="FILE", help="Keep what the market said in this (new) file, for `gmexec journal replay`."),
     ] = None,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="In the machine's time, --speed times as fast, with the dashboard.")
+    ] = False,
+    speed: Annotated[int, typer.Option(min=1, max=10_000, help="Of --serve: 300 has a session in 78 s.")] = 300,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Of --serve, in place of service.port.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
     """Work a basket of orders through a synthetic trading day, and say what each cost and why.
@@ -136,6 +143,15 @@ def run_command(
             raise ValueError("--capture needs --journal: one without the other cannot be lived again")
         changes["journal"] = kept.model_copy(update={"capture": str(capture)})
     settings = settings.model_copy(update=changes)
+    if serve:
+        from .service.host import serve_day
+
+        results = serve_day(settings, port, speed)
+        if json:
+            print_json({"orders": [_result_json(result) for result in results]})
+        elif results:
+            _print_results(console(), results)
+        return
     if json:
         print_json(_basket_json(run_basket(settings)))
         return
@@ -314,32 +330,31 @@ def _short(algorithm: str) -> str:
     return "is" if algorithm == "implementation_shortfall" else algorithm
 
 
-def _basket_json(report: BasketReport) -> dict[str, Any]:
-    orders = []
-    for result in report.results:
-        cost = result.cost
-        assert cost is not None
-        orders.append(
-            {
-                "symbol": result.symbol,
-                "side": str(cost.order.side),
-                "quantity": result.order_quantity,
-                "algorithm": result.algorithm,
-                "status": str(result.status),
-                "executed_quantity": result.filled_quantity,
-                "children": cost.children,
-                "fills": len(result.fills),
-                "average_price": result.average_price,
-                "arrival_price": cost.arrival_price,
-                "implementation_shortfall_bps": cost.total_bps,
-                "delay_bps": cost.delay_bps,
-                "trading_bps": cost.trading_bps,
-                "opportunity_bps": cost.opportunity_bps,
-                "fees_bps": cost.fees_bps,
-            }
-        )
+def _result_json(result: ExecutionResult) -> dict[str, Any]:
+    cost = result.cost
+    assert cost is not None
     return {
-        "orders": orders,
+        "symbol": result.symbol,
+        "side": str(cost.order.side),
+        "quantity": result.order_quantity,
+        "algorithm": result.algorithm,
+        "status": str(result.status),
+        "executed_quantity": result.filled_quantity,
+        "children": cost.children,
+        "fills": len(result.fills),
+        "average_price": result.average_price,
+        "arrival_price": cost.arrival_price,
+        "implementation_shortfall_bps": cost.total_bps,
+        "delay_bps": cost.delay_bps,
+        "trading_bps": cost.trading_bps,
+        "opportunity_bps": cost.opportunity_bps,
+        "fees_bps": cost.fees_bps,
+    }
+
+
+def _basket_json(report: BasketReport) -> dict[str, Any]:
+    return {
+        "orders": [_result_json(result) for result in report.results],
         "market_events": report.market_events,
         "seconds": report.seconds,
         "journal_records": report.journal_records,
@@ -361,13 +376,13 @@ _COLUMNS: tuple[tuple[str, Literal["left", "right"]], ...] = (
 )
 
 
-def _print_basket(console: Any, report: BasketReport) -> None:
+def _print_results(console: Any, results: list[ExecutionResult]) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name, justify in _COLUMNS:
         table.add_column(name, justify=justify, no_wrap=True)
-    for result in report.results:
+    for result in results:
         cost = result.cost
         assert cost is not None
         table.add_row(
@@ -383,6 +398,10 @@ def _print_basket(console: Any, report: BasketReport) -> None:
         )
     _say(console, "What each execution cost, in bps of its value at the decision; positive is bad")
     console.print(table)
+
+
+def _print_basket(console: Any, report: BasketReport) -> None:
+    _print_results(console, report.results)
     path, counted = report.latency["total"], report.statistics
     _say(
         console,

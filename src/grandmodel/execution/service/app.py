@@ -534,4 +534,3 @@ def _only(given: dict[str, Any], *names: str) -> dict[str, Any]:
     if unknown:
         raise HTTPException(422, f"{unknown[0]!r} is not known here; known are {', '.join(names)}")
     return given
-

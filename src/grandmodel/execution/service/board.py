@@ -185,9 +185,7 @@ class Board:
             if (live is None or (order["status"] not in _ENDED) == live) and not (top and order["parent_id"]):
                 filled = order["filled_quantity"]
                 row = {name: value for name, value in order.items() if name != "notional_e9"}
-                row["average_price"] = (
-                    order["notional_e9"] / filled / 1e9 if filled else Unknown("nothing was filled")
-                )
+                row["average_price"] = order["notional_e9"] / filled / 1e9 if filled else Unknown("nothing was filled")
                 found.append(row)
         return found
 

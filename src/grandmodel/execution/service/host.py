@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import logging
 import os
 import shutil
 import signal
+import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
+from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+from ..clock import LiveClock
 from ..config import ExecutionConfig, load_config
 from ..performance import HighPerformanceExecutionEngine
 from ..risk.monitor import RealTimeExecutionRiskMonitor
 from .access import new_token, token_hash
 from .port import EnginePort
 from .process import start_service, stop_service
+
+if TYPE_CHECKING:
+    from ..routing.smart_router import ExecutionResult
 
 log = logging.getLogger("grandmodel.execution.service")
 
@@ -34,9 +42,10 @@ class Host:
     Parameters
     ----------
     config : its `service` section says to whom and how
+    clock : of the engine; None: the machine's
     """
 
-    def __init__(self, config: ExecutionConfig) -> None:
+    def __init__(self, config: ExecutionConfig, clock: LiveClock | None = None) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="gmexec-"))  # mode 0700
         self.token: str | None = None
         settings = config.service
@@ -49,7 +58,7 @@ class Host:
             journal = journal.model_copy(update={"path": str(self.directory / "journal")})
         self.config = config.model_copy(update={"journal": journal, "service": settings})
         try:
-            self.engine = HighPerformanceExecutionEngine(self.config)
+            self.engine = HighPerformanceExecutionEngine(self.config, clock=clock)
         except BaseException:
             shutil.rmtree(self.directory, ignore_errors=True)
             raise
@@ -110,13 +119,47 @@ class Host:
 
 def serve(path: Path | None, port: int | None, seconds: float | None) -> None:
     """What `gmexec serve` does."""
+    config = load_config({} if path is None else path)
+    _hosted(config, port, None, lambda host, began: seconds is not None and time.monotonic() - began >= seconds)
+
+
+def serve_day(config: ExecutionConfig, port: int | None, speed: int) -> list[ExecutionResult]:
+    """What `gmexec run --serve` does: the basket's day, `speed` times as fast, served meanwhile; on a terminal the
+    pages stay until Ctrl-C. What became of the orders that have ended."""
+    from ..sessions import session
+    from ..simulation.basket import BASKET, work_basket
+
+    hours = session("XNYS", date(2025, 1, 2))
+    assert hours is not None
+    clock = LiveClock(speed, hours.open_ns)
+    results: list[ExecutionResult] = []
+    day: concurrent.futures.Future[list[ExecutionResult]] | None = None
+
+    def is_over(host: Host, _: float) -> bool:
+        nonlocal day
+        if day is None:
+            work = work_basket(host.engine.core, clock, BASKET, hours.open_ns, hours.close_ns, None)
+            day = host.engine.loop_thread.submit(work)
+        if not day.done():
+            return False
+        if not results:
+            results.extend(day.result())
+            if sys.stdin.isatty():
+                typer.echo("done        the day is over; Ctrl-C ends the pages")
+        return not sys.stdin.isatty()
+
+    _hosted(config, port, clock, is_over)
+    return results
+
+
+def _hosted(
+    config: ExecutionConfig, port: int | None, clock: LiveClock | None, is_over: Callable[[Host, float], bool]
+) -> None:
+    """Serves an engine until a signal comes, or `is_over(host, began)`."""
     try:
         from .logs import configure
     except ImportError as error:
-        raise ValueError(
-            f"the service needs {error.name}: pip install 'grandmodel-execution[service]'"
-        ) from error
-    config = load_config({} if path is None else path)
+        raise ValueError(f"the service needs {error.name}: pip install 'grandmodel-execution[service]'") from error
     if port is not None:
         service = config.service.model_copy(update={"port": port})
         config = config.model_copy(update={"service": service})
@@ -124,16 +167,18 @@ def serve(path: Path | None, port: int | None, seconds: float | None) -> None:
     ending = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ending.set())
-    host = Host(config)
+    host = Host(config, clock)
     try:
         host.start()
         typer.echo(f"serving     {host.url}/dashboard")
         typer.echo(f"journal     {host.config.journal.path}")
         if host.token is not None:
-            typer.echo(f"token       {host.token}   (for this run, all scopes; it is not shown again)")
-        typer.echo(f"process     {os.getpid()}; SIGTERM or Ctrl-C stops it in order", err=False)
+            typer.echo(f"token       {host.token}")
+            typer.echo("            for this run, all scopes; it is not shown again")
+        typer.echo(f"process     {os.getpid()}; SIGTERM or Ctrl-C stops it in order")
+        sys.stdout.flush()
         began = time.monotonic()
-        while not ending.wait(0.2) and (seconds is None or time.monotonic() - began < seconds):
+        while not ending.wait(0.2) and not is_over(host, began):
             if host.child.poll() is not None:
                 log.error("the service has ended with status %s: it is started again", host.child.returncode)
                 host.child = start_service(host.config.service, host.port.path, Path(host.config.journal.path or ""))

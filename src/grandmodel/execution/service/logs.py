@@ -41,4 +41,4 @@ def configure(form: Literal["json", "console"], stream: Any = None) -> None:
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = name != "uvicorn.access"
-
+        logger.setLevel(logging.WARNING)  # that it starts and stops its host says

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..clock import SimulatedClock, run
+from ..clock import Clock, SimulatedClock, run
 from ..engine import make_core
 from ..routing.algorithms.parent import Parent, run_parent
 from ..routing.smart_router import ExecutionResult, SmartOrderRouter
@@ -73,7 +73,8 @@ def run_basket(
     core = make_core(config, clock=clock)
     fresh(core.journal)
     began = time.perf_counter()
-    results = run(_day(core, clock, basket, hours.open_ns, hours.close_ns, progress), clock=clock, seed=config.seed)
+    work = work_basket(core, clock, basket, hours.open_ns, hours.close_ns, progress)
+    results = run(work, clock=clock, seed=config.seed)
     core.close()
     return BasketReport(
         results=results,
@@ -86,14 +87,15 @@ def run_basket(
     )
 
 
-async def _day(
+async def work_basket(
     core: Core,
-    clock: SimulatedClock,
+    clock: Clock,
     basket: tuple[dict[str, Any], ...],
     open_ns: int,
     close_ns: int,
     progress: Progress | None,
 ) -> list[ExecutionResult]:
+    """Works a basket in the clock's time, from the open on; what became of its orders."""
     router = SmartOrderRouter(engine=core)
     parents: dict[int, Parent] = {}
     reporter = asyncio.ensure_future(_report(clock, parents, open_ns, close_ns, progress)) if progress else None
@@ -109,7 +111,7 @@ async def _day(
 
 async def _one(
     router: SmartOrderRouter,
-    clock: SimulatedClock,
+    clock: Clock,
     index: int,
     entry: dict[str, Any],
     open_ns: int,
@@ -123,7 +125,7 @@ async def _one(
 
 
 async def _report(
-    clock: SimulatedClock, parents: dict[int, Parent], open_ns: int, close_ns: int, progress: Progress
+    clock: Clock, parents: dict[int, Parent], open_ns: int, close_ns: int, progress: Progress
 ) -> None:
     while clock.now_ns() < close_ns:
         await clock.sleep_until(clock.now_ns() + (close_ns - open_ns) // 200)
