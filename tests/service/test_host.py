@@ -66,13 +66,13 @@ def test_a_day_is_served_while_it_runs(tmp_path):
     port = free_port()
     command = [sys.executable, "-c", "from grandmodel.execution.cli import main; main()", "run", "--serve", "--speed",
                "3000", "--port", str(port), "--config", str(file), "--json"]  # fmt: skip
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
     answers = 0
-    while process.poll() is None:
-        with contextlib.suppress(httpx.TransportError):
-            answers += httpx.get(f"http://127.0.0.1:{port}/execution/live", timeout=1).status_code == 200
-        time.sleep(0.1)
-    told = process.stdout.read()
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
+        while process.poll() is None:
+            with contextlib.suppress(httpx.TransportError):
+                answers += httpx.get(f"http://127.0.0.1:{port}/execution/live", timeout=1).status_code == 200
+            time.sleep(0.1)
+        told = process.stdout.read()
     assert process.returncode == 0, told
     assert answers > 0
     orders = json.loads(told.splitlines()[-1])["orders"]
