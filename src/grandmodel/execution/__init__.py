@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from .config import ConfigError, load_config
     from .engine import ExecutionEngine
     from .events import Event, EventBus, EventType
+    from .integration.marl_execution import MARLExecutionEngine
     from .microstructure.flow import FlowEstimators
     from .microstructure.microstructure_engine import MicrostructureEngine
     from .order_management.memory_optimized import MemoryOptimizedOrderManager
@@ -70,6 +71,7 @@ _HOME = {
     ".config": ("ConfigError", "load_config"),
     ".engine": ("ExecutionEngine",),
     ".events": ("Event", "EventBus", "EventType"),
+    ".integration.marl_execution": ("MARLExecutionEngine",),
     ".microstructure.flow": ("FlowEstimators",),
     ".microstructure.microstructure_engine": ("MicrostructureEngine",),
     ".order_management.memory_optimized": ("MemoryOptimizedOrderManager",),
@@ -102,6 +104,7 @@ __all__ = [
     "HighPerformanceExecutionEngine",
     "JournalError",
     "LiveClock",
+    "MARLExecutionEngine",
     "MarketDataError",
     "MatchingEngine",
     "MemoryOptimizedOrderManager",

@@ -463,6 +463,8 @@ class ObjectPool(Generic[_T]):
         with self._lock:
             self._free.append(item)
 
+    get, return_object = acquire, release  # as the mission calls them
+
     @contextmanager
     def lease(self) -> Iterator[_T]:
         """`with pool.lease() as item:` acquires it and gives it back."""

@@ -1,0 +1,1 @@
+"""What decides, joined to what executes."""
