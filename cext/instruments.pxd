@@ -2,6 +2,9 @@
 from libc.stdint cimport int32_t, int64_t
 
 
+cdef extern from "native_begin.h":         # of a module whose face is small: see there
+    pass
+
 cdef extern from "instruments.h" nogil:
     enum: GM_MAX_SYMBOLS
     enum: GM_MAX_SECTORS

@@ -2,6 +2,9 @@
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 
+cdef extern from "native_begin.h":         # of a module whose face is small: see there
+    pass
+
 cdef extern from "records.h" nogil:
     ctypedef long long gm_i128      # 128 bits in C; pass it through, never compute with it in Cython
     int64_t GM_NO_PRICE

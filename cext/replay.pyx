@@ -18,6 +18,9 @@ from grandmodel.execution._core.scoring cimport Venues
 from grandmodel.execution._core.records import MESSAGE_DTYPE
 from grandmodel.execution._core.values import MarketDataError
 
+cdef extern from "native_end.h":                # the last of what is included
+    pass
+
 cdef unsigned int PRINT_ACTIONS = 1 << GM_CLEAR | 1 << GM_TRADE | 1 << GM_EXECUTE_HIDDEN | 1 << GM_CROSS_TRADE | 1 << GM_HALT
 cdef unsigned int LEVEL_ACTIONS = PRINT_ACTIONS | 1 << GM_SET_LEVEL
 cdef unsigned int ORDER_ACTIONS = PRINT_ACTIONS | 1 << GM_ADD | 1 << GM_REDUCE | 1 << GM_DELETE | 1 << GM_EXECUTE | 1 << GM_REPLACE

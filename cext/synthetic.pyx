@@ -14,6 +14,9 @@ from grandmodel.execution._core.scoring cimport Tap, Venues
 
 from grandmodel.execution._core.records import MESSAGE_DTYPE
 
+cdef extern from "native_end.h":                # the last of what is included
+    pass
+
 #: Where the flow comes from.
 SOURCE = "Cont, Stoikov and Talreja, Operations Research 58 (2010), Table 2"
 #: Its rates, a side and minute at depth 1: limit orders at 1, 2, ... ticks from the opposite best (from the sixth on 1.92 / i^0.52),
