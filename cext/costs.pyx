@@ -8,9 +8,9 @@ that nobody knows is ``PRICE_UNKNOWN``: what needs it is NaN (in integer columns
 never a made-up 0. Basis points of an order are taken of the whole order at its decision price, so that they add.
 """
 cimport cython
-from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from libc.math cimport NAN, isfinite
 from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint8_t
+from libc.string cimport memset
 
 import numpy as np
 
@@ -18,11 +18,15 @@ from grandmodel.execution._core.arguments cimport (
     float_array, int_argument, int_array, number_argument, same_length, value_text,
 )
 from grandmodel.execution._core.costs cimport (
-    GM_COST_NO_ARRIVAL, GM_COST_NO_DECISION, GM_COST_NO_END, GM_COST_NO_FEES, GM_COSTS_ARRIVAL, GM_COSTS_DECISION,
-    GM_COSTS_END, GM_COSTS_FILL_ORDER, GM_COSTS_FILL_QUANTITY, GM_COSTS_OK, GM_COSTS_OVERFILLED,
-    GM_COSTS_QUANTITY, GM_COSTS_RANGE, GM_COSTS_SIDE, GM_PRICE_UNKNOWN, gm_costs_status_t, gm_fill_sum_add,
-    gm_fill_sum_t, gm_fill_sum_vwap, gm_fill_sums, gm_markout_bps, gm_order_cost_t, gm_shortfall, gm_shortfall_t,
-    gm_spread_capture,
+    GM_ASOF_AFTER, GM_ASOF_CROSSED, GM_ASOF_HORIZONS, GM_ASOF_MEMORY, GM_ASOF_NO_ASK, GM_ASOF_NO_BID, GM_ASOF_NO_QUOTE, GM_ASOF_OK,
+    GM_ASOF_OLD, GM_ASOF_ORDER, GM_ASOF_QUOTE_TIME, GM_ASOF_TIME_MAX, GM_COST_NO_ARRIVAL,
+    GM_COST_NO_DECISION, GM_COST_NO_END, GM_COST_NO_FEES, GM_COST_NO_FILLS, GM_COST_NO_MARKET, GM_COST_NO_QUOTE, GM_COST_NO_SPREAD,
+    GM_COSTS_ARRIVAL, GM_COSTS_DECISION, GM_COSTS_END, GM_COSTS_FILL_ORDER, GM_COSTS_FILL_QUANTITY, GM_COSTS_HORIZONS,
+    GM_COSTS_MEMORY, GM_COSTS_OK, GM_COSTS_OVERFILLED, GM_COSTS_QUANTITY, GM_COSTS_SIDE, GM_PRICE_UNKNOWN,
+    gm_asof_join, gm_asof_status_t, gm_asof_t, gm_cost_sums_add, gm_cost_sums_fill, gm_cost_sums_free, gm_cost_sums_init,
+    gm_cost_sums_t, gm_costs_status_t, gm_fill_columns_t, gm_fill_measures, gm_fill_measures_t, gm_fill_sum_add, gm_fill_sum_t,
+    gm_fill_sum_vwap, gm_group_weighted, gm_markouts, gm_order_columns_t, gm_order_cost_t, gm_order_shortfalls, gm_quotes_check,
+    gm_quotes_t, gm_shortfall, gm_spread_captures,
 )
 
 PRICE_UNKNOWN = GM_PRICE_UNKNOWN
@@ -32,12 +36,29 @@ REASON_NO_DECISION_PRICE = GM_COST_NO_DECISION
 REASON_NO_ARRIVAL_PRICE = GM_COST_NO_ARRIVAL
 REASON_NO_END_PRICE = GM_COST_NO_END
 REASON_NO_FEES = GM_COST_NO_FEES
+REASON_NO_QUOTE = GM_COST_NO_QUOTE
+REASON_NO_MARKET_PRICE = GM_COST_NO_MARKET
+REASON_NO_FILLS = GM_COST_NO_FILLS
+REASON_NO_SPREAD = GM_COST_NO_SPREAD
+
+# Bits of the reason column of an as-of join; 0 is known.
+QUOTE_NONE = GM_ASOF_NO_QUOTE
+QUOTE_NO_BID = GM_ASOF_NO_BID
+QUOTE_NO_ASK = GM_ASOF_NO_ASK
+QUOTE_CROSSED = GM_ASOF_CROSSED
+QUOTE_OLD = GM_ASOF_OLD
+QUOTE_AFTER_END = GM_ASOF_AFTER
 
 PARTS = ("delay", "trading", "opportunity", "fees", "total")
 
 cdef tuple _REASONS = (
     (GM_COST_NO_DECISION, "decision price"), (GM_COST_NO_ARRIVAL, "arrival price"), (GM_COST_NO_END, "end price"),
-    (GM_COST_NO_FEES, "fees"),
+    (GM_COST_NO_FEES, "fees"), (GM_COST_NO_QUOTE, "quote"), (GM_COST_NO_MARKET, "market price"), (GM_COST_NO_FILLS, "fills"),
+    (GM_COST_NO_SPREAD, "spread"),
+)
+cdef tuple _QUOTE_REASONS = (
+    (GM_ASOF_NO_QUOTE, "no quote yet"), (GM_ASOF_NO_BID, "no bid"), (GM_ASOF_NO_ASK, "no ask"), (GM_ASOF_CROSSED, "crossed"),
+    (GM_ASOF_OLD, "too old"), (GM_ASOF_AFTER, "after the end of the quotes"),
 )
 
 
@@ -48,78 +69,19 @@ def reason_text(reason):
     ------
     ValueError  if it is not a sum of the ``REASON_*`` codes.
     """
-    cdef int64_t code = int_argument(reason, "reason", 0, 15)
+    cdef int64_t code = int_argument(reason, "reason", 0, 255)
     return ", ".join([f"no {text}" for bit, text in _REASONS if code & <int64_t>bit])
 
 
-# ---- kernels ---------------------------------------------------------------------------------------------------------
+def quote_reason_text(reason):
+    """What a reason code of :func:`as_of` says: "no bid", "crossed, too old"; "" for 0.
 
-cdef struct _columns_t:
-    const int64_t* side
-    const int64_t* order_quantity
-    const int64_t* decision_e9
-    const int64_t* arrival_e9
-    const int64_t* end_e9
-    const int64_t* fees_e9
-    int64_t* filled_quantity
-    double* average_price
-    int64_t* money[5]
-    double* bps[5]
-    uint8_t* reason[5]
-
-
-cdef gm_costs_status_t _shortfalls(
-    const _columns_t* c, const gm_fill_sum_t* sums, Py_ssize_t n, int order_basis, Py_ssize_t* bad
-) noexcept nogil:
-    cdef Py_ssize_t i
-    cdef gm_order_cost_t order
-    cdef gm_shortfall_t parts
-    cdef gm_costs_status_t status
-    for i in range(n):
-        order.side = c.side[i]
-        order.order_quantity = c.order_quantity[i]
-        order.decision_e9 = c.decision_e9[i]
-        order.arrival_e9 = c.arrival_e9[i]
-        order.end_e9 = c.end_e9[i]
-        order.fees_e9 = c.fees_e9[i]
-        status = gm_shortfall(&order, &sums[i], order_basis, &parts)
-        if status != GM_COSTS_OK:
-            bad[0] = i
-            return status
-        c.filled_quantity[i] = parts.filled_quantity
-        c.average_price[i] = gm_fill_sum_vwap(&sums[i])
-        c.money[0][i], c.bps[0][i], c.reason[0][i] = parts.delay_e9, parts.delay_bps, parts.delay_reason
-        c.money[1][i], c.bps[1][i], c.reason[1][i] = parts.trading_e9, parts.trading_bps, parts.trading_reason
-        c.money[2][i], c.bps[2][i] = parts.opportunity_e9, parts.opportunity_bps
-        c.reason[2][i] = parts.opportunity_reason
-        c.money[3][i], c.bps[3][i], c.reason[3][i] = parts.fees_e9, parts.fees_bps, parts.fees_reason
-        c.money[4][i], c.bps[4][i], c.reason[4][i] = parts.total_e9, parts.total_bps, parts.total_reason
-    return GM_COSTS_OK
-
-
-cdef Py_ssize_t _markouts(
-    const int64_t* side, const int64_t* price_e9, const int64_t* mid_e9, Py_ssize_t n, Py_ssize_t horizons, double* out
-) noexcept nogil:
-    """n, or the index of the first fill whose side or price is bad."""
-    cdef Py_ssize_t i, h
-    for i in range(n):
-        if (side[i] != 1 and side[i] != -1) or price_e9[i] < 1:
-            return i
-        for h in range(horizons):
-            out[i * horizons + h] = gm_markout_bps(side[i], price_e9[i], mid_e9[i * horizons + h])
-    return n
-
-
-cdef Py_ssize_t _spread_capture(
-    const int64_t* side, const int64_t* price_e9, const int64_t* bid_e9, const int64_t* ask_e9, Py_ssize_t n,
-    double* out
-) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(n):
-        if (side[i] != 1 and side[i] != -1) or price_e9[i] < 1:
-            return i
-        out[i] = gm_spread_capture(side[i], price_e9[i], bid_e9[i], ask_e9[i])
-    return n
+    Raises
+    ------
+    ValueError  if it is not a sum of the ``QUOTE_*`` codes.
+    """
+    cdef int64_t code = int_argument(reason, "reason", 0, 63)
+    return ", ".join([text for bit, text in _QUOTE_REASONS if code & <int64_t>bit])
 
 
 cdef double _slippage_bps(int64_t side, double average_price, double benchmark) noexcept nogil:
@@ -128,28 +90,17 @@ cdef double _slippage_bps(int64_t side, double average_price, double benchmark) 
     return side * (average_price - benchmark) / benchmark * 1e4
 
 
-cdef Py_ssize_t _group_weighted(
-    const int64_t* group, const int64_t* weight, const double* values, Py_ssize_t n, Py_ssize_t width,
-    double* sums, double* weights, Py_ssize_t groups
-) noexcept nogil:
-    """n, or the index of the first bad row. A NaN value is left out together with its weight."""
-    cdef Py_ssize_t i, j, at
-    cdef double x
-    for i in range(n):
-        if group[i] < 0 or group[i] >= groups or weight[i] < 0:
-            return i
-        for j in range(width):
-            x = values[i * width + j]
-            if x == x:
-                at = group[i] * width + j
-                sums[at] += <double>weight[i] * x
-                weights[at] += <double>weight[i]
-    return n
-
-
 # ---- reading arguments and raising -----------------------------------------------------------------------------------
 
 cdef inline const int64_t* _data(const int64_t[::1] view) noexcept:
+    return &view[0] if view.shape[0] else NULL
+
+
+cdef inline int64_t* _into(int64_t[::1] view) noexcept:
+    return &view[0] if view.shape[0] else NULL
+
+
+cdef inline double* _into_floats(double[::1] view) noexcept:
     return &view[0] if view.shape[0] else NULL
 
 
@@ -282,78 +233,13 @@ def implementation_shortfall(
     Cost: one pass over the fills, one over the orders, GIL released. Source: Perold, The implementation shortfall,
     J. Portfolio Management 14(3), 1988.
     """
-    cdef int order_basis = _order_basis(delay_basis)
     quantity_array = int_array(order_quantity, "order_quantity")
-    cdef Py_ssize_t n = quantity_array.shape[0], m, bad = 0
-    side_array = _side_column(side, n, "order_quantity")
-    inputs = [side_array, quantity_array]
-    for values, name in ((decision_price_e9, "decision_price_e9"), (arrival_price_e9, "arrival_price_e9"),
-                         (end_price_e9, "end_price_e9"), (fees_e9, "fees_e9")):
-        array = int_array(values, name)
-        same_length(array, name, n, "order_quantity")
-        inputs.append(array)
-    order_array = int_array(fill_order, "fill_order")
-    m = order_array.shape[0]
-    fill_quantity_array = int_array(fill_quantity, "fill_quantity")
-    same_length(fill_quantity_array, "fill_quantity", m, "fill_order")
-    fill_price_array = int_array(fill_price_e9, "fill_price_e9")
-    same_length(fill_price_array, "fill_price_e9", m, "fill_order")
-    cdef const int64_t[::1] of_order = order_array, of_quantity = fill_quantity_array, of_price = fill_price_array
-
-    cdef ShortfallColumns result = ShortfallColumns.__new__(ShortfallColumns)
-    money = [np.empty(n, np.int64) for _ in range(5)]
-    bps = [np.empty(n, np.float64) for _ in range(5)]
-    reason = [np.empty(n, np.uint8) for _ in range(5)]
-    result.filled_quantity, result.average_price = np.empty(n, np.int64), np.empty(n, np.float64)
-    result.delay_e9, result.trading_e9, result.opportunity_e9, result.fees_e9, result.total_e9 = money
-    result.delay_bps, result.trading_bps, result.opportunity_bps, result.fees_bps, result.total_bps = bps
-    (result.delay_reason, result.trading_reason, result.opportunity_reason, result.fees_reason,
-     result.total_reason) = reason
-    if n == 0:
-        if m:
-            raise ValueError(f"fill_order[0] is {of_order[0]}, but there are no orders")
-        return result
-
-    cdef _columns_t c
-    cdef const int64_t[::1] source
-    cdef int64_t[::1] int_view
-    cdef double[::1] float_view
-    cdef uint8_t[::1] byte_view
-    cdef const int64_t* sources[6]
-    cdef Py_ssize_t i
-    for i in range(6):                  # the lists keep the arrays alive
-        source = inputs[i]
-        sources[i] = &source[0]
-    c.side, c.order_quantity, c.decision_e9 = sources[0], sources[1], sources[2]
-    c.arrival_e9, c.end_e9, c.fees_e9 = sources[3], sources[4], sources[5]
-    for i in range(5):
-        int_view, float_view, byte_view = money[i], bps[i], reason[i]
-        c.money[i], c.bps[i], c.reason[i] = &int_view[0], &float_view[0], &byte_view[0]
-    int_view, float_view = result.filled_quantity, result.average_price
-    c.filled_quantity, c.average_price = &int_view[0], &float_view[0]
-
-    cdef const int64_t* orders = _data(of_order)
-    cdef const int64_t* quantities = _data(of_quantity)
-    cdef const int64_t* prices = _data(of_price)
-    cdef gm_fill_sum_t* sums = <gm_fill_sum_t*>PyMem_Calloc(n, sizeof(gm_fill_sum_t))
-    cdef gm_costs_status_t status
-    if sums == NULL:
-        raise MemoryError()
-    try:
-        with nogil:
-            status = gm_fill_sums(orders, quantities, prices, m, sums, n, &bad)
-            if status == GM_COSTS_OK:
-                status = _shortfalls(&c, sums, n, order_basis, &bad)
-        if status != GM_COSTS_OK:
-            _raise_shortfall(status, bad, inputs, sums[bad].quantity if status == GM_COSTS_OVERFILLED else 0,
-                             (order_array, fill_quantity_array, fill_price_array), n)
-    finally:
-        PyMem_Free(sums)
-    return result
+    cdef FillSums sums = FillSums(quantity_array.shape[0])
+    sums.add(fill_order, fill_quantity, fill_price_e9)
+    return sums.shortfall(side, quantity_array, decision_price_e9, arrival_price_e9, end_price_e9, fees_e9, delay_basis)
 
 
-cdef int _raise_shortfall(gm_costs_status_t status, Py_ssize_t i, object inputs, int64_t filled, object fills,
-                          Py_ssize_t n) except -1:
+cdef int _raise_shortfall(gm_costs_status_t status, Py_ssize_t i, object inputs, int64_t filled) except -1:
     if status == GM_COSTS_SIDE:
         raise ValueError(f"side[{i}] is {inputs[0][i]}, must be 1 (buy) or -1 (sell)")
     if status == GM_COSTS_QUANTITY:
@@ -367,9 +253,223 @@ cdef int _raise_shortfall(gm_costs_status_t status, Py_ssize_t i, object inputs,
     if status == GM_COSTS_OVERFILLED:
         total = "2**63 or more" if filled < 0 else filled
         raise ValueError(f"fills of order {i} add up to {total}, above its order_quantity[{i}], {inputs[1][i]}")
-    if status == GM_COSTS_RANGE:
-        raise ValueError(f"a cost of order {i} does not fit into int64 (9.2e9 of the currency)")
-    return _raise_fill(status, i, fills[0], fills[1], fills[2], n, "fill_order", "fill_quantity", "fill_price_e9")
+    raise ValueError(f"a cost of order {i} does not fit into int64 (9.2e9 of the currency)")
+
+
+@cython.final
+cdef class FillSums:
+    """Exact sums over the fills of n orders, from which their costs follow; fed in one piece or in many.
+
+    Parameters
+    ----------
+    orders : int >= 0, how many.
+    quotes : whether fills come with the bid and ask they met.
+    horizons : int from 0 to 16, how many mids after each fill they come with.
+
+    The fills may be in any order; where an order's fills lie together it is a little faster. Sums are of integers, of
+    128 bits where they have to be: neither the order of the fills nor how they are cut into pieces changes a digit.
+    Takes 8 bytes an order for each of 2 sums, of 2 more with quotes and of one for each horizon. Not to be shared between
+    threads without a lock. A bad fill ends it: what came before it in its piece has been added.
+    """
+    cdef gm_cost_sums_t sums
+    cdef bint broken
+    cdef readonly int64_t fills
+
+    def __cinit__(self, orders, *, quotes=False, horizons=0):
+        cdef Py_ssize_t n = int_argument(orders, "orders", 0, 1 << 40)
+        cdef int h = <int>int_argument(horizons, "horizons", 0, GM_COSTS_HORIZONS)
+        if gm_cost_sums_init(&self.sums, n, 1 if quotes else 0, h) != GM_COSTS_OK:
+            raise MemoryError()
+
+    def __dealloc__(self):
+        gm_cost_sums_free(&self.sums)
+
+    def __len__(self):
+        return self.sums.orders
+
+    def add(self, fill_order, fill_quantity, fill_price_e9, *, bid_e9=None, ask_e9=None, mid_e9=()):
+        """Adds m fills.
+
+        Parameters
+        ----------
+        fill_order : (m,) int, index of the order of each fill.
+        fill_quantity : (m,) int >= 1. fill_price_e9 : (m,) int > 0.
+        bid_e9, ask_e9 : (m,) int, the quote just before each fill; not positive where there is none. With `quotes` only.
+        mid_e9 : a column (m,) for each horizon, or (m, h); not positive where it is not known.
+
+        Raises
+        ------
+        TypeError, ValueError   as :func:`implementation_shortfall`.
+        """
+        cdef gm_fill_columns_t f
+        cdef Py_ssize_t bad = 0, k
+        cdef const int64_t[:] column
+        cdef gm_costs_status_t status
+        if self.broken:
+            raise ValueError("a fill was refused: these sums are of no use")
+        memset(&f, 0, sizeof(f))
+        order_array = int_array(fill_order, "fill_order")
+        f.n = order_array.shape[0]
+        quantity_array, price_array = int_array(fill_quantity, "fill_quantity"), int_array(fill_price_e9, "fill_price_e9")
+        same_length(quantity_array, "fill_quantity", f.n, "fill_order")
+        same_length(price_array, "fill_price_e9", f.n, "fill_order")
+        if (bid_e9 is not None) != self.sums.quotes or (ask_e9 is not None) != self.sums.quotes:
+            raise ValueError(f"bid_e9 and ask_e9 must {'' if self.sums.quotes else 'not '}be given: quotes is {bool(self.sums.quotes)}")
+        mids = [mid_e9[:, k] for k in range(mid_e9.shape[1])] if isinstance(mid_e9, np.ndarray) and mid_e9.ndim == 2 else list(mid_e9)
+        if len(mids) != self.sums.horizons:
+            raise ValueError(f"mid_e9 has {len(mids)} columns, must have one for each of {self.sums.horizons} horizons")
+        keep = []
+        for k in range(len(mids)):
+            array = mids[k]
+            if not (isinstance(array, np.ndarray) and array.ndim == 1 and array.dtype == np.int64 and array.dtype.isnative):
+                array = int_array(array, f"mid_e9[{k}]")
+            same_length(array, f"mid_e9[{k}]", f.n, "fill_order")
+            keep.append(array)
+            if f.n:
+                column = array
+                f.mid_e9[k] = &column[0]
+                f.mid_stride[k] = column.strides[0] // <Py_ssize_t>sizeof(int64_t)
+        if self.sums.quotes:
+            bid_array, ask_array = int_array(bid_e9, "bid_e9"), int_array(ask_e9, "ask_e9")
+            same_length(bid_array, "bid_e9", f.n, "fill_order")
+            same_length(ask_array, "ask_e9", f.n, "fill_order")
+            f.bid_e9 = _data(bid_array)
+            f.ask_e9 = _data(ask_array)
+        f.order = _data(order_array)
+        f.quantity = _data(quantity_array)
+        f.price_e9 = _data(price_array)
+        if f.n and self.sums.orders == 0:
+            raise ValueError(f"fill_order[0] is {order_array[0]}, but there are no orders")
+        with nogil:
+            status = gm_cost_sums_add(&self.sums, &f, &bad)
+        if status != GM_COSTS_OK:
+            self.broken = True
+            if status == GM_COSTS_MEMORY:
+                raise MemoryError()
+            _raise_fill(status, bad, order_array, quantity_array, price_array, self.sums.orders, "fill_order", "fill_quantity",
+                        "fill_price_e9")
+        self.fills += f.n
+
+    def shortfall(
+        self, side, order_quantity, decision_price_e9, arrival_price_e9, end_price_e9, fees_e9, delay_basis="fill"
+    ):
+        """The shortfall of the orders, as :func:`implementation_shortfall` (same parameters and errors)."""
+        cdef int order_basis = _order_basis(delay_basis)
+        cdef Py_ssize_t n = self.sums.orders, bad = 0, i
+        if self.broken:
+            raise ValueError("a fill was refused: these sums are of no use")
+        inputs = [_side_column(side, n, "orders")]
+        for values, name in ((order_quantity, "order_quantity"), (decision_price_e9, "decision_price_e9"),
+                             (arrival_price_e9, "arrival_price_e9"), (end_price_e9, "end_price_e9"), (fees_e9, "fees_e9")):
+            array = int_array(values, name)
+            same_length(array, name, n, "orders")
+            inputs.append(array)
+        cdef ShortfallColumns result = ShortfallColumns.__new__(ShortfallColumns)
+        money = [np.empty(n, np.int64) for _ in range(5)]
+        bps = [np.empty(n, np.float64) for _ in range(5)]
+        reason = [np.empty(n, np.uint8) for _ in range(5)]
+        result.filled_quantity, result.average_price = np.empty(n, np.int64), np.empty(n, np.float64)
+        result.delay_e9, result.trading_e9, result.opportunity_e9, result.fees_e9, result.total_e9 = money
+        result.delay_bps, result.trading_bps, result.opportunity_bps, result.fees_bps, result.total_bps = bps
+        (result.delay_reason, result.trading_reason, result.opportunity_reason, result.fees_reason,
+         result.total_reason) = reason
+        if n == 0:
+            return result
+        cdef gm_order_columns_t c
+        cdef uint8_t[::1] bytes_view
+        c.side = _data(inputs[0])
+        c.order_quantity = _data(inputs[1])
+        c.decision_e9 = _data(inputs[2])
+        c.arrival_e9 = _data(inputs[3])
+        c.end_e9 = _data(inputs[4])
+        c.fees_e9 = _data(inputs[5])
+        for i in range(5):              # the lists keep the arrays alive
+            bytes_view = reason[i]
+            c.money[i], c.bps[i], c.reason[i] = _into(money[i]), _into_floats(bps[i]), &bytes_view[0]
+        c.filled_quantity, c.average_price = _into(result.filled_quantity), _into_floats(result.average_price)
+        cdef gm_costs_status_t status
+        with nogil:
+            status = gm_order_shortfalls(&c, &self.sums, order_basis, &bad)
+        if status != GM_COSTS_OK:
+            _raise_shortfall(status, bad, inputs, gm_cost_sums_fill(&self.sums, bad).quantity)
+        return result
+
+    def measures(self, side):
+        """What the fills of each order earned of the spread, and how the market moved after them.
+
+        With p the price of a fill, q its quantity, m the mid of the quote it met, m' a later mid::
+
+            spread cost  = s sum q (p - m)                       spread capture = s sum q (m - p) / sum q (ask - bid) / 2
+            markout      = s sum q (m' - p) / sum q p            (the notional-weighted mean of s (m' - p) / p)
+
+        A fill whose quote is missing, one-sided or crossed, or whose mid is not known, is left out of that measure; the
+        share column says how much of the notional was not. A locked quote has a mid, and no spread.
+
+        Returns
+        -------
+        dict of columns: with quotes ``spread_cost_e9`` (int64, half to even; PRICE_UNKNOWN where unknown),
+        ``spread_cost_bps`` (of the notional with a quote), ``spread_capture``, ``quoted_share``; with horizons
+        ``markout_bps`` and ``marked_share``, each (n, h). NaN where unknown.
+
+        Raises
+        ------
+        TypeError, ValueError   if a side is not 1 or -1, or a spread cost does not fit into int64.
+
+        Source: Huang and Stoll, Dealer versus auction markets, J. Financial Economics 41(3), 1996.
+        """
+        cdef gm_fill_measures_t out
+        cdef Py_ssize_t n = self.sums.orders, bad = 0, k
+        cdef int h = self.sums.horizons
+        if self.broken:
+            raise ValueError("a fill was refused: these sums are of no use")
+        side_array = _side_column(side, n, "orders")
+        wrong = (side_array != 1) & (side_array != -1)
+        if wrong.any():
+            raise ValueError(f"side[{wrong.argmax()}] is {side_array[wrong.argmax()]}, must be 1 (buy) or -1 (sell)")
+        result = {}
+        memset(&out, 0, sizeof(out))
+        if self.sums.quotes:
+            result["spread_cost_e9"] = np.empty(n, np.int64)
+            for name in ("spread_cost_bps", "spread_capture", "quoted_share"):
+                result[name] = np.empty(n, np.float64)
+        if h:
+            columns, shares = np.empty((h, n), np.float64), np.empty((h, n), np.float64)
+            result["markout_bps"], result["marked_share"] = columns.T, shares.T
+        if n == 0:
+            return result
+        if self.sums.quotes:
+            out.spread_e9, out.spread_bps = _into(result["spread_cost_e9"]), _into_floats(result["spread_cost_bps"])
+            out.capture, out.share[0] = _into_floats(result["spread_capture"]), _into_floats(result["quoted_share"])
+        for k in range(h):
+            out.markout_bps[k], out.share[k + 1] = _into_floats(columns[k]), _into_floats(shares[k])
+        cdef const int64_t* sides = _data(side_array)
+        cdef gm_costs_status_t status
+        with nogil:
+            status = gm_fill_measures(sides, &self.sums, &out, &bad)
+        if status != GM_COSTS_OK:
+            raise ValueError(f"the spread cost of order {bad} does not fit into int64 (9.2e9 of the currency)")
+        return result
+
+    def averages(self):
+        """(average_price, quantity) of the fills of each order: float64 in the currency, NaN without fills; int64.
+
+        Raises
+        ------
+        ValueError  if the quantities of one add up to 2**63 or more.
+        """
+        cdef Py_ssize_t n = self.sums.orders, i
+        cdef gm_fill_sum_t sum
+        average, total = np.empty(n, np.float64), np.empty(n, np.int64)
+        cdef double[::1] average_view = average
+        cdef int64_t[::1] total_view = total
+        if self.broken:
+            raise ValueError("a fill was refused: these sums are of no use")
+        for i in range(n):
+            sum = gm_cost_sums_fill(&self.sums, i)
+            if sum.quantity < 0:
+                raise ValueError(f"quantity of group {i} adds up to 2**63 or more")
+            average_view[i], total_view[i] = gm_fill_sum_vwap(&sum), sum.quantity
+        return average, total
 
 
 @cython.final
@@ -609,41 +709,26 @@ def group_vwap(group, price_e9, quantity, groups):
     TypeError   if a column is not of integers. ValueError if a value is out of range (the row is named), the lengths
         differ or a group's quantities add up to 2**63 or more.
     """
-    cdef Py_ssize_t n = int_argument(groups, "groups", 0, 1 << 40), i, bad = 0
+    cdef FillSums sums = FillSums(int_argument(groups, "groups", 0, 1 << 40))
+    cdef Py_ssize_t bad = 0
     quantity_array = int_array(quantity, "quantity")
-    cdef Py_ssize_t m = quantity_array.shape[0]
     group_array, price_array = int_array(group, "group"), int_array(price_e9, "price_e9")
-    same_length(group_array, "group", m, "quantity")
-    same_length(price_array, "price_e9", m, "quantity")
-    cdef const int64_t[::1] group_view = group_array, price_view = price_array, quantity_view = quantity_array
-    cdef const int64_t* of_group = _data(group_view)
-    cdef const int64_t* of_price = _data(price_view)
-    cdef const int64_t* of_quantity = _data(quantity_view)
-    average, total = np.empty(n, np.float64), np.empty(n, np.int64)
-    cdef double[::1] average_view = average
-    cdef int64_t[::1] total_view = total
-    cdef gm_fill_sum_t* sums = <gm_fill_sum_t*>PyMem_Calloc(n + 1, sizeof(gm_fill_sum_t))
+    same_length(group_array, "group", quantity_array.shape[0], "quantity")
+    same_length(price_array, "price_e9", quantity_array.shape[0], "quantity")
+    cdef gm_fill_columns_t f
+    memset(&f, 0, sizeof(f))
+    f.n = quantity_array.shape[0]
+    f.order = _data(group_array)
+    f.quantity = _data(quantity_array)
+    f.price_e9 = _data(price_array)
     cdef gm_costs_status_t status
-    if sums == NULL:
+    with nogil:
+        status = gm_cost_sums_add(&sums.sums, &f, &bad)
+    if status == GM_COSTS_MEMORY:
         raise MemoryError()
-    try:
-        with nogil:
-            status = gm_fill_sums(of_group, of_quantity, of_price, m, sums, n, &bad)
-            if status == GM_COSTS_OK:
-                for i in range(n):
-                    if sums[i].quantity < 0:
-                        status = GM_COSTS_RANGE
-                        bad = i
-                        break
-                    average_view[i] = gm_fill_sum_vwap(&sums[i])
-                    total_view[i] = sums[i].quantity
-        if status == GM_COSTS_RANGE:
-            raise ValueError(f"quantity of group {bad} adds up to 2**63 or more")
-        if status != GM_COSTS_OK:
-            _raise_fill(status, bad, group_array, quantity_array, price_array, n, "group", "quantity", "price_e9")
-    finally:
-        PyMem_Free(sums)
-    return average, total
+    if status != GM_COSTS_OK:
+        _raise_fill(status, bad, group_array, quantity_array, price_array, sums.sums.orders, "group", "quantity", "price_e9")
+    return sums.averages()
 
 
 def group_weighted_mean(group, weight, values, groups):
@@ -682,8 +767,8 @@ def group_weighted_mean(group, weight, values, groups):
         if n == 0:
             raise ValueError(f"group[0] is {group_array[0]}, but groups is 0")
         with nogil:
-            bad = _group_weighted(&group_view[0], &weight_view[0], &value_view[0], m, width, &sum_view[0],
-                                  &used_view[0], n)
+            bad = gm_group_weighted(&group_view[0], &weight_view[0], &value_view[0], m, width, &sum_view[0],
+                                    &used_view[0], n)
         if bad < m:
             if weight_view[bad] < 0:
                 raise ValueError(f"weight[{bad}] is {weight_view[bad]}, must be >= 0")
@@ -769,7 +854,7 @@ def markouts(side, price_e9, mid_e9):
     cdef double[::1] view = out.reshape(-1)
     if m and horizons:
         with nogil:
-            bad = _markouts(&sides[0], &prices[0], &mids[0], m, horizons, &view[0])
+            bad = gm_markouts(&sides[0], &prices[0], &mids[0], m, horizons, &view[0])
         if bad < m:
             _raise_side_or_price(side_array, price_array, bad)
     return out
@@ -805,7 +890,132 @@ def spread_capture(side, price_e9, bid_e9, ask_e9):
     cdef double[::1] view = out
     if m:
         with nogil:
-            bad = _spread_capture(&sides[0], &prices[0], &bids[0], &asks[0], m, &view[0])
+            bad = gm_spread_captures(&sides[0], &prices[0], &bids[0], &asks[0], m, &view[0])
         if bad < m:
             _raise_side_or_price(side_array, price_array, bad)
     return out
+
+
+# ---- quotes at times -------------------------------------------------------------------------------------------------
+
+def as_of(
+    time_ns, quote_time_ns, bid_e9, ask_e9, *, symbol=None, quote_symbol=None, horizons_ns=(0,), end_ns=None, max_age_ns=None,
+    rows=False
+):
+    """The mid that stands at each time plus each horizon: of the last quote at or before it.
+
+    What stands is what was quoted last: a quote that is missing a side or is crossed is not stepped over to an older
+    one, its mid is unknown and the reason says why. A locked quote (bid = ask) has a mid.
+
+    Parameters
+    ----------
+    time_ns : (m,) int, in any order (of fills; in the order of the quotes it is three times as fast).
+    quote_time_ns : (k,) int, in order within each symbol; each within 2**61.
+    bid_e9, ask_e9 : (k,) int, not positive where a side is not there.
+    symbol, quote_symbol : (m,) and (k,) int in [0, 2**24), the numbers of symbols; the quotes of a symbol lie together,
+        in the order of the numbers. None: all are of one.
+    horizons_ns : up to 16 ints; negative ones look back: -1 is the quote before the time.
+    end_ns : to when the quotes are known; None: the last of all. A mid behind it is not known.
+    max_age_ns : how old a quote may be; None: as old as it is.
+    rows : whether to say which quote it was.
+
+    Returns
+    -------
+    (mid_e9, reason, row) : (m, h) int64, PRICE_UNKNOWN where not known; (m, h) uint8, 0 where known, else a sum of
+        ``QUOTE_*`` (see ``quote_reason_text``); None, or (m, h) int64, -1 without a quote. Half of 1e-9 is dropped.
+
+    Raises
+    ------
+    TypeError   if a column is not of integers.
+    ValueError  if lengths differ, quotes are not in order (the row is named), or a value is out of range.
+
+    Cost: one pass over the quotes' times, then the fills; 16 bytes a fill meanwhile where they have to be sorted, at most
+    256 MB. GIL released.
+    """
+    cdef gm_quotes_t q
+    cdef gm_asof_t j
+    cdef Py_ssize_t m, k, i, bad = 0, symbols = 1
+    time_array, quote_time_array = int_array(time_ns, "time_ns"), int_array(quote_time_ns, "quote_time_ns")
+    m, k = time_array.shape[0], quote_time_array.shape[0]
+    bid_array, ask_array = int_array(bid_e9, "bid_e9"), int_array(ask_e9, "ask_e9")
+    same_length(bid_array, "bid_e9", k, "quote_time_ns")
+    same_length(ask_array, "ask_e9", k, "quote_time_ns")
+    horizon_array = int_array(list(horizons_ns), "horizons_ns")
+    cdef Py_ssize_t h = horizon_array.shape[0]
+    if not 1 <= h <= GM_ASOF_HORIZONS:
+        raise ValueError(f"horizons_ns has {h} horizons, must have from 1 to {GM_ASOF_HORIZONS}")
+    if np.abs(horizon_array).max() > GM_ASOF_TIME_MAX:
+        raise ValueError(f"horizons_ns is {value_text(horizons_ns)}, each must be within 2**61")
+    if (symbol is None) != (quote_symbol is None):
+        raise ValueError("symbol and quote_symbol must be given both or neither")
+    symbol_array = None
+    if symbol is None:
+        begin_array = np.array([0, k], np.int64)
+    else:
+        symbol_array, code_array = int_array(symbol, "symbol"), int_array(quote_symbol, "quote_symbol")
+        same_length(symbol_array, "symbol", m, "time_ns")
+        same_length(code_array, "quote_symbol", k, "quote_time_ns")
+        for codes, name in ((symbol_array, "symbol"), (code_array, "quote_symbol")):
+            if len(codes):
+                if codes.min() < 0 or codes.max() >= 1 << 24:
+                    i = ((codes < 0) | (codes >= 1 << 24)).argmax()
+                    raise ValueError(f"{name}[{i}] is {codes[i]}, must be >= 0 and below 2**24")
+                symbols = max(symbols, codes.max() + 1)
+        begin_array = _begins(code_array, symbols)
+    ends = begin_array[1:][begin_array[1:] > begin_array[:-1]]
+    q.time_ns = _data(quote_time_array)
+    q.bid_e9 = _data(bid_array)
+    q.ask_e9 = _data(ask_array)
+    q.begin = _data(begin_array)
+    q.symbols = symbols
+    q.max_age_ns = INT64_MAX if max_age_ns is None else int_argument(max_age_ns, "max_age_ns", 0, INT64_MAX)
+    if end_ns is not None:
+        q.end_ns = int_argument(end_ns, "end_ns", INT64_MIN, INT64_MAX)
+    else:
+        q.end_ns = quote_time_array[ends - 1].max() if k else INT64_MIN
+    mid, reason = np.empty((m, h), np.int64), np.empty((m, h), np.uint8)
+    row = np.empty((m, h), np.int64) if rows else None
+    cdef uint8_t[::1] reasons = reason.reshape(-1)
+    j.symbol = NULL
+    if symbol_array is not None:
+        j.symbol = _data(symbol_array)
+    j.time_ns = _data(time_array)
+    j.n = m
+    j.horizon_ns = _data(horizon_array)
+    j.horizons = <int>h
+    j.mid_e9 = _into(mid.reshape(-1))
+    j.reason = &reasons[0] if m else NULL
+    j.row = NULL if row is None else _into(row.reshape(-1))
+    cdef gm_asof_status_t status
+    with nogil:
+        status = gm_quotes_check(&q, &bad)
+        if status == GM_ASOF_OK and m:
+            status = gm_asof_join(&q, &j, &bad)
+    if status == GM_ASOF_MEMORY:
+        raise MemoryError()
+    if status == GM_ASOF_ORDER:
+        raise ValueError(f"quote_time_ns[{bad}] is {quote_time_array[bad]}, before its predecessor, "
+                         f"{quote_time_array[bad - 1]}: quotes must be in order of time within a symbol")
+    if status == GM_ASOF_QUOTE_TIME:
+        raise ValueError(f"quote_time_ns[{bad}] is {quote_time_array[bad]}, must be within 2**61")
+    if status != GM_ASOF_OK:
+        raise ValueError(f"time_ns[{bad}] is {time_array[bad]}, must be within 2**61")
+    return mid, reason, row
+
+
+cdef object _begins(const int64_t[::1] codes, Py_ssize_t symbols):
+    """(symbols + 1,) int64: where each symbol's rows begin, of codes that are in order."""
+    begins = np.empty(symbols + 1, np.int64)
+    cdef int64_t[::1] begin = begins
+    cdef Py_ssize_t i, at = 0, n = codes.shape[0]
+    for i in range(n):
+        if codes[i] < at - 1:
+            raise ValueError(f"quote_symbol[{i}] is {codes[i]}, after {codes[i - 1]}: the quotes of a symbol must lie together, "
+                             "in the order of the numbers")
+        while at <= codes[i]:
+            begin[at] = i
+            at += 1
+    while at <= symbols:
+        begin[at] = n
+        at += 1
+    return begins

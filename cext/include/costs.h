@@ -22,7 +22,11 @@ enum {
     GM_COST_NO_DECISION = 1,
     GM_COST_NO_ARRIVAL = 2,
     GM_COST_NO_END = 4,
-    GM_COST_NO_FEES = 8
+    GM_COST_NO_FEES = 8,
+    GM_COST_NO_QUOTE = 16,  /* of a measure of fills: none of them met a quote */
+    GM_COST_NO_MARKET = 32, /* no mid at the horizon, no price of the market to compare with */
+    GM_COST_NO_FILLS = 64,
+    GM_COST_NO_SPREAD = 128 /* every quote was locked */
 };
 
 typedef enum {
@@ -36,7 +40,8 @@ typedef enum {
     GM_COSTS_RANGE = 7,      /* a part does not fit into int64 */
     GM_COSTS_FILL_ORDER = 8, /* a fill of an order that does not exist */
     GM_COSTS_FILL_QUANTITY = 9,
-    GM_COSTS_FILL_PRICE = 10
+    GM_COSTS_FILL_PRICE = 10,
+    GM_COSTS_MEMORY = 11
 } gm_costs_status_t;
 
 /* What the fills of one order add up to. */
@@ -97,22 +102,6 @@ static inline double gm_fill_sum_vwap(const gm_fill_sum_t *sum)
         rest = (uint64_t)(notional % (uint64_t)sum->quantity);
     }
     return ((double)whole + (double)rest / (double)sum->quantity) / 1e9;
-}
-
-/* Sum the fills of n_orders orders; sums is zeroed by the caller. *bad is the index of the first bad fill. */
-static inline gm_costs_status_t gm_fill_sums(const int64_t *order, const int64_t *quantity, const int64_t *price_e9,
-                                             ptrdiff_t n, gm_fill_sum_t *sums, ptrdiff_t n_orders, ptrdiff_t *bad)
-{
-    for (ptrdiff_t i = 0; i < n; i++) {
-        if (__builtin_expect((uint64_t)order[i] >= (uint64_t)n_orders || quantity[i] < 1 || price_e9[i] < 1, 0)) {
-            *bad = i;
-            if ((uint64_t)order[i] >= (uint64_t)n_orders)
-                return GM_COSTS_FILL_ORDER;
-            return quantity[i] < 1 ? GM_COSTS_FILL_QUANTITY : GM_COSTS_FILL_PRICE;
-        }
-        gm_fill_sum_add(&sums[order[i]], quantity[i], price_e9[i]);
-    }
-    return GM_COSTS_OK;
 }
 
 static inline int gm_costs_store(gm_costs_wide_t value, int64_t *out)
@@ -214,5 +203,77 @@ static inline double gm_spread_capture(int64_t side, int64_t price_e9, int64_t b
     const gm_costs_wide_t twice = (gm_costs_wide_t)bid_e9 + ask_e9 - 2 * (gm_costs_wide_t)price_e9;
     return (double)(side * twice) / (double)(ask_e9 - bid_e9);
 }
+
+/* ---- over columns: kernels/costs.c ---- */
+
+#define GM_COSTS_HORIZONS 16
+
+/* n fills. With quotes, bid and ask are the quote each fill met; mid[k] is the mid at the k-th horizon after it. A price
+ * below 1 is not known. Strides count elements. */
+typedef struct {
+    const int64_t *order, *quantity, *price_e9;
+    const int64_t *bid_e9, *ask_e9; /* NULL without quotes */
+    const int64_t *mid_e9[GM_COSTS_HORIZONS];
+    ptrdiff_t mid_stride[GM_COSTS_HORIZONS];
+    ptrdiff_t n;
+} gm_fill_columns_t;
+
+/* Sums over the fills of each order, exact. A row of `low` has width words: notional, quantity, then with quotes what was
+ * earned, q (bid + ask - 2 price), and what was there to earn, q (ask - bid), then q (mid - price) for each horizon. What
+ * does not fit into a word goes to `wide`, which is there only if something did not; so does `missing`, the notional of the
+ * fills without a quote (first column) and without a mid (one for each horizon). */
+typedef struct {
+    ptrdiff_t orders;
+    int32_t width, horizons, quotes;
+    int64_t *low;
+    gm_costs_wide_t *wide;
+    gm_costs_wide_t *missing;
+} gm_cost_sums_t;
+
+gm_costs_status_t gm_cost_sums_init(gm_cost_sums_t *sums, ptrdiff_t orders, int quotes, int horizons);
+void gm_cost_sums_free(gm_cost_sums_t *sums);
+
+/* Adds the fills. On a status other than GM_COSTS_OK *bad is the index of the bad fill and the sums are of no use. */
+gm_costs_status_t gm_cost_sums_add(gm_cost_sums_t *sums, const gm_fill_columns_t *fills, ptrdiff_t *bad);
+
+/* The plain sums of an order. */
+gm_fill_sum_t gm_cost_sums_fill(const gm_cost_sums_t *sums, ptrdiff_t order);
+
+/* Columns of orders, in and out. */
+typedef struct {
+    const int64_t *side, *order_quantity, *decision_e9, *arrival_e9, *end_e9, *fees_e9;
+    int64_t *filled_quantity;
+    double *average_price;
+    int64_t *money[5];
+    double *bps[5];
+    uint8_t *reason[5];
+} gm_order_columns_t;
+
+gm_costs_status_t gm_order_shortfalls(const gm_order_columns_t *orders, const gm_cost_sums_t *sums, int order_basis,
+                                      ptrdiff_t *bad);
+
+/* What the fills of each order earned of the spread, and their markouts. spread_e9: s sum q (p - mid), half to even;
+ * share[k]: notional with a quote (k = 0) or with the k-th mid, of the whole; NaN without fills. */
+typedef struct {
+    int64_t *spread_e9;
+    double *spread_bps; /* of the notional with a quote */
+    double *capture;
+    double *markout_bps[GM_COSTS_HORIZONS];
+    double *share[GM_COSTS_HORIZONS + 1];
+} gm_fill_measures_t;
+
+/* GM_COSTS_RANGE with *bad where a spread cost does not fit into int64. */
+gm_costs_status_t gm_fill_measures(const int64_t *side, const gm_cost_sums_t *sums, const gm_fill_measures_t *out,
+                                   ptrdiff_t *bad);
+
+ptrdiff_t gm_markouts(const int64_t *side, const int64_t *price_e9, const int64_t *mid_e9, ptrdiff_t n,
+                      ptrdiff_t horizons, double *out);
+ptrdiff_t gm_spread_captures(const int64_t *side, const int64_t *price_e9, const int64_t *bid_e9,
+                             const int64_t *ask_e9, ptrdiff_t n, double *out);
+
+/* Sums of weight times value and of weight by group and column; a NaN value is left out together with its weight. n, or
+ * the index of the first bad row. */
+ptrdiff_t gm_group_weighted(const int64_t *group, const int64_t *weight, const double *values, ptrdiff_t n,
+                            ptrdiff_t width, double *sums, double *weights, ptrdiff_t groups);
 
 #endif

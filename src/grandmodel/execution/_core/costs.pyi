@@ -1,4 +1,5 @@
-from typing import Final, Literal, SupportsFloat, final, overload
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, Literal, Self, SupportsFloat, final, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -8,9 +9,20 @@ REASON_NO_DECISION_PRICE: Final[int]
 REASON_NO_ARRIVAL_PRICE: Final[int]
 REASON_NO_END_PRICE: Final[int]
 REASON_NO_FEES: Final[int]
+REASON_NO_QUOTE: Final[int]
+REASON_NO_MARKET_PRICE: Final[int]
+REASON_NO_FILLS: Final[int]
+REASON_NO_SPREAD: Final[int]
+QUOTE_NONE: Final[int]
+QUOTE_NO_BID: Final[int]
+QUOTE_NO_ASK: Final[int]
+QUOTE_CROSSED: Final[int]
+QUOTE_OLD: Final[int]
+QUOTE_AFTER_END: Final[int]
 PARTS: Final[tuple[str, ...]]
 
 def reason_text(reason: int) -> str: ...
+def quote_reason_text(reason: int) -> str: ...
 
 @final
 class ShortfallColumns:
@@ -64,6 +76,35 @@ def implementation_shortfall(
     fill_price_e9: ArrayLike,
     delay_basis: Literal["fill", "order"] = "fill",
 ) -> ShortfallColumns: ...
+
+@final
+class FillSums:
+    @property
+    def fills(self) -> int: ...
+    def __new__(cls, orders: int, *, quotes: bool = False, horizons: int = 0) -> Self: ...
+    def __len__(self) -> int: ...
+    def add(
+        self,
+        fill_order: ArrayLike,
+        fill_quantity: ArrayLike,
+        fill_price_e9: ArrayLike,
+        *,
+        bid_e9: ArrayLike | None = None,
+        ask_e9: ArrayLike | None = None,
+        mid_e9: NDArray[np.int64] | Sequence[ArrayLike] = (),
+    ) -> None: ...
+    def shortfall(
+        self,
+        side: ArrayLike,
+        order_quantity: ArrayLike,
+        decision_price_e9: ArrayLike,
+        arrival_price_e9: ArrayLike,
+        end_price_e9: ArrayLike,
+        fees_e9: ArrayLike,
+        delay_basis: Literal["fill", "order"] = "fill",
+    ) -> ShortfallColumns: ...
+    def measures(self, side: ArrayLike) -> dict[str, NDArray[Any]]: ...
+    def averages(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]: ...
 
 @final
 class Shortfall:
@@ -138,3 +179,16 @@ def markouts(side: ArrayLike, price_e9: ArrayLike, mid_e9: ArrayLike) -> NDArray
 def spread_capture(
     side: ArrayLike, price_e9: ArrayLike, bid_e9: ArrayLike, ask_e9: ArrayLike
 ) -> NDArray[np.float64]: ...
+def as_of(
+    time_ns: ArrayLike,
+    quote_time_ns: ArrayLike,
+    bid_e9: ArrayLike,
+    ask_e9: ArrayLike,
+    *,
+    symbol: ArrayLike | None = None,
+    quote_symbol: ArrayLike | None = None,
+    horizons_ns: Iterable[int] = (0,),
+    end_ns: int | None = None,
+    max_age_ns: int | None = None,
+    rows: bool = False,
+) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.int64] | None]: ...
