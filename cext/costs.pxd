@@ -109,8 +109,6 @@ cdef extern from "costs.h" nogil:
 
 
 cdef extern from "asof.h" nogil:
-    const int64_t GM_ASOF_TIME_MAX
-
     enum:
         GM_ASOF_HORIZONS
 
@@ -130,18 +128,19 @@ cdef extern from "asof.h" nogil:
         GM_ASOF_QUOTE_TIME
         GM_ASOF_SYMBOL
         GM_ASOF_TIME
+        GM_ASOF_BEGIN
 
     ctypedef struct gm_quotes_t:
         const int64_t* time_ns                  # in order within a symbol
         const int64_t* bid_e9
         const int64_t* ask_e9
         const int64_t* begin                    # symbols + 1
-        Py_ssize_t symbols
+        Py_ssize_t symbols, quotes
         int64_t end_ns                          # quotes are known to then
         int64_t max_age_ns
 
     ctypedef struct gm_asof_t:
-        const int64_t* symbol                   # NULL: all of symbol 0
+        const int64_t* symbol
         const int64_t* time_ns
         Py_ssize_t n
         const int64_t* horizon_ns

@@ -18,8 +18,8 @@ from grandmodel.execution._core.arguments cimport (
     float_array, int_argument, int_array, number_argument, same_length, value_text,
 )
 from grandmodel.execution._core.costs cimport (
-    GM_ASOF_AFTER, GM_ASOF_CROSSED, GM_ASOF_HORIZONS, GM_ASOF_MEMORY, GM_ASOF_NO_ASK, GM_ASOF_NO_BID, GM_ASOF_NO_QUOTE, GM_ASOF_OK,
-    GM_ASOF_OLD, GM_ASOF_ORDER, GM_ASOF_QUOTE_TIME, GM_ASOF_TIME_MAX, GM_COST_NO_ARRIVAL,
+    GM_ASOF_AFTER, GM_ASOF_BEGIN, GM_ASOF_CROSSED, GM_ASOF_HORIZONS, GM_ASOF_MEMORY, GM_ASOF_NO_ASK, GM_ASOF_NO_BID, GM_ASOF_NO_QUOTE, GM_ASOF_OK,
+    GM_ASOF_OLD, GM_ASOF_ORDER, GM_ASOF_QUOTE_TIME, GM_ASOF_SYMBOL, GM_ASOF_TIME, GM_COST_NO_ARRIVAL,
     GM_COST_NO_DECISION, GM_COST_NO_END, GM_COST_NO_FEES, GM_COST_NO_FILLS, GM_COST_NO_MARKET, GM_COST_NO_QUOTE, GM_COST_NO_SPREAD,
     GM_COSTS_ARRIVAL, GM_COSTS_DECISION, GM_COSTS_END, GM_COSTS_FILL_ORDER, GM_COSTS_FILL_QUANTITY, GM_COSTS_HORIZONS,
     GM_COSTS_MEMORY, GM_COSTS_OK, GM_COSTS_OVERFILLED, GM_COSTS_QUANTITY, GM_COSTS_SIDE, GM_PRICE_UNKNOWN,
@@ -48,6 +48,8 @@ QUOTE_NO_ASK = GM_ASOF_NO_ASK
 QUOTE_CROSSED = GM_ASOF_CROSSED
 QUOTE_OLD = GM_ASOF_OLD
 QUOTE_AFTER_END = GM_ASOF_AFTER
+FAULT_ORDER, FAULT_QUOTE_TIME, FAULT_SYMBOL, FAULT_TIME = GM_ASOF_ORDER, GM_ASOF_QUOTE_TIME, GM_ASOF_SYMBOL, GM_ASOF_TIME
+FAULT_BEGIN = GM_ASOF_BEGIN
 
 PARTS = ("delay", "trading", "opportunity", "fees", "total")
 
@@ -55,10 +57,6 @@ cdef tuple _REASONS = (
     (GM_COST_NO_DECISION, "decision price"), (GM_COST_NO_ARRIVAL, "arrival price"), (GM_COST_NO_END, "end price"),
     (GM_COST_NO_FEES, "fees"), (GM_COST_NO_QUOTE, "quote"), (GM_COST_NO_MARKET, "market price"), (GM_COST_NO_FILLS, "fills"),
     (GM_COST_NO_SPREAD, "spread"),
-)
-cdef tuple _QUOTE_REASONS = (
-    (GM_ASOF_NO_QUOTE, "no quote yet"), (GM_ASOF_NO_BID, "no bid"), (GM_ASOF_NO_ASK, "no ask"), (GM_ASOF_CROSSED, "crossed"),
-    (GM_ASOF_OLD, "too old"), (GM_ASOF_AFTER, "after the end of the quotes"),
 )
 
 
@@ -71,17 +69,6 @@ def reason_text(reason):
     """
     cdef int64_t code = int_argument(reason, "reason", 0, 255)
     return ", ".join([f"no {text}" for bit, text in _REASONS if code & <int64_t>bit])
-
-
-def quote_reason_text(reason):
-    """What a reason code of :func:`as_of` says: "no bid", "crossed, too old"; "" for 0.
-
-    Raises
-    ------
-    ValueError  if it is not a sum of the ``QUOTE_*`` codes.
-    """
-    cdef int64_t code = int_argument(reason, "reason", 0, 63)
-    return ", ".join([text for bit, text in _QUOTE_REASONS if code & <int64_t>bit])
 
 
 cdef double _slippage_bps(int64_t side, double average_price, double benchmark) noexcept nogil:
@@ -161,6 +148,7 @@ cdef int _order_basis(object delay_basis) except -1:
 # ---- implementation shortfall ----------------------------------------------------------------------------------------
 
 @cython.final
+@cython.auto_pickle(False)
 cdef class ShortfallColumns:
     """What each of n orders cost, in columns; made by :func:`implementation_shortfall`.
 
@@ -257,6 +245,7 @@ cdef int _raise_shortfall(gm_costs_status_t status, Py_ssize_t i, object inputs,
 
 
 @cython.final
+@cython.auto_pickle(False)
 cdef class FillSums:
     """Exact sums over the fills of n orders, from which their costs follow; fed in one piece or in many.
 
@@ -305,8 +294,7 @@ cdef class FillSums:
         cdef Py_ssize_t bad = 0, k
         cdef const int64_t[:] column
         cdef gm_costs_status_t status
-        if self.broken:
-            raise ValueError("a fill was refused: these sums are of no use")
+        self._usable()
         memset(&f, 0, sizeof(f))
         order_array = int_array(fill_order, "fill_order")
         f.n = order_array.shape[0]
@@ -314,14 +302,14 @@ cdef class FillSums:
         same_length(quantity_array, "fill_quantity", f.n, "fill_order")
         same_length(price_array, "fill_price_e9", f.n, "fill_order")
         if (bid_e9 is not None) != self.sums.quotes or (ask_e9 is not None) != self.sums.quotes:
-            raise ValueError(f"bid_e9 and ask_e9 must {'' if self.sums.quotes else 'not '}be given: quotes is {bool(self.sums.quotes)}")
-        mids = [mid_e9[:, k] for k in range(mid_e9.shape[1])] if isinstance(mid_e9, np.ndarray) and mid_e9.ndim == 2 else list(mid_e9)
+            raise ValueError(f"bid_e9 and ask_e9 must be given with quotes, and only then: quotes is {self.sums.quotes}")
+        mids = mid_e9.T if isinstance(mid_e9, np.ndarray) and mid_e9.ndim == 2 else mid_e9
         if len(mids) != self.sums.horizons:
             raise ValueError(f"mid_e9 has {len(mids)} columns, must have one for each of {self.sums.horizons} horizons")
         keep = []
         for k in range(len(mids)):
             array = mids[k]
-            if not (isinstance(array, np.ndarray) and array.ndim == 1 and array.dtype == np.int64 and array.dtype.isnative):
+            if not isinstance(array, np.ndarray) or array.dtype != np.int64 or array.ndim != 1:
                 array = int_array(array, f"mid_e9[{k}]")
             same_length(array, f"mid_e9[{k}]", f.n, "fill_order")
             keep.append(array)
@@ -356,8 +344,7 @@ cdef class FillSums:
         """The shortfall of the orders, as :func:`implementation_shortfall` (same parameters and errors)."""
         cdef int order_basis = _order_basis(delay_basis)
         cdef Py_ssize_t n = self.sums.orders, bad = 0, i
-        if self.broken:
-            raise ValueError("a fill was refused: these sums are of no use")
+        self._usable()
         inputs = [_side_column(side, n, "orders")]
         for values, name in ((order_quantity, "order_quantity"), (decision_price_e9, "decision_price_e9"),
                              (arrival_price_e9, "arrival_price_e9"), (end_price_e9, "end_price_e9"), (fees_e9, "fees_e9")):
@@ -365,28 +352,25 @@ cdef class FillSums:
             same_length(array, name, n, "orders")
             inputs.append(array)
         cdef ShortfallColumns result = ShortfallColumns.__new__(ShortfallColumns)
-        money = [np.empty(n, np.int64) for _ in range(5)]
-        bps = [np.empty(n, np.float64) for _ in range(5)]
-        reason = [np.empty(n, np.uint8) for _ in range(5)]
-        result.filled_quantity, result.average_price = np.empty(n, np.int64), np.empty(n, np.float64)
-        result.delay_e9, result.trading_e9, result.opportunity_e9, result.fees_e9, result.total_e9 = money
-        result.delay_bps, result.trading_bps, result.opportunity_bps, result.fees_bps, result.total_bps = bps
+        money, bps, reason = np.empty((6, n), np.int64), np.empty((6, n)), np.empty((5, n), np.uint8)
+        (result.delay_e9, result.trading_e9, result.opportunity_e9, result.fees_e9, result.total_e9,
+         result.filled_quantity) = money
+        (result.delay_bps, result.trading_bps, result.opportunity_bps, result.fees_bps, result.total_bps,
+         result.average_price) = bps
         (result.delay_reason, result.trading_reason, result.opportunity_reason, result.fees_reason,
          result.total_reason) = reason
-        if n == 0:
-            return result
         cdef gm_order_columns_t c
-        cdef uint8_t[::1] bytes_view
-        c.side = _data(inputs[0])
-        c.order_quantity = _data(inputs[1])
-        c.decision_e9 = _data(inputs[2])
-        c.arrival_e9 = _data(inputs[3])
-        c.end_e9 = _data(inputs[4])
-        c.fees_e9 = _data(inputs[5])
-        for i in range(5):              # the lists keep the arrays alive
-            bytes_view = reason[i]
-            c.money[i], c.bps[i], c.reason[i] = _into(money[i]), _into_floats(bps[i]), &bytes_view[0]
-        c.filled_quantity, c.average_price = _into(result.filled_quantity), _into_floats(result.average_price)
+        cdef const int64_t* sources[6]
+        cdef int64_t* to_money = _into(money.reshape(-1))
+        cdef double* to_bps = _into_floats(bps.reshape(-1))
+        cdef uint8_t[::1] to_reason = reason.reshape(-1)
+        for i in range(6):              # inputs keeps the arrays alive
+            sources[i] = _data(inputs[i])
+        c.side, c.order_quantity, c.decision_e9 = sources[0], sources[1], sources[2]
+        c.arrival_e9, c.end_e9, c.fees_e9 = sources[3], sources[4], sources[5]
+        for i in range(5 if n else 0):
+            c.money[i], c.bps[i], c.reason[i] = to_money + i * n, to_bps + i * n, &to_reason[i * n]
+        c.filled_quantity, c.average_price = to_money + 5 * n, to_bps + 5 * n
         cdef gm_costs_status_t status
         with nogil:
             status = gm_order_shortfalls(&c, &self.sums, order_basis, &bad)
@@ -407,9 +391,10 @@ cdef class FillSums:
 
         Returns
         -------
-        dict of columns: with quotes ``spread_cost_e9`` (int64, half to even; PRICE_UNKNOWN where unknown),
-        ``spread_cost_bps`` (of the notional with a quote), ``spread_capture``, ``quoted_share``; with horizons
-        ``markout_bps`` and ``marked_share``, each (n, h). NaN where unknown.
+        (spread_cost_e9, columns) : None without quotes, or (n,) int64, half to even, PRICE_UNKNOWN where unknown; and
+        float64 columns, (3 + 2 h, n), NaN where unknown: spread cost in basis points of the notional with a quote,
+        capture, share of the notional with a quote (these unset without quotes), the markouts of the horizons, and the
+        shares that have these mids.
 
         Raises
         ------
@@ -420,35 +405,29 @@ cdef class FillSums:
         cdef gm_fill_measures_t out
         cdef Py_ssize_t n = self.sums.orders, bad = 0, k
         cdef int h = self.sums.horizons
-        if self.broken:
-            raise ValueError("a fill was refused: these sums are of no use")
-        side_array = _side_column(side, n, "orders")
-        wrong = (side_array != 1) & (side_array != -1)
-        if wrong.any():
-            raise ValueError(f"side[{wrong.argmax()}] is {side_array[wrong.argmax()]}, must be 1 (buy) or -1 (sell)")
-        result = {}
-        memset(&out, 0, sizeof(out))
-        if self.sums.quotes:
-            result["spread_cost_e9"] = np.empty(n, np.int64)
-            for name in ("spread_cost_bps", "spread_capture", "quoted_share"):
-                result[name] = np.empty(n, np.float64)
-        if h:
-            columns, shares = np.empty((h, n), np.float64), np.empty((h, n), np.float64)
-            result["markout_bps"], result["marked_share"] = columns.T, shares.T
-        if n == 0:
-            return result
-        if self.sums.quotes:
-            out.spread_e9, out.spread_bps = _into(result["spread_cost_e9"]), _into_floats(result["spread_cost_bps"])
-            out.capture, out.share[0] = _into_floats(result["spread_capture"]), _into_floats(result["quoted_share"])
-        for k in range(h):
-            out.markout_bps[k], out.share[k + 1] = _into_floats(columns[k]), _into_floats(shares[k])
-        cdef const int64_t* sides = _data(side_array)
         cdef gm_costs_status_t status
+        self._usable()
+        side_array = _side_column(side, n, "orders")
+        cdef const int64_t* sides = _data(side_array)
+        columns = np.full((3 + 2 * h, n), NAN)
+        money = np.empty(n, np.int64) if self.sums.quotes else None
+        cdef double* at = _into_floats(columns.reshape(-1))
+        out.spread_e9 = NULL if money is None else _into(money)
+        out.spread_bps, out.capture, out.share[0] = at, at + n, at + 2 * n
+        for k in range(h):
+            out.markout_bps[k], out.share[k + 1] = at + (3 + k) * n, at + (3 + h + k) * n
         with nogil:
             status = gm_fill_measures(sides, &self.sums, &out, &bad)
+        if status == GM_COSTS_SIDE:
+            raise ValueError(f"side[{bad}] is {side_array[bad]}, must be 1 (buy) or -1 (sell)")
         if status != GM_COSTS_OK:
             raise ValueError(f"the spread cost of order {bad} does not fit into int64 (9.2e9 of the currency)")
-        return result
+        return money, columns
+
+    cdef int _usable(self) except -1:
+        if self.broken:
+            raise ValueError("a fill was refused: these sums are of no use")
+        return 0
 
     def averages(self):
         """(average_price, quantity) of the fills of each order: float64 in the currency, NaN without fills; int64.
@@ -462,8 +441,7 @@ cdef class FillSums:
         average, total = np.empty(n, np.float64), np.empty(n, np.int64)
         cdef double[::1] average_view = average
         cdef int64_t[::1] total_view = total
-        if self.broken:
-            raise ValueError("a fill was refused: these sums are of no use")
+        self._usable()
         for i in range(n):
             sum = gm_cost_sums_fill(&self.sums, i)
             if sum.quantity < 0:
@@ -473,6 +451,7 @@ cdef class FillSums:
 
 
 @cython.final
+@cython.auto_pickle(False)
 cdef class Shortfall:
     """What one order cost; made by :func:`shortfall_one`.
 
@@ -898,94 +877,40 @@ def spread_capture(side, price_e9, bid_e9, ask_e9):
 
 # ---- quotes at times -------------------------------------------------------------------------------------------------
 
-def as_of(
-    time_ns, quote_time_ns, bid_e9, ask_e9, *, symbol=None, quote_symbol=None, horizons_ns=(0,), end_ns=None, max_age_ns=None,
-    rows=False
-):
-    """The mid that stands at each time plus each horizon: of the last quote at or before it.
-
-    What stands is what was quoted last: a quote that is missing a side or is crossed is not stepped over to an older
-    one, its mid is unknown and the reason says why. A locked quote (bid = ask) has a mid.
+def join_as_of(arrays, int64_t end_ns, int64_t max_age_ns, bint rows):
+    """The join under :func:`grandmodel.execution.analytics.asof.as_of`, which has checked and explains.
 
     Parameters
     ----------
-    time_ns : (m,) int, in any order (of fills; in the order of the quotes it is three times as fast).
-    quote_time_ns : (k,) int, in order within each symbol; each within 2**61.
-    bid_e9, ask_e9 : (k,) int, not positive where a side is not there.
-    symbol, quote_symbol : (m,) and (k,) int in [0, 2**24), the numbers of symbols; the quotes of a symbol lie together,
-        in the order of the numbers. None: all are of one.
-    horizons_ns : up to 16 ints; negative ones look back: -1 is the quote before the time.
-    end_ns : to when the quotes are known; None: the last of all. A mid behind it is not known.
-    max_age_ns : how old a quote may be; None: as old as it is.
-    rows : whether to say which quote it was.
+    arrays : seven contiguous int64 columns: times, symbols, the quotes' times, bids, asks, (s + 1) rows where each
+        symbol's quotes begin, horizons.
 
     Returns
     -------
-    (mid_e9, reason, row) : (m, h) int64, PRICE_UNKNOWN where not known; (m, h) uint8, 0 where known, else a sum of
-        ``QUOTE_*`` (see ``quote_reason_text``); None, or (m, h) int64, -1 without a quote. Half of 1e-9 is dropped.
-
-    Raises
-    ------
-    TypeError   if a column is not of integers.
-    ValueError  if lengths differ, quotes are not in order (the row is named), or a value is out of range.
-
-    Cost: one pass over the quotes' times, then the fills; 16 bytes a fill meanwhile where they have to be sorted, at most
-    256 MB. GIL released.
+    (fault, bad, mid_e9, reason, row) : fault 0, or FAULT_* with the row in bad.
     """
     cdef gm_quotes_t q
     cdef gm_asof_t j
-    cdef Py_ssize_t m, k, i, bad = 0, symbols = 1
-    time_array, quote_time_array = int_array(time_ns, "time_ns"), int_array(quote_time_ns, "quote_time_ns")
-    m, k = time_array.shape[0], quote_time_array.shape[0]
-    bid_array, ask_array = int_array(bid_e9, "bid_e9"), int_array(ask_e9, "ask_e9")
-    same_length(bid_array, "bid_e9", k, "quote_time_ns")
-    same_length(ask_array, "ask_e9", k, "quote_time_ns")
-    horizon_array = int_array(list(horizons_ns), "horizons_ns")
-    cdef Py_ssize_t h = horizon_array.shape[0]
-    if not 1 <= h <= GM_ASOF_HORIZONS:
-        raise ValueError(f"horizons_ns has {h} horizons, must have from 1 to {GM_ASOF_HORIZONS}")
-    if np.abs(horizon_array).max() > GM_ASOF_TIME_MAX:
-        raise ValueError(f"horizons_ns is {value_text(horizons_ns)}, each must be within 2**61")
-    if (symbol is None) != (quote_symbol is None):
-        raise ValueError("symbol and quote_symbol must be given both or neither")
-    symbol_array = None
-    if symbol is None:
-        begin_array = np.array([0, k], np.int64)
-    else:
-        symbol_array, code_array = int_array(symbol, "symbol"), int_array(quote_symbol, "quote_symbol")
-        same_length(symbol_array, "symbol", m, "time_ns")
-        same_length(code_array, "quote_symbol", k, "quote_time_ns")
-        for codes, name in ((symbol_array, "symbol"), (code_array, "quote_symbol")):
-            if len(codes):
-                if codes.min() < 0 or codes.max() >= 1 << 24:
-                    i = ((codes < 0) | (codes >= 1 << 24)).argmax()
-                    raise ValueError(f"{name}[{i}] is {codes[i]}, must be >= 0 and below 2**24")
-                symbols = max(symbols, codes.max() + 1)
-        begin_array = _begins(code_array, symbols)
-    ends = begin_array[1:][begin_array[1:] > begin_array[:-1]]
-    q.time_ns = _data(quote_time_array)
-    q.bid_e9 = _data(bid_array)
-    q.ask_e9 = _data(ask_array)
-    q.begin = _data(begin_array)
-    q.symbols = symbols
-    q.max_age_ns = INT64_MAX if max_age_ns is None else int_argument(max_age_ns, "max_age_ns", 0, INT64_MAX)
-    if end_ns is not None:
-        q.end_ns = int_argument(end_ns, "end_ns", INT64_MIN, INT64_MAX)
-    else:
-        q.end_ns = quote_time_array[ends - 1].max() if k else INT64_MIN
-    mid, reason = np.empty((m, h), np.int64), np.empty((m, h), np.uint8)
-    row = np.empty((m, h), np.int64) if rows else None
-    cdef uint8_t[::1] reasons = reason.reshape(-1)
-    j.symbol = NULL
-    if symbol_array is not None:
-        j.symbol = _data(symbol_array)
-    j.time_ns = _data(time_array)
-    j.n = m
-    j.horizon_ns = _data(horizon_array)
-    j.horizons = <int>h
-    j.mid_e9 = _into(mid.reshape(-1))
-    j.reason = &reasons[0] if m else NULL
-    j.row = NULL if row is None else _into(row.reshape(-1))
+    cdef const int64_t* data[7]
+    cdef Py_ssize_t length[7]
+    cdef const int64_t[::1] view
+    cdef uint8_t[::1] reasons
+    cdef Py_ssize_t i, bad = 0
+    for i in range(7):
+        view = arrays[i]            # arrays keeps it alive
+        data[i], length[i] = &view[0] if view.shape[0] else NULL, view.shape[0]
+    cdef Py_ssize_t m = length[0], h = length[6]
+    if length[1] != m or length[3] != length[2] or length[4] != length[2] or length[5] < 2 or not 0 < h <= GM_ASOF_HORIZONS:
+        raise ValueError("arrays do not belong together")
+    q.time_ns, q.bid_e9, q.ask_e9, q.begin, q.symbols = data[2], data[3], data[4], data[5], length[5] - 1
+    q.quotes, q.end_ns, q.max_age_ns = length[2], end_ns, max_age_ns
+    mid, reason, row = np.empty((m, h), np.int64), np.empty((m, h), np.uint8), None
+    reasons = reason.reshape(-1)
+    j.time_ns, j.symbol, j.n, j.horizon_ns, j.horizons = data[0], data[1], m, data[6], <int>h
+    j.mid_e9, j.reason, j.row = _into(mid.reshape(-1)), &reasons[0] if m else NULL, NULL
+    if rows:
+        row = np.empty((m, h), np.int64)
+        j.row = _into(row.reshape(-1))
     cdef gm_asof_status_t status
     with nogil:
         status = gm_quotes_check(&q, &bad)
@@ -993,29 +918,4 @@ def as_of(
             status = gm_asof_join(&q, &j, &bad)
     if status == GM_ASOF_MEMORY:
         raise MemoryError()
-    if status == GM_ASOF_ORDER:
-        raise ValueError(f"quote_time_ns[{bad}] is {quote_time_array[bad]}, before its predecessor, "
-                         f"{quote_time_array[bad - 1]}: quotes must be in order of time within a symbol")
-    if status == GM_ASOF_QUOTE_TIME:
-        raise ValueError(f"quote_time_ns[{bad}] is {quote_time_array[bad]}, must be within 2**61")
-    if status != GM_ASOF_OK:
-        raise ValueError(f"time_ns[{bad}] is {time_array[bad]}, must be within 2**61")
-    return mid, reason, row
-
-
-cdef object _begins(const int64_t[::1] codes, Py_ssize_t symbols):
-    """(symbols + 1,) int64: where each symbol's rows begin, of codes that are in order."""
-    begins = np.empty(symbols + 1, np.int64)
-    cdef int64_t[::1] begin = begins
-    cdef Py_ssize_t i, at = 0, n = codes.shape[0]
-    for i in range(n):
-        if codes[i] < at - 1:
-            raise ValueError(f"quote_symbol[{i}] is {codes[i]}, after {codes[i - 1]}: the quotes of a symbol must lie together, "
-                             "in the order of the numbers")
-        while at <= codes[i]:
-            begin[at] = i
-            at += 1
-    while at <= symbols:
-        begin[at] = n
-        at += 1
-    return begins
+    return <int>status, bad, mid, reason, row

@@ -32,19 +32,20 @@ typedef enum {
     GM_ASOF_ORDER = 2,      /* a quote before its predecessor */
     GM_ASOF_QUOTE_TIME = 3, /* out of range */
     GM_ASOF_SYMBOL = 4,     /* a fill of a symbol that there is not */
-    GM_ASOF_TIME = 5
+    GM_ASOF_TIME = 5,
+    GM_ASOF_BEGIN = 6 /* begins that do not part the quotes */
 } gm_asof_status_t;
 
 typedef struct {
     const int64_t *time_ns, *bid_e9, *ask_e9;
     const int64_t *begin; /* symbols + 1 */
-    ptrdiff_t symbols;
+    ptrdiff_t symbols, quotes;
     int64_t end_ns;     /* quotes are known to then */
     int64_t max_age_ns; /* INT64_MAX: any */
 } gm_quotes_t;
 
 typedef struct {
-    const int64_t *symbol, *time_ns; /* symbol NULL: all of symbol 0 */
+    const int64_t *symbol, *time_ns;
     ptrdiff_t n;
     const int64_t *horizon_ns; /* may be negative: -1 is the quote before the fill */
     int horizons;

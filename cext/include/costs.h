@@ -262,7 +262,7 @@ typedef struct {
     double *share[GM_COSTS_HORIZONS + 1];
 } gm_fill_measures_t;
 
-/* GM_COSTS_RANGE with *bad where a spread cost does not fit into int64. */
+/* GM_COSTS_SIDE, or GM_COSTS_RANGE where a spread cost does not fit into int64, with *bad the order. */
 gm_costs_status_t gm_fill_measures(const int64_t *side, const gm_cost_sums_t *sums, const gm_fill_measures_t *out,
                                    ptrdiff_t *bad);
 

@@ -18,6 +18,11 @@ typedef struct {
 
 gm_asof_status_t gm_quotes_check(const gm_quotes_t *q, ptrdiff_t *bad)
 {
+    if (q->begin[0] != 0 || q->begin[q->symbols] != q->quotes)
+        return GM_ASOF_BEGIN;
+    for (ptrdiff_t s = 0; s < q->symbols; s++)
+        if (q->begin[s] > q->begin[s + 1])
+            return GM_ASOF_BEGIN;
     for (ptrdiff_t s = 0; s < q->symbols; s++) {
         const ptrdiff_t begin = q->begin[s], end = q->begin[s + 1];
         int64_t wrong = 0;
@@ -122,11 +127,6 @@ static place_t *sort(place_t *from, place_t *to, ptrdiff_t n, ptrdiff_t counts[D
     return from;
 }
 
-static inline ptrdiff_t symbol_of(const gm_asof_t *j, ptrdiff_t i)
-{
-    return j->symbol == NULL ? 0 : j->symbol[i];
-}
-
 /* The fills of [first, last), in the order of `places` (NULL: as they are). */
 static void walk(const gm_quotes_t *q, const gm_asof_t *j, const double *slopes, ptrdiff_t first, ptrdiff_t last,
                  const place_t *places)
@@ -138,14 +138,13 @@ static void walk(const gm_quotes_t *q, const gm_asof_t *j, const double *slopes,
         if (places != NULL) {
             const ptrdiff_t ahead = places[k + AHEAD < last ? k + AHEAD - first : k - first].fill + first;
             __builtin_prefetch(&j->time_ns[ahead]);
-            if (j->symbol != NULL)
-                __builtin_prefetch(&j->symbol[ahead]);
+            __builtin_prefetch(&j->symbol[ahead]);
             __builtin_prefetch(&j->mid_e9[ahead * horizons], 1);
             __builtin_prefetch(&j->reason[ahead * horizons], 1);
             i = places[k - first].fill + first;
         }
         const int64_t t = j->time_ns[i];
-        const ptrdiff_t of = symbol_of(j, i);
+        const ptrdiff_t of = j->symbol[i];
         if (of != symbol) {
             symbol = of;
             begin = q->begin[of];
@@ -166,9 +165,8 @@ static void walk(const gm_quotes_t *q, const gm_asof_t *j, const double *slopes,
 gm_asof_status_t gm_asof_join(const gm_quotes_t *q, const gm_asof_t *j, ptrdiff_t *bad)
 {
     const ptrdiff_t chunk = j->n < CHUNK ? j->n : CHUNK;
-    const ptrdiff_t quotes = q->begin[q->symbols];
     int shift = 0;
-    while (quotes >> shift >= (ptrdiff_t)1 << (DIGIT * DIGITS))
+    while (q->quotes >> shift >= (ptrdiff_t)1 << (DIGIT * DIGITS))
         shift++;
     double *slopes = malloc(((size_t)q->symbols + 1) * sizeof *slopes);
     place_t *places = NULL, *other = NULL;
@@ -182,7 +180,7 @@ gm_asof_status_t gm_asof_join(const gm_quotes_t *q, const gm_asof_t *j, ptrdiff_
         int sorted = 1;
         memset(counts, 0, sizeof counts);
         for (ptrdiff_t i = first; i < last; i++) {
-            const ptrdiff_t symbol = symbol_of(j, i);
+            const ptrdiff_t symbol = j->symbol[i];
             const int64_t t = j->time_ns[i];
             if ((size_t)symbol >= (size_t)q->symbols || t < -GM_ASOF_TIME_MAX || t > GM_ASOF_TIME_MAX) {
                 *bad = i;

@@ -189,6 +189,10 @@ gm_costs_status_t gm_fill_measures(const int64_t *side, const gm_cost_sums_t *s,
                                    ptrdiff_t *bad)
 {
     for (ptrdiff_t i = 0; i < s->orders; i++) {
+        if (side[i] != 1 && side[i] != -1) {
+            *bad = i;
+            return GM_COSTS_SIDE;
+        }
         const gm_costs_wide_t *missing = s->missing == NULL ? NULL : s->missing + i * (s->horizons + 1);
         const gm_costs_wide_t notional = sum_of(s, i, 0);
         if (s->quotes) {

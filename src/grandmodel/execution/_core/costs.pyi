@@ -1,5 +1,5 @@
-from collections.abc import Iterable, Sequence
-from typing import Any, Final, Literal, Self, SupportsFloat, final, overload
+from collections.abc import Sequence
+from typing import Final, Literal, Self, SupportsFloat, final, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,10 +19,14 @@ QUOTE_NO_ASK: Final[int]
 QUOTE_CROSSED: Final[int]
 QUOTE_OLD: Final[int]
 QUOTE_AFTER_END: Final[int]
+FAULT_ORDER: Final[int]
+FAULT_QUOTE_TIME: Final[int]
+FAULT_SYMBOL: Final[int]
+FAULT_TIME: Final[int]
+FAULT_BEGIN: Final[int]
 PARTS: Final[tuple[str, ...]]
 
 def reason_text(reason: int) -> str: ...
-def quote_reason_text(reason: int) -> str: ...
 
 @final
 class ShortfallColumns:
@@ -103,7 +107,7 @@ class FillSums:
         fees_e9: ArrayLike,
         delay_basis: Literal["fill", "order"] = "fill",
     ) -> ShortfallColumns: ...
-    def measures(self, side: ArrayLike) -> dict[str, NDArray[Any]]: ...
+    def measures(self, side: ArrayLike) -> tuple[NDArray[np.int64] | None, NDArray[np.float64]]: ...
     def averages(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]: ...
 
 @final
@@ -179,16 +183,6 @@ def markouts(side: ArrayLike, price_e9: ArrayLike, mid_e9: ArrayLike) -> NDArray
 def spread_capture(
     side: ArrayLike, price_e9: ArrayLike, bid_e9: ArrayLike, ask_e9: ArrayLike
 ) -> NDArray[np.float64]: ...
-def as_of(
-    time_ns: ArrayLike,
-    quote_time_ns: ArrayLike,
-    bid_e9: ArrayLike,
-    ask_e9: ArrayLike,
-    *,
-    symbol: ArrayLike | None = None,
-    quote_symbol: ArrayLike | None = None,
-    horizons_ns: Iterable[int] = (0,),
-    end_ns: int | None = None,
-    max_age_ns: int | None = None,
-    rows: bool = False,
-) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.int64] | None]: ...
+def join_as_of(
+    arrays: Sequence[NDArray[np.int64]], end_ns: int, max_age_ns: int, rows: bool
+) -> tuple[int, int, NDArray[np.int64], NDArray[np.uint8], NDArray[np.int64] | None]: ...
