@@ -57,8 +57,8 @@ typedef struct {
 /* Whether every symbol's times are in order and in range; *bad the first row that is not. */
 gm_asof_status_t gm_quotes_check(const gm_quotes_t *quotes, ptrdiff_t *bad);
 
-/* The join; the quotes are in order. *bad is the index of the first bad fill. Takes 16 bytes a fill meanwhile where these
- * are not in the order of the quotes, at most 256 MB. */
+/* The join; the quotes are in order. *bad is the index of the first bad fill. Takes 32 bytes a fill meanwhile where these
+ * are not in the order of the quotes, at most 512 MB. */
 gm_asof_status_t gm_asof_join(const gm_quotes_t *quotes, const gm_asof_t *join, ptrdiff_t *bad);
 
 #endif

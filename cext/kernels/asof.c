@@ -8,12 +8,15 @@
 #define DIGIT 9                    /* bits; 512 places that are written to stay in the nearest cache */
 #define DIGITS 3
 #define PLACES (1 << DIGIT)
-#define AHEAD 16
+#define AHEAD 32
 #define WINDOW 8
 
+/* A fill on its way. What is read of it lies here: where it came from is anywhere, and is gone to for the results alone. */
 typedef struct {
-    uint32_t guess; /* of the quote's row, in units that make it 27 bits */
+    uint32_t guess; /* of the quote's row plus the symbol's number, in units that make it 27 bits; no two symbols share one
+                       where the unit is 1 */
     uint32_t fill;
+    int64_t time_ns;
 } place_t;
 
 gm_asof_status_t gm_quotes_check(const gm_quotes_t *q, ptrdiff_t *bad)
@@ -129,22 +132,29 @@ static place_t *sort(place_t *from, place_t *to, ptrdiff_t n, ptrdiff_t counts[D
 
 /* The fills of [first, last), in the order of `places` (NULL: as they are). */
 static void walk(const gm_quotes_t *q, const gm_asof_t *j, const double *slopes, ptrdiff_t first, ptrdiff_t last,
-                 const place_t *places)
+                 const place_t *places, int exact)
 {
     const int horizons = j->horizons;
-    ptrdiff_t cursor[GM_ASOF_HORIZONS], symbol = -1, begin = 0, end = 0;
+    ptrdiff_t cursor[GM_ASOF_HORIZONS], symbol = -1, begin = 0, end = 0, of = 0;
     for (ptrdiff_t k = first; k < last; k++) {
         ptrdiff_t i = k;
+        int64_t t;
         if (places != NULL) {
-            const ptrdiff_t ahead = places[k + AHEAD < last ? k + AHEAD - first : k - first].fill + first;
-            __builtin_prefetch(&j->time_ns[ahead]);
-            __builtin_prefetch(&j->symbol[ahead]);
+            const place_t *place = &places[k - first];
+            const ptrdiff_t ahead = place[k + AHEAD < last ? AHEAD : 0].fill + first;
             __builtin_prefetch(&j->mid_e9[ahead * horizons], 1);
             __builtin_prefetch(&j->reason[ahead * horizons], 1);
-            i = places[k - first].fill + first;
+            i = place->fill + first;
+            t = place->time_ns;
+            if (exact)
+                for (; place->guess > (uint64_t)(q->begin[of + 1] + of);)
+                    of++;
+            else
+                of = j->symbol[i];
+        } else {
+            t = j->time_ns[i];
+            of = j->symbol[i];
         }
-        const int64_t t = j->time_ns[i];
-        const ptrdiff_t of = j->symbol[i];
         if (of != symbol) {
             symbol = of;
             begin = q->begin[of];
@@ -164,9 +174,9 @@ static void walk(const gm_quotes_t *q, const gm_asof_t *j, const double *slopes,
 
 gm_asof_status_t gm_asof_join(const gm_quotes_t *q, const gm_asof_t *j, ptrdiff_t *bad)
 {
-    const ptrdiff_t chunk = j->n < CHUNK ? j->n : CHUNK;
+    const ptrdiff_t pieces = (j->n + CHUNK - 1) / CHUNK, chunk = (j->n + pieces - 1) / pieces;
     int shift = 0;
-    while (q->quotes >> shift >= (ptrdiff_t)1 << (DIGIT * DIGITS))
+    while ((q->quotes + q->symbols) >> shift >= (ptrdiff_t)1 << (DIGIT * DIGITS))
         shift++;
     double *slopes = malloc(((size_t)q->symbols + 1) * sizeof *slopes);
     place_t *places = NULL, *other = NULL;
@@ -187,7 +197,7 @@ gm_asof_status_t gm_asof_join(const gm_quotes_t *q, const gm_asof_t *j, ptrdiff_
                 status = (size_t)symbol >= (size_t)q->symbols ? GM_ASOF_SYMBOL : GM_ASOF_TIME;
                 break;
             }
-            const uint64_t at = (uint64_t)guess(q, slopes, symbol, t) >> shift;
+            const uint64_t at = (uint64_t)(guess(q, slopes, symbol, t) + symbol) >> shift;
             if (sorted && at < before) { /* the first that is not: what came before is in order, and was not noted */
                 sorted = 0;
                 if (places == NULL) {
@@ -207,11 +217,12 @@ gm_asof_status_t gm_asof_join(const gm_quotes_t *q, const gm_asof_t *j, ptrdiff_
                 continue;
             places[i - first].guess = (uint32_t)at;
             places[i - first].fill = (uint32_t)(i - first);
+            places[i - first].time_ns = t;
             for (int d = 0; d < DIGITS; d++)
                 counts[d][(at >> (d * DIGIT)) & (PLACES - 1)]++;
         }
         if (status == GM_ASOF_OK)
-            walk(q, j, slopes, first, last, sorted ? NULL : sort(places, other, last - first, counts));
+            walk(q, j, slopes, first, last, sorted ? NULL : sort(places, other, last - first, counts), shift == 0);
     }
     free(slopes);
     free(places);

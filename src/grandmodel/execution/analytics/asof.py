@@ -94,8 +94,8 @@ def as_of(
     TypeError   a column is not of integers.
     ValueError  lengths differ, quotes are not in order (the row is named), or a value is out of range.
 
-    Cost: one pass over the quotes' times, then the fills; 16 bytes a fill meanwhile where they have to be sorted, at
-    most 256 MB. The GIL is released.
+    Cost: one pass over the quotes' times, then the fills; 32 bytes a fill meanwhile where they have to be sorted, at
+    most 512 MB. The GIL is released.
     """
     at, quoted = _column(time_ns, "time_ns"), _column(quote_time_ns, "quote_time_ns")
     bid, ask = (_column(v, n, len(quoted), "quote_time_ns") for v, n in ((bid_e9, "bid_e9"), (ask_e9, "ask_e9")))

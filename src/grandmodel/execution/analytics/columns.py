@@ -26,6 +26,8 @@ from .asof import as_of
 __all__ = ["HORIZONS_S", "OrderCosts", "Quotes", "order_costs", "read_quotes", "read_table"]
 
 HORIZONS_S = (1.0, 10.0, 60.0, 300.0)
+#: Prices that an order's average is compared with, where its row has them.
+BENCHMARKS = ("vwap", "twap", "pwp", "open", "close", "previous_close")
 _SIDES = {"buy": 1, "b": 1, "1": 1, "+1": 1, "bid": 1, "sell": -1, "s": -1, "-1": -1, "2": -1, "ask": -1, "5": -1}
 _E9 = 10**9
 
@@ -266,7 +268,7 @@ def read_quotes(source: Any) -> Quotes:
     symbol: Array | None = None
     numbers: dict[str, int] = {}
     if "symbol" in table:
-        symbol, numbers = _numbers(table["symbol"])
+        symbol, numbers = symbol_numbers(table["symbol"])
     order = None
     if symbol is not None and (symbol[1:] < symbol[:-1]).any():
         order = np.lexsort((at, symbol))
@@ -278,7 +280,7 @@ def read_quotes(source: Any) -> Quotes:
     return Quotes(at, bid, ask, symbol, numbers)
 
 
-def _numbers(column: ColumnData) -> tuple[Array, dict[str, int]]:
+def symbol_numbers(column: ColumnData) -> tuple[Array, dict[str, int]]:
     """Symbols as numbers, and the numbers of their names (of integers: their own digits)."""
     if column.kind == "text":
         return column.values, {text: k for k, text in enumerate(column.texts)}
@@ -294,7 +296,7 @@ class OrderCosts:
     """What each of n orders cost.
 
     `shortfall`: Perold's parts (delay, trading, opportunity, fees, total), in money and basis points, with reasons.
-    `more`: the other columns by name: `vwap_slippage_bps` against the orders' `vwap`; of the fills' quotes
+    `more`: the other columns by name: `vwap_slippage_bps` against the orders' `vwap` and so on; of the fills' quotes
     `spread_cost_e9`, `spread_cost_bps`, `spread_capture`, `quoted_share`; for each horizon of S seconds `markout_S_bps`
     and `marked_S_share`. Each measure has a `..._reason` beside it (0: known; `reason_text` says what a code means).
     """
@@ -328,9 +330,9 @@ def order_costs(
 
     Parameters
     ----------
-    orders : a table with `side`, `quantity` and as far as they are known the prices `decision`, `arrival`, `end`, the
-        market's `vwap` over the order's time, and money `fees`. `order_id` where the fills name it; `symbol` where the
-        quotes have several.
+    orders : a table with `side`, `quantity` and as far as they are known the prices `decision`, `arrival`, `end`, money
+        `fees`, and the market's prices of `BENCHMARKS` (see `benchmarks`). `order_id` where the fills name it; `symbol`
+        where the quotes have several.
     fills : a table with `order` (the row of the order) or `order_id`, `quantity`, `price`; and either the quote they
         met and later mids in columns `bid`, `ask`, `mid_1`, `mid_10` ... (seconds as in `horizons_s`), or `time` for
         `quotes`. A stream is read piece by piece: memory does not grow with it.
@@ -372,12 +374,13 @@ def order_costs(
     decision, arrival, end, fees = (unknown if column is None else column for column in (*paid, fees))
     shortfall = sums.shortfall(side, quantity, decision, arrival, end, fees, delay_basis)
     more = _measured(*sums.measures(side), shortfall.filled_quantity, [name[4:] for name in names])
-    vwap = prices(table, "vwap", "orders")
-    if vwap is not None:
-        known = np.where(vwap == PRICE_UNKNOWN, np.nan, vwap / 1e9)
-        more["vwap_slippage_bps"] = costs.vwap_slippage(side, shortfall.average_price, known)
-        missing = np.isnan(known)
-        more["vwap_slippage_reason"] = _reasons(shortfall.filled_quantity, missing, costs.REASON_NO_MARKET_PRICE)
+    for name in BENCHMARKS:
+        price = prices(table, name, "orders")
+        if price is not None:
+            known = np.where(price == PRICE_UNKNOWN, np.nan, price / 1e9)
+            more[f"{name}_slippage_bps"] = costs.vwap_slippage(side, shortfall.average_price, known)
+            why = _reasons(shortfall.filled_quantity, np.isnan(known), costs.REASON_NO_MARKET_PRICE)
+            more[f"{name}_slippage_reason"] = why
     return OrderCosts(shortfall, more, table.get("order_id"))
 
 
@@ -393,7 +396,7 @@ def _lag(seconds: float) -> int:
 
 def _as_numbers(column: ColumnData, known: Mapping[str, int]) -> Array:
     """Symbols by the quotes' numbers; one without quotes gets a number of its own, behind theirs."""
-    codes, names = _numbers(column)
+    codes, names = symbol_numbers(column)
     table = np.full(max(names.values(), default=0) + 1, len(known), np.int64)
     for name, k in names.items():
         table[k] = known.get(name, len(known))
