@@ -139,13 +139,11 @@ class Orders:
     def _times(self, name: str) -> tuple[Array, Array] | None:
         if name not in self.table:
             return None
-        at, known, zoned = self.table.times(name)
-        at, known, zoned = at[self.at], known[self.at], zoned[self.at]
-        mixed = zoned.any() and (~zoned).any()
-        lost = self.table.section.time_zone is None
-        if mixed:
-            self.quality.order(f"mixed time zones in {self.table.title(name)}", ~zoned, self.ids, aside=lost)
-        self.quality.order(f"{name} that cannot be read", ~known & (zoned | ~np.bool_(mixed)), self.ids)
+        at, known, naive = (column[self.at] for column in self.table.times(name))
+        if (known & ~naive).any():
+            lost = self.table.section.time_zone is None
+            self.quality.order(f"mixed time zones in {self.table.title(name)}", naive, self.ids, aside=lost)
+        self.quality.order(f"{name} that cannot be read", ~known & ~naive, self.ids)
         return at, known
 
     def _prices(self, name: str, *, positive: bool = True) -> Array | None:
@@ -189,12 +187,11 @@ class Fills:
         quality.note("fill without a price above 0", rows, fill & (~priced | (price < 1)), of)
         self.time: Array | None = None
         if "time" in rows:
-            at, timed, zoned = rows.times("time")
-            mixed = bool((zoned & fill).any() and (~zoned & fill).any())
-            if mixed:
+            at, timed, naive = rows.times("time")
+            if (fill & timed & ~naive).any():
                 lost = of if plan.fills.time_zone is None else None
-                quality.note(f"mixed time zones in {rows.title('time')}", rows, fill & ~zoned, lost)
-            quality.note("fill with a time that cannot be read", rows, fill & ~timed & (zoned | (not mixed)), of)
+                quality.note(f"mixed time zones in {rows.title('time')}", rows, fill & naive, lost)
+            quality.note("fill with a time that cannot be read", rows, fill & ~timed & ~naive, of)
             self.time = at
             fill &= timed
         fill &= known & priced & (quantity > 0) & (price > 0)

@@ -88,33 +88,32 @@ class ForeignTable:
         return fine // 10**6, known & (fine % 10**6 == 0)
 
     def times(self, name: str) -> tuple[Array, Array, Array]:
-        """(ns since 1970, known, with a zone of their own); those without are read in the map's zone, where it has one,
-        and are otherwise not known."""
+        """(ns since 1970, known, without a zone of their own); these are read in the map's zone, where it has one, and
+        are otherwise not known."""
         column, zone, unit = self.columns[name], self.section.time_zone, self.section.time_unit
         known = np.ones(len(self), bool) if column.valid is None else column.valid.copy()
         if column.kind == "time":
-            zoned = np.full(len(self), column.zoned)
+            naive = known & (not column.zoned)
             raw = column.values.copy()
         elif unit is not None:
             values, good = self.decimals(name, Decimal(1) / UNITS[unit])
-            return values, known & good, np.ones(len(self), bool)
+            return values, known & good, np.zeros(len(self), bool)
         elif column.kind != "text":
             raise ForeignError(f"{self.path}: {self.title(name)} holds numbers: time_unit must say of what")
         else:
             told = [_time(text) for text in column.texts] or [None]
             raw = np.array([0 if t is None else t[0] for t in told], np.int64)[column.values]
-            zoned = np.array([t is not None and t[1] for t in told], bool)[column.values]
             known &= np.array([t is not None for t in told], bool)[column.values]
-        naive = known & ~zoned
+            naive = known & np.array([t is not None and not t[1] for t in told], bool)[column.values]
         if naive.any():
             if zone is None:
-                if not (known & zoned).any():
+                if not (known & ~naive).any():
                     what = f"{self.path}: {self.title(name)}"
                     raise ForeignError(f"{what} has times without a zone: time_zone must say which")
-                known &= zoned
+                known &= ~naive
             else:
                 raw[naive] -= _offsets(raw[naive], ZoneInfo(zone))
-        return raw, known, zoned
+        return raw, known, naive
 
     def title(self, name: str) -> str:
         """The column as the file calls it."""
