@@ -103,6 +103,13 @@ def _ratio(money: list[int], quantity: Array) -> Array:
     return np.array(told, np.int64)
 
 
+def _product(price_e9: Array, held: Array, span: int) -> int:
+    """The sum of price times time held, exactly: of sixteen bits of the prices at a time, as long as that has 64 bits."""
+    if span < 1 << 46:
+        return sum(int(((price_e9 >> bits) & 0xFFFF) @ held) << bits for bits in (0, 16, 32, 48))
+    return sum(p * h for p, h in zip(price_e9.tolist(), held.tolist(), strict=True))
+
+
 def interval_prices(trades: Trades, symbol: Array, begin_ns: Array, end_ns: Array) -> Interval:
     """Interval VWAP and TWAP of each order's time in the market.
 
@@ -123,8 +130,7 @@ def interval_prices(trades: Trades, symbol: Array, begin_ns: Array, end_ns: Arra
         elif a < b:
             edges = np.append(trades.time_ns[a:b], end_ns[k])
             held = np.diff(np.maximum(edges, begin_ns[k]))
-            worth = sum(p * h for p, h in zip(trades.price_e9[a:b].tolist(), held.tolist(), strict=True))
-            twap[k] = (2 * worth + span) // (2 * span)
+            twap[k] = (2 * _product(trades.price_e9[a:b], held, span) + span) // (2 * span)
     return Interval(vwap, twap, quantity, last - first)
 
 
