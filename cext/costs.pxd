@@ -52,6 +52,7 @@ cdef extern from "costs.h" nogil:
 
     void gm_fill_sum_add(gm_fill_sum_t* sum, int64_t quantity, int64_t price_e9) noexcept
     double gm_fill_sum_vwap(const gm_fill_sum_t* sum) noexcept
+    uint8_t gm_shortfall_reason(const gm_shortfall_t* shortfall, int part) noexcept
     gm_costs_status_t gm_shortfall(
         const gm_order_cost_t* order, const gm_fill_sum_t* sum, int order_basis, gm_shortfall_t* out) noexcept
 
@@ -93,6 +94,7 @@ cdef extern from "costs.h" nogil:
     void gm_cost_sums_free(gm_cost_sums_t* sums) noexcept
     gm_costs_status_t gm_cost_sums_add(gm_cost_sums_t* sums, const gm_fill_columns_t* fills, Py_ssize_t* bad) noexcept
     gm_fill_sum_t gm_cost_sums_fill(const gm_cost_sums_t* sums, Py_ssize_t order) noexcept
+    Py_ssize_t gm_order_averages(const gm_cost_sums_t* sums, double* average_price, int64_t* quantity) noexcept
     gm_costs_status_t gm_order_shortfalls(
         const gm_order_columns_t* orders, const gm_cost_sums_t* sums, int order_basis, Py_ssize_t* bad) noexcept
     gm_costs_status_t gm_fill_measures(

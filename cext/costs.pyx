@@ -15,18 +15,19 @@ from libc.string cimport memset
 import numpy as np
 
 from grandmodel.execution._core.arguments cimport (
-    float_array, int_argument, int_array, number_argument, same_length, value_text,
+    float_array, int_argument, int_array, same_length, value_text,
 )
 from grandmodel.execution._core.costs cimport (
-    GM_ASOF_AFTER, GM_ASOF_BEGIN, GM_ASOF_CROSSED, GM_ASOF_HORIZONS, GM_ASOF_MEMORY, GM_ASOF_NO_ASK, GM_ASOF_NO_BID, GM_ASOF_NO_QUOTE, GM_ASOF_OK,
-    GM_ASOF_OLD, GM_ASOF_ORDER, GM_ASOF_QUOTE_TIME, GM_ASOF_SYMBOL, GM_ASOF_TIME, GM_COST_NO_ARRIVAL,
-    GM_COST_NO_DECISION, GM_COST_NO_END, GM_COST_NO_FEES, GM_COST_NO_FILLS, GM_COST_NO_MARKET, GM_COST_NO_QUOTE, GM_COST_NO_SPREAD,
+    GM_ASOF_AFTER, GM_ASOF_BEGIN, GM_ASOF_CROSSED, GM_ASOF_HORIZONS, GM_ASOF_MEMORY, GM_ASOF_NO_ASK, GM_ASOF_NO_BID,
+    GM_ASOF_NO_QUOTE, GM_ASOF_OK, GM_ASOF_OLD, GM_ASOF_ORDER, GM_ASOF_QUOTE_TIME, GM_ASOF_SYMBOL, GM_ASOF_TIME,
     GM_COSTS_ARRIVAL, GM_COSTS_DECISION, GM_COSTS_END, GM_COSTS_FILL_ORDER, GM_COSTS_FILL_QUANTITY, GM_COSTS_HORIZONS,
-    GM_COSTS_MEMORY, GM_COSTS_OK, GM_COSTS_OVERFILLED, GM_COSTS_QUANTITY, GM_COSTS_SIDE, GM_PRICE_UNKNOWN,
-    gm_asof_join, gm_asof_status_t, gm_asof_t, gm_cost_sums_add, gm_cost_sums_fill, gm_cost_sums_free, gm_cost_sums_init,
-    gm_cost_sums_t, gm_costs_status_t, gm_fill_columns_t, gm_fill_measures, gm_fill_measures_t, gm_fill_sum_add, gm_fill_sum_t,
-    gm_fill_sum_vwap, gm_group_weighted, gm_markouts, gm_order_columns_t, gm_order_cost_t, gm_order_shortfalls, gm_quotes_check,
-    gm_quotes_t, gm_shortfall, gm_spread_captures,
+    GM_COSTS_MEMORY, GM_COSTS_OK, GM_COSTS_OVERFILLED, GM_COSTS_QUANTITY, GM_COSTS_SIDE, GM_COST_NO_ARRIVAL,
+    GM_COST_NO_DECISION, GM_COST_NO_END, GM_COST_NO_FEES, GM_COST_NO_FILLS, GM_COST_NO_MARKET, GM_COST_NO_QUOTE,
+    GM_COST_NO_SPREAD, GM_PRICE_UNKNOWN, gm_asof_join, gm_asof_status_t, gm_asof_t, gm_cost_sums_add,
+    gm_cost_sums_fill, gm_cost_sums_free, gm_cost_sums_init, gm_cost_sums_t, gm_costs_status_t, gm_fill_columns_t,
+    gm_fill_measures, gm_fill_measures_t, gm_fill_sum_add, gm_fill_sum_vwap, gm_group_weighted, gm_markouts,
+    gm_order_averages, gm_order_columns_t, gm_order_cost_t, gm_order_shortfalls, gm_quotes_check, gm_quotes_t,
+    gm_shortfall, gm_shortfall_reason, gm_spread_captures,
 )
 
 PRICE_UNKNOWN = GM_PRICE_UNKNOWN
@@ -51,6 +52,7 @@ QUOTE_AFTER_END = GM_ASOF_AFTER
 FAULT_ORDER, FAULT_QUOTE_TIME, FAULT_SYMBOL, FAULT_TIME = GM_ASOF_ORDER, GM_ASOF_QUOTE_TIME, GM_ASOF_SYMBOL, GM_ASOF_TIME
 FAULT_BEGIN = GM_ASOF_BEGIN
 
+cdef tuple _INPUTS = ("order_quantity", "decision_price_e9", "arrival_price_e9", "end_price_e9", "fees_e9")
 PARTS = ("delay", "trading", "opportunity", "fees", "total")
 
 cdef tuple _REASONS = (
@@ -122,19 +124,28 @@ cdef int64_t _maybe_price(object price, str name) except 0:
     return value
 
 
+cdef int _refuse(str name, Py_ssize_t i, object array, str expected) except -1:
+    raise ValueError(f"{name}[{i}] is {array[i]}, must be {expected}")
+
+
+cdef str _SIDES = "1 (buy) or -1 (sell)"
+cdef str _POSITIVE = "> 0"
+cdef str _KNOWN_OR_NOT = "> 0 or PRICE_UNKNOWN"
+
+
 cdef int _raise_side_or_price(object side, object price_e9, Py_ssize_t i) except -1:
     if side[i] != 1 and side[i] != -1:
-        raise ValueError(f"side[{i}] is {side[i]}, must be 1 (buy) or -1 (sell)")
-    raise ValueError(f"price_e9[{i}] is {price_e9[i]}, must be > 0")
+        return _refuse("side", i, side, _SIDES)
+    return _refuse("price_e9", i, price_e9, _POSITIVE)
 
 
 cdef int _raise_fill(gm_costs_status_t status, Py_ssize_t i, object order, object quantity, object price, object n,
                      str order_name, str quantity_name, str price_name) except -1:
     if status == GM_COSTS_FILL_ORDER:
-        raise ValueError(f"{order_name}[{i}] is {order[i]}, must be >= 0 and below {n}")
+        return _refuse(order_name, i, order, f">= 0 and below {n}")
     if status == GM_COSTS_FILL_QUANTITY:
-        raise ValueError(f"{quantity_name}[{i}] is {quantity[i]}, must be >= 1")
-    raise ValueError(f"{price_name}[{i}] is {price[i]}, must be > 0")
+        return _refuse(quantity_name, i, quantity, ">= 1")
+    return _refuse(price_name, i, price, _POSITIVE)
 
 
 cdef int _order_basis(object delay_basis) except -1:
@@ -227,17 +238,17 @@ def implementation_shortfall(
     return sums.shortfall(side, quantity_array, decision_price_e9, arrival_price_e9, end_price_e9, fees_e9, delay_basis)
 
 
-cdef int _raise_shortfall(gm_costs_status_t status, Py_ssize_t i, object inputs, int64_t filled) except -1:
+cdef int _raise_shortfall(gm_costs_status_t status, Py_ssize_t i, list inputs, int64_t filled) except -1:
     if status == GM_COSTS_SIDE:
-        raise ValueError(f"side[{i}] is {inputs[0][i]}, must be 1 (buy) or -1 (sell)")
+        return _refuse("side", i, inputs[0], _SIDES)
     if status == GM_COSTS_QUANTITY:
-        raise ValueError(f"order_quantity[{i}] is {inputs[1][i]}, must be >= 1")
+        return _refuse("order_quantity", i, inputs[1], ">= 1")
     if status == GM_COSTS_DECISION:
-        raise ValueError(f"decision_price_e9[{i}] is {inputs[2][i]}, must be > 0 or PRICE_UNKNOWN")
+        return _refuse("decision_price_e9", i, inputs[2], _KNOWN_OR_NOT)
     if status == GM_COSTS_ARRIVAL:
-        raise ValueError(f"arrival_price_e9[{i}] is {inputs[3][i]}, must be > 0 or PRICE_UNKNOWN")
+        return _refuse("arrival_price_e9", i, inputs[3], _KNOWN_OR_NOT)
     if status == GM_COSTS_END:
-        raise ValueError(f"end_price_e9[{i}] is {inputs[4][i]}, must be > 0 or PRICE_UNKNOWN")
+        return _refuse("end_price_e9", i, inputs[4], _KNOWN_OR_NOT)
     if status == GM_COSTS_OVERFILLED:
         total = "2**63 or more" if filled < 0 else filled
         raise ValueError(f"fills of order {i} add up to {total}, above its order_quantity[{i}], {inputs[1][i]}")
@@ -291,19 +302,16 @@ cdef class FillSums:
         TypeError, ValueError   as :func:`implementation_shortfall`.
         """
         cdef gm_fill_columns_t f
-        cdef Py_ssize_t bad = 0, k
+        cdef Py_ssize_t k
         cdef const int64_t[:] column
-        cdef gm_costs_status_t status
         self._usable()
         memset(&f, 0, sizeof(f))
         order_array = int_array(fill_order, "fill_order")
         f.n = order_array.shape[0]
         quantity_array, price_array = int_array(fill_quantity, "fill_quantity"), int_array(fill_price_e9, "fill_price_e9")
-        same_length(quantity_array, "fill_quantity", f.n, "fill_order")
-        same_length(price_array, "fill_price_e9", f.n, "fill_order")
         if (bid_e9 is not None) != self.sums.quotes or (ask_e9 is not None) != self.sums.quotes:
             raise ValueError(f"bid_e9 and ask_e9 must be given with quotes, and only then: quotes is {self.sums.quotes}")
-        mids = mid_e9.T if isinstance(mid_e9, np.ndarray) and mid_e9.ndim == 2 else mid_e9
+        mids = list(mid_e9.T if isinstance(mid_e9, np.ndarray) else mid_e9)
         if len(mids) != self.sums.horizons:
             raise ValueError(f"mid_e9 has {len(mids)} columns, must have one for each of {self.sums.horizons} horizons")
         keep = []
@@ -323,20 +331,30 @@ cdef class FillSums:
             same_length(ask_array, "ask_e9", f.n, "fill_order")
             f.bid_e9 = _data(bid_array)
             f.ask_e9 = _data(ask_array)
-        f.order = _data(order_array)
-        f.quantity = _data(quantity_array)
-        f.price_e9 = _data(price_array)
         if f.n and self.sums.orders == 0:
             raise ValueError(f"fill_order[0] is {order_array[0]}, but there are no orders")
+        self._sum(&f, order_array, quantity_array, price_array, "fill_order", "fill_quantity", "fill_price_e9")
+
+    cdef int _sum(self, gm_fill_columns_t* f, object order, object quantity, object price, str order_name, str quantity_name,
+                  str price_name) except -1:
+        """Adds fills whose columns, beside these three, are set."""
+        cdef Py_ssize_t bad = 0
+        cdef gm_costs_status_t status
+        f.n = order.shape[0]
+        same_length(quantity, quantity_name, f.n, order_name)
+        same_length(price, price_name, f.n, order_name)
+        f.order = _data(order)
+        f.quantity = _data(quantity)
+        f.price_e9 = _data(price)
         with nogil:
-            status = gm_cost_sums_add(&self.sums, &f, &bad)
-        if status != GM_COSTS_OK:
-            self.broken = True
-            if status == GM_COSTS_MEMORY:
-                raise MemoryError()
-            _raise_fill(status, bad, order_array, quantity_array, price_array, self.sums.orders, "fill_order", "fill_quantity",
-                        "fill_price_e9")
-        self.fills += f.n
+            status = gm_cost_sums_add(&self.sums, f, &bad)
+        if status == GM_COSTS_OK:
+            self.fills += f.n
+            return 0
+        self.broken = True
+        if status == GM_COSTS_MEMORY:
+            raise MemoryError()
+        return _raise_fill(status, bad, order, quantity, price, self.sums.orders, order_name, quantity_name, price_name)
 
     def shortfall(
         self, side, order_quantity, decision_price_e9, arrival_price_e9, end_price_e9, fees_e9, delay_basis="fill"
@@ -345,20 +363,20 @@ cdef class FillSums:
         cdef int order_basis = _order_basis(delay_basis)
         cdef Py_ssize_t n = self.sums.orders, bad = 0, i
         self._usable()
-        inputs = [_side_column(side, n, "orders")]
-        for values, name in ((order_quantity, "order_quantity"), (decision_price_e9, "decision_price_e9"),
-                             (arrival_price_e9, "arrival_price_e9"), (end_price_e9, "end_price_e9"), (fees_e9, "fees_e9")):
-            array = int_array(values, name)
-            same_length(array, name, n, "orders")
-            inputs.append(array)
+        cdef list inputs = [order_quantity, decision_price_e9, arrival_price_e9, end_price_e9, fees_e9]
+        for i in range(5):
+            inputs[i] = int_array(inputs[i], <str>_INPUTS[i])
+            same_length(inputs[i], <str>_INPUTS[i], n, "orders")
+        inputs.insert(0, _side_column(side, n, "orders"))
         cdef ShortfallColumns result = ShortfallColumns.__new__(ShortfallColumns)
         money, bps, reason = np.empty((6, n), np.int64), np.empty((6, n)), np.empty((5, n), np.uint8)
-        (result.delay_e9, result.trading_e9, result.opportunity_e9, result.fees_e9, result.total_e9,
-         result.filled_quantity) = money
-        (result.delay_bps, result.trading_bps, result.opportunity_bps, result.fees_bps, result.total_bps,
-         result.average_price) = bps
-        (result.delay_reason, result.trading_reason, result.opportunity_reason, result.fees_reason,
-         result.total_reason) = reason
+        cdef list rows = [*money, *bps, *reason]
+        result.delay_e9, result.trading_e9, result.opportunity_e9 = rows[0], rows[1], rows[2]
+        result.fees_e9, result.total_e9, result.filled_quantity = rows[3], rows[4], rows[5]
+        result.delay_bps, result.trading_bps, result.opportunity_bps = rows[6], rows[7], rows[8]
+        result.fees_bps, result.total_bps, result.average_price = rows[9], rows[10], rows[11]
+        result.delay_reason, result.trading_reason, result.opportunity_reason = rows[12], rows[13], rows[14]
+        result.fees_reason, result.total_reason = rows[15], rows[16]
         cdef gm_order_columns_t c
         cdef const int64_t* sources[6]
         cdef int64_t* to_money = _into(money.reshape(-1))
@@ -419,7 +437,7 @@ cdef class FillSums:
         with nogil:
             status = gm_fill_measures(sides, &self.sums, &out, &bad)
         if status == GM_COSTS_SIDE:
-            raise ValueError(f"side[{bad}] is {side_array[bad]}, must be 1 (buy) or -1 (sell)")
+            _refuse("side", bad, side_array, _SIDES)
         if status != GM_COSTS_OK:
             raise ValueError(f"the spread cost of order {bad} does not fit into int64 (9.2e9 of the currency)")
         return money, columns
@@ -436,17 +454,12 @@ cdef class FillSums:
         ------
         ValueError  if the quantities of one add up to 2**63 or more.
         """
-        cdef Py_ssize_t n = self.sums.orders, i
-        cdef gm_fill_sum_t sum
-        average, total = np.empty(n, np.float64), np.empty(n, np.int64)
-        cdef double[::1] average_view = average
-        cdef int64_t[::1] total_view = total
+        cdef Py_ssize_t n = self.sums.orders, bad
         self._usable()
-        for i in range(n):
-            sum = gm_cost_sums_fill(&self.sums, i)
-            if sum.quantity < 0:
-                raise ValueError(f"quantity of group {i} adds up to 2**63 or more")
-            average_view[i], total_view[i] = gm_fill_sum_vwap(&sum), sum.quantity
+        average, total = np.empty(n, np.float64), np.empty(n, np.int64)
+        bad = gm_order_averages(&self.sums, _into_floats(average), _into(total))
+        if bad < n:
+            raise ValueError(f"quantity of group {bad} adds up to 2**63 or more")
         return average, total
 
 
@@ -581,8 +594,7 @@ cdef class Shortfall:
         """
         if part not in PARTS:
             raise ValueError(f"part is {value_text(part)}, must be one of {', '.join(PARTS)}")
-        code = (self.parts.delay_reason, self.parts.trading_reason, self.parts.opportunity_reason,
-                self.parts.fees_reason, self.parts.total_reason)[PARTS.index(part)]
+        cdef int code = gm_shortfall_reason(&self.parts, PARTS.index(part))
         if self.order.decision_e9 == GM_PRICE_UNKNOWN:      # the money may be known, its share of the order is not
             code |= GM_COST_NO_DECISION
         return reason_text(code)
@@ -633,9 +645,9 @@ def shortfall_one(
     m = quantities.shape[0]
     for i in range(m):
         if quantities[i] < 1:
-            raise ValueError(f"fill_quantity[{i}] is {quantities[i]}, must be >= 1")
+            _refuse("fill_quantity", i, quantity_array, ">= 1")
         if prices[i] < 1:
-            raise ValueError(f"fill_price_e9[{i}] is {prices[i]}, must be > 0")
+            _refuse("fill_price_e9", i, price_array, _POSITIVE)
         gm_fill_sum_add(&result.fills, quantities[i], prices[i])
     cdef gm_costs_status_t status = gm_shortfall(o, &result.fills, order_basis, &result.parts)
     if status == GM_COSTS_OVERFILLED:
@@ -665,8 +677,8 @@ def vwap(price_e9, quantity):
     TypeError   if a column is not of integers. ValueError if a value is out of range, the lengths differ or the
         quantities add up to 2**63 or more.
     """
-    average, _ = group_vwap(np.zeros(len(int_array(quantity, "quantity")), np.int64), price_e9, quantity, 1)
-    return float(average[0])
+    quantity_array = int_array(quantity, "quantity")
+    return _grouped(np.zeros_like(quantity_array), price_e9, quantity_array, 1).averages()[0].item()
 
 
 def group_vwap(group, price_e9, quantity, groups):
@@ -688,26 +700,16 @@ def group_vwap(group, price_e9, quantity, groups):
     TypeError   if a column is not of integers. ValueError if a value is out of range (the row is named), the lengths
         differ or a group's quantities add up to 2**63 or more.
     """
-    cdef FillSums sums = FillSums(int_argument(groups, "groups", 0, 1 << 40))
-    cdef Py_ssize_t bad = 0
-    quantity_array = int_array(quantity, "quantity")
-    group_array, price_array = int_array(group, "group"), int_array(price_e9, "price_e9")
-    same_length(group_array, "group", quantity_array.shape[0], "quantity")
-    same_length(price_array, "price_e9", quantity_array.shape[0], "quantity")
+    return _grouped(group, price_e9, quantity, int_argument(groups, "groups", 0, 1 << 40)).averages()
+
+
+cdef FillSums _grouped(object group, object price_e9, object quantity, object groups):
+    cdef FillSums sums = FillSums(groups)
     cdef gm_fill_columns_t f
     memset(&f, 0, sizeof(f))
-    f.n = quantity_array.shape[0]
-    f.order = _data(group_array)
-    f.quantity = _data(quantity_array)
-    f.price_e9 = _data(price_array)
-    cdef gm_costs_status_t status
-    with nogil:
-        status = gm_cost_sums_add(&sums.sums, &f, &bad)
-    if status == GM_COSTS_MEMORY:
-        raise MemoryError()
-    if status != GM_COSTS_OK:
-        _raise_fill(status, bad, group_array, quantity_array, price_array, sums.sums.orders, "group", "quantity", "price_e9")
-    return sums.averages()
+    sums._sum(&f, int_array(group, "group"), int_array(quantity, "quantity"), int_array(price_e9, "price_e9"), "group", "quantity",
+              "price_e9")
+    return sums
 
 
 def group_weighted_mean(group, weight, values, groups):
@@ -750,11 +752,11 @@ def group_weighted_mean(group, weight, values, groups):
                                     &used_view[0], n)
         if bad < m:
             if weight_view[bad] < 0:
-                raise ValueError(f"weight[{bad}] is {weight_view[bad]}, must be >= 0")
-            raise ValueError(f"group[{bad}] is {group_view[bad]}, must be >= 0 and below {n}")
-    mean = np.full(shape, NAN)
-    np.divide(sums, weights, out=mean, where=weights > 0.0)
-    return mean, weights
+                _refuse("weight", bad, weight_array, ">= 0")
+            _refuse("group", bad, group_array, f">= 0 and below {n}")
+    else:
+        sums += NAN
+    return sums, weights
 
 
 def vwap_slippage(side, average_price, benchmark):
@@ -794,12 +796,12 @@ def vwap_slippage(side, average_price, benchmark):
                 break
             view[i] = _slippage_bps(sides[i], average[i], reference[i])
     if bad < n:
-        raise ValueError(f"side[{bad}] is {sides[bad]}, must be 1 (buy) or -1 (sell)")
+        _refuse("side", bad, side_array, _SIDES)
     return out
 
 
 cdef double _price_or_nan(object value, str name) except? -1.0:
-    return NAN if isinstance(value, float) and not isfinite(value) else number_argument(value, name)
+    return value if isinstance(value, float) else float_array([value], name)[0]
 
 
 def markouts(side, price_e9, mid_e9):

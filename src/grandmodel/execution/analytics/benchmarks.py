@@ -104,7 +104,7 @@ def _ratio(money: list[int], quantity: Array) -> Array:
 
 
 def _product(price_e9: Array, held: Array, span: int) -> int:
-    """The sum of price times time held, exactly: of sixteen bits of the prices at a time, as long as that has 64 bits."""
+    """The sum of price times time held, exactly: of sixteen bits of the prices at a time, while that has 64 bits."""
     if span < 1 << 46:
         return sum(int(((price_e9 >> bits) & 0xFFFF) @ held) << bits for bits in (0, 16, 32, 48))
     return sum(p * h for p, h in zip(price_e9.tolist(), held.tolist(), strict=True))
