@@ -257,6 +257,25 @@ def test_against_trades(folder):
     assert result.columns["twap_slippage_bps"][0] == pytest.approx(1e4 * (40.05 / twap - 1), abs=1e-4)
 
 
+def test_quotes_of_symbols_and_orders_without(folder):
+    columns = {name: title for name, title in MAP["orders"].items() if name != "symbol"}
+    with pytest.raises(ForeignError, match="of 2 symbols, but no column tells the orders' symbols"):
+        folder(quotes=QUOTES, plan={"orders": columns})
+
+
+def test_orders_that_only_their_fills_tell(tmp_path):
+    (tmp_path / "f.csv").write_text("o,q,p,s,t,i\n1,10,5.0,B,1000,X\n1,20,5.3,B,1001,X\n2,5,7,S,1002,Y\n")
+    columns = {"order": "o", "quantity": "q", "price": "p", "side": "s", "time": "t", "symbol": "i"}
+    (tmp_path / "q.csv").write_text("symbol,time,bid,ask\nX,999,4.9,5.1\nY,999,6.9,7.1\nX,2000,1,1\n")
+    plan = {"time_unit": "s", "fills": columns, "quotes": {n: n for n in ("symbol", "time", "bid", "ask")}}
+    result = analyse(tmp_path / "f.csv", plan, quotes=tmp_path / "q.csv")
+    assert result.order_id == ("1", "2")
+    assert result.columns["filled_quantity"].tolist() == [30, 5]
+    assert result.columns["spread_cost_e9"].tolist() == [6 * 10**9, 0]
+    assert result.assumptions == ("an order was of as much as was filled: no column tells its quantity",)
+    assert result.summary["total_bps"].reason == "no decision price, no fees"
+
+
 def test_best_of_venues():
     venue, bid, ask = np.array([0, 1, 0, 1, 2]), np.array([10, 11, 9, 0, 20]), np.array([13, 14, 12, 15, 11])
     best = best_of_venues(venue, bid, ask)
@@ -306,6 +325,7 @@ def test_fix_execution_reports(tmp_path):
     assert result.columns["average_price"].tolist() == [10.5]
     assert result.columns["fees_e9"].tolist() == [1_250_000_000]
     assert result.venues["XNAS"]["fills"] == 1
+    assert result.assumptions == ("an order was decided, and reached the market, when the row that opens it says",)
     assert result.summary["total_bps"].reason == "no decision price, no end price"
     # FIX 4.2, behind one another, with another sign between the fields: 20=1 takes back what 19 names
     old = "".join(lines[1:4]).replace("150=F", "150=1") + fix(*new, "17=E3", "19=E2", "150=1", "20=1")

@@ -58,6 +58,7 @@ def to_mapping(result: ForeignResult) -> dict[str, Any]:
         orders.append(row)
     return {
         "summary": dict(result.summary),
+        "assumptions": list(result.assumptions),
         "summary_reasons": {n: v.reason for n, v in result.summary.items() if isinstance(v, Unknown)},
         "data_quality": [
             {"what": f.what, "count": f.count, "sets_aside": f.sets_aside, "examples": list(f.examples)}
@@ -100,6 +101,8 @@ def show(result: ForeignResult, console: Console | None = None) -> None:
         _venues(result, out)
     _worst(result, out)
     _quality(result, out)
+    for text in result.assumptions:
+        out.print(Text(f"Taken for granted: {text}."))
 
 
 def _table(*columns: tuple[str, Any]) -> Any:

@@ -37,6 +37,7 @@ class ForeignResult:
     findings : the data-quality section
     summary : averages, each a number or Unknown with its reason; costs in basis points, positive = bad
     venues : by venue, the same of its fills
+    assumptions : what was taken for granted
     """
 
     order_id: tuple[str, ...]
@@ -47,6 +48,7 @@ class ForeignResult:
     summary: Mapping[str, float]
     venues: Mapping[str, Mapping[str, float]]
     horizons_s: tuple[float, ...]
+    assumptions: tuple[str, ...]
 
 
 def analyse(
@@ -116,6 +118,7 @@ def _measured(
         summary=_summary(columns, told, table, fills),
         venues=_venues(told, fills),
         horizons_s=plan.horizons_s,
+        assumptions=tuple(orders.assumptions),
     )
 
 

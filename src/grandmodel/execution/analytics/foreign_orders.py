@@ -86,12 +86,12 @@ class Orders:
         if plan.orders is not None:
             path = rows.path if plan.orders.file is None else plan.folder / plan.orders.file
             table, mine, size = read_file(path, plan.orders), None, "quantity"
-            begin = "decision_time"
         else:
             opening = kinds == "order"
-            table, size, begin = rows, "order_quantity", "time"
+            table, size = rows, "order_quantity"
             mine = opening if opening.any() else kinds == "fill"
         self.table, self.step = table, float(plan.quantity_step)
+        self.assumptions: list[str] = []
         words = table.texts("order")
         lines: dict[str, int] = {}
         twice = np.zeros(len(table), bool)
@@ -112,15 +112,16 @@ class Orders:
             bad = ~known[self.at] | (self.quantity < 1)
             self.quality.order("order without a quantity above 0", bad, self.ids)
         else:
-            self.quantity = np.zeros(len(self.ids), np.int64)  # as much as was filled
+            self.quantity = np.zeros(len(self.ids), np.int64)
+            self.assumptions.append("an order was of as much as was filled: no column tells its quantity")
         self.sized = size in table
         self.side = self._sides(rows, kinds, plan)
         self.quality.order("order without a side", self.side == 0, self.ids)
-        source = table if "symbol" in table else None
-        self.symbol = [source.texts("symbol")[k] for k in self.at] if source else [""] * len(self.ids)
+        self.symbol = self._symbols(rows)
         self.time = {name: self._times(name) for name in ("decision_time", "arrival_time", "end_time")}
-        if plan.orders is None and (kinds == "order").any() and begin in table:
-            self.time["decision_time"] = self._times("time")
+        if plan.orders is None and (kinds == "order").any() and "time" in table:
+            self.time["decision_time"] = self.time["arrival_time"] = self._times("time")
+            self.assumptions.append("an order was decided, and reached the market, when the row that opens it says")
         self.price = {name: self._prices(name) for name in ("decision_price", "arrival_price", "end_price")}
         self.fees = self._prices("fees", positive=False) if plan.orders is not None else None
 
@@ -134,6 +135,18 @@ class Orders:
             for k in np.flatnonzero(kinds == "fill").tolist():
                 if names[k] in self.number:
                     out[self.number[names[k]]] = plan.sides.get(sides[k].lower(), 0)
+        return out
+
+    def _symbols(self, rows: ForeignTable) -> list[str]:
+        """Of the orders, else of their fills."""
+        if "symbol" in self.table:
+            words = self.table.texts("symbol")
+            return [words[k] for k in self.at]
+        out = [""] * len(self.ids)
+        if "symbol" in rows:
+            for order, symbol in zip(rows.texts("order"), rows.texts("symbol"), strict=True):
+                if order in self.number:
+                    out[self.number[order]] = symbol
         return out
 
     def _times(self, name: str) -> tuple[Array, Array] | None:

@@ -13,7 +13,7 @@ from .arrow import Array, numbered
 from .benchmarks import Trades, interval_prices, read_trades
 from .columns import Quotes
 from .foreign_map import ForeignMap
-from .foreign_read import ForeignTable, read_file
+from .foreign_read import ForeignError, ForeignTable, read_file
 
 __all__ = ["Market", "best_of_venues", "read_market"]
 
@@ -43,6 +43,8 @@ class Market:
         """Symbols as numbers; without symbols in the data all are one."""
         if known == {"": 0}:
             return np.zeros(len(symbols), np.int64)
+        if symbols and not any(symbols):
+            raise ForeignError(f"quotes or trades are of {len(known)} symbols, but no column tells the orders' symbols")
         return np.array([known.get(symbol, len(known)) for symbol in symbols], np.int64)
 
     def join(self, at_ns: Array, symbols: list[str], horizons_ns: list[int]) -> tuple[Array, Array, Array]:
