@@ -79,10 +79,6 @@ def to_json(result: ForeignResult, indent: int | None = None) -> str:
 
 
 def _number(value: float, digits: int = 2) -> str:
-    from ._core.values import Unknown
-
-    if isinstance(value, Unknown):
-        return f"unknown: {value.reason}"
     return f"{value:,}" if isinstance(value, int) else "–" if value != value else f"{value:,.{digits}f}"
 
 
@@ -115,31 +111,38 @@ def _table(*columns: tuple[str, Any]) -> Any:
 
 
 def _costs(result: ForeignResult, out: Console) -> None:
-    s = result.summary
-    table = _table(("Cost, basis points (positive = bad)", "left"), ("by money", "right"), ("each alike", "right"))
-    for title, name in _PARTS:
-        table.add_row(title, *_pair(s[f"{name}_bps"], s[f"{name}_equal_bps"]))
-    for title, name in (("Fills against the mid", "slippage_mid"), ("Fills against arrival", "slippage_arrival")):
-        table.add_row(title, *_pair(s[f"{name}_bps"], s[f"{name}_equal_bps"], 4))
-    for title, name in (("Interval VWAP", "vwap_slippage_bps"), ("Interval TWAP", "twap_slippage_bps")):
-        table.add_row(f"Average price against {title}", *_pair(s[name], None))
-    for h in result.horizons_s:
-        if f"markout_{h:g}_bps" in s:
-            table.add_row(f"Markout after {h:g} s (positive = good)", *_pair(s[f"markout_{h:g}_bps"], None))
-    table.add_row("Share of the half spread earned", *_pair(s["spread_capture"], None, 3))
-    table.add_row("Share of the market's volume", *_pair(s["participation"], None, 4))
-    out.print(table)
-    out.print()
+    from rich.text import Text
 
-
-def _pair(by_money: float, each: float | None, digits: int = 2) -> tuple[str, str]:
-    """What both columns say; why nothing is known is said once."""
     from ._core.values import Unknown
 
-    first = _number(by_money, digits)
-    if each is None or (isinstance(by_money, Unknown) and isinstance(each, Unknown)):
-        return first, ""
-    return first, _number(each, digits)
+    s = result.summary
+    rows = [(title, f"{name}_bps", f"{name}_equal_bps", 2) for title, name in _PARTS]
+    rows += [
+        ("Fills against the mid", "slippage_mid_bps", "slippage_mid_equal_bps", 4),
+        ("Fills against arrival", "slippage_arrival_bps", "slippage_arrival_equal_bps", 4),
+        ("Orders against the interval's VWAP", "vwap_slippage_bps", "", 2),
+        ("Orders against the interval's TWAP", "twap_slippage_bps", "", 2),
+    ]
+    rows += [
+        (f"Markout after {h:g} s (positive = good)", f"markout_{h:g}_bps", "", 2)
+        for h in result.horizons_s if f"markout_{h:g}_bps" in s
+    ]  # fmt: skip
+    rows += [
+        ("Share of the half spread earned", "spread_capture", "", 3),
+        ("Share of the market's volume", "participation", "", 4),
+    ]
+    table = _table(("Basis points (costs: positive = bad)", "left"), ("by money", "right"), ("each alike", "right"))
+    unknown: dict[str, list[str]] = {}
+    for title, name, each, digits in rows:
+        value = s[name]
+        if isinstance(value, Unknown):
+            told = title.strip()
+            unknown.setdefault(value.reason, []).append(told[0].lower() + told[1:])
+        table.add_row(title, _number(value, digits), _number(s[each], digits) if each else "")
+    out.print(table)
+    for reason, titles in unknown.items():
+        out.print(Text(f"Not known, {reason}: {', '.join(titles)}."))
+    out.print()
 
 
 def _venues(result: ForeignResult, out: Console) -> None:

@@ -246,8 +246,8 @@ def _summary(
     """Averages of the orders, by money and each alike, and of the fills."""
     worth = np.zeros(len(table["side"]))
     if "decision_e9" in table:
-        paid = table["decision_e9"]
-        worth = np.where(paid > 0, paid / 1e9, 0.0) * table["quantity"]
+        decision = table["decision_e9"]
+        worth = np.where(decision > 0, decision / 1e9, 0.0) * table["quantity"]
     out: dict[str, float] = {
         "orders": len(worth), "fills": len(fills.order), "filled_quantity": int(fills.quantity.sum()),
         "ordered_quantity": int(table["quantity"].sum()),
@@ -265,9 +265,10 @@ def _summary(
     for name in told:
         if name.startswith("markout"):
             out[name] = _mean(told[name], weight * fills.price, "no mid at the horizon")
+    paid = np.nan_to_num(columns["average_price"] * columns["filled_quantity"])
     for name in ("vwap_slippage_bps", "twap_slippage_bps", "participation"):
-        out[name] = _mean(columns.get(name), worth, "no trades")
-    out["spread_capture"] = _mean(columns.get("spread_capture"), worth, "no quotes")
+        out[name] = _mean(columns.get(name), paid, "no trades")
+    out["spread_capture"] = _mean(columns.get("spread_capture"), paid, "no quotes")
     return out
 
 
