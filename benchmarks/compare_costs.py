@@ -4,8 +4,9 @@
     python benchmarks/compare_costs.py [--fills 10000000]
 
 Each gets the same columns in the form that it takes fastest (floats for the others, which have no exact sums), prepared
-before the clock starts, and gives the same results, which are compared. Numbers are medians in seconds. The last part
-reads the fills from Parquet, in a process of its own, whose memory is measured.
+before the clock starts, and gives the same results, which are compared. Numbers are medians: seconds by the clock, and
+seconds of the processor, which others on the machine do not lengthen by waiting. One part reads the fills from Parquet,
+in a process of its own, whose memory is measured.
 """
 
 from __future__ import annotations
@@ -181,22 +182,34 @@ def joins(f: Columns, q: Columns) -> dict[str, Run]:
     return {"grandmodel": native, "numpy": numpy, "polars": polars}
 
 
-def timed(runs: dict[str, Run], rounds: int) -> tuple[dict[str, float], dict[str, Any]]:
+Seconds = tuple[float, float]  # by the clock, of the processor
+
+
+def once(run: Run) -> tuple[Seconds, Any]:
+    began = time.perf_counter(), time.process_time()
+    result = run()
+    return (time.perf_counter() - began[0], time.process_time() - began[1]), result
+
+
+def middle(taken: list[Seconds]) -> Seconds:
+    return median(clock for clock, _ in taken), median(processor for _, processor in taken)
+
+
+def timed(runs: dict[str, Run], rounds: int) -> tuple[dict[str, Seconds], dict[str, Any]]:
     """Median seconds of each, taking turns: what else the machine does meets all."""
-    taken: dict[str, list[float]] = {name: [] for name in runs}
+    taken: dict[str, list[Seconds]] = {name: [] for name in runs}
     results = {}
     for _ in range(rounds):
         for name, run in runs.items():
-            began = time.perf_counter()
-            results[name] = run()
-            taken[name].append(time.perf_counter() - began)
-    return {name: median(seconds) for name, seconds in taken.items()}, results
+            seconds, results[name] = once(run)
+            taken[name].append(seconds)
+    return {name: middle(seconds) for name, seconds in taken.items()}, results
 
 
-def show(what: str, seconds: dict[str, float], asked: float) -> None:
+def show(what: str, seconds: dict[str, Seconds], asked: float) -> None:
     print(f"{what:<64} {'asked':>10} {asked:7.3f}")
-    for name, value in seconds.items():
-        print(f"{'':<64} {name:>10} {value:7.3f}")
+    for name, (clock, processor) in seconds.items():
+        print(f"{'':<64} {name:>10} {clock:7.3f} {processor:7.3f}")
     sys.stdout.flush()
 
 
@@ -212,14 +225,14 @@ def from_parquet(path: str, orders: int) -> None:
     import duckdb
 
     o = make_orders(orders, np.full(orders, 10**6))
-    taken = []
-    for _ in range(5):
-        began = time.perf_counter()
+
+    def run() -> Any:
         with duckdb.connect(config={"threads": 1}) as connection:
-            got = order_costs(o, connection.sql(f"SELECT * FROM '{path}'"))
-        taken.append(time.perf_counter() - began)
+            return order_costs(o, connection.sql(f"SELECT * FROM '{path}'"))
+
+    clock, processor = middle([once(run)[0] for _ in range(5)])
     status = Path("/proc/self/status").read_text()  # getrusage counts what its parent had
-    print(median(taken), int(re.search(r"VmHWM:\s+(\d+)", status)[1]) * 1024, got["markout_300_bps"].sum())
+    print(clock, processor, int(re.search(r"VmHWM:\s+(\d+)", status)[1]) * 1024)
 
 
 def main() -> int:
@@ -253,8 +266,8 @@ def main() -> int:
             connection.execute(f"COPY fills TO '{path}' (FORMAT parquet)")
         command = [sys.executable, __file__, "--parquet", path, "--fills", str(n)]
         told = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
-        memory = int(told[1]) / 1e6
-        show(f"from Parquet, {memory:,.0f} MB of memory (asked: 2,000)", {"grandmodel": float(told[0])}, 1.5)
+        clock, processor, memory = float(told[0]), float(told[1]), int(told[2]) / 1e6
+        show(f"from Parquet, {memory:,.0f} MB of memory (asked: 2,000)", {"grandmodel": (clock, processor)}, 1.5)
     del f, o, as_floats, runs, results
     q = make_quotes(5 * n, SYMBOLS)
     for by_symbol in (True, False):

@@ -118,6 +118,27 @@ def test_benchmarks_of_the_orders_rows():
     assert got["close_slippage_reason"].tolist() == [0, 32]
 
 
+def test_orders_against_trades():
+    orders = {
+        "side": [1, -1, 1], "quantity": [9, 9, 9], "symbol": ["B", "A", "C"], "arrival_time_ns": [0, 0, 0],
+        "end_time_ns": [9, 9, 9],
+    }  # fmt: skip
+    trades = {"symbol": ["A", "B", "B"], "time_ns": [1, 2, 10], "price": [10.0, 20.0, 99.0], "quantity": [90, 30, 1]}
+    fills = {"order": [0, 1, 2], "quantity": [9, 9, 9], "price": [20.1, 10.0, 1.0]}
+    got = order_costs(orders, fills, trades=trades)
+    np.testing.assert_allclose(got["vwap_slippage_bps"], [50.0, 0.0, np.nan])
+    np.testing.assert_allclose(got["participation"], [0.3, 0.1, np.nan])
+    np.testing.assert_array_equal(got["market_quantity"], [30, 90, 0])
+    np.testing.assert_array_equal(got["price_percentile"], [0.0, 50.0, np.nan])
+    assert got["twap_e9"].tolist() == [20 * 10**9, 10 * 10**9, PRICE_UNKNOWN]
+    del orders["symbol"]
+    with pytest.raises(ValueError, match="orders have no column 'symbol'"):
+        order_costs(orders, fills, trades=trades)
+    del orders["end_time_ns"]
+    with pytest.raises(ValueError, match="orders' arrival_time and end_time; there are side"):
+        order_costs(orders, fills, trades=trades)
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
     [

@@ -13,6 +13,7 @@ import yaml
 
 from grandmodel.execution import Unknown
 from grandmodel.execution._core.costs import PRICE_UNKNOWN
+from grandmodel.execution.analytics.benchmarks import interval_prices
 from grandmodel.execution.analytics.foreign import analyse
 from grandmodel.execution.analytics.foreign_map import MapError, read_map
 from grandmodel.execution.analytics.foreign_read import ForeignError, read_file
@@ -253,6 +254,8 @@ def test_against_trades(folder):
     assert result.columns["market_quantity"].tolist() == [5000, 5000, 0]
     assert result.columns["participation"][0] == pytest.approx(0.14)
     assert np.isnan(result.columns["participation"][2])
+    percentile = 100 * (3000 + 1000) / 5000
+    assert result.columns["price_percentile"].tolist() == pytest.approx([percentile, 100.0, math.nan], nan_ok=True)
     twap = (40.00 * 1799 + 40.06 * 1800) / 3599
     assert result.columns["twap_slippage_bps"][0] == pytest.approx(1e4 * (40.05 / twap - 1), abs=1e-4)
 
@@ -501,9 +504,10 @@ def test_taq_quotes_and_trades(market_data, facts):
     market = read_market(plan, folder / "XXX_2018-01-02_quotes.csv.xz", folder / "XXX_2018-01-02_trades.csv.xz")
     begin = int(np.datetime64("2018-01-02T14:30", "ns").astype(np.int64))
     end = begin + 23_400 * 10**9
-    activity = market.activity(["XXX"], np.array([begin]), np.array([end - 1]))
-    assert activity["market_quantity"].tolist() == [fact["rth_volume"]]
-    assert activity["vwap_e9"][0] / 1e9 == pytest.approx(fact["rth_vwap"], abs=5e-5)
+    assert market.trades.symbols == {"XXX": 0}
+    day = interval_prices(market.trades, np.zeros(1, np.int64), np.array([begin]), np.array([end - 1]))
+    assert day.quantity.tolist() == [fact["rth_volume"]]
+    assert day.vwap_e9[0] / 1e9 == pytest.approx(fact["rth_vwap"], abs=5e-5)
     quotes = market.quotes
     assert len(quotes.time_ns) == fact["quote_rows"]
     told = time_weighted_spread(

@@ -10,13 +10,13 @@ from typing import NamedTuple
 import numpy as np
 
 from .._core import costs
-from .._core.costs import PRICE_UNKNOWN
+from .._core.costs import PRICE_UNKNOWN, ShortfallColumns
 from .arrow import Array
-from .columns import Quotes, integers, prices, read_table, symbol_numbers, times
+from .columns import Quotes, Table, as_numbers, integers, prices, read_table, symbol_numbers, times
 
 __all__ = [
-    "Interval", "Trades", "interval_prices", "market_adjusted_bps", "participation_weighted_price", "price_percentile",
-    "read_trades", "reversion_bps",
+    "Interval", "Trades", "interval_prices", "market_adjusted_bps", "order_benchmarks", "participation_weighted_price",
+    "price_percentile", "read_trades", "reversion_bps",
 ]  # fmt: skip
 
 _HALF = np.int64(32)
@@ -132,6 +132,27 @@ def interval_prices(trades: Trades, symbol: Array, begin_ns: Array, end_ns: Arra
             held = np.diff(np.maximum(edges, begin_ns[k]))
             twap[k] = (2 * _product(trades.price_e9[a:b], held, span) + span) // (2 * span)
     return Interval(vwap, twap, quantity, last - first)
+
+
+def order_benchmarks(
+    table: Table, side: Array, shortfall: ShortfallColumns, source: object
+) -> tuple[dict[str, Array], dict[str, Array]]:
+    """What traded between each order's arrival and its end: prices to compare with, and other columns."""
+    trades = source if isinstance(source, Trades) else read_trades(source)
+    begin, end = (times(table, "orders", name) for name in ("arrival_time", "end_time"))
+    if begin is None or end is None:
+        raise ValueError(f"trades ask for orders' arrival_time and end_time; there are {', '.join(table)}")
+    symbol = np.zeros(len(begin), np.int64)
+    if trades.symbols != {"": 0}:
+        if "symbol" not in table:
+            raise ValueError(f"trades have symbols, but orders have no column 'symbol'; they have {', '.join(table)}")
+        symbol = as_numbers(table["symbol"], trades.symbols)
+    market = interval_prices(trades, symbol, begin, end)
+    share = np.where(market.quantity > 0, shortfall.filled_quantity / np.maximum(market.quantity, 1), np.nan)
+    percentile = price_percentile(trades, symbol, begin, end, side, shortfall.average_price)
+    return {"vwap_e9": market.vwap_e9, "twap_e9": market.twap_e9}, {
+        "market_quantity": market.quantity, "participation": share, "price_percentile": percentile,
+    }  # fmt: skip
 
 
 def participation_weighted_price(

@@ -323,7 +323,7 @@ class OrderCosts:
 
 
 def order_costs(
-    orders: Any, fills: Any, *, quotes: Any = None, horizons_s: Iterable[float] = HORIZONS_S,
+    orders: Any, fills: Any, *, quotes: Any = None, trades: Any = None, horizons_s: Iterable[float] = HORIZONS_S,
     delay_basis: Literal["fill", "order"] = "fill", max_quote_age_s: float | None = None,
 ) -> OrderCosts:  # fmt: skip
     """Every part of the shortfall, and how the fills stood to the market, for each order.
@@ -338,6 +338,9 @@ def order_costs(
         `quotes`. A stream is read piece by piece: memory does not grow with it.
     quotes : a table with `time`, `bid`, `ask` (and `symbol`), or what `read_quotes` made of one. A fill is measured
         against the last quote before its time, marked out against the last at or before its time plus the horizon.
+    trades : a table with `time`, `price`, `quantity` (and `symbol`), or what `read_trades` made of one: each order's
+        time from `arrival_time` to `end_time` then gives `vwap` and `twap`, `market_quantity`, `participation`,
+        `price_percentile` (see `benchmarks`)
     max_quote_age_s : quotes older than this are not the market any more
 
     Raises
@@ -358,7 +361,7 @@ def order_costs(
     symbol = None
     if market is not None and market.symbol is not None:
         _need(table, "orders", "symbol")
-        symbol = _as_numbers(table["symbol"], market.symbols)
+        symbol = as_numbers(table["symbol"], market.symbols)
     age = None if max_quote_age_s is None else _lag(max_quote_age_s)
     ids = _Ids(table)
     sums: FillSums | None = None
@@ -374,6 +377,12 @@ def order_costs(
     decision, arrival, end, fees = (unknown if column is None else column for column in (*paid, fees))
     shortfall = sums.shortfall(side, quantity, decision, arrival, end, fees, delay_basis)
     more = _measured(*sums.measures(side), shortfall.filled_quantity, [name[4:] for name in names])
+    if trades is not None:
+        from .benchmarks import order_benchmarks
+
+        prices_of, columns = order_benchmarks(table, side, shortfall, trades)
+        table = {**table, **{name: ColumnData(values) for name, values in prices_of.items()}}
+        more |= prices_of | columns
     for name in BENCHMARKS:
         price = prices(table, name, "orders")
         if price is not None:
@@ -394,7 +403,7 @@ def _lag(seconds: float) -> int:
     return round(seconds * 1e9)
 
 
-def _as_numbers(column: ColumnData, known: Mapping[str, int]) -> Array:
+def as_numbers(column: ColumnData, known: Mapping[str, int]) -> Array:
     """Symbols by the quotes' numbers; one without quotes gets a number of its own, behind theirs."""
     codes, names = symbol_numbers(column)
     table = np.full(max(names.values(), default=0) + 1, len(known), np.int64)

@@ -99,14 +99,16 @@ def _measured(
         if price is not None:
             table[f"{name}_e9"] = price[good]
     kept = [k for k, is_good in enumerate(good.tolist()) if is_good]
-    activity = market.activity([orders.symbol[k] for k in kept], *_intervals(orders, fills, good, of))
-    for name in ("vwap_e9", "twap_e9"):
-        if name in activity:
-            table[name] = activity.pop(name)
+    begin, end = _intervals(orders, fills, good, of)
+    trades = None
+    if begin is not None and end is not None:
+        table |= {"arrival_time_ns": begin, "end_time_ns": end}
+        table["symbol"] = np.array([orders.symbol[k] for k in kept], object)
+        trades = market.trades
     flow = {"order": of, "quantity": fills.quantity, "price_e9": fills.price}
     flow |= _quoted(orders, fills, market, plan.horizons_s)
-    found = order_costs(table, flow, horizons_s=plan.horizons_s)
-    columns = _columns(found, known, activity, orders.step)
+    found = order_costs(table, flow, trades=trades, horizons_s=plan.horizons_s)
+    columns = _columns(found, known, orders.step)
     told = _fill_columns(fills, flow, table, plan.horizons_s)
     reasons = enumerate(orders.quality.reasons)
     return ForeignResult(
@@ -183,7 +185,7 @@ def _quoted(orders: Orders, fills: Fills, market: Market, horizons_s: tuple[floa
     return out
 
 
-def _columns(found: OrderCosts, fees_known: Array, activity: Mapping[str, Array], step: float) -> dict[str, Any]:
+def _columns(found: OrderCosts, fees_known: Array, step: float) -> dict[str, Any]:
     """The columns of the orders: before fees what needs none, and the total only where the fees are known."""
     out = {name: values.copy() for name, values in found.columns().items()}
     total, reason = out["total_e9"], out["total_reason"]
@@ -194,10 +196,6 @@ def _columns(found: OrderCosts, fees_known: Array, activity: Mapping[str, Array]
         out[f"{part}_e9"][~fees_known] = PRICE_UNKNOWN
         out[f"{part}_bps"][~fees_known] = np.nan
         out[f"{part}_reason"][~fees_known] |= costs.REASON_NO_FEES
-    if activity:
-        market = activity["market_quantity"]
-        out["participation"] = np.where(market > 0, out["filled_quantity"] / np.maximum(market, 1), np.nan)
-        out |= activity
     if step != 1.0:  # money was of whole steps
         for name in [f"{part}_e9" for part in (*costs.PARTS, "before_fees", "spread_cost")]:
             if name in out and name != "fees_e9":

@@ -10,7 +10,7 @@ import numpy as np
 
 from .._core.costs import PRICE_UNKNOWN
 from .arrow import Array, numbered
-from .benchmarks import Trades, interval_prices, read_trades
+from .benchmarks import Trades, read_trades
 from .columns import Quotes
 from .foreign_map import ForeignMap
 from .foreign_read import ForeignError, ForeignTable, read_file
@@ -39,30 +39,20 @@ class Market:
     trades: Trades | None = None
     findings: list[tuple[str, ForeignTable, Array]] = field(default_factory=list)
 
-    def numbers(self, known: dict[str, int], symbols: list[str]) -> Array:
-        """Symbols as numbers; without symbols in the data all are one."""
-        if known == {"": 0}:
-            return np.zeros(len(symbols), np.int64)
-        if symbols and not any(symbols):
-            raise ForeignError(f"quotes or trades are of {len(known)} symbols, but no column tells the orders' symbols")
-        return np.array([known.get(symbol, len(known)) for symbol in symbols], np.int64)
-
     def join(self, at_ns: Array, symbols: list[str], horizons_ns: list[int]) -> tuple[Array, Array, Array]:
-        """As `Quotes.at`, by the symbols' names."""
+        """As `Quotes.at`, by the symbols' names; without symbols in the data all are one."""
         assert self.quotes is not None
-        return self.quotes.at(at_ns, self.numbers(dict(self.quotes.symbols), symbols), horizons_ns)
+        known = self.quotes.symbols
+        if known == {"": 0}:
+            return self.quotes.at(at_ns, np.zeros(len(symbols), np.int64), horizons_ns)
+        if symbols and not any(symbols):
+            raise ForeignError(f"quotes are of {len(known)} symbols, but no column tells the orders' symbols")
+        numbers = np.array([known.get(symbol, len(known)) for symbol in symbols], np.int64)
+        return self.quotes.at(at_ns, numbers, horizons_ns)
 
     def mids(self, at_ns: Array, symbols: list[str]) -> Array:
         mid: Array = self.join(at_ns, symbols, [0])[0][:, 0]
         return mid
-
-    def activity(self, symbols: list[str], begin_ns: Array | None, end_ns: Array | None) -> dict[str, Array]:
-        """What traded in the orders' intervals; nothing without trades or times."""
-        if self.trades is None or begin_ns is None or end_ns is None:
-            return {}
-        of = self.numbers(self.trades.symbols, symbols)
-        interval = interval_prices(self.trades, of, begin_ns, end_ns)
-        return {"vwap_e9": interval.vwap_e9, "twap_e9": interval.twap_e9, "market_quantity": interval.quantity}
 
 
 def read_market(
