@@ -317,7 +317,7 @@ cdef class FillSums:
         keep = []
         for k in range(len(mids)):
             array = mids[k]
-            if not isinstance(array, np.ndarray) or array.dtype != np.int64 or array.ndim != 1:
+            if not isinstance(array, np.ndarray) or array.dtype != np.int64 or array.ndim != 1 or array.strides[0] % 8:
                 array = int_array(array, f"mid_e9[{k}]")
             same_length(array, f"mid_e9[{k}]", f.n, "fill_order")
             keep.append(array)

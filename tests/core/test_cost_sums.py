@@ -188,6 +188,9 @@ def test_mids_as_a_matrix_and_as_columns():
     mid = price[:, None] + rng.integers(-(10**7), 10**7, (1_000, 3))
     ways = [mid, np.asfortranarray(mid), list(mid.T), [column.tolist() for column in mid.T], mid.astype(">i8")]
     ways.append(np.repeat(mid, 2, axis=1)[:, ::2])
+    packed = np.zeros(1_000, np.dtype([("mid", "<i8", 3), ("flag", "i1")]))
+    packed["mid"] = mid
+    ways += [packed["mid"], mid[::-1][::-1]]
     for way in ways:
         sums = FillSums(50, horizons=3)
         sums.add(order, quantity, price, mid_e9=way)
