@@ -340,6 +340,50 @@ def test_fix_execution_reports(tmp_path):
         analyse(path, {"format": "fix"})
 
 
+def test_fix_replaces_and_busts_of_nothing(tmp_path):
+    """The last quantity counts; a bust of what nobody filled is told."""
+    one = ("37=O1", "55=X", "54=1", "60=20240301-10:00:00")
+    lines = [
+        fix(*one, "38=100", "17=E0", "150=0"),
+        fix(*one, "38=300", "17=E1", "150=5"),
+        fix(*one, "38=300", "17=E2", "150=F", "32=250", "31=10"),
+        fix(*one, "38=300", "17=E3", "19=E9", "150=H"),
+    ]
+    path = tmp_path / "day.fix"
+    path.write_text("\n".join(lines))
+    result = analyse(path, {"format": "fix"})
+    assert counts(result) == {"bust of a fill that is not there": 1}
+    assert result.summary["ordered_quantity"] == 300
+    assert result.set_aside == {}
+
+
+def test_a_correction_is_in_the_fills_stead(tmp_path):
+    one = ("37=O1", "55=X", "54=1", "38=100", "60=20240301-10:00:00")
+    lines = [
+        fix(*one, "17=E1", "150=F", "32=50", "31=10"),
+        fix(*one, "17=E2", "19=E1", "150=G", "32=40", "31=11"),
+        fix(*one, "17=E3", "19=E2", "20=2", "150=1", "32=30", "31=12"),
+    ]
+    path = tmp_path / "day.fix"
+    path.write_text("\n".join(lines))
+    result = analyse(path, {"format": "fix"})
+    assert counts(result) == {"fill that was taken back": 2}
+    assert result.columns["filled_quantity"].tolist() == [30]
+    assert result.columns["average_price"].tolist() == [12.0]
+
+
+def test_fills_that_are_not_their_orders(tmp_path):
+    path = tmp_path / "f.csv"
+    rows = "new,1,0,0,buy,50,X", "trade,1,10,5,sell,50,X", "new,2,0,0,buy,50,X", "trade,2,10,5,buy,50,Y"
+    path.write_text("\n".join(["e,o,q,p,s,n,i", *rows]))
+    columns = {"event": "e", "order": "o", "quantity": "q", "price": "p", "side": "s", "symbol": "i"}
+    columns["order_quantity"] = "n"
+    result = analyse(path, {"fills": {**columns, "events": {"new": "order", "trade": "fill"}}})
+    told = {"fill on another side than its order": 1, "fill of another symbol than its order": 1}
+    assert counts(result) == told
+    assert {order: reasons[0] for order, reasons in result.set_aside.items()} == dict(zip("12", told, strict=True))
+
+
 def test_fractions_by_a_quantity_step(tmp_path):
     (tmp_path / "f.csv").write_text("o,q,p,s,n\n1,0.25,60000,buy,0.5\n1,0.125,60100,buy,0.5\n")
     plan = {
@@ -485,6 +529,51 @@ def test_tcapy(market_data, facts):
     assert s["fees_bps"].reason == "no fees"
     assert s["delay_bps"] == 0.0
     assert s["before_fees_bps"] == pytest.approx(s["trading_bps"])
+
+
+@pytest.mark.parametrize("version", ["FIX42", "FIX44"])
+def test_every_kind_of_execution_report_means_something(market_data, version):
+    """ExecType (150), as the dictionaries list it."""
+    import lzma
+    import xml.etree.ElementTree as ET
+
+    kinds = read_map({"format": "fix"}).fills.events
+    with lzma.open(market_data / "fix" / f"{version}.xml.xz") as stream:
+        root = ET.fromstring(stream.read())
+    enums = root.findall("./fields/field[@number='150']/value")
+    assert len(enums) >= 15
+    meant = {value.get("description"): kinds[value.get("enum")] for value in enums}
+    assert meant["NEW"] == "order"
+    fills = {name for name, kind in meant.items() if kind in ("fill", "correct")}
+    assert fills == ({"PARTIAL_FILL", "FILL"} if version == "FIX42" else {"TRADE", "TRADE_CORRECT"})
+
+
+def test_life_cycles_of_the_standard(market_data, tmp_path):
+    """The matrices of appendix D as execution reports: as much is filled as the last report says."""
+    codes = {
+        "NEW": "0", "DONE_FOR_DAY": "3", "CANCELED": "4", "REPLACED": "5", "PENDING_CANCEL": "6", "REJECTED": "8",
+        "SUSPENDED": "9", "PENDING_NEW": "A", "CALCULATED": "B", "EXPIRED": "C", "PENDING_REPLACE": "E", "TRADE": "F",
+        "STOPPED": "7", "ORDER_STATUS": "I", "TRADE_CORRECT": "G", "TRADE_CANCEL": "H", "RESTATED": "D",
+    }  # fmt: skip
+    scenarios = json.loads((market_data / "fix" / "order_state_matrices_A_B.json").read_text())
+    lines, filled = [], {}
+    for n, scenario in enumerate(scenarios):
+        for k, step in enumerate(scenario["steps"]):
+            if step["event"] != "execution_report":
+                continue
+            order = ("37=" + scenario["matrix"] + str(n), "55=X", "54=1", "38=100", "60=20240301-10:00:00")
+            told = (f"17={n}.{k}", f"150={codes[step['exec_type']]}", f"32={step.get('last_qty') or 0}", "31=120")
+            lines.append(fix(*order, *told))
+            filled[order[0][3:]] = step.get("cum_qty") or filled.get(order[0][3:], 0)
+    path = tmp_path / "day.fix"
+    path.write_text("\n".join(lines))
+    result = analyse(path, {"format": "fix"})
+    worked = {order: quantity for order, quantity in filled.items() if quantity}
+    assert len(worked) >= 2
+    assert dict(zip(result.order_id, result.columns["filled_quantity"].tolist(), strict=True)) == worked
+    assert {f.what for f in result.findings} <= {"order without fills"}
+    never_opened = 1  # rejected while it was pending
+    assert len(result.set_aside) == len(filled) - len(worked) - never_opened
 
 
 def test_taq_quotes_and_trades(market_data, facts):

@@ -32,8 +32,9 @@ from .._core.values import ExecutionError
 
 __all__ = ["EVENTS", "ForeignMap", "MapError", "Section", "read_map"]
 
-#: What a row can be: a fill; what opens an order; a fill taken back (`reference` names it); anything else.
-EVENTS = ("fill", "order", "bust", "other")
+#: What a row can be: a fill; what opens an order, or gives it another quantity; what takes a fill back (`reference`
+#: names it), or is in its stead; anything else.
+EVENTS = ("fill", "order", "replace", "bust", "correct", "other")
 FORMATS = ("csv", "parquet", "fix")
 UNITS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9}
 
@@ -61,7 +62,8 @@ _FIX_FILLS = {
     "price": "31", "time": "60", "venue": "30", "fees": "12", "order_quantity": "38",
 }  # fmt: skip
 _FIX_EVENTS = {
-    "F": "fill", "1": "fill", "2": "fill", "0": "order", "H": "bust", **dict.fromkeys("3456789ABCDEGI", "other"),
+    "F": "fill", "1": "fill", "2": "fill", "0": "order", "5": "replace", "H": "bust",
+    "G": "correct", **dict.fromkeys("346789ABCDEI", "other"),
 }  # fmt: skip
 
 

@@ -93,11 +93,13 @@ class Orders:
         self.table, self.step = table, float(plan.quantity_step)
         self.assumptions: list[str] = []
         words = table.texts("order")
+        sizes = table.texts(size) if size in table else words
         lines: dict[str, int] = {}
         twice = np.zeros(len(table), bool)
         for k in range(len(table)) if mine is None else np.flatnonzero(mine).tolist():
             if words[k] in lines:
-                twice[k] = True
+                # An order that is open again, after a suspension, is no other.
+                twice[k] = mine is None or sizes[k] != sizes[lines[words[k]]]
             elif words[k]:
                 lines[words[k]] = k
         self.ids, self.at = list(lines), np.array(list(lines.values()), np.int64)
@@ -109,7 +111,13 @@ class Orders:
         if size in table:
             self.quantity, known = table.whole(size, plan.quantity_step)
             self.quantity = self.quantity[self.at]
-            bad = ~known[self.at] | (self.quantity < 1)
+            known = known[self.at]
+            if plan.orders is None:  # the last quantity counts
+                every, told = table.whole(size, plan.quantity_step)
+                for k in np.flatnonzero(kinds == "replace").tolist():
+                    if words[k] in self.number:
+                        self.quantity[self.number[words[k]]] = every[k] if told[k] else 0
+            bad = ~known | (self.quantity < 1)
             self.quality.order("order without a quantity above 0", bad, self.ids)
         else:
             self.quantity = np.zeros(len(self.ids), np.int64)
@@ -184,9 +192,16 @@ class Fills:
         quality = orders.quality
         of = np.array([orders.number.get(text, -1) for text in rows.texts("order")], np.int64)
         quality.note("event of a kind that the map does not name", rows, kinds == "?")
-        fill = kinds == "fill"
+        fill = (kinds == "fill") | (kinds == "correct")
         quality.note("fill of an order that is not there", rows, fill & (of < 0))
         fill &= of >= 0
+        if "side" in rows:
+            sides = np.array([plan.sides.get(text.lower(), 0) for text in rows.texts("side")], np.int64)
+            other = fill & (sides != np.append(orders.side, 0)[of])
+            quality.note("fill on another side than its order", rows, other, of)
+        if "symbol" in rows:
+            other = np.array([*orders.symbol, ""], object)[of] != np.array([*rows.texts("symbol"), ""], object)[:-1]
+            quality.note("fill of another symbol than its order", rows, fill & other, of)
         taken = self._busted(rows, kinds, quality)
         fill &= ~taken
         again = self._again(rows, fill)
@@ -211,7 +226,8 @@ class Fills:
         self.rows, self.line = rows, np.flatnonzero(fill)
         self.order, self.quantity, self.price = of[fill], quantity[fill], price[fill]
         self.time = None if self.time is None else self.time[fill]
-        self.venue = [rows.texts("venue")[k] for k in self.line] if "venue" in rows else [""] * len(self.line)
+        venues = rows.texts("venue") if "venue" in rows else [""] * len(rows)
+        self.venue = [venues[k] for k in self.line]
         quoted = {name: rows.decimals(name) for name in ("bid", "ask", "mid", "fees") if name in rows}
         self.told = {name: np.where(good, values, PRICE_UNKNOWN)[fill] for name, (values, good) in quoted.items()}
         if not orders.sized:
@@ -224,8 +240,13 @@ class Fills:
         if "reference" not in rows or "fill" not in rows:
             return np.zeros(len(rows), bool)
         texts = rows.texts("reference")
-        gone = {texts[k] for k in np.flatnonzero(kinds == "bust").tolist()}
-        busted: Array = np.array([text in gone for text in rows.texts("fill")], bool) & (kinds == "fill")
+        fill, bust = ((kinds == kind) | (kinds == "correct") for kind in ("fill", "bust"))
+        ids = rows.texts("fill")
+        gone = {texts[k] for k in np.flatnonzero(bust).tolist()}
+        there = {ids[k] for k in np.flatnonzero(fill).tolist()}
+        unknown = np.array([text not in there for text in texts], bool) & bust
+        quality.note("bust of a fill that is not there", rows, unknown)
+        busted: Array = np.array([text in gone for text in ids], bool) & fill
         quality.note("fill that was taken back", rows, busted)
         return busted
 
