@@ -8,21 +8,26 @@ that nobody knows is ``PRICE_UNKNOWN``: what needs it is NaN (in integer columns
 never a made-up 0. Basis points of an order are taken of the whole order at its decision price, so that they add.
 """
 cimport cython
-from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from libc.math cimport NAN, isfinite
 from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint8_t
+from libc.string cimport memset
 
 import numpy as np
 
 from grandmodel.execution._core.arguments cimport (
-    float_array, int_argument, int_array, number_argument, same_length, value_text,
+    float_array, int_argument, int_array, same_length, value_text,
 )
 from grandmodel.execution._core.costs cimport (
-    GM_COST_NO_ARRIVAL, GM_COST_NO_DECISION, GM_COST_NO_END, GM_COST_NO_FEES, GM_COSTS_ARRIVAL, GM_COSTS_DECISION,
-    GM_COSTS_END, GM_COSTS_FILL_ORDER, GM_COSTS_FILL_QUANTITY, GM_COSTS_OK, GM_COSTS_OVERFILLED,
-    GM_COSTS_QUANTITY, GM_COSTS_RANGE, GM_COSTS_SIDE, GM_PRICE_UNKNOWN, gm_costs_status_t, gm_fill_sum_add,
-    gm_fill_sum_t, gm_fill_sum_vwap, gm_fill_sums, gm_markout_bps, gm_order_cost_t, gm_shortfall, gm_shortfall_t,
-    gm_spread_capture,
+    GM_ASOF_AFTER, GM_ASOF_BEGIN, GM_ASOF_CROSSED, GM_ASOF_HORIZONS, GM_ASOF_MEMORY, GM_ASOF_NO_ASK, GM_ASOF_NO_BID,
+    GM_ASOF_NO_QUOTE, GM_ASOF_OK, GM_ASOF_OLD, GM_ASOF_ORDER, GM_ASOF_QUOTE_TIME, GM_ASOF_SYMBOL, GM_ASOF_TIME,
+    GM_COSTS_ARRIVAL, GM_COSTS_DECISION, GM_COSTS_END, GM_COSTS_FILL_ORDER, GM_COSTS_FILL_QUANTITY, GM_COSTS_HORIZONS,
+    GM_COSTS_MEMORY, GM_COSTS_OK, GM_COSTS_OVERFILLED, GM_COSTS_QUANTITY, GM_COSTS_SIDE, GM_COST_NO_ARRIVAL,
+    GM_COST_NO_DECISION, GM_COST_NO_END, GM_COST_NO_FEES, GM_COST_NO_FILLS, GM_COST_NO_MARKET, GM_COST_NO_QUOTE,
+    GM_COST_NO_SPREAD, GM_PRICE_UNKNOWN, gm_asof_join, gm_asof_status_t, gm_asof_t, gm_cost_sums_add,
+    gm_cost_sums_fill, gm_cost_sums_free, gm_cost_sums_init, gm_cost_sums_t, gm_costs_status_t, gm_fill_columns_t,
+    gm_fill_measures, gm_fill_measures_t, gm_fill_sum_add, gm_fill_sum_vwap, gm_group_weighted, gm_markouts,
+    gm_order_averages, gm_order_columns_t, gm_order_cost_t, gm_order_shortfalls, gm_quotes_check, gm_quotes_t,
+    gm_shortfall, gm_shortfall_reason, gm_spread_captures,
 )
 
 PRICE_UNKNOWN = GM_PRICE_UNKNOWN
@@ -32,12 +37,28 @@ REASON_NO_DECISION_PRICE = GM_COST_NO_DECISION
 REASON_NO_ARRIVAL_PRICE = GM_COST_NO_ARRIVAL
 REASON_NO_END_PRICE = GM_COST_NO_END
 REASON_NO_FEES = GM_COST_NO_FEES
+REASON_NO_QUOTE = GM_COST_NO_QUOTE
+REASON_NO_MARKET_PRICE = GM_COST_NO_MARKET
+REASON_NO_FILLS = GM_COST_NO_FILLS
+REASON_NO_SPREAD = GM_COST_NO_SPREAD
 
+# Bits of the reason column of an as-of join; 0 is known.
+QUOTE_NONE = GM_ASOF_NO_QUOTE
+QUOTE_NO_BID = GM_ASOF_NO_BID
+QUOTE_NO_ASK = GM_ASOF_NO_ASK
+QUOTE_CROSSED = GM_ASOF_CROSSED
+QUOTE_OLD = GM_ASOF_OLD
+QUOTE_AFTER_END = GM_ASOF_AFTER
+FAULT_ORDER, FAULT_QUOTE_TIME, FAULT_SYMBOL, FAULT_TIME = GM_ASOF_ORDER, GM_ASOF_QUOTE_TIME, GM_ASOF_SYMBOL, GM_ASOF_TIME
+FAULT_BEGIN = GM_ASOF_BEGIN
+
+cdef tuple _INPUTS = ("order_quantity", "decision_price_e9", "arrival_price_e9", "end_price_e9", "fees_e9")
 PARTS = ("delay", "trading", "opportunity", "fees", "total")
 
 cdef tuple _REASONS = (
     (GM_COST_NO_DECISION, "decision price"), (GM_COST_NO_ARRIVAL, "arrival price"), (GM_COST_NO_END, "end price"),
-    (GM_COST_NO_FEES, "fees"),
+    (GM_COST_NO_FEES, "fees"), (GM_COST_NO_QUOTE, "quote"), (GM_COST_NO_MARKET, "market price"), (GM_COST_NO_FILLS, "fills"),
+    (GM_COST_NO_SPREAD, "spread"),
 )
 
 
@@ -48,78 +69,8 @@ def reason_text(reason):
     ------
     ValueError  if it is not a sum of the ``REASON_*`` codes.
     """
-    cdef int64_t code = int_argument(reason, "reason", 0, 15)
+    cdef int64_t code = int_argument(reason, "reason", 0, 255)
     return ", ".join([f"no {text}" for bit, text in _REASONS if code & <int64_t>bit])
-
-
-# ---- kernels ---------------------------------------------------------------------------------------------------------
-
-cdef struct _columns_t:
-    const int64_t* side
-    const int64_t* order_quantity
-    const int64_t* decision_e9
-    const int64_t* arrival_e9
-    const int64_t* end_e9
-    const int64_t* fees_e9
-    int64_t* filled_quantity
-    double* average_price
-    int64_t* money[5]
-    double* bps[5]
-    uint8_t* reason[5]
-
-
-cdef gm_costs_status_t _shortfalls(
-    const _columns_t* c, const gm_fill_sum_t* sums, Py_ssize_t n, int order_basis, Py_ssize_t* bad
-) noexcept nogil:
-    cdef Py_ssize_t i
-    cdef gm_order_cost_t order
-    cdef gm_shortfall_t parts
-    cdef gm_costs_status_t status
-    for i in range(n):
-        order.side = c.side[i]
-        order.order_quantity = c.order_quantity[i]
-        order.decision_e9 = c.decision_e9[i]
-        order.arrival_e9 = c.arrival_e9[i]
-        order.end_e9 = c.end_e9[i]
-        order.fees_e9 = c.fees_e9[i]
-        status = gm_shortfall(&order, &sums[i], order_basis, &parts)
-        if status != GM_COSTS_OK:
-            bad[0] = i
-            return status
-        c.filled_quantity[i] = parts.filled_quantity
-        c.average_price[i] = gm_fill_sum_vwap(&sums[i])
-        c.money[0][i], c.bps[0][i], c.reason[0][i] = parts.delay_e9, parts.delay_bps, parts.delay_reason
-        c.money[1][i], c.bps[1][i], c.reason[1][i] = parts.trading_e9, parts.trading_bps, parts.trading_reason
-        c.money[2][i], c.bps[2][i] = parts.opportunity_e9, parts.opportunity_bps
-        c.reason[2][i] = parts.opportunity_reason
-        c.money[3][i], c.bps[3][i], c.reason[3][i] = parts.fees_e9, parts.fees_bps, parts.fees_reason
-        c.money[4][i], c.bps[4][i], c.reason[4][i] = parts.total_e9, parts.total_bps, parts.total_reason
-    return GM_COSTS_OK
-
-
-cdef Py_ssize_t _markouts(
-    const int64_t* side, const int64_t* price_e9, const int64_t* mid_e9, Py_ssize_t n, Py_ssize_t horizons, double* out
-) noexcept nogil:
-    """n, or the index of the first fill whose side or price is bad."""
-    cdef Py_ssize_t i, h
-    for i in range(n):
-        if (side[i] != 1 and side[i] != -1) or price_e9[i] < 1:
-            return i
-        for h in range(horizons):
-            out[i * horizons + h] = gm_markout_bps(side[i], price_e9[i], mid_e9[i * horizons + h])
-    return n
-
-
-cdef Py_ssize_t _spread_capture(
-    const int64_t* side, const int64_t* price_e9, const int64_t* bid_e9, const int64_t* ask_e9, Py_ssize_t n,
-    double* out
-) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(n):
-        if (side[i] != 1 and side[i] != -1) or price_e9[i] < 1:
-            return i
-        out[i] = gm_spread_capture(side[i], price_e9[i], bid_e9[i], ask_e9[i])
-    return n
 
 
 cdef double _slippage_bps(int64_t side, double average_price, double benchmark) noexcept nogil:
@@ -128,28 +79,17 @@ cdef double _slippage_bps(int64_t side, double average_price, double benchmark) 
     return side * (average_price - benchmark) / benchmark * 1e4
 
 
-cdef Py_ssize_t _group_weighted(
-    const int64_t* group, const int64_t* weight, const double* values, Py_ssize_t n, Py_ssize_t width,
-    double* sums, double* weights, Py_ssize_t groups
-) noexcept nogil:
-    """n, or the index of the first bad row. A NaN value is left out together with its weight."""
-    cdef Py_ssize_t i, j, at
-    cdef double x
-    for i in range(n):
-        if group[i] < 0 or group[i] >= groups or weight[i] < 0:
-            return i
-        for j in range(width):
-            x = values[i * width + j]
-            if x == x:
-                at = group[i] * width + j
-                sums[at] += <double>weight[i] * x
-                weights[at] += <double>weight[i]
-    return n
-
-
 # ---- reading arguments and raising -----------------------------------------------------------------------------------
 
 cdef inline const int64_t* _data(const int64_t[::1] view) noexcept:
+    return &view[0] if view.shape[0] else NULL
+
+
+cdef inline int64_t* _into(int64_t[::1] view) noexcept:
+    return &view[0] if view.shape[0] else NULL
+
+
+cdef inline double* _into_floats(double[::1] view) noexcept:
     return &view[0] if view.shape[0] else NULL
 
 
@@ -184,19 +124,28 @@ cdef int64_t _maybe_price(object price, str name) except 0:
     return value
 
 
+cdef int _refuse(str name, Py_ssize_t i, object array, str expected) except -1:
+    raise ValueError(f"{name}[{i}] is {array[i]}, must be {expected}")
+
+
+cdef str _SIDES = "1 (buy) or -1 (sell)"
+cdef str _POSITIVE = "> 0"
+cdef str _KNOWN_OR_NOT = "> 0 or PRICE_UNKNOWN"
+
+
 cdef int _raise_side_or_price(object side, object price_e9, Py_ssize_t i) except -1:
     if side[i] != 1 and side[i] != -1:
-        raise ValueError(f"side[{i}] is {side[i]}, must be 1 (buy) or -1 (sell)")
-    raise ValueError(f"price_e9[{i}] is {price_e9[i]}, must be > 0")
+        return _refuse("side", i, side, _SIDES)
+    return _refuse("price_e9", i, price_e9, _POSITIVE)
 
 
 cdef int _raise_fill(gm_costs_status_t status, Py_ssize_t i, object order, object quantity, object price, object n,
                      str order_name, str quantity_name, str price_name) except -1:
     if status == GM_COSTS_FILL_ORDER:
-        raise ValueError(f"{order_name}[{i}] is {order[i]}, must be >= 0 and below {n}")
+        return _refuse(order_name, i, order, f">= 0 and below {n}")
     if status == GM_COSTS_FILL_QUANTITY:
-        raise ValueError(f"{quantity_name}[{i}] is {quantity[i]}, must be >= 1")
-    raise ValueError(f"{price_name}[{i}] is {price[i]}, must be > 0")
+        return _refuse(quantity_name, i, quantity, ">= 1")
+    return _refuse(price_name, i, price, _POSITIVE)
 
 
 cdef int _order_basis(object delay_basis) except -1:
@@ -210,6 +159,7 @@ cdef int _order_basis(object delay_basis) except -1:
 # ---- implementation shortfall ----------------------------------------------------------------------------------------
 
 @cython.final
+@cython.auto_pickle(False)
 cdef class ShortfallColumns:
     """What each of n orders cost, in columns; made by :func:`implementation_shortfall`.
 
@@ -282,97 +232,239 @@ def implementation_shortfall(
     Cost: one pass over the fills, one over the orders, GIL released. Source: Perold, The implementation shortfall,
     J. Portfolio Management 14(3), 1988.
     """
-    cdef int order_basis = _order_basis(delay_basis)
     quantity_array = int_array(order_quantity, "order_quantity")
-    cdef Py_ssize_t n = quantity_array.shape[0], m, bad = 0
-    side_array = _side_column(side, n, "order_quantity")
-    inputs = [side_array, quantity_array]
-    for values, name in ((decision_price_e9, "decision_price_e9"), (arrival_price_e9, "arrival_price_e9"),
-                         (end_price_e9, "end_price_e9"), (fees_e9, "fees_e9")):
-        array = int_array(values, name)
-        same_length(array, name, n, "order_quantity")
-        inputs.append(array)
-    order_array = int_array(fill_order, "fill_order")
-    m = order_array.shape[0]
-    fill_quantity_array = int_array(fill_quantity, "fill_quantity")
-    same_length(fill_quantity_array, "fill_quantity", m, "fill_order")
-    fill_price_array = int_array(fill_price_e9, "fill_price_e9")
-    same_length(fill_price_array, "fill_price_e9", m, "fill_order")
-    cdef const int64_t[::1] of_order = order_array, of_quantity = fill_quantity_array, of_price = fill_price_array
-
-    cdef ShortfallColumns result = ShortfallColumns.__new__(ShortfallColumns)
-    money = [np.empty(n, np.int64) for _ in range(5)]
-    bps = [np.empty(n, np.float64) for _ in range(5)]
-    reason = [np.empty(n, np.uint8) for _ in range(5)]
-    result.filled_quantity, result.average_price = np.empty(n, np.int64), np.empty(n, np.float64)
-    result.delay_e9, result.trading_e9, result.opportunity_e9, result.fees_e9, result.total_e9 = money
-    result.delay_bps, result.trading_bps, result.opportunity_bps, result.fees_bps, result.total_bps = bps
-    (result.delay_reason, result.trading_reason, result.opportunity_reason, result.fees_reason,
-     result.total_reason) = reason
-    if n == 0:
-        if m:
-            raise ValueError(f"fill_order[0] is {of_order[0]}, but there are no orders")
-        return result
-
-    cdef _columns_t c
-    cdef const int64_t[::1] source
-    cdef int64_t[::1] int_view
-    cdef double[::1] float_view
-    cdef uint8_t[::1] byte_view
-    cdef const int64_t* sources[6]
-    cdef Py_ssize_t i
-    for i in range(6):                  # the lists keep the arrays alive
-        source = inputs[i]
-        sources[i] = &source[0]
-    c.side, c.order_quantity, c.decision_e9 = sources[0], sources[1], sources[2]
-    c.arrival_e9, c.end_e9, c.fees_e9 = sources[3], sources[4], sources[5]
-    for i in range(5):
-        int_view, float_view, byte_view = money[i], bps[i], reason[i]
-        c.money[i], c.bps[i], c.reason[i] = &int_view[0], &float_view[0], &byte_view[0]
-    int_view, float_view = result.filled_quantity, result.average_price
-    c.filled_quantity, c.average_price = &int_view[0], &float_view[0]
-
-    cdef const int64_t* orders = _data(of_order)
-    cdef const int64_t* quantities = _data(of_quantity)
-    cdef const int64_t* prices = _data(of_price)
-    cdef gm_fill_sum_t* sums = <gm_fill_sum_t*>PyMem_Calloc(n, sizeof(gm_fill_sum_t))
-    cdef gm_costs_status_t status
-    if sums == NULL:
-        raise MemoryError()
-    try:
-        with nogil:
-            status = gm_fill_sums(orders, quantities, prices, m, sums, n, &bad)
-            if status == GM_COSTS_OK:
-                status = _shortfalls(&c, sums, n, order_basis, &bad)
-        if status != GM_COSTS_OK:
-            _raise_shortfall(status, bad, inputs, sums[bad].quantity if status == GM_COSTS_OVERFILLED else 0,
-                             (order_array, fill_quantity_array, fill_price_array), n)
-    finally:
-        PyMem_Free(sums)
-    return result
+    cdef FillSums sums = FillSums(quantity_array.shape[0])
+    sums.add(fill_order, fill_quantity, fill_price_e9)
+    return sums.shortfall(side, quantity_array, decision_price_e9, arrival_price_e9, end_price_e9, fees_e9, delay_basis)
 
 
-cdef int _raise_shortfall(gm_costs_status_t status, Py_ssize_t i, object inputs, int64_t filled, object fills,
-                          Py_ssize_t n) except -1:
+cdef int _raise_shortfall(gm_costs_status_t status, Py_ssize_t i, list inputs, int64_t filled) except -1:
     if status == GM_COSTS_SIDE:
-        raise ValueError(f"side[{i}] is {inputs[0][i]}, must be 1 (buy) or -1 (sell)")
+        return _refuse("side", i, inputs[0], _SIDES)
     if status == GM_COSTS_QUANTITY:
-        raise ValueError(f"order_quantity[{i}] is {inputs[1][i]}, must be >= 1")
+        return _refuse("order_quantity", i, inputs[1], ">= 1")
     if status == GM_COSTS_DECISION:
-        raise ValueError(f"decision_price_e9[{i}] is {inputs[2][i]}, must be > 0 or PRICE_UNKNOWN")
+        return _refuse("decision_price_e9", i, inputs[2], _KNOWN_OR_NOT)
     if status == GM_COSTS_ARRIVAL:
-        raise ValueError(f"arrival_price_e9[{i}] is {inputs[3][i]}, must be > 0 or PRICE_UNKNOWN")
+        return _refuse("arrival_price_e9", i, inputs[3], _KNOWN_OR_NOT)
     if status == GM_COSTS_END:
-        raise ValueError(f"end_price_e9[{i}] is {inputs[4][i]}, must be > 0 or PRICE_UNKNOWN")
+        return _refuse("end_price_e9", i, inputs[4], _KNOWN_OR_NOT)
     if status == GM_COSTS_OVERFILLED:
         total = "2**63 or more" if filled < 0 else filled
         raise ValueError(f"fills of order {i} add up to {total}, above its order_quantity[{i}], {inputs[1][i]}")
-    if status == GM_COSTS_RANGE:
-        raise ValueError(f"a cost of order {i} does not fit into int64 (9.2e9 of the currency)")
-    return _raise_fill(status, i, fills[0], fills[1], fills[2], n, "fill_order", "fill_quantity", "fill_price_e9")
+    raise ValueError(f"a cost of order {i} does not fit into int64 (9.2e9 of the currency)")
 
 
 @cython.final
+@cython.auto_pickle(False)
+cdef class FillSums:
+    """Exact sums over the fills of n orders, from which their costs follow; fed in one piece or in many.
+
+    Parameters
+    ----------
+    orders : int >= 0, how many.
+    quotes : whether fills come with the bid and ask they met.
+    horizons : int from 0 to 16, how many mids after each fill they come with.
+
+    The fills may be in any order; where an order's fills lie together it is a little faster. Sums are of integers, of
+    128 bits where they have to be: neither the order of the fills nor how they are cut into pieces changes a digit.
+    Takes 8 bytes an order for each of 2 sums, of 2 more with quotes and of one for each horizon. Not to be shared between
+    threads without a lock. A bad fill ends it: what came before it in its piece has been added.
+    """
+    cdef gm_cost_sums_t sums
+    cdef bint broken
+    cdef readonly int64_t fills
+
+    def __cinit__(self, orders, *, quotes=False, horizons=0):
+        cdef Py_ssize_t n = int_argument(orders, "orders", 0, 1 << 40)
+        cdef int h = <int>int_argument(horizons, "horizons", 0, GM_COSTS_HORIZONS)
+        if gm_cost_sums_init(&self.sums, n, 1 if quotes else 0, h) != GM_COSTS_OK:
+            raise MemoryError()
+
+    def __dealloc__(self):
+        gm_cost_sums_free(&self.sums)
+
+    def __len__(self):
+        return self.sums.orders
+
+    def add(self, fill_order, fill_quantity, fill_price_e9, *, bid_e9=None, ask_e9=None, mid_e9=()):
+        """Adds m fills.
+
+        Parameters
+        ----------
+        fill_order : (m,) int, index of the order of each fill.
+        fill_quantity : (m,) int >= 1. fill_price_e9 : (m,) int > 0.
+        bid_e9, ask_e9 : (m,) int, the quote just before each fill; not positive where there is none. With `quotes` only.
+        mid_e9 : a column (m,) for each horizon, or (m, h); not positive where it is not known.
+
+        Raises
+        ------
+        TypeError, ValueError   as :func:`implementation_shortfall`.
+        """
+        cdef gm_fill_columns_t f
+        cdef Py_ssize_t k
+        cdef const int64_t[:] column
+        self._usable()
+        memset(&f, 0, sizeof(f))
+        order_array = int_array(fill_order, "fill_order")
+        f.n = order_array.shape[0]
+        quantity_array, price_array = int_array(fill_quantity, "fill_quantity"), int_array(fill_price_e9, "fill_price_e9")
+        if (bid_e9 is not None) != self.sums.quotes or (ask_e9 is not None) != self.sums.quotes:
+            raise ValueError(f"bid_e9 and ask_e9 must be given with quotes, and only then: quotes is {self.sums.quotes}")
+        mids = list(mid_e9.T if isinstance(mid_e9, np.ndarray) else mid_e9)
+        if len(mids) != self.sums.horizons:
+            raise ValueError(f"mid_e9 has {len(mids)} columns, must have one for each of {self.sums.horizons} horizons")
+        keep = []
+        for k in range(len(mids)):
+            array = mids[k]
+            if not isinstance(array, np.ndarray) or array.dtype != np.int64 or array.ndim != 1 or array.strides[0] % 8:
+                array = int_array(array, f"mid_e9[{k}]")
+            same_length(array, f"mid_e9[{k}]", f.n, "fill_order")
+            keep.append(array)
+            if f.n:
+                column = array
+                f.mid_e9[k] = &column[0]
+                f.mid_stride[k] = column.strides[0] // <Py_ssize_t>sizeof(int64_t)
+        if self.sums.quotes:
+            bid_array, ask_array = int_array(bid_e9, "bid_e9"), int_array(ask_e9, "ask_e9")
+            same_length(bid_array, "bid_e9", f.n, "fill_order")
+            same_length(ask_array, "ask_e9", f.n, "fill_order")
+            f.bid_e9 = _data(bid_array)
+            f.ask_e9 = _data(ask_array)
+        if f.n and self.sums.orders == 0:
+            raise ValueError(f"fill_order[0] is {order_array[0]}, but there are no orders")
+        self._sum(&f, order_array, quantity_array, price_array, "fill_order", "fill_quantity", "fill_price_e9")
+
+    cdef int _sum(self, gm_fill_columns_t* f, object order, object quantity, object price, str order_name, str quantity_name,
+                  str price_name) except -1:
+        """Adds fills whose columns, beside these three, are set."""
+        cdef Py_ssize_t bad = 0
+        cdef gm_costs_status_t status
+        f.n = order.shape[0]
+        same_length(quantity, quantity_name, f.n, order_name)
+        same_length(price, price_name, f.n, order_name)
+        f.order = _data(order)
+        f.quantity = _data(quantity)
+        f.price_e9 = _data(price)
+        with nogil:
+            status = gm_cost_sums_add(&self.sums, f, &bad)
+        if status == GM_COSTS_OK:
+            self.fills += f.n
+            return 0
+        self.broken = True
+        if status == GM_COSTS_MEMORY:
+            raise MemoryError()
+        return _raise_fill(status, bad, order, quantity, price, self.sums.orders, order_name, quantity_name, price_name)
+
+    def shortfall(
+        self, side, order_quantity, decision_price_e9, arrival_price_e9, end_price_e9, fees_e9, delay_basis="fill"
+    ):
+        """The shortfall of the orders, as :func:`implementation_shortfall` (same parameters and errors)."""
+        cdef int order_basis = _order_basis(delay_basis)
+        cdef Py_ssize_t n = self.sums.orders, bad = 0, i
+        self._usable()
+        cdef list inputs = [order_quantity, decision_price_e9, arrival_price_e9, end_price_e9, fees_e9]
+        for i in range(5):
+            inputs[i] = int_array(inputs[i], <str>_INPUTS[i])
+            same_length(inputs[i], <str>_INPUTS[i], n, "orders")
+        inputs.insert(0, _side_column(side, n, "orders"))
+        cdef ShortfallColumns result = ShortfallColumns.__new__(ShortfallColumns)
+        money, bps, reason = np.empty((6, n), np.int64), np.empty((6, n)), np.empty((5, n), np.uint8)
+        cdef list rows = [*money, *bps, *reason]
+        result.delay_e9, result.trading_e9, result.opportunity_e9 = rows[0], rows[1], rows[2]
+        result.fees_e9, result.total_e9, result.filled_quantity = rows[3], rows[4], rows[5]
+        result.delay_bps, result.trading_bps, result.opportunity_bps = rows[6], rows[7], rows[8]
+        result.fees_bps, result.total_bps, result.average_price = rows[9], rows[10], rows[11]
+        result.delay_reason, result.trading_reason, result.opportunity_reason = rows[12], rows[13], rows[14]
+        result.fees_reason, result.total_reason = rows[15], rows[16]
+        cdef gm_order_columns_t c
+        cdef const int64_t* sources[6]
+        cdef int64_t* to_money = _into(money.reshape(-1))
+        cdef double* to_bps = _into_floats(bps.reshape(-1))
+        cdef uint8_t[::1] to_reason = reason.reshape(-1)
+        for i in range(6):              # inputs keeps the arrays alive
+            sources[i] = _data(inputs[i])
+        c.side, c.order_quantity, c.decision_e9 = sources[0], sources[1], sources[2]
+        c.arrival_e9, c.end_e9, c.fees_e9 = sources[3], sources[4], sources[5]
+        for i in range(5 if n else 0):
+            c.money[i], c.bps[i], c.reason[i] = to_money + i * n, to_bps + i * n, &to_reason[i * n]
+        c.filled_quantity, c.average_price = to_money + 5 * n, to_bps + 5 * n
+        cdef gm_costs_status_t status
+        with nogil:
+            status = gm_order_shortfalls(&c, &self.sums, order_basis, &bad)
+        if status != GM_COSTS_OK:
+            _raise_shortfall(status, bad, inputs, gm_cost_sums_fill(&self.sums, bad).quantity)
+        return result
+
+    def measures(self, side):
+        """What the fills of each order earned of the spread, and how the market moved after them.
+
+        With p the price of a fill, q its quantity, m the mid of the quote it met, m' a later mid::
+
+            spread cost  = s sum q (p - m)                       spread capture = s sum q (m - p) / sum q (ask - bid) / 2
+            markout      = s sum q (m' - p) / sum q p            (the notional-weighted mean of s (m' - p) / p)
+
+        A fill whose quote is missing, one-sided or crossed, or whose mid is not known, is left out of that measure; the
+        share column says how much of the notional was not. A locked quote has a mid, and no spread.
+
+        Returns
+        -------
+        (spread_cost_e9, columns) : None without quotes, or (n,) int64, half to even, PRICE_UNKNOWN where unknown; and
+        float64 columns, (3 + 2 h, n), NaN where unknown: spread cost in basis points of the notional with a quote,
+        capture, share of the notional with a quote (these unset without quotes), the markouts of the horizons, and the
+        shares that have these mids.
+
+        Raises
+        ------
+        TypeError, ValueError   if a side is not 1 or -1, or a spread cost does not fit into int64.
+
+        Source: Huang and Stoll, Dealer versus auction markets, J. Financial Economics 41(3), 1996.
+        """
+        cdef gm_fill_measures_t out
+        cdef Py_ssize_t n = self.sums.orders, bad = 0, k
+        cdef int h = self.sums.horizons
+        cdef gm_costs_status_t status
+        self._usable()
+        side_array = _side_column(side, n, "orders")
+        cdef const int64_t* sides = _data(side_array)
+        columns = np.full((3 + 2 * h, n), NAN)
+        money = np.empty(n, np.int64) if self.sums.quotes else None
+        cdef double* at = _into_floats(columns.reshape(-1))
+        out.spread_e9 = NULL if money is None else _into(money)
+        out.spread_bps, out.capture, out.share[0] = at, at + n, at + 2 * n
+        for k in range(h):
+            out.markout_bps[k], out.share[k + 1] = at + (3 + k) * n, at + (3 + h + k) * n
+        with nogil:
+            status = gm_fill_measures(sides, &self.sums, &out, &bad)
+        if status == GM_COSTS_SIDE:
+            _refuse("side", bad, side_array, _SIDES)
+        if status != GM_COSTS_OK:
+            raise ValueError(f"the spread cost of order {bad} does not fit into int64 (9.2e9 of the currency)")
+        return money, columns
+
+    cdef int _usable(self) except -1:
+        if self.broken:
+            raise ValueError("a fill was refused: these sums are of no use")
+        return 0
+
+    def averages(self):
+        """(average_price, quantity) of the fills of each order: float64 in the currency, NaN without fills; int64.
+
+        Raises
+        ------
+        ValueError  if the quantities of one add up to 2**63 or more.
+        """
+        cdef Py_ssize_t n = self.sums.orders, bad
+        self._usable()
+        average, total = np.empty(n, np.float64), np.empty(n, np.int64)
+        bad = gm_order_averages(&self.sums, _into_floats(average), _into(total))
+        if bad < n:
+            raise ValueError(f"quantity of group {bad} adds up to 2**63 or more")
+        return average, total
+
+
+@cython.final
+@cython.auto_pickle(False)
 cdef class Shortfall:
     """What one order cost; made by :func:`shortfall_one`.
 
@@ -502,8 +594,7 @@ cdef class Shortfall:
         """
         if part not in PARTS:
             raise ValueError(f"part is {value_text(part)}, must be one of {', '.join(PARTS)}")
-        code = (self.parts.delay_reason, self.parts.trading_reason, self.parts.opportunity_reason,
-                self.parts.fees_reason, self.parts.total_reason)[PARTS.index(part)]
+        cdef int code = gm_shortfall_reason(&self.parts, PARTS.index(part))
         if self.order.decision_e9 == GM_PRICE_UNKNOWN:      # the money may be known, its share of the order is not
             code |= GM_COST_NO_DECISION
         return reason_text(code)
@@ -554,9 +645,9 @@ def shortfall_one(
     m = quantities.shape[0]
     for i in range(m):
         if quantities[i] < 1:
-            raise ValueError(f"fill_quantity[{i}] is {quantities[i]}, must be >= 1")
+            _refuse("fill_quantity", i, quantity_array, ">= 1")
         if prices[i] < 1:
-            raise ValueError(f"fill_price_e9[{i}] is {prices[i]}, must be > 0")
+            _refuse("fill_price_e9", i, price_array, _POSITIVE)
         gm_fill_sum_add(&result.fills, quantities[i], prices[i])
     cdef gm_costs_status_t status = gm_shortfall(o, &result.fills, order_basis, &result.parts)
     if status == GM_COSTS_OVERFILLED:
@@ -586,8 +677,8 @@ def vwap(price_e9, quantity):
     TypeError   if a column is not of integers. ValueError if a value is out of range, the lengths differ or the
         quantities add up to 2**63 or more.
     """
-    average, _ = group_vwap(np.zeros(len(int_array(quantity, "quantity")), np.int64), price_e9, quantity, 1)
-    return float(average[0])
+    quantity_array = int_array(quantity, "quantity")
+    return _grouped(np.zeros_like(quantity_array), price_e9, quantity_array, 1).averages()[0].item()
 
 
 def group_vwap(group, price_e9, quantity, groups):
@@ -609,41 +700,16 @@ def group_vwap(group, price_e9, quantity, groups):
     TypeError   if a column is not of integers. ValueError if a value is out of range (the row is named), the lengths
         differ or a group's quantities add up to 2**63 or more.
     """
-    cdef Py_ssize_t n = int_argument(groups, "groups", 0, 1 << 40), i, bad = 0
-    quantity_array = int_array(quantity, "quantity")
-    cdef Py_ssize_t m = quantity_array.shape[0]
-    group_array, price_array = int_array(group, "group"), int_array(price_e9, "price_e9")
-    same_length(group_array, "group", m, "quantity")
-    same_length(price_array, "price_e9", m, "quantity")
-    cdef const int64_t[::1] group_view = group_array, price_view = price_array, quantity_view = quantity_array
-    cdef const int64_t* of_group = _data(group_view)
-    cdef const int64_t* of_price = _data(price_view)
-    cdef const int64_t* of_quantity = _data(quantity_view)
-    average, total = np.empty(n, np.float64), np.empty(n, np.int64)
-    cdef double[::1] average_view = average
-    cdef int64_t[::1] total_view = total
-    cdef gm_fill_sum_t* sums = <gm_fill_sum_t*>PyMem_Calloc(n + 1, sizeof(gm_fill_sum_t))
-    cdef gm_costs_status_t status
-    if sums == NULL:
-        raise MemoryError()
-    try:
-        with nogil:
-            status = gm_fill_sums(of_group, of_quantity, of_price, m, sums, n, &bad)
-            if status == GM_COSTS_OK:
-                for i in range(n):
-                    if sums[i].quantity < 0:
-                        status = GM_COSTS_RANGE
-                        bad = i
-                        break
-                    average_view[i] = gm_fill_sum_vwap(&sums[i])
-                    total_view[i] = sums[i].quantity
-        if status == GM_COSTS_RANGE:
-            raise ValueError(f"quantity of group {bad} adds up to 2**63 or more")
-        if status != GM_COSTS_OK:
-            _raise_fill(status, bad, group_array, quantity_array, price_array, n, "group", "quantity", "price_e9")
-    finally:
-        PyMem_Free(sums)
-    return average, total
+    return _grouped(group, price_e9, quantity, int_argument(groups, "groups", 0, 1 << 40)).averages()
+
+
+cdef FillSums _grouped(object group, object price_e9, object quantity, object groups):
+    cdef FillSums sums = FillSums(groups)
+    cdef gm_fill_columns_t f
+    memset(&f, 0, sizeof(f))
+    sums._sum(&f, int_array(group, "group"), int_array(quantity, "quantity"), int_array(price_e9, "price_e9"), "group", "quantity",
+              "price_e9")
+    return sums
 
 
 def group_weighted_mean(group, weight, values, groups):
@@ -682,15 +748,15 @@ def group_weighted_mean(group, weight, values, groups):
         if n == 0:
             raise ValueError(f"group[0] is {group_array[0]}, but groups is 0")
         with nogil:
-            bad = _group_weighted(&group_view[0], &weight_view[0], &value_view[0], m, width, &sum_view[0],
-                                  &used_view[0], n)
+            bad = gm_group_weighted(&group_view[0], &weight_view[0], &value_view[0], m, width, &sum_view[0],
+                                    &used_view[0], n)
         if bad < m:
             if weight_view[bad] < 0:
-                raise ValueError(f"weight[{bad}] is {weight_view[bad]}, must be >= 0")
-            raise ValueError(f"group[{bad}] is {group_view[bad]}, must be >= 0 and below {n}")
-    mean = np.full(shape, NAN)
-    np.divide(sums, weights, out=mean, where=weights > 0.0)
-    return mean, weights
+                _refuse("weight", bad, weight_array, ">= 0")
+            _refuse("group", bad, group_array, f">= 0 and below {n}")
+    else:
+        sums += NAN
+    return sums, weights
 
 
 def vwap_slippage(side, average_price, benchmark):
@@ -730,12 +796,12 @@ def vwap_slippage(side, average_price, benchmark):
                 break
             view[i] = _slippage_bps(sides[i], average[i], reference[i])
     if bad < n:
-        raise ValueError(f"side[{bad}] is {sides[bad]}, must be 1 (buy) or -1 (sell)")
+        _refuse("side", bad, side_array, _SIDES)
     return out
 
 
 cdef double _price_or_nan(object value, str name) except? -1.0:
-    return NAN if isinstance(value, float) and not isfinite(value) else number_argument(value, name)
+    return value if isinstance(value, float) else float_array([value], name)[0]
 
 
 def markouts(side, price_e9, mid_e9):
@@ -769,7 +835,7 @@ def markouts(side, price_e9, mid_e9):
     cdef double[::1] view = out.reshape(-1)
     if m and horizons:
         with nogil:
-            bad = _markouts(&sides[0], &prices[0], &mids[0], m, horizons, &view[0])
+            bad = gm_markouts(&sides[0], &prices[0], &mids[0], m, horizons, &view[0])
         if bad < m:
             _raise_side_or_price(side_array, price_array, bad)
     return out
@@ -805,7 +871,53 @@ def spread_capture(side, price_e9, bid_e9, ask_e9):
     cdef double[::1] view = out
     if m:
         with nogil:
-            bad = _spread_capture(&sides[0], &prices[0], &bids[0], &asks[0], m, &view[0])
+            bad = gm_spread_captures(&sides[0], &prices[0], &bids[0], &asks[0], m, &view[0])
         if bad < m:
             _raise_side_or_price(side_array, price_array, bad)
     return out
+
+
+# ---- quotes at times -------------------------------------------------------------------------------------------------
+
+def join_as_of(arrays, int64_t end_ns, int64_t max_age_ns, bint rows):
+    """The join under :func:`grandmodel.execution.analytics.asof.as_of`, which has checked and explains.
+
+    Parameters
+    ----------
+    arrays : seven contiguous int64 columns: times, symbols, the quotes' times, bids, asks, (s + 1) rows where each
+        symbol's quotes begin, horizons.
+
+    Returns
+    -------
+    (fault, bad, mid_e9, reason, row) : fault 0, or FAULT_* with the row in bad.
+    """
+    cdef gm_quotes_t q
+    cdef gm_asof_t j
+    cdef const int64_t* data[7]
+    cdef Py_ssize_t length[7]
+    cdef const int64_t[::1] view
+    cdef uint8_t[::1] reasons
+    cdef Py_ssize_t i, bad = 0
+    for i in range(7):
+        view = arrays[i]            # arrays keeps it alive
+        data[i], length[i] = &view[0] if view.shape[0] else NULL, view.shape[0]
+    cdef Py_ssize_t m = length[0], h = length[6]
+    if length[1] != m or length[3] != length[2] or length[4] != length[2] or length[5] < 2 or not 0 < h <= GM_ASOF_HORIZONS:
+        raise ValueError("arrays do not belong together")
+    q.time_ns, q.bid_e9, q.ask_e9, q.begin, q.symbols = data[2], data[3], data[4], data[5], length[5] - 1
+    q.quotes, q.end_ns, q.max_age_ns = length[2], end_ns, max_age_ns
+    mid, reason, row = np.empty((m, h), np.int64), np.empty((m, h), np.uint8), None
+    reasons = reason.reshape(-1)
+    j.time_ns, j.symbol, j.n, j.horizon_ns, j.horizons = data[0], data[1], m, data[6], <int>h
+    j.mid_e9, j.reason, j.row = _into(mid.reshape(-1)), &reasons[0] if m else NULL, NULL
+    if rows:
+        row = np.empty((m, h), np.int64)
+        j.row = _into(row.reshape(-1))
+    cdef gm_asof_status_t status
+    with nogil:
+        status = gm_quotes_check(&q, &bad)
+        if status == GM_ASOF_OK and m:
+            status = gm_asof_join(&q, &j, &bad)
+    if status == GM_ASOF_MEMORY:
+        raise MemoryError()
+    return <int>status, bad, mid, reason, row

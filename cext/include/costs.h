@@ -22,7 +22,11 @@ enum {
     GM_COST_NO_DECISION = 1,
     GM_COST_NO_ARRIVAL = 2,
     GM_COST_NO_END = 4,
-    GM_COST_NO_FEES = 8
+    GM_COST_NO_FEES = 8,
+    GM_COST_NO_QUOTE = 16,  /* of a measure of fills: none of them met a quote */
+    GM_COST_NO_MARKET = 32, /* no mid at the horizon, no price of the market to compare with */
+    GM_COST_NO_FILLS = 64,
+    GM_COST_NO_SPREAD = 128 /* every quote was locked */
 };
 
 typedef enum {
@@ -36,7 +40,8 @@ typedef enum {
     GM_COSTS_RANGE = 7,      /* a part does not fit into int64 */
     GM_COSTS_FILL_ORDER = 8, /* a fill of an order that does not exist */
     GM_COSTS_FILL_QUANTITY = 9,
-    GM_COSTS_FILL_PRICE = 10
+    GM_COSTS_FILL_PRICE = 10,
+    GM_COSTS_MEMORY = 11
 } gm_costs_status_t;
 
 /* What the fills of one order add up to. */
@@ -83,51 +88,13 @@ static inline gm_costs_wide_t gm_fill_sum_notional(const gm_fill_sum_t *sum)
 
 /* Average price in units of the currency; NaN without fills. A sum that divides evenly gives the double nearest to its
  * grid price. The sum's quantity is not negative. */
-static inline double gm_fill_sum_vwap(const gm_fill_sum_t *sum)
-{
-    if (sum->quantity <= 0)
-        return NAN;
-    const gm_costs_uwide_t notional = (gm_costs_uwide_t)gm_fill_sum_notional(sum);
-    uint64_t whole, rest;
-    if (sum->notional_high == 0) {
-        whole = sum->notional_low / (uint64_t)sum->quantity;
-        rest = sum->notional_low % (uint64_t)sum->quantity;
-    } else { /* the mean of int64 prices is an int64 */
-        whole = (uint64_t)(notional / (uint64_t)sum->quantity);
-        rest = (uint64_t)(notional % (uint64_t)sum->quantity);
-    }
-    return ((double)whole + (double)rest / (double)sum->quantity) / 1e9;
-}
+double gm_fill_sum_vwap(const gm_fill_sum_t *sum);
 
-/* Sum the fills of n_orders orders; sums is zeroed by the caller. *bad is the index of the first bad fill. */
-static inline gm_costs_status_t gm_fill_sums(const int64_t *order, const int64_t *quantity, const int64_t *price_e9,
-                                             ptrdiff_t n, gm_fill_sum_t *sums, ptrdiff_t n_orders, ptrdiff_t *bad)
+/* Of delay, trading, opportunity, fees and total. */
+static inline uint8_t gm_shortfall_reason(const gm_shortfall_t *s, int part)
 {
-    for (ptrdiff_t i = 0; i < n; i++) {
-        if (__builtin_expect((uint64_t)order[i] >= (uint64_t)n_orders || quantity[i] < 1 || price_e9[i] < 1, 0)) {
-            *bad = i;
-            if ((uint64_t)order[i] >= (uint64_t)n_orders)
-                return GM_COSTS_FILL_ORDER;
-            return quantity[i] < 1 ? GM_COSTS_FILL_QUANTITY : GM_COSTS_FILL_PRICE;
-        }
-        gm_fill_sum_add(&sums[order[i]], quantity[i], price_e9[i]);
-    }
-    return GM_COSTS_OK;
-}
-
-static inline int gm_costs_store(gm_costs_wide_t value, int64_t *out)
-{
-    if (value > INT64_MAX || value <= INT64_MIN)
-        return 0;
-    *out = (int64_t)value;
-    return 1;
-}
-
-static inline double gm_costs_bps(int64_t money_e9, uint8_t reason, gm_costs_wide_t denominator_e9)
-{
-    if (reason != GM_COST_KNOWN || denominator_e9 <= 0)
-        return NAN;
-    return (double)money_e9 / (double)denominator_e9 * 1e4;
+    const uint8_t reasons[5] = {s->delay_reason, s->trading_reason, s->opportunity_reason, s->fees_reason, s->total_reason};
+    return reasons[part];
 }
 
 /* The shortfall of one order. With s the side, S ordered, Q filled, N the notional of the fills:
@@ -136,67 +103,8 @@ static inline double gm_costs_bps(int64_t money_e9, uint8_t reason, gm_costs_wid
  *   opportunity = s (S - Q) (Pn - Pd)      or s (S - Q) (Pn - P0) with order_basis
  *   total       = s (N - Q Pd + (S - Q) (Pn - Pd)) + fees, known also where the arrival price is not.
  * A term of quantity 0 is 0 whatever its prices are. Every product stays below 2^126 because Q <= S. */
-static inline gm_costs_status_t gm_shortfall(const gm_order_cost_t *o, const gm_fill_sum_t *sum, int order_basis,
-                                             gm_shortfall_t *out)
-{
-    const int64_t s = o->side, ordered = o->order_quantity, filled = sum->quantity;
-    if (s != 1 && s != -1)
-        return GM_COSTS_SIDE;
-    if (ordered < 1)
-        return GM_COSTS_QUANTITY;
-    if (o->decision_e9 < 1 && o->decision_e9 != GM_PRICE_UNKNOWN)
-        return GM_COSTS_DECISION;
-    if (o->arrival_e9 < 1 && o->arrival_e9 != GM_PRICE_UNKNOWN)
-        return GM_COSTS_ARRIVAL;
-    if (o->end_e9 < 1 && o->end_e9 != GM_PRICE_UNKNOWN)
-        return GM_COSTS_END;
-    if (filled < 0 || filled > ordered)
-        return GM_COSTS_OVERFILLED;
-
-    const uint8_t no_decision = o->decision_e9 == GM_PRICE_UNKNOWN ? GM_COST_NO_DECISION : 0;
-    const uint8_t no_arrival = o->arrival_e9 == GM_PRICE_UNKNOWN ? GM_COST_NO_ARRIVAL : 0;
-    const uint8_t no_end = o->end_e9 == GM_PRICE_UNKNOWN ? GM_COST_NO_END : 0;
-    const uint8_t no_fees = o->fees_e9 == GM_PRICE_UNKNOWN ? GM_COST_NO_FEES : 0;
-    const gm_costs_wide_t notional = gm_fill_sum_notional(sum);
-    const int64_t open = ordered - filled, delayed = order_basis ? ordered : filled;
-
-    out->filled_quantity = filled;
-    out->delay_reason = delayed == 0 ? 0 : (uint8_t)(no_decision | no_arrival);
-    out->trading_reason = filled == 0 ? 0 : no_arrival;
-    out->opportunity_reason = open == 0 ? 0 : (uint8_t)(no_end | (order_basis ? no_arrival : no_decision));
-    out->fees_reason = no_fees;
-    out->total_reason = (uint8_t)(no_decision | (open == 0 ? 0 : no_end) | no_fees);
-
-    out->delay_e9 = out->trading_e9 = out->opportunity_e9 = out->total_e9 = GM_PRICE_UNKNOWN;
-    out->fees_e9 = o->fees_e9;
-    int fits = 1;
-    if (!out->delay_reason)
-        fits &= gm_costs_store(delayed == 0 ? 0 : s * (gm_costs_wide_t)delayed * (o->arrival_e9 - o->decision_e9),
-                               &out->delay_e9);
-    if (!out->trading_reason)
-        fits &= gm_costs_store(filled == 0 ? 0 : s * (notional - (gm_costs_wide_t)filled * o->arrival_e9),
-                               &out->trading_e9);
-    if (!out->opportunity_reason) {
-        const int64_t basis = order_basis ? o->arrival_e9 : o->decision_e9;
-        fits &= gm_costs_store(open == 0 ? 0 : s * (gm_costs_wide_t)open * (o->end_e9 - basis), &out->opportunity_e9);
-    }
-    if (!out->total_reason) {
-        gm_costs_wide_t worse = notional - (gm_costs_wide_t)filled * o->decision_e9;
-        if (open != 0)
-            worse += (gm_costs_wide_t)open * (o->end_e9 - o->decision_e9);
-        fits &= gm_costs_store(s * worse + o->fees_e9, &out->total_e9);
-    }
-    if (!fits)
-        return GM_COSTS_RANGE;
-
-    const gm_costs_wide_t denominator = no_decision ? 0 : (gm_costs_wide_t)ordered * o->decision_e9;
-    out->delay_bps = gm_costs_bps(out->delay_e9, out->delay_reason, denominator);
-    out->trading_bps = gm_costs_bps(out->trading_e9, out->trading_reason, denominator);
-    out->opportunity_bps = gm_costs_bps(out->opportunity_e9, out->opportunity_reason, denominator);
-    out->fees_bps = gm_costs_bps(out->fees_e9, out->fees_reason, denominator);
-    out->total_bps = gm_costs_bps(out->total_e9, out->total_reason, denominator);
-    return GM_COSTS_OK;
-}
+gm_costs_status_t gm_shortfall(const gm_order_cost_t *order, const gm_fill_sum_t *sum, int order_basis,
+                               gm_shortfall_t *out);
 
 /* side * (reference - price) / price in basis points; NaN where the reference is unknown or not positive. */
 static inline double gm_markout_bps(int64_t side, int64_t price_e9, int64_t mid_e9)
@@ -214,5 +122,80 @@ static inline double gm_spread_capture(int64_t side, int64_t price_e9, int64_t b
     const gm_costs_wide_t twice = (gm_costs_wide_t)bid_e9 + ask_e9 - 2 * (gm_costs_wide_t)price_e9;
     return (double)(side * twice) / (double)(ask_e9 - bid_e9);
 }
+
+/* ---- over columns: kernels/costs.c, kernels/order_costs.c ---- */
+
+#define GM_COSTS_HORIZONS 16
+
+/* n fills. With quotes, bid and ask are the quote each fill met; mid[k] is the mid at the k-th horizon after it. A price
+ * below 1 is not known. Strides count elements. */
+typedef struct {
+    const int64_t *order, *quantity, *price_e9;
+    const int64_t *bid_e9, *ask_e9; /* NULL without quotes */
+    const int64_t *mid_e9[GM_COSTS_HORIZONS];
+    ptrdiff_t mid_stride[GM_COSTS_HORIZONS];
+    ptrdiff_t n;
+} gm_fill_columns_t;
+
+/* Sums over the fills of each order, exact. A row of `low` has width words: notional, quantity, then with quotes what was
+ * earned, q (bid + ask - 2 price), and what was there to earn, q (ask - bid), then q (mid - price) for each horizon. What
+ * does not fit into a word goes to `wide`, which is there only if something did not; so does `missing`, the notional of the
+ * fills without a quote (first column) and without a mid (one for each horizon). */
+typedef struct {
+    ptrdiff_t orders;
+    int32_t width, horizons, quotes;
+    int64_t *low;
+    gm_costs_wide_t *wide;
+    gm_costs_wide_t *missing;
+} gm_cost_sums_t;
+
+gm_costs_status_t gm_cost_sums_init(gm_cost_sums_t *sums, ptrdiff_t orders, int quotes, int horizons);
+void gm_cost_sums_free(gm_cost_sums_t *sums);
+
+/* Adds the fills. On a status other than GM_COSTS_OK *bad is the index of the bad fill and the sums are of no use. */
+gm_costs_status_t gm_cost_sums_add(gm_cost_sums_t *sums, const gm_fill_columns_t *fills, ptrdiff_t *bad);
+
+/* The plain sums of an order. */
+gm_fill_sum_t gm_cost_sums_fill(const gm_cost_sums_t *sums, ptrdiff_t order);
+
+/* Average prices (NaN without fills) and quantities; the orders, or the index of the first whose quantity has left int64. */
+ptrdiff_t gm_order_averages(const gm_cost_sums_t *sums, double *average_price, int64_t *quantity);
+
+/* Columns of orders, in and out. */
+typedef struct {
+    const int64_t *side, *order_quantity, *decision_e9, *arrival_e9, *end_e9, *fees_e9;
+    int64_t *filled_quantity;
+    double *average_price;
+    int64_t *money[5];
+    double *bps[5];
+    uint8_t *reason[5];
+} gm_order_columns_t;
+
+gm_costs_status_t gm_order_shortfalls(const gm_order_columns_t *orders, const gm_cost_sums_t *sums, int order_basis,
+                                      ptrdiff_t *bad);
+
+/* What the fills of each order earned of the spread, and their markouts. spread_e9: s sum q (p - mid), half to even;
+ * share[k]: notional with a quote (k = 0) or with the k-th mid, of the whole; NaN without fills. */
+typedef struct {
+    int64_t *spread_e9;
+    double *spread_bps; /* of the notional with a quote */
+    double *capture;
+    double *markout_bps[GM_COSTS_HORIZONS];
+    double *share[GM_COSTS_HORIZONS + 1];
+} gm_fill_measures_t;
+
+/* GM_COSTS_SIDE, or GM_COSTS_RANGE where a spread cost does not fit into int64, with *bad the order. */
+gm_costs_status_t gm_fill_measures(const int64_t *side, const gm_cost_sums_t *sums, const gm_fill_measures_t *out,
+                                   ptrdiff_t *bad);
+
+ptrdiff_t gm_markouts(const int64_t *side, const int64_t *price_e9, const int64_t *mid_e9, ptrdiff_t n,
+                      ptrdiff_t horizons, double *out);
+ptrdiff_t gm_spread_captures(const int64_t *side, const int64_t *price_e9, const int64_t *bid_e9,
+                             const int64_t *ask_e9, ptrdiff_t n, double *out);
+
+/* Weighted means (in `sums`, zero before) and weights by group and column; a NaN value is left out together with its
+ * weight, and without weight the mean is NaN. n, or the index of the first bad row. */
+ptrdiff_t gm_group_weighted(const int64_t *group, const int64_t *weight, const double *values, ptrdiff_t n,
+                            ptrdiff_t width, double *sums, double *weights, ptrdiff_t groups);
 
 #endif

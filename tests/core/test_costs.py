@@ -136,7 +136,8 @@ def test_unknown_prices():
 def test_reason_codes():
     assert reason_text(0) == ""
     assert reason_text(costs.REASON_NO_ARRIVAL_PRICE | costs.REASON_NO_FEES) == "no arrival price, no fees"
-    for bad in (16, -1):
+    assert reason_text(costs.REASON_NO_QUOTE | costs.REASON_NO_SPREAD) == "no quote, no spread"
+    for bad in (256, -1):
         with pytest.raises(ValueError, match="reason"):
             reason_text(bad)
     with pytest.raises(ValueError, match="part is 'impact'"):

@@ -55,3 +55,39 @@ def vwap(prices_e9, quantities):
         return math.nan
     notional = sum(p * q for p, q in zip(prices_e9, quantities, strict=True))
     return float(Fraction(notional, total * 10**9))
+
+
+def half_even(numerator):
+    """numerator / 2, half to even."""
+    return round(Fraction(numerator, 2))
+
+
+def fill_measures(side, fills, horizons):
+    """Spread and markouts of one order's fills: dicts with quantity, price, bid, ask (None without quotes), mids.
+
+    By the formulas: spread cost = s sum q (p - m), capture = that, earned, over sum q half spread; markout of a
+    horizon = sum of notional times s (m - p) / p over the sum of notional, each over the fills where it is known.
+    """
+    notional = sum(f["quantity"] * f["price"] for f in fills)
+
+    def ratio(a, b):
+        return float(Fraction(a) / b) if b else math.nan
+
+    out = {"markout_bps": [], "marked_share": []}
+    quoted = [f for f in fills if f["bid"] is not None and 0 < f["bid"] <= f["ask"]]
+    money = sum(f["quantity"] * f["price"] for f in quoted)
+    cost = sum(side * f["quantity"] * (f["price"] - Fraction(f["bid"] + f["ask"], 2)) for f in quoted)
+    there = sum(f["quantity"] * Fraction(f["ask"] - f["bid"], 2) for f in quoted)
+    out["spread_cost_e9"] = half_even(2 * cost) if quoted else UNKNOWN
+    out["spread_cost_bps"] = ratio(cost * 10_000, money)
+    out["spread_capture"] = ratio(-cost, there)
+    out["quoted_share"] = ratio(money, notional)
+    for k in range(horizons):
+        marked = [f for f in fills if f["mids"][k] > 0]
+        money = sum(f["quantity"] * f["price"] for f in marked)
+        gains = sum(
+            f["quantity"] * f["price"] * Fraction(side * (f["mids"][k] - f["price"]), f["price"]) for f in marked
+        )
+        out["markout_bps"].append(ratio(gains * 10_000, money))
+        out["marked_share"].append(ratio(money, notional))
+    return out

@@ -1,4 +1,5 @@
-from typing import Final, Literal, SupportsFloat, final, overload
+from collections.abc import Sequence
+from typing import Final, Literal, Self, final, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -8,6 +9,21 @@ REASON_NO_DECISION_PRICE: Final[int]
 REASON_NO_ARRIVAL_PRICE: Final[int]
 REASON_NO_END_PRICE: Final[int]
 REASON_NO_FEES: Final[int]
+REASON_NO_QUOTE: Final[int]
+REASON_NO_MARKET_PRICE: Final[int]
+REASON_NO_FILLS: Final[int]
+REASON_NO_SPREAD: Final[int]
+QUOTE_NONE: Final[int]
+QUOTE_NO_BID: Final[int]
+QUOTE_NO_ASK: Final[int]
+QUOTE_CROSSED: Final[int]
+QUOTE_OLD: Final[int]
+QUOTE_AFTER_END: Final[int]
+FAULT_ORDER: Final[int]
+FAULT_QUOTE_TIME: Final[int]
+FAULT_SYMBOL: Final[int]
+FAULT_TIME: Final[int]
+FAULT_BEGIN: Final[int]
 PARTS: Final[tuple[str, ...]]
 
 def reason_text(reason: int) -> str: ...
@@ -64,6 +80,35 @@ def implementation_shortfall(
     fill_price_e9: ArrayLike,
     delay_basis: Literal["fill", "order"] = "fill",
 ) -> ShortfallColumns: ...
+
+@final
+class FillSums:
+    @property
+    def fills(self) -> int: ...
+    def __new__(cls, orders: int, *, quotes: bool = False, horizons: int = 0) -> Self: ...
+    def __len__(self) -> int: ...
+    def add(
+        self,
+        fill_order: ArrayLike,
+        fill_quantity: ArrayLike,
+        fill_price_e9: ArrayLike,
+        *,
+        bid_e9: ArrayLike | None = None,
+        ask_e9: ArrayLike | None = None,
+        mid_e9: NDArray[np.int64] | Sequence[ArrayLike] = (),
+    ) -> None: ...
+    def shortfall(
+        self,
+        side: ArrayLike,
+        order_quantity: ArrayLike,
+        decision_price_e9: ArrayLike,
+        arrival_price_e9: ArrayLike,
+        end_price_e9: ArrayLike,
+        fees_e9: ArrayLike,
+        delay_basis: Literal["fill", "order"] = "fill",
+    ) -> ShortfallColumns: ...
+    def measures(self, side: ArrayLike) -> tuple[NDArray[np.int64] | None, NDArray[np.float64]]: ...
+    def averages(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]: ...
 
 @final
 class Shortfall:
@@ -131,10 +176,13 @@ def group_weighted_mean(
     group: ArrayLike, weight: ArrayLike, values: ArrayLike, groups: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
 @overload
-def vwap_slippage(side: int, average_price: SupportsFloat, benchmark: SupportsFloat) -> float: ...
+def vwap_slippage(side: int, average_price: float, benchmark: float) -> float: ...
 @overload
 def vwap_slippage(side: ArrayLike, average_price: ArrayLike, benchmark: ArrayLike) -> NDArray[np.float64]: ...
 def markouts(side: ArrayLike, price_e9: ArrayLike, mid_e9: ArrayLike) -> NDArray[np.float64]: ...
 def spread_capture(
     side: ArrayLike, price_e9: ArrayLike, bid_e9: ArrayLike, ask_e9: ArrayLike
 ) -> NDArray[np.float64]: ...
+def join_as_of(
+    arrays: Sequence[NDArray[np.int64]], end_ns: int, max_age_ns: int, rows: bool
+) -> tuple[int, int, NDArray[np.int64], NDArray[np.uint8], NDArray[np.int64] | None]: ...
