@@ -17,6 +17,7 @@ from .compare_command import AT_ONCE, read_settings
 from .compare_command import register as register_compare
 from .data_command import app as data_app
 from .journal_command import app as journal_app
+from .tca_command import register as register_tca
 from .venues.command import register as register_venue
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ Begin with:
   gmexec run                 a basket of orders on a synthetic trading day
   gmexec replay --help       one order in a recorded day
   gmexec journal --help      what an engine did, record by record
+  gmexec tca --help          what its orders cost, why, and where
   gmexec data --help         what a file of market data holds
   gmexec venue --help        a venue as a process of its own
 \b
@@ -276,6 +278,7 @@ def replay_command(
 
 register_venue(app)
 register_compare(app)
+register_tca(app)
 
 
 @app.command("version")
