@@ -83,7 +83,7 @@ def tca_command(
         with journal_tables(file, analysed) as connection:
             _print_query(*run_sql(connection, sql), json, csv)
         return
-    if order is not None:
+    if order is not None and html is None:
         from .analytics.order_view import order_view
 
         view = order_view(analysed, analysed.place(order))
@@ -100,7 +100,7 @@ def tca_command(
     if html is not None:
         from .analytics.report import write_report
 
-        written = write_report(html, analysed, summary, title=journal.name)
+        written = write_report(html, analysed, summary, title=journal.name, order_id=order)
         print(f"{html}: {written / 1e6:.1f} MB, {len(analysed):,} orders", file=sys.stderr)
         if not json and not csv:
             return
@@ -241,7 +241,7 @@ def _wrapped(text: str, indent: str = "") -> Iterator[str]:
 
 def _group_row(group: GroupCosts, name: str | None = None) -> list[str]:
     return [
-        (name or group.name)[:16], f"{group.orders:,}", f"{group.fill_rate:.0%}", f"{group.cost.mean:+.2f}",
+        _how(name or group.name, 12), f"{group.orders:,}", f"{group.fill_rate:.0%}", f"{group.cost.mean:+.2f}",
         *(f"{group.bps(part):+.2f}" for part in ("delay", "spread", "move", "opportunity", "fees")),
     ]  # fmt: skip
 
@@ -279,7 +279,7 @@ def _summary_lines(analysed: JournalCosts, summary: DaySummary, name: str, top: 
         yield "no order is in it"
         return
     yield ""
-    yield from _wrapped("Cost in bps of the paper value (quantity times mid at the decision); positive is bad")
+    yield "Cost in bps of the paper value (quantity times decision mid); positive is bad"
     rows = [_group_row(whole, "all orders"), *([_money_row(whole)] if whole.measured else [])]
     yield from _table(_GROUP_FIELDS, rows, (False, *[True] * 8))
     yield ""
@@ -336,7 +336,7 @@ def _extremes(analysed: JournalCosts, top: int) -> Iterator[str]:
     fields = ("costliest", "order", "how", "filled", "total", "delay", "trade", "opp.", "fees", "money")
     rows = [
         [f"{'buy' if o['side'][k] > 0 else 'sell'} {o['quantity'][k]:,} {names.symbol_text(int(o['symbol'][k]))}",
-         str(o["order_id"][k]), _how(names.algorithm_text(int(o["algorithm"][k])) or status_text(int(o["status"][k]))),
+         str(o["order_id"][k]), _how(names.algorithm_text(int(o["algorithm"][k])) or status_text(int(o["status"][k])).lower()),
          f"{o['filled_quantity'][k] / o['quantity'][k]:.0%}",
          *(f"{analysed.bps(k, part):+.1f}" for part in ("total", "delay", "trading", "opportunity", "fees")),
          _short(int(o["total_e9"][k]))]
@@ -345,8 +345,8 @@ def _extremes(analysed: JournalCosts, top: int) -> Iterator[str]:
     yield from _table(fields, rows, (False, True, False, *[True] * 7))
 
 
-def _how(name: str) -> str:
-    return {"implementation_shortfall": "is", "liquidity_seeking": "seek"}.get(name, name.lower())[:9]
+def _how(name: str, width: int = 9) -> str:
+    return {"implementation_shortfall": "is", "liquidity_seeking": "seeking"}.get(name, name)[:width]
 
 
 def _legend(analysed: JournalCosts) -> Iterator[str]:
@@ -395,7 +395,7 @@ def _order_lines(view: dict[str, Any]) -> Iterator[str]:
     yield f"participation {view['participation']:.2%}, spread capture {view['spread_capture']:+.2f}"
     yield ""
     rows = [
-        [(fill["time"] or "")[11:26], f"{fill['quantity']:,}", f"{fill['price']:.4f}", f"{fill['mid']:.4f}",
+        [(fill["time"] or "")[11:-6].ljust(15, "0") if "." in (fill["time"] or "") else (fill["time"] or "")[11:19], f"{fill['quantity']:,}", f"{fill['price']:.4f}", f"{fill['mid']:.4f}",
          fill["venue"], fill["liquidity"]]
         for fill in view["fills"][:40]
     ]  # fmt: skip

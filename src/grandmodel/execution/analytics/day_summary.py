@@ -179,8 +179,9 @@ def _findings(
         if whole.parts_e9[part] > 0:
             found.append(
                 Finding(
-                    f"The largest part is {_PART_TEXT[part]}: {whole.bps(part):+.2f} bps, "
-                    f"{_money(whole.parts_e9[part])} of {_money(whole.parts_e9['total'])} in all.",
+                    f"The largest cost is {_PART_TEXT[part]}: {whole.bps(part):+.2f} bps, "
+                    f"{_money(whole.parts_e9[part])}; with what the other parts cost and saved, "
+                    f"{_money(whole.parts_e9['total'])}.",
                     "exact sum",
                     "bad",
                 )
@@ -204,6 +205,11 @@ _PART_TEXT = {
 def _money(value_e9: int) -> str:
     value = value_e9 / 1e9
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.2f}"
+
+
+def p_text(adjusted: float) -> str:
+    """A p value that many comparisons were allowed for."""
+    return "adjusted p below 0.001" if adjusted < 0.001 else f"adjusted p {adjusted:.3f}"
 
 
 def _sure(mean: WeightedMean) -> str:
@@ -246,7 +252,7 @@ def _outstanding(kind: str, groups: list[GroupCosts]) -> list[Finding]:
         told.append(
             Finding(
                 f"{kind.capitalize()} {each.name}: {each.cost.mean:+.2f} bps, {abs(gap.difference):.2f} {more} than the rest.",
-                f"t {gap.t:+.1f}, adjusted p {each.adjusted_p:.3f}, {gap.clusters} independent samples",
+                f"t {gap.t:+.1f}, {p_text(each.adjusted_p)}, {gap.clusters} independent samples",
                 "bad" if gap.difference > 0 else "good",
             )
         )
@@ -269,8 +275,9 @@ def _of_venues(venues: list[VenueCosts]) -> list[Finding]:
         if sure and gap.verdict in ("lower", "higher"):
             more = "more" if gap.difference > 0 else "less"
             told.append((abs(gap.t), Finding(
-                f"Venue {each.name}: half spread and fees are {abs(gap.difference):.2f} bps {more} than elsewhere.",
-                f"t {gap.t:+.1f}, adjusted p {value:.3f}, {gap.clusters} independent samples",
+                f"Venue {each.name}: half spread and fees are {abs(gap.difference):.2f} bps {more} than elsewhere; "
+                f"{each.added:.0%} of its fills added liquidity.",
+                f"t {gap.t:+.1f}, {p_text(value)}, {gap.clusters} independent samples",
                 "bad" if gap.difference > 0 else "good",
             )))  # fmt: skip
     return [each for _, each in sorted(told, key=lambda pair: -pair[0])[:3]]

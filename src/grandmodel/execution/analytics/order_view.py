@@ -89,6 +89,8 @@ def _why(analysed: JournalCosts, place: int, name: str) -> str:
         return "no quote at its fills" if name != "reversion_bps" else analysed.markout_reason
     if not analysed.market.has_prints:
         return "the journal has no prints: give the capture"
+    if o["end_ns"][place] == o["decision_ns"][place] and not name.startswith(("open", "close", "pwp")):
+        return "it ended in the instant of its decision"
     if name.startswith("vwap") or name.startswith("participation"):
         return "the capture does not cover the order, or nobody else traded meanwhile"
     if name.startswith("pwp"):

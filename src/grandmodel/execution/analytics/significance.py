@@ -232,7 +232,7 @@ def contrast(first: WeightedMean, second: WeightedMean) -> Contrast:
     error = math.hypot(first.error, second.error)
     gap = first.mean - second.mean
     t = gap / error if error > 0 else Unknown("no spread between clusters")
-    p = math.erfc(abs(t) / math.sqrt(2)) if t == t else Unknown("no t")
+    p = Unknown("no t") if math.isnan(t) else math.erfc(abs(t) / math.sqrt(2))
     return Contrast(gap, error, t, p, min(first.clusters, second.clusters))
 
 
