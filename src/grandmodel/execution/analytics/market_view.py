@@ -8,12 +8,13 @@ print: a quote is known at any instant that it covers.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
-from .._core.capture import CaptureFile
+from .._core.capture import CaptureFile, Run
 from .._core.records import NO_PRICE
 from .._core.values import MarketDataError
 from ..records_view import Names
@@ -258,35 +259,31 @@ def view_of_capture(path: str | os.PathLike[str], names: Names, symbols: Rows) -
     """
     file = CaptureFile(path)
     wanted = {names.symbol_text(number): number for number in np.unique(symbols).tolist()}
-    pieces: dict[int, list[tuple[Rows, Rows, Rows]]] = {number: [] for number in wanted.values()}
-    prints: dict[int, list[Rows]] = {number: [] for number in wanted.values()}
-    first_ns, last_ns = 0, 0
-    runs: dict[int, list[Rows]] = {}
-    heads = {}
-    for run, rows in file.chunks():
-        runs.setdefault(run.number, []).append(rows)
-        heads[run.number] = run
-    for number, chunks in sorted(runs.items()):
-        run, rows = heads[number], np.concatenate(chunks)
-        if len(rows) == 0:
-            continue
-        first_ns = int(rows["time_ns"].min()) if first_ns == 0 else first_ns
-        last_ns = max(last_ns, int(rows["time_ns"].max()))
-        by_symbol = np.argsort(rows["symbol"], kind="stable")
-        bounds = np.searchsorted(rows["symbol"][by_symbol], np.arange(len(run.symbols) + 1))
+    quotes: dict[int, list[tuple[Rows, Rows, Rows]]] = {number: [] for number in wanted.values()}
+    prints: dict[int, list[dict[str, Rows]]] = {number: [] for number in wanted.values()}
+    first_ns = last_ns = 0
+    for run, columns in _runs(file):
+        time_ns = columns["time_ns"]
+        first_ns = int(time_ns.min()) if first_ns == 0 else first_ns
+        last_ns = max(last_ns, int(time_ns.max()))
+        # of 16 bits, so that numpy sorts in one pass
+        by_symbol = np.argsort(columns["symbol"].astype(np.int16), kind="stable")
+        bounds = np.searchsorted(columns["symbol"][by_symbol], np.arange(len(run.symbols) + 1))
         for place, text in enumerate(run.symbols):
             if text in wanted and bounds[place] < bounds[place + 1]:
-                mine = rows[by_symbol[bounds[place] : bounds[place + 1]]]
-                mark = _consolidated(mine[mine["action"] == _SET_LEVEL], len(run.venues), int(run.start_ns))
-                pieces[wanted[text]].append(mark)
-                prints[wanted[text]].append(mine[mine["action"] == _TRADE])
+                at = by_symbol[bounds[place] : bounds[place + 1]]
+                mine = {name: values[at] for name, values in columns.items()}
+                trades = mine["action"] == _TRADE
+                prints[wanted[text]].append({name: values[trades] for name, values in mine.items()})
+                levels = {name: values[~trades] for name, values in mine.items()}
+                quotes[wanted[text]].append(_consolidated(levels, len(run.venues), int(run.start_ns)))
     lines = {}
-    for symbol, quotes in pieces.items():
-        if quotes:
-            time_ns, bid, ask = (np.concatenate(column) for column in zip(*quotes, strict=True))
-            told = np.concatenate(prints[symbol])
+    for symbol, pieces in quotes.items():
+        if pieces:
+            quote_ns, bid, ask = (np.concatenate(column) for column in zip(*pieces, strict=True))
+            told = {name: np.concatenate([each[name] for each in prints[symbol]]) for name in _COLUMNS}
             lines[symbol] = _line(
-                np.maximum.accumulate(time_ns), bid, ask, np.maximum.accumulate(told["time_ns"]), told["price_e9"],
+                np.maximum.accumulate(quote_ns), bid, ask, np.maximum.accumulate(told["time_ns"]), told["price_e9"],
                 told["quantity"], (told["flags"] & _OWN) != 0,
             )  # fmt: skip
     if wanted and not lines:
@@ -294,12 +291,27 @@ def view_of_capture(path: str | os.PathLike[str], names: Names, symbols: Rows) -
     return MarketView("capture", lines, first_ns, last_ns)
 
 
-def _consolidated(rows: Rows, venues: int, start_ns: int) -> tuple[Rows, Rows, Rows]:
+_COLUMNS = ("time_ns", "symbol", "venue", "action", "side", "flags", "price_e9", "quantity")
+
+
+def _runs(file: CaptureFile) -> Iterator[tuple[Run, dict[str, Rows]]]:
+    """Each run's quotes and prints as columns."""
+    held: dict[int, tuple[Run, list[dict[str, Rows]]]] = {}
+    for run, rows in file.chunks():
+        kept = rows[((rows["action"] == _SET_LEVEL) | (rows["action"] == _TRADE)) & (rows["symbol"] >= 0)]
+        held.setdefault(run.number, (run, []))[1].append({name: np.ascontiguousarray(kept[name]) for name in _COLUMNS})
+    for _, (run, pieces) in sorted(held.items()):
+        columns = {name: np.concatenate([each[name] for each in pieces]) for name in _COLUMNS}
+        if len(columns["time_ns"]):
+            yield run, columns
+
+
+def _consolidated(rows: dict[str, Rows], venues: int, start_ns: int) -> tuple[Rows, Rows, Rows]:
     """(time_ns, bid_e9, ask_e9) of one symbol's SET_LEVEL rows of one run: the best over venues after each row."""
-    index = np.arange(len(rows))
-    bid = np.full(len(rows), NO_PRICE)
-    ask = np.full(len(rows), np.iinfo(np.int64).max)
     price = rows["price_e9"]
+    index = np.arange(len(price))
+    bid = np.full(len(price), NO_PRICE)
+    ask = np.full(len(price), np.iinfo(np.int64).max)
     for venue in range(venues):
         of_venue = rows["venue"] == venue
         for side, best in ((1, bid), (-1, ask)):
@@ -313,7 +325,7 @@ def _consolidated(rows: Rows, venues: int, start_ns: int) -> tuple[Rows, Rows, R
             )
     ask[ask == np.iinfo(np.int64).max] = NO_PRICE
     time_ns = rows["time_ns"]
-    moved = np.ones(len(rows), bool)
+    moved = np.ones(len(price), bool)
     moved[1:] = (bid[1:] != bid[:-1]) | (ask[1:] != ask[:-1])
     nobody = np.array([NO_PRICE])
     return (

@@ -194,12 +194,13 @@ def clustered_mean(values: ArrayLike, weights: ArrayLike, clusters: ArrayLike) -
         return WeightedMean(nothing, nothing, nothing, nothing, 0, 0)
     total = float(weight.sum())
     mean = float(weight @ sample) / total
-    _, places = np.unique(label, return_inverse=True)
-    count = int(places.max()) + 1
+    if label.dtype.kind not in "iu" or label.min() < 0 or label.max() > 4 * len(label) + 1024:
+        _, label = np.unique(label, return_inverse=True)
+    count = int((np.bincount(label) > 0).sum())
     if count < 2:
         one = Unknown("one cluster tells no interval")
         return WeightedMean(mean, one, one, one, len(sample), count)
-    sums = np.bincount(places, weight * (sample - mean))
+    sums = np.bincount(label, weight * (sample - mean))
     error = math.sqrt(float(sums @ sums) * count / (count - 1)) / total
     return WeightedMean(mean, error, mean - 1.96 * error, mean + 1.96 * error, len(sample), count)
 

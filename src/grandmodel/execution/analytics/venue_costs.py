@@ -61,8 +61,9 @@ class VenueCosts:
 
 
 def half_hours(symbol: Rows, time_ns: Rows) -> Rows:
-    """(n,) labels: one for each symbol and half hour."""
-    labels: Rows = symbol.astype(np.int64) * (1 << 32) + time_ns // _HALF_HOUR_NS
+    """(n,) labels from 0 up: one for each symbol and half hour."""
+    hour = time_ns // _HALF_HOUR_NS
+    _, labels = np.unique((hour - hour[:1].sum()) + (symbol.astype(np.int64) << 32), return_inverse=True)
     return labels
 
 
