@@ -24,7 +24,7 @@ __all__ = ["NEAR_NS", "MarketView", "view_of_capture", "view_of_journal"]
 
 Rows = np.ndarray[Any, Any]
 
-#: A journal's quote says what the market was up to this long after it.
+#: A journal's quote, and the last of a capture, says what the market was up to this long after it.
 NEAR_NS = 1_000_000_000
 _SET_LEVEL, _TRADE, _OWN = 10, 9, 1  # gm_action and gm_message_flag of records.h
 
@@ -100,7 +100,7 @@ class MarketView:
         """(bid_e9, ask_e9), (n,) each: the last consolidated quote at or before each instant.
 
         NO_PRICE where there is none; in a journal also where it is older than `near_ns`, in a capture where the
-        instant is not covered.
+        instant is further than that behind its end.
         """
         bid, ask = np.full(len(symbol), NO_PRICE), np.full(len(symbol), NO_PRICE)
         near = np.broadcast_to(np.asarray(near_ns), len(symbol))
@@ -109,7 +109,7 @@ class MarketView:
             place = np.searchsorted(line.time_ns, when, "right") - 1
             fits = place >= 0
             if self.source == "capture":
-                fits &= when <= self.last_ns
+                fits &= when <= self.last_ns + near[at]
             else:
                 fits &= when - line.time_ns[place] <= near[at]
             bid[at[fits]], ask[at[fits]] = line.bid_e9[place[fits]], line.ask_e9[place[fits]]
@@ -121,7 +121,7 @@ class MarketView:
         return np.where(ask > bid, mid_e9(bid, ask), NO_PRICE)
 
     def _covers(self, start_ns: Rows, end_ns: Rows) -> Rows:
-        inside: Rows = (start_ns >= self.first_ns) & (end_ns <= self.last_ns) & (end_ns >= start_ns)
+        inside: Rows = (start_ns >= self.first_ns) & (end_ns <= self.last_ns + NEAR_NS) & (end_ns >= start_ns)
         return inside
 
     def interval(self, symbol: Rows, start_ns: Rows, end_ns: Rows) -> dict[str, Rows]:

@@ -1,11 +1,9 @@
 """`TradeAnalysis` of an engine's orders out of the columns of its journal's analysis: looked up, not worked out again.
 
-Columns are turned into lists once, since an element of a list costs a fifth of an element of an array.
+Columns are turned into rows of Python values once, since reading an array's element costs as much as several of these.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 from .._core.records import NO_PRICE
 from .._core.values import Unknown
@@ -23,13 +21,17 @@ _LISTS = (
 )  # fmt: skip
 
 
+_ORDER = ("total", "trading", "delay", "opportunity", "fees")  # as TradeAnalysis has them
+_NOTHING = Unknown("nothing was filled")
+
+
 class OrderAnalyses:
     """The orders of an analysed journal that have ended and are no children, by id."""
 
     def __init__(self, analysed: JournalCosts) -> None:
         self.analysed = analysed
         o, names = analysed.orders, analysed.names
-        self._columns = [o[name].tolist() for name in _LISTS]
+        self._rows = list(zip(*(o[name].tolist() for name in _LISTS), strict=True))
         ended = (o["flags"] & (FLAG_BIT["open"] | FLAG_BIT["rejected"])) == 0
         self.ids: list[int] = o["order_id"][ended].tolist()
         self._place = {order_id: place for place, order_id in zip(ended.nonzero()[0].tolist(), self.ids, strict=True)}
@@ -58,7 +60,7 @@ class OrderAnalyses:
         place = self._place[order_id]
         (order, symbol, side, quantity, filled, decision, arrival, end, fees_e9, decision_ns, route_ns, end_ns, strategy,
          algorithm, flags, average, vwap, delay, trading, opportunity, fees, total, delay_e9, trading_e9, opportunity_e9,
-         total_e9) = [column[place] for column in self._columns]  # fmt: skip
+         total_e9) = self._rows[place]  # fmt: skip
         begin, stop = self._bounds[place], self._bounds[place + 1]
         trade = Trade(
             self._symbols[symbol], side, quantity, self._quantity[begin:stop], self._price[begin:stop],
@@ -66,23 +68,18 @@ class OrderAnalyses:
             None if vwap != vwap else round(vwap * 1e9), fees_e9, decision_ns, route_ns or None, end_ns or None,
             self._strategies[strategy], self._algorithms[algorithm], (), self._flags[flags],
         )  # fmt: skip
-        missing = total != total or delay != delay or trading != trading or opportunity != opportunity
+        parts = {
+            "delay": delay_e9, "trading": trading_e9, "opportunity": opportunity_e9, "fees": fees_e9, "total": total_e9,
+        }  # fmt: skip
+        if total == total and delay == delay and trading == trading and opportunity == opportunity:
+            shares = total / 1e4, trading / 1e4, delay / 1e4, opportunity / 1e4, fees / 1e4
+        else:
+            shares = tuple(self.analysed.bps(place, part) / 1e4 for part in _ORDER)  # type: ignore[assignment]
+            parts = {name: _e9(value) for name, value in parts.items()}
         return TradeAnalysis(
-            trade, order,
-            self._share(place, "total", total), self._share(place, "trading", trading),
-            self._share(place, "delay", delay), self._share(place, "opportunity", opportunity),
-            self._share(place, "fees", fees),
-            self._no_vwap if vwap != vwap or average != average else -side * (average / vwap - 1.0),
-            average if filled else Unknown("nothing was filled"), filled / quantity,
-            {"delay": _e9(delay_e9), "trading": _e9(trading_e9), "opportunity": _e9(opportunity_e9), "fees": fees_e9,
-             "total": _e9(total_e9)}
-            if missing else
-            {"delay": delay_e9, "trading": trading_e9, "opportunity": opportunity_e9, "fees": fees_e9, "total": total_e9},
-            (), self._flags[flags],
+            trade, order, *shares, self._no_vwap if vwap != vwap or average != average else -side * (average / vwap - 1.0),
+            average if filled else _NOTHING, filled / quantity, parts, (), trade.flags,
         )  # fmt: skip
-
-    def _share(self, place: int, part: str, bps: Any) -> float:
-        return bps / 1e4 if bps == bps else self.analysed.bps(place, part)
 
 
 def _e9(value: int) -> int | None:

@@ -30,7 +30,8 @@ asked.addEventListener("change", () => paint(current()));
 $("theme").addEventListener("click", () => paint(theme = current() === "dark" ? "light" : "dark"));
 addEventListener("beforeprint", () => paint("light"));
 addEventListener("afterprint", () => paint(current()));
-matchMedia("print").addEventListener("change", e => paint(e.matches ? "light" : current()));
+const printing = matchMedia("print");
+printing.addEventListener("change", () => paint(printing.matches ? "light" : current()));
 
 // ---- every order a row
 const word = (key, from) => ({get: i => D.names[from][C[key][i]], text: true});
@@ -173,7 +174,7 @@ function draw(i, pic) {
 function begin() {
   if (!window.Bokeh || !Bokeh.documents.length || !Bokeh.documents[0].get_model_by_name("price")) return setTimeout(begin, 20);
   doc = Bokeh.documents[0];
-  paint(matchMedia("print").matches ? "light" : current());
+  paint(printing.matches ? "light" : current());
   arrange();
   if (rows.length) { const first = D.first == null ? rows[0] : C.id.indexOf(D.first); at = Math.max(0, rows.indexOf(first)); open(first); }
   root.dataset.ready = "yes";

@@ -173,6 +173,7 @@ class TradeCostAnalyzer:
         self._engine = engine
         self._kept: list[TradeAnalysis] = []
         self._table: OrderAnalyses | None = None
+        self._fresh: dict[int, TradeAnalysis] = {}  # out of the table as it is
         self._table_head = self._asked_head = -1  # of the log when it was looked at
         self._by_order: dict[int, int] = {}
 
@@ -192,9 +193,12 @@ class TradeCostAnalyzer:
         """
         if arrival is None and type(trade) is int and self._engine is not None:
             table = self._table
-            if table is not None and self._table_head == self._core.journal.head and trade in table:
-                return self._keep(trade, table[trade])
-            return self._keep(trade, self._one(trade))
+            if table is None or self._table_head != self._core.journal.head:
+                return self._keep(trade, self._one(trade))
+            known = self._fresh.get(trade)
+            if known is None:
+                known = self._fresh[trade] = self._keep(trade, table[trade] if trade in table else self._one(trade))
+            return known
         if arrival not in (None, "decision"):
             raise TradeError("arrival", arrival, "'decision' or left out")
         if isinstance(trade, bool) or not isinstance(trade, Mapping | int | np.integer):
@@ -288,6 +292,7 @@ class TradeCostAnalyzer:
         if self._table is None or self._table_head != journal.head:
             self._table_head = journal.head
             self._table = OrderAnalyses(analyse_journal(journal, names=self._core))
+            self._fresh = {}
         return self._table
 
     def _one(self, order_id: int) -> TradeAnalysis:
