@@ -1,4 +1,4 @@
-"""A synthetic trading day with as many orders as are asked for, journalled and captured, for reports on what it cost."""
+"""A synthetic trading day with as many orders as are asked for, journalled and captured: what reports are made of."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ def test_the_other_delay_basis_moves_between_parts_only(day):
 
 
 def test_the_capture_has_the_quotes_that_decisions_saw(day):
-    """Each decision's quote, and that of each fill, is the capture's at that instant, unless more happened within it."""
+    """Each decision's quote, and that of each fill, is the capture's then, unless more happened in it."""
     records = read_records(open_journal(day[0]))
     view = view_of_capture(day[1], records.names, records.orders["row"]["symbol"])
     rows = records.orders["row"]
@@ -148,7 +148,9 @@ def test_markouts_are_the_mid_later(day):
 
 def test_a_running_engine_and_its_file_say_the_same(tmp_path):
     core, gate = make_core(path=tmp_path / "j", positions={"AAPL": 1000})
-    ids = [int(gate.submit_order(order(side=side, quantity=100 + n)).order_id) for n, side in enumerate(("buy", "sell"))]
+    ids = [
+        int(gate.submit_order(order(side=side, quantity=100 + n)).order_id) for n, side in enumerate(("buy", "sell"))
+    ]
     live = analyse_journal(core.journal, names=core)
     alone = {each: execution_cost(core, each) for each in ids}
     core.close()

@@ -1,10 +1,11 @@
-"""The report as a file, and as a browser shows it: no network, no errors, nothing over anything else, all by keyboard."""
+"""The report as a file, and as a browser shows it: no network, no errors, nothing over anything else, by keyboard."""
 
 from __future__ import annotations
 
 import json
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 from support import make_core, order
@@ -15,7 +16,7 @@ from grandmodel.execution.analytics.day_summary import summarise
 from grandmodel.execution.analytics.journal_costs import analyse_journal
 
 pytest.importorskip("bokeh", reason="the report is drawn by Bokeh")
-from grandmodel.execution.analytics.report import write_report  # noqa: E402
+from grandmodel.execution.analytics.report import write_report
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
@@ -90,30 +91,7 @@ def test_an_order_of_its_own(page, tmp_path):
 
 # ---- in a browser
 
-OVERLAPS = """() => {
-  const texts = [], deep = node => {
-    if (node.nodeType === 3 && node.data.trim()) {
-      const range = document.createRange(); range.selectNodeContents(node);
-      for (const r of range.getClientRects()) if (r.width > 1 && r.height > 1) texts.push([r, node.data.trim(), node.parentElement]);
-    }
-    if (node.nodeType === 1) {
-      const style = getComputedStyle(node);
-      if (style.display === "none" || style.visibility === "hidden" || ["SCRIPT", "STYLE"].includes(node.tagName) || node.id === "grid") return;
-      if (node.tagName === "text" && node.getAttribute("fill") === "none") return;  // Bokeh writes each text's outline, too, unseen
-      if (node.shadowRoot) node.shadowRoot.childNodes.forEach(deep);
-    }
-    node.childNodes.forEach(deep);
-  };
-  deep(document.body);
-  const found = [];
-  texts.sort((a, b) => a[0].top - b[0].top);
-  for (let i = 0; i < texts.length; i++) for (let j = i + 1; j < texts.length && texts[j][0].top < texts[i][0].bottom - 2; j++) {
-    const a = texts[i][0], b = texts[j][0];
-    if (Math.min(a.right, b.right) - Math.max(a.left, b.left) > 2 && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 2)
-      found.push([texts[i][1], texts[j][1]]);
-  }
-  return [texts.length, found];
-}"""
+OVERLAPS = (Path(__file__).parent.parent / "data" / "overlaps.js").read_text("utf-8").partition("\n")[2]
 
 
 @pytest.fixture(scope="module")
@@ -197,7 +175,8 @@ def test_the_order_is_drawn(page, browser):
     path, analysed = page
     view, _, _ = opened(browser, path, viewport={"width": 1280, "height": 900})
     drawn = view.evaluate("""() => { const d = Bokeh.documents[0], m = n => d.get_model_by_name(n), p = m("price");
-        return {fills: m("fills").data.t.length, quotes: m("quote").data.t.length, done: Array.from(m("done").data.done).at(-1),
+        return {fills: m("fills").data.t.length, quotes: m("quote").data.t.length,
+                done: Array.from(m("done").data.done).at(-1),
                 low: p.y_range.start, high: p.y_range.end, prices: Array.from(m("fills").data.price)}; }""")
     worst = max(range(len(analysed)), key=lambda place: analysed.money_e9(place, "total") or 0)
     assert drawn["fills"] == analysed.orders["fills"][worst]
@@ -210,8 +189,7 @@ def test_the_order_is_drawn(page, browser):
 def test_it_prints(page, browser):
     view, said, _ = opened(browser, page[0], viewport={"width": 1280, "height": 900}, color_scheme="dark")
     view.emulate_media(media="print")
-    view.wait_for_timeout(300)
-    assert view.evaluate("document.documentElement.dataset.theme") == "light"
+    view.wait_for_function("document.documentElement.dataset.theme === 'light'", timeout=10_000)
     assert view.evaluate("getComputedStyle(document.getElementById('grid')).display") == "none"
     assert view.inner_text(".print h3").startswith("The costliest")
     assert len(view.pdf(format="A4")) > 50_000

@@ -86,7 +86,9 @@ def test_one_order(day):
     found = json.loads(tca(day[0], "--order", order_id, "--json"))
     assert found["parts_e9"]["total"] == analysed.money_e9(place, "total")
     assert len(found["fills"]) == analysed.orders["fills"][place]
-    assert sum(fill["cost_e9"] for fill in found["fills"]) == found["parts_e9"]["total"] - found["parts_e9"]["opportunity"]
+    assert (
+        sum(fill["cost_e9"] for fill in found["fills"]) == found["parts_e9"]["total"] - found["parts_e9"]["opportunity"]
+    )
     rows = list(csv.DictReader(io.StringIO(tca(day[0], "--order", order_id, "--csv"))))
     assert sum(int(row["quantity"]) for row in rows) == found["filled_quantity"]
 
@@ -99,7 +101,9 @@ def test_queries_over_the_journal(day):
     assert json.loads(tca(day[0], "--sql", sums, "--json"))["rows"] == [
         [int(analysed.fills["quantity"].sum()), exact_sum(analysed.fills["cost_e9"])]
     ]
-    joined = "select count(*) from fills f join orders o on f.child_id = o.order_id join costs c on c.order_id = f.order_id"
+    joined = (
+        "select count(*) from fills f join orders o on f.child_id = o.order_id join costs c on c.order_id = f.order_id"
+    )
     assert json.loads(tca(day[0], "--sql", joined, "--json"))["rows"] == [[len(analysed.fills["order"])]]
     text = tca(day[0], "--sql", "select symbol, count(*) as n from quotes group by 1 order by 1", "--csv")
     assert text.startswith("symbol,n\n")

@@ -46,7 +46,9 @@ def register(app: typer.Typer) -> None:
 
 
 def tca_command(
-    journal: Annotated[Path, typer.Argument(metavar="JOURNAL", help="A journal's directory; for --sql also an archive.")],
+    journal: Annotated[
+        Path, typer.Argument(metavar="JOURNAL", help="A journal's directory; for --sql also an archive.")
+    ],
     capture: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="What its market said; NAME.gmc beside NAME.gmj is found by itself."),
@@ -134,7 +136,9 @@ def _analysed(journal: Path, capture: Path | None, delay_basis: str) -> tuple[Jo
     from .journal_file import open_journal
 
     if _is_archive(journal):
-        raise ValueError(f"{journal}: is an archive; costs are worked out from a journal, here only --sql can be answered")
+        raise ValueError(
+            f"{journal}: is an archive; costs are worked out from a journal, here only --sql can be answered"
+        )
     try:
         file = open_journal(journal)
     except JournalError as error:
@@ -271,7 +275,9 @@ def _summary_lines(analysed: JournalCosts, summary: DaySummary, name: str, top: 
     span = ""
     if summary.first_ns:
         first, last = ns_to_local(summary.first_ns), ns_to_local(summary.last_ns)
-        span = f", {first:%Y-%m-%d %H:%M} to {last:%H:%M}" + ("" if first.date() == last.date() else f" of {last:%Y-%m-%d}")
+        span = f", {first:%Y-%m-%d %H:%M} to {last:%H:%M}" + (
+            "" if first.date() == last.date() else f" of {last:%Y-%m-%d}"
+        )
     yield f"{name}{span}: {len(analysed):,} orders, {len(analysed.fills['order']):,} fills"
     quotes = "the capture" if analysed.market.source == "capture" else "the journal's own records (no capture)"
     yield f"quotes from {quotes}"
@@ -336,7 +342,8 @@ def _extremes(analysed: JournalCosts, top: int) -> Iterator[str]:
     fields = ("costliest", "order", "how", "filled", "total", "delay", "trade", "opp.", "fees", "money")
     rows = [
         [f"{'buy' if o['side'][k] > 0 else 'sell'} {o['quantity'][k]:,} {names.symbol_text(int(o['symbol'][k]))}",
-         str(o["order_id"][k]), _how(names.algorithm_text(int(o["algorithm"][k])) or status_text(int(o["status"][k])).lower()),
+         str(o["order_id"][k]),
+         _how(names.algorithm_text(int(o["algorithm"][k])) or status_text(int(o["status"][k])).lower()),
          f"{o['filled_quantity'][k] / o['quantity'][k]:.0%}",
          *(f"{analysed.bps(k, part):+.1f}" for part in ("total", "delay", "trading", "opportunity", "fees")),
          _short(int(o["total_e9"][k]))]
@@ -350,7 +357,7 @@ def _how(name: str, width: int = 9) -> str:
 
 
 def _legend(analysed: JournalCosts) -> Iterator[str]:
-    for line in (
+    yield from (
         "delay   mid at the decision to mid when first sent",
         "spread  each fill against the mid at that instant; below 0 was earned",
         "move    where the mid went before the fills, own impact included",
@@ -358,8 +365,7 @@ def _legend(analysed: JournalCosts) -> Iterator[str]:
         "m/o     markout: mid later against the fill's price; positive, it went our way",
         "verdict higher or lower than all the rest, beyond chance; few: fewer than 30",
         "        independent samples (symbol and half hour); no: nothing can be told",
-    ):
-        yield line
+    )
     quality = analysed.quality
     yield ""
     yield "Data quality" + ("" if quality else ": nothing odd was found")
@@ -378,7 +384,7 @@ def _order_lines(view: dict[str, Any]) -> Iterator[str]:
     for text in view["flags"]:
         yield from _wrapped(f"! {text}")
     yield ""
-    yield from _pairs("time", {name: (text or "n/a")[11:] for name, text in view["times"].items()})
+    yield from _pairs("New York time", {name: _clock(text) for name, text in view["times"].items()})
     yield ""
     yield from _pairs("price", view["prices"])
     yield ""
@@ -395,14 +401,21 @@ def _order_lines(view: dict[str, Any]) -> Iterator[str]:
     yield f"participation {view['participation']:.2%}, spread capture {view['spread_capture']:+.2f}"
     yield ""
     rows = [
-        [(fill["time"] or "")[11:-6].ljust(15, "0") if "." in (fill["time"] or "") else (fill["time"] or "")[11:19], f"{fill['quantity']:,}", f"{fill['price']:.4f}", f"{fill['mid']:.4f}",
+        [_clock(fill["time"]), f"{fill['quantity']:,}", f"{fill['price']:.4f}", f"{fill['mid']:.4f}",
          fill["venue"], fill["liquidity"]]
         for fill in view["fills"][:40]
     ]  # fmt: skip
     if rows:
-        yield from _table(("fill", "quantity", "price", "mid", "venue", ""), rows, (False, True, True, True, False, False))
+        yield from _table(
+            ("fill", "quantity", "price", "mid", "venue", ""), rows, (False, True, True, True, False, False)
+        )
     if len(view["fills"]) > 40:
         yield f"... and {len(view['fills']) - 40:,} more; --csv has all of them"
+
+
+def _clock(text: str | None) -> str:
+    """The time of day of an ISO time, to the microsecond."""
+    return "n/a" if text is None else text[11:-6] if "." in text else f"{text[11:19]}.000000"
 
 
 def _pairs(title: str, values: dict[str, Any]) -> Iterator[str]:

@@ -220,7 +220,9 @@ def _sure(mean: WeightedMean) -> str:
 
 def _of_the_whole(whole: GroupCosts) -> Finding:
     mean = whole.cost
-    text = f"{whole.measured:,} orders cost {mean.mean:+.2f} bps of their value, {_money(whole.parts_e9['total'])} in all"
+    text = (
+        f"{whole.measured:,} orders cost {mean.mean:+.2f} bps of their value, {_money(whole.parts_e9['total'])} in all"
+    )
     if mean.clusters < SAMPLES_MIN or not abs(mean.t) >= 2:
         more = "." if mean.clusters < SAMPLES_MIN else ", which cannot be told from nothing."
         return Finding(text + more, _sure(mean))
@@ -242,7 +244,8 @@ def _outstanding(kind: str, groups: list[GroupCosts]) -> list[Finding]:
     """The groups that differ from the rest beyond doubt, the farthest first; at most three."""
     stands = [
         each for each in groups
-        if each.against_rest is not None and each.against_rest.verdict in ("lower", "higher") and each.adjusted_p <= 0.05
+        if each.adjusted_p <= 0.05 and each.against_rest is not None
+        and each.against_rest.verdict in ("lower", "higher")
     ]  # fmt: skip
     told = []
     for each in sorted(stands, key=lambda each: -abs(each.against_rest.t if each.against_rest else 0.0))[:3]:
@@ -251,7 +254,8 @@ def _outstanding(kind: str, groups: list[GroupCosts]) -> list[Finding]:
         more = "more" if gap.difference > 0 else "less"
         told.append(
             Finding(
-                f"{kind.capitalize()} {each.name}: {each.cost.mean:+.2f} bps, {abs(gap.difference):.2f} {more} than the rest.",
+                f"{kind.capitalize()} {each.name}: {each.cost.mean:+.2f} bps, "
+                f"{abs(gap.difference):.2f} {more} than the rest.",
                 f"t {gap.t:+.1f}, {p_text(each.adjusted_p)}, {gap.clusters} independent samples",
                 "bad" if gap.difference > 0 else "good",
             )

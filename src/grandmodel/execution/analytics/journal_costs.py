@@ -425,8 +425,8 @@ class _Book:
         order = self.root[at]
         child_of = np.full(len(self.rows), -1)
         child_of[self.sent] = np.arange(len(self.sent))
-        fills = {name: np.ascontiguousarray(row[name]) for name in ("order_id", "execution_id", "price_e9", "quantity",
-                                                                    "fee_e9", "venue", "symbol", "liquidity")}  # fmt: skip
+        names = ("order_id", "execution_id", "price_e9", "quantity", "fee_e9", "venue", "symbol", "liquidity")
+        fills = {name: np.ascontiguousarray(row[name]) for name in names}
         fills |= {"order": order, "child": child_of[at], "time_ns": np.ascontiguousarray(origin["venue_time_ns"])}
         fills |= {"bid_e9": np.ascontiguousarray(origin["bid_e9"]), "ask_e9": np.ascontiguousarray(origin["ask_e9"])}
         fills["side"] = self.orders["side"][order]
@@ -453,7 +453,11 @@ class _Book:
         self.flag("rejected", (o["status"] == _REJECTED) & (o["fills"] == 0))
         self.flag("overfilled", o["filled_quantity"] > o["quantity"])
         self.flag("early_fill", (o["fills"] > 0) & (o["first_fill_ns"] < o["decision_ns"]))
-        any_of = lambda mask: np.bincount(order[mask], minlength=n) > 0  # noqa: E731
+
+        def any_of(mask: Rows) -> Rows:
+            found: Rows = np.bincount(order[mask], minlength=n) > 0
+            return found
+
         self.flag("late_fill", any_of(row["reason"] == int(Reason.LATE_FILL)))
         self.flag("crossed_fill", any_of(crossed))
         self.flag("no_quote_at_fill", any_of(~both))
@@ -498,9 +502,7 @@ class _Book:
         mid = np.where(known, f["mid_e9"], f["price_e9"])
         f["spread_e9"] = np.where(known, f["side"] * f["quantity"] * (f["price_e9"] - mid), NO_PRICE)
         start = np.where(arrival == NO_PRICE, f["price_e9"], arrival)
-        f["trading_e9"] = np.where(
-            arrival == NO_PRICE, NO_PRICE, f["side"] * f["quantity"] * (f["price_e9"] - start)
-        )
+        f["trading_e9"] = np.where(arrival == NO_PRICE, NO_PRICE, f["side"] * f["quantity"] * (f["price_e9"] - start))
         decision = o["decision_e9"][order]
         whole = decision != NO_PRICE
         f["cost_e9"] = np.where(
@@ -539,7 +541,9 @@ class _Book:
         o["vwap"], o["twap"], o["market_volume"], o["own_volume"] = (seen[k] for k in ("vwap", "twap", "volume", "own"))
         o["open"] = self.market.first_print(o["symbol"], session[0])
         o["close"] = self.market.last_print(o["symbol"], session[1])
-        o["pwp"] = self.market.pwp(o["symbol"], np.where(o["route_ns"] > 0, o["route_ns"], o["decision_ns"]), o["quantity"])
+        o["pwp"] = self.market.pwp(
+            o["symbol"], np.where(o["route_ns"] > 0, o["route_ns"], o["decision_ns"]), o["quantity"]
+        )
         for name in ("vwap", "twap", "open", "close", "pwp"):
             o[f"{name}_bps"] = costs.vwap_slippage(o["side"], o["average_price"], o[name])
         arrival = np.where(o["arrival_e9"] == NO_PRICE, np.nan, o["arrival_e9"] / 1e9)

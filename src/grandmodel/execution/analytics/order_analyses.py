@@ -49,7 +49,9 @@ class OrderAnalyses:
         first = {bits: int((o["flags"] == bits).argmax()) for bits in flags}
         self._flags = {bits: analysed.flag_texts(place) for bits, place in first.items()}
         self._no_vwap = Unknown(
-            "nothing was filled, or nobody else traded meanwhile" if analysed.market.has_prints else "the journal has no prints"
+            "nothing was filled, or nobody else traded meanwhile"
+            if analysed.market.has_prints
+            else "the journal has no prints"
         )
 
     def __contains__(self, order_id: object) -> bool:
@@ -58,9 +60,9 @@ class OrderAnalyses:
     def __getitem__(self, order_id: int) -> TradeAnalysis:
         """What an order cost. KeyError for one that is not here."""
         place = self._place[order_id]
-        (order, symbol, side, quantity, filled, decision, arrival, end, fees_e9, decision_ns, route_ns, end_ns, strategy,
-         algorithm, flags, average, vwap, delay, trading, opportunity, fees, total, delay_e9, trading_e9, opportunity_e9,
-         total_e9) = self._rows[place]  # fmt: skip
+        (order, symbol, side, quantity, filled, decision, arrival, end, fees_e9, decision_ns, route_ns, end_ns,
+         strategy, algorithm, flags, average, vwap, delay, trading, opportunity, fees, total, delay_e9, trading_e9,
+         opportunity_e9, total_e9) = self._rows[place]  # fmt: skip
         begin, stop = self._bounds[place], self._bounds[place + 1]
         trade = Trade(
             self._symbols[symbol], side, quantity, self._quantity[begin:stop], self._price[begin:stop],
@@ -77,7 +79,8 @@ class OrderAnalyses:
             shares = tuple(self.analysed.bps(place, part) / 1e4 for part in _ORDER)  # type: ignore[assignment]
             parts = {name: _e9(value) for name, value in parts.items()}
         return TradeAnalysis(
-            trade, order, *shares, self._no_vwap if vwap != vwap or average != average else -side * (average / vwap - 1.0),
+            trade, order, *shares,
+            self._no_vwap if vwap != vwap or average != average else -side * (average / vwap - 1.0),
             average if filled else _NOTHING, filled / quantity, parts, (), trade.flags,
         )  # fmt: skip
 

@@ -91,7 +91,7 @@ def _why(analysed: JournalCosts, place: int, name: str) -> str:
         return "the journal has no prints: give the capture"
     if o["end_ns"][place] == o["decision_ns"][place] and not name.startswith(("open", "close", "pwp")):
         return "it ended in the instant of its decision"
-    if name.startswith("vwap") or name.startswith("participation"):
+    if name.startswith(("vwap", "participation")):
         return "the capture does not cover the order, or nobody else traded meanwhile"
     if name.startswith("pwp"):
         return "the capture ends before ten times its quantity had been printed"
@@ -106,7 +106,9 @@ def order_view(analysed: JournalCosts, place: int) -> dict[str, Any]:
     stamps = {name: _time(int(o[f"{name}_ns"][place])) for name in
               ("decision", "route", "acknowledged", "first_fill", "last_fill", "end")}  # fmt: skip
     prices = {name: _price(int(o[f"{name}_e9"][place]), name) for name in ("decision", "arrival", "end")}
-    prices |= {name: benchmark(analysed, place, name) for name in ("average_price", "vwap", "twap", "pwp", "open", "close")}
+    prices |= {
+        name: benchmark(analysed, place, name) for name in ("average_price", "vwap", "twap", "pwp", "open", "close")
+    }
     return {
         "order_id": int(o["order_id"][place]),
         "symbol": names.symbol_text(int(o["symbol"][place])),
@@ -133,7 +135,8 @@ def order_view(analysed: JournalCosts, place: int) -> dict[str, Any]:
         "spread_capture": benchmark(analysed, place, "spread_capture"),
         "flags": list(analysed.flag_texts(place)),
         "fills": [
-            {"time": _time(int(f["time_ns"][i])), "price": int(f["price_e9"][i]) / 1e9, "quantity": int(f["quantity"][i]),
+            {"time": _time(int(f["time_ns"][i])), "price": int(f["price_e9"][i]) / 1e9,
+             "quantity": int(f["quantity"][i]),
              "venue": names.venue_text(int(f["venue"][i])), "liquidity": str(LIQUIDITIES.get(int(f["liquidity"][i]))),
              "mid": _price(int(f["mid_e9"][i]), "quote"), "fee_e9": int(f["fee_e9"][i]),
              "cost_e9": None if f["cost_e9"][i] == NO_PRICE else int(f["cost_e9"][i])}
@@ -141,7 +144,8 @@ def order_view(analysed: JournalCosts, place: int) -> dict[str, Any]:
         ],
         "children": [
             {"order_id": int(c["order_id"][i]), "time": _time(int(c["sent_ns"][i])), "quantity": int(c["quantity"][i]),
-             "limit_price": _price(int(c["limit_price_e9"][i]), "limit"), "filled_quantity": int(c["filled_quantity"][i]),
+             "limit_price": _price(int(c["limit_price_e9"][i]), "limit"),
+             "filled_quantity": int(c["filled_quantity"][i]),
              "venue": names.venue_text(int(c["venue"][i])) if c["venue"][i] >= 0 else None,
              "status": status_text(int(c["status"][i]))}
             for i in sent.tolist()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -24,6 +24,8 @@ from .day_summary import DaySummary, GroupCosts
 from .journal_costs import FLAG_BIT, FLAGS, JournalCosts, status_text
 from .order_view import order_view
 from .report_figures import BLUE, HORIZON_MARKS, LINES, ORANGE, PURPLE, SKY, bokeh, figures
+from .significance import WeightedMean
+from .venue_costs import VenueCosts
 
 __all__ = ["write_report"]
 
@@ -57,8 +59,7 @@ def write_report(
     script, places = bokeh("embed").components(drawn)
     inlined = bokeh("resources").Resources(mode="inline", components=["bokeh"], minified=True).render_js()
     data = _data(analysed, title, first)
-    here = files(__package__)
-    css, code = (here.joinpath(name).read_text("utf-8") for name in ("report.css", "report.js"))
+    css, code = _part("css"), _part("js")
     page = "".join((
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
@@ -72,6 +73,11 @@ def write_report(
     partial.write_bytes(text)
     os.replace(partial, target)
     return len(text)
+
+
+def _part(name: str) -> str:
+    """A file of the page that lies beside this module."""
+    return files(__package__).joinpath(f"report{'.' if name in ('css', 'js') else '_'}{name}").read_text("utf-8")
 
 
 # ---- data
@@ -102,12 +108,19 @@ def _data(analysed: JournalCosts, title: str, first: int | None) -> str:
     o, names = analysed.orders, analysed.names
     start = int(o["decision_ns"].min()) if len(analysed) else 0
     pairs = o["algorithm"].astype(np.int64) * 2 + o["is_parent"]
-    columns: dict[str, Any] = {"id": o["order_id"].tolist(), "t": np.round((o["decision_ns"] - start) / 1e6).astype(int).tolist()}
+    columns: dict[str, Any] = {
+        "id": o["order_id"].tolist(),
+        "t": np.round((o["decision_ns"] - start) / 1e6).astype(int).tolist(),
+    }
     words: dict[str, list[str]] = {}
     for name, values, word in (
         ("symbol", o["symbol"], names.symbol_text),
         ("strategy", o["strategy"], lambda n: names.strategy_text(n) or "none"),
-        ("how", pairs, lambda n: (names.algorithm_text(n >> 1) if n >> 1 else None) or ("worked" if n & 1 else "direct")),
+        (
+            "how",
+            pairs,
+            lambda n: (names.algorithm_text(n >> 1) if n >> 1 else None) or ("worked" if n & 1 else "direct"),
+        ),
         ("status", o["status"], status_text),
         ("odd", o["flags"], lambda bits: ", ".join(text for name, text in FLAGS.items() if bits & FLAG_BIT[name])),
     ):
@@ -167,7 +180,11 @@ def _picture(analysed: JournalCosts, place: int, venues: Sequence[int]) -> dict[
         return ((values - base) // unit).tolist()  # type: ignore[no-any-return]
 
     view = order_view(analysed, place)
-    known = {name: value for name, value in view["prices"].items() if name != "average_price"}
+    known = {
+        name.upper() if name in ("vwap", "twap", "pwp") else name: _or_why(value)
+        for name, value in view["prices"].items()
+        if name != "average_price"
+    }
     capture = view["spread_capture"]
     return {
         "from": -pad // 1_000_000, "to": (end + pad - start) // 1_000_000, "end": max(1, (end - start) // 1_000_000),
@@ -177,7 +194,7 @@ def _picture(analysed: JournalCosts, place: int, venues: Sequence[int]) -> dict[
                   f["liquidity"][mine].tolist(), [venues.index(number) for number in f["venue"][mine].tolist()]],
         "decision": None if decision == NO_PRICE else decision / 1e9,
         "vwap": _number(view["prices"]["vwap"]),
-        "prices": [[name.upper() if name in ("vwap", "twap", "pwp") else name, _or_why(value)] for name, value in known.items()],
+        "prices": [list(pair) for pair in known.items()],
         "more": [
             ["children", f"{len(view['children']):,}"],
             ["fills", f"{len(view['fills']):,}" + (f", {left_out:,} not drawn" if left_out else "")],
@@ -228,8 +245,12 @@ def _legend(entries: Iterable[tuple[str, str, str]]) -> str:
     dashes = {"solid": "", "dashed": ' stroke-dasharray="7 4"', "dotted": ' stroke-dasharray="2 3"'}
     items = []
     for text, color, kind in entries:
-        drawn = shapes[kind] if kind in shapes else f'<path d="M0 6h26" stroke="{color}" stroke-width="2.5"{dashes[kind]}/>'
-        items.append(f'<span><svg viewBox="0 0 26 12" aria-hidden="true" fill="{color}">{drawn}</svg>{escape(text)}</span>')
+        drawn = (
+            shapes[kind] if kind in shapes else f'<path d="M0 6h26" stroke="{color}" stroke-width="2.5"{dashes[kind]}/>'
+        )
+        items.append(
+            f'<span><svg viewBox="0 0 26 12" aria-hidden="true" fill="{color}">{drawn}</svg>{escape(text)}</span>'
+        )
     return f'<div class="legend">{"".join(items)}</div>'
 
 
@@ -255,26 +276,30 @@ def _body(analysed: JournalCosts, summary: DaySummary, title: str, places: dict[
         ("algorithms", "Algorithms", chart("algorithms") + _group_table("algorithm", summary.by_algorithm)),
         ("strategies", "Strategies, sides, symbols", _group_table("strategy", summary.by_strategy)
          + _group_table("side", summary.by_side) + _group_table("symbol", summary.by_symbol)),
-        ("venues", "Venues", f'<div class="two">{chart("venues")}<div>{chart("markouts")}{_HORIZONS}</div></div>' + _venue_table(summary)),
+        ("venues", "Venues", f'<div class="two">{chart("venues")}<div>{chart("markouts")}{_HORIZONS}</div></div>'
+         + _venue_table(summary)),
         ("spread", "Distribution and outliers", chart("distribution") + _outliers(analysed)),
         ("order", "One order against the market", _order_section(chart)),
-        ("orders", "Every order", _GRID + _printed(analysed)),
+        ("orders", "Every order", _part("grid.html") + _printed(analysed)),
         ("quality", "Data quality", _quality(analysed)),
-        ("how", "How it is measured", _METHOD),
+        ("how", "How it is measured", _part("method.html")),
     )  # fmt: skip
     nav = "".join(f'<a href="#{name}">{escape(text)}</a>' for name, text, _ in sections)
     head = (
         f'<header><div class="bar"><h1>{escape(title)}: what the orders cost</h1>'
         '<button id="theme" class="theme" type="button">Light / dark</button></div>'
         f'<p class="soft">{escape(_span(analysed, summary))}</p><nav aria-label="Sections">{nav}</nav>'
-        "<noscript><p>The figures and the table of orders need JavaScript; nothing is loaded from anywhere.</p></noscript></header>"
+        "<noscript><p>The figures and the table need JavaScript; nothing is loaded from anywhere.</p></noscript>"
+        "</header>"
     )
     main = "".join(
         f'<section id="{name}" class="{"long" if name in ("orders", "strategies") else ""}" aria-labelledby="h-{name}">'
         f'<h2 id="h-{name}">{escape(text)}</h2>{content}</section>'
         for name, text, content in sections
     )
-    foot = "<footer>Made by gmexec tca from the journal alone. Costs in bps of order quantity times decision price; positive is bad.</footer>"
+    foot = (
+        "<footer>Made by gmexec tca. Costs in bps of order quantity times decision price; positive is bad.</footer>"
+    )
     return f"{head}<main>{main}</main>{foot}"
 
 
@@ -297,7 +322,8 @@ def _table(fields: Sequence[str], rows: Iterable[Sequence[str]], caption: str = 
         for row in rows
     )  # fmt: skip
     label = f"<h3>{escape(caption)}</h3>" if caption else ""
-    return f'{label}<div class="scroll" tabindex="0"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f'{label}<div class="scroll" tabindex="0">{table}</div>'
 
 
 def _tiles(analysed: JournalCosts, summary: DaySummary) -> str:
@@ -353,8 +379,15 @@ def _parts_table(summary: DaySummary) -> str:
     rows = [
         (text, f"{whole.bps(part):+.3f}", f"{whole.parts_e9[part] / 1e9:+,.2f}") for part, text in _PART_NAMES.items()
     ]
-    note = f"Exact: order = fills + not filled, to 1e-9. The fills of all venues add up to the total less {summary.residual_e9 / 1e9:+,.2f}, which is what was not filled."
+    note = (
+        "Exact, to 1e-9: the fills of all venues and fees add up to the total less "
+        f"{summary.residual_e9 / 1e9:+,.2f}, which is what was not filled."
+    )
     return _table(("part", "bps", "money"), rows) + f'<p class="soft">{escape(note)}</p>'
+
+
+def _range(mean: WeightedMean) -> str:
+    return "n/a" if math.isnan(mean.low) else f"{mean.low:+.2f} to {mean.high:+.2f}"
 
 
 def _verdict(each: GroupCosts) -> str:
@@ -373,7 +406,7 @@ def _group_table(kind: str, groups: Sequence[GroupCosts]) -> str:
               "vs arrival", "vs VWAP", "against the rest")  # fmt: skip
     rows = [
         (each.name, f"{each.orders:,}", f"{each.fill_rate:.0%}", _compact(each.value), f"{each.cost.mean:+.2f}",
-         f"{each.cost.low:+.2f} to {each.cost.high:+.2f}" if not math.isnan(each.cost.low) else "n/a",
+         _range(each.cost),
          *(f"{each.bps(part):+.2f}" for part in ("delay", "spread", "move", "opportunity", "fees")),
          f"{each.benchmarks_bps['arrival']:+.2f}", f"{each.benchmarks_bps['vwap']:+.2f}", _verdict(each))
         for each in groups
@@ -385,24 +418,25 @@ def _venue_table(summary: DaySummary) -> str:
     fields = ("venue", "orders", "share", "fill rate", "fills", "rejects", "added", "eff. spread", "95 %",
               "m/o 1 s", "10 s", "1 min", "5 min", "fees", "ms", "99 %", "all-in")  # fmt: skip
 
-    def verdict(each: Any) -> str:
+    def verdict(each: VenueCosts) -> str:
         text = each.against_rest.verdict
         if text in ("lower", "higher"):
             return f"{text} by {abs(each.against_rest.difference):.2f}"
         return {"no difference can be told": "no difference told"}.get(text, text)
 
     rows = [
-        (each.name, f"{each.orders:,}", f"{each.share:.1%}", f"{each.fill_rate:.1%}", f"{each.fills:,}", f"{each.rejects:,}",
+        (each.name, f"{each.orders:,}", f"{each.share:.1%}", f"{each.fill_rate:.1%}", f"{each.fills:,}",
+         f"{each.rejects:,}",
          f"{each.added:.0%}", f"{each.effective_bps.mean:+.2f}",
-         f"{each.effective_bps.low:+.2f} to {each.effective_bps.high:+.2f}" if not math.isnan(each.effective_bps.low) else "n/a",
+         _range(each.effective_bps),
          *(f"{each.markout_bps[name].mean:+.2f}" for name in ("1s", "10s", "1m", "5m")), f"{each.fees_e9 / 1e9:+,.2f}",
          f"{each.latency_ms:.2f}", f"{each.latency_99_ms:.2f}", verdict(each))
         for each in summary.venues
     ]  # fmt: skip
     note = (
-        "Eff. spread: twice the fill against the mid, in bps; where orders rest and add liquidity it is earned, so compare venues "
-        "with like shares of added. M/o: markouts, bps. All-in: half spread and fees against all other venues, bps. Ms: median "
-        "and 99th percentile from sending to the venue's first answer, by its clock."
+        "Eff. spread: twice the fill against the mid, in bps; where orders rest and add liquidity it is earned, so "
+        "compare venues with like shares of added. M/o: markouts, bps. All-in: half spread and fees against all other "
+        "venues, bps. Ms: median and 99th percentile from sending to the venue's first answer, by its clock."
     )
     return _table(fields, rows) + f'<p class="soft">{escape(note)}</p>'
 
@@ -411,7 +445,8 @@ def _order_row(analysed: JournalCosts, place: int) -> tuple[str, ...]:
     o, names = analysed.orders, analysed.names
     return (
         str(o["order_id"][place]), f"{ns_to_local(int(o['decision_ns'][place])):%H:%M:%S}",
-        f"{'buy' if o['side'][place] > 0 else 'sell'} {o['quantity'][place]:,} {names.symbol_text(int(o['symbol'][place]))}",
+        f"{'buy' if o['side'][place] > 0 else 'sell'} {o['quantity'][place]:,} "
+        f"{names.symbol_text(int(o['symbol'][place]))}",
         names.algorithm_text(int(o["algorithm"][place])) or "direct",
         f"{o['filled_quantity'][place] / o['quantity'][place]:.0%}",
         *(f"{analysed.bps(place, part):+.2f}" for part in ("total", "delay", "trading", "opportunity", "fees")),
@@ -419,7 +454,19 @@ def _order_row(analysed: JournalCosts, place: int) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-_ORDER_FIELDS = ("order", "time", "what", "how", "filled", "total, bps", "delay", "trading", "not filled", "fees", "money")
+_ORDER_FIELDS = (
+    "order",
+    "time",
+    "what",
+    "how",
+    "filled",
+    "total, bps",
+    "delay",
+    "trading",
+    "not filled",
+    "fees",
+    "money",
+)
 
 
 def _outliers(analysed: JournalCosts) -> str:
@@ -441,23 +488,10 @@ def _outliers(analysed: JournalCosts) -> str:
     return f"<p>{escape(text)}</p>" + (_table(_ORDER_FIELDS, rows) if rows else "")
 
 
-def _order_section(chart: Any) -> str:
-    return (
-        '<h3 id="order-title" aria-live="polite">No order</h3>'
-        f'<div id="order-charts">{chart("price")}{_LINES}{chart("schedule")}{_PACE}'
-        '<p class="soft">Fills: circles added liquidity, triangles removed it, diamonds were hidden or at the mid, stars in an auction; '
-        "larger is more shares. Drag over the price to look closer.</p></div>"
-        '<p id="order-none" hidden>The picture of this order is not in this page. <code id="order-command"></code> makes one with it.</p>'
-        '<div class="facts"><dl id="parts-of"></dl><dl id="prices-of"></dl><dl id="against-of"></dl></div>'
-    )
 
 
-_GRID = (
-    '<div class="tools"><label for="filter">Filter</label><input id="filter" type="search" autocomplete="off" spellcheck="false" '
-    'placeholder="aapl twap   total&gt;5   side:buy   status:canceled" aria-describedby="filter-help"><span id="count" class="soft" role="status"></span></div>'
-    '<p id="filter-help" class="soft tools">Words match symbol, algorithm, strategy, status; column&gt;number compares. In the table: arrows move, Enter opens the order above, headings sort. Costs in bps.</p>'
-    '<div id="grid" tabindex="0" role="group" aria-label="Orders"><div></div><table role="grid" aria-label="Orders"><thead><tr></tr></thead><tbody></tbody></table></div>'
-)
+def _order_section(chart: Callable[[str], str]) -> str:
+    return _part("order.html").format(price=chart("price"), lines=_LINES, schedule=chart("schedule"), pace=_PACE)
 
 
 def _printed(analysed: JournalCosts) -> str:
@@ -465,7 +499,11 @@ def _printed(analysed: JournalCosts) -> str:
     o = analysed.orders
     at = np.flatnonzero(analysed.measured)
     worst = at[np.argsort(-o["total_e9"][at], kind="stable")][:25]
-    return '<div class="print">' + _table(_ORDER_FIELDS, [_order_row(analysed, k) for k in worst.tolist()], "The costliest 25") + "</div>"
+    return (
+        '<div class="print">'
+        + _table(_ORDER_FIELDS, [_order_row(analysed, k) for k in worst.tolist()], "The costliest 25")
+        + "</div>"
+    )
 
 
 def _quality(analysed: JournalCosts) -> str:
@@ -480,12 +518,4 @@ def _quality(analysed: JournalCosts) -> str:
     )
 
 
-_METHOD = """<p>Each order is measured from its own records. <b>Delay</b> is side × filled × (arrival mid − decision mid), <b>trading</b>
-side × Σ quantity × (price − arrival mid), <b>not filled</b> side × (ordered − filled) × (mid at the end − decision mid), <b>fees</b> what venues
-took less rebates; together the implementation shortfall (A. Perold, 1988), exact in integers of 1e-9. Trading splits into <b>spread</b>
-(price against the mid at the fill) and <b>move</b> (where the mid went before, own impact included). <b>Markout</b>: side × (mid later − price) ÷
-price. Interval <b>VWAP</b> is of what others traded from decision to end.</p>
-<p>Intervals and verdicts take orders (fills) of one symbol and half hour for one independent sample. Fewer than 30, or |t| below 2: no
-verdict. Among many groups the false ones are held to 5 % (Benjamini and Hochberg, 1995). An order's cost against the rest also depends on what was given
-to whom: only a random allocation shows that an algorithm causes it.</p>"""
 

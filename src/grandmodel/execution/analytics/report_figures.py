@@ -70,14 +70,15 @@ def _parts(summary: DaySummary) -> Any:
     names = [text for _, text in _PARTS] + ["total"]
     values = [whole.bps(part) for part, _ in _PARTS] + [whole.bps("total")]
     values = [value if not math.isnan(value) else 0.0 for value in values]
-    ends = list(np.cumsum(values[:-1])) + [values[-1]]
+    ends = [*np.cumsum(values[:-1]).tolist(), values[-1]]
     starts = [0.0, *ends[:-2], 0.0]
     made = _figure("Cost by part: the first five add up to the total", "bps of paper value", "", y_range=names[::-1])
     colors = [ORANGE if value > 0 else BLUE for value in values]
     made.hbar(y=names, left=starts, right=ends, height=0.6, fill_color=colors, line_color=None)
     bad = [max(a, b) for a, b in zip(starts, ends, strict=True)]
-    made.text(x=bad, y=names, text=[f"{value:+.{2 if max(map(abs, values)) >= 1 else 3}f}" for value in values], x_offset=6, text_baseline="middle",
-              text_font_size="12px")  # fmt: skip
+    decimals = 2 if max(map(abs, values)) >= 1 else 3
+    texts = [f"{value:+.{decimals}f}" for value in values]
+    made.text(x=bad, y=names, text=texts, x_offset=6, text_baseline="middle", text_font_size="12px")
     low, high = min(*starts, *ends, 0.0), max(*starts, *ends, 0.0)
     pad = (high - low or 1.0) * 0.2
     made.x_range.start, made.x_range.end = low - pad / 2, high + pad
@@ -135,7 +136,9 @@ def _zero(made: Any) -> None:
 
 def _groups(title: str, groups: Sequence[GroupCosts]) -> Any:
     names = [each.name for each in groups[:12]]
-    made = _figure(title, "bps of paper value; hollow: fewer than 30 independent samples", "", y_range=names[::-1] or [""])
+    made = _figure(
+        title, "bps of paper value; hollow: fewer than 30 independent samples", "", y_range=names[::-1] or [""]
+    )
     _interval(made, names, [each.cost for each in groups[:12]], BLUE, "circle", 0.0)
     _zero(made)
     return made
@@ -143,7 +146,7 @@ def _groups(title: str, groups: Sequence[GroupCosts]) -> Any:
 
 def _venues(summary: DaySummary) -> Any:
     names = [each.name for each in summary.venues[:12]]
-    made = _figure("Effective spread by venue, with 95 % intervals", "bps of the mid; below 0 the spread was earned", "",
+    made = _figure("Effective spread by venue, with 95 % intervals", "bps of the mid; below 0 it was earned", "",
                    y_range=names[::-1] or [""], height=340)  # fmt: skip
     _interval(made, names, [each.effective_bps for each in summary.venues[:12]], BLUE, "circle", 0.0)
     _zero(made)
@@ -152,7 +155,7 @@ def _venues(summary: DaySummary) -> Any:
 
 def _markouts(summary: DaySummary) -> Any:
     names = [each.name for each in summary.venues[:12]]
-    made = _figure("Markouts by venue: the mid later against the fill", "bps of the price; below 0 it went against us", "",
+    made = _figure("Markouts by venue: the mid later against the fill", "bps; below 0 it went against us", "",
                    y_range=names[::-1] or [""], height=340)  # fmt: skip
     for k, (horizon, (color, shape)) in enumerate(HORIZON_MARKS.items()):
         means = [each.markout_bps[horizon] for each in summary.venues[:12]]
@@ -163,7 +166,8 @@ def _markouts(summary: DaySummary) -> Any:
 
 def _distribution(analysed: JournalCosts) -> Any:
     cost = analysed.orders["total_bps"][analysed.measured]
-    made = _figure("How order costs are spread", "bps of paper value; the end bars hold all beyond", "orders (log scale)",
+    made = _figure("How order costs are spread", "bps of paper value; the end bars hold all beyond",
+                   "orders (log scale)",
                    y_axis_type="log")  # fmt: skip
     if len(cost):
         low, high = np.quantile(cost, (0.001, 0.999))
@@ -175,7 +179,9 @@ def _distribution(analysed: JournalCosts) -> Any:
             "left": edges[:-1][some], "right": edges[1:][some], "top": counts[some],
             "color": [ORANGE if middle > 0 else BLUE for middle in ((edges[:-1] + edges[1:]) / 2)[some]],
         })  # fmt: skip
-        bars = made.quad(left="left", right="right", top="top", bottom=0.5, color="color", line_color=None, source=source)
+        bars = made.quad(
+            left="left", right="right", top="top", bottom=0.5, color="color", line_color=None, source=source
+        )
         made.y_range.start = 0.5
         tip = [("cost", "@left{+0.00} to @right{+0.00} bps"), ("orders", "@top{0,0}")]
         made.add_tools(bokeh("models").HoverTool(renderers=[bars], tooltips=tip))
@@ -188,7 +194,8 @@ def _order() -> tuple[Any, Any]:
     source, span = models.ColumnDataSource, models.Range1d
     quote = source({"t": [], "bid": [], "ask": []}, name="quote")
     fills = source({"t": [], "price": [], "size": [], "shape": [], "color": [], "text": []}, name="fills")
-    price = _figure("Price", "New York time", "price, in the currency", height=300, x_axis_type="datetime", name="price",
+    price = _figure("Price", "New York time", "price, in the currency", height=300, x_axis_type="datetime",
+                    name="price",
                     x_range=span(0, 1), y_range=span(0, 1))  # fmt: skip
     for side, color in (("bid", SKY), ("ask", PURPLE)):
         price.step(x="t", y=side, mode="after", source=quote, color=color, line_width=1.5)

@@ -184,7 +184,8 @@ def clustered_mean(values: ArrayLike, weights: ArrayLike, clusters: ArrayLike) -
     sample, weight = np.asarray(values, np.float64), np.asarray(weights, np.float64)
     label = np.asarray(clusters)
     if not sample.shape == weight.shape == label.shape or sample.ndim != 1:
-        raise ValueError(f"values, weights, clusters have shapes {sample.shape}, {weight.shape}, {label.shape}: as many of each")
+        shapes = f"{sample.shape}, {weight.shape}, {label.shape}"
+        raise ValueError(f"values, weights, clusters have shapes {shapes}, must be as many of each")
     if not (weight >= 0).all() or not np.isfinite(weight).all():
         raise ValueError("weights has a number that is negative or not finite")
     used = np.isfinite(sample) & (weight > 0)
