@@ -125,7 +125,7 @@ def _group(analysed: JournalCosts, name: str, mask: Rows, clusters: Rows, rest: 
     o = analysed.orders
     at = mask & analysed.measured
     total = o["total_bps"][at]
-    parts = {part: exact_sum(np.where(o[f"{part}_e9"] == _NO, 0, o[f"{part}_e9"])[at]) for part in _SUMMED}
+    parts = summed_parts(analysed, at)
     cost = _mean(analysed, mask, clusters)
     return GroupCosts(
         name=name, orders=int(mask.sum()), measured=int(at.sum()), value=float(o["value"][at].sum()),
@@ -139,6 +139,12 @@ def _group(analysed: JournalCosts, name: str, mask: Rows, clusters: Rows, rest: 
 
 _NO = np.iinfo(np.int64).min
 _SUMMED = (*PARTS, "spread", "move")
+
+
+def summed_parts(analysed: JournalCosts, mask: Rows) -> dict[str, int]:
+    """The parts of orders as exact sums in 1e-9; what is not known of one (a split without a quote) counts 0."""
+    o = analysed.orders
+    return {part: exact_sum(np.where(o[f"{part}_e9"] == _NO, 0, o[f"{part}_e9"])[mask]) for part in _SUMMED}
 
 
 def _benchmark(o: dict[str, Rows], mask: Rows, name: str) -> float:

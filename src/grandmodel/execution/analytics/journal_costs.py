@@ -297,8 +297,8 @@ class _Book:
         self.n, self.tops, self.root = len(tops), tops, top_of[root]
         top = rows[tops]
         self.is_parent = (top["flags"] & _PARENT) != 0
-        names = ("order_id", "symbol", "side", "order_type", "time_in_force", "account", "strategy", "algorithm", "tag")
-        self.orders = {name: np.ascontiguousarray(top[name]) for name in (*names, "limit_price_e9")}
+        names = ("order_id", "parent_id", "symbol", "side", "order_type", "time_in_force", "account", "strategy")
+        self.orders = {name: np.ascontiguousarray(top[name]) for name in (*names, "algorithm", "tag", "limit_price_e9")}
         self.orders["side"] = self.orders["side"].astype(np.int64)
         self.orders["is_parent"] = self.is_parent
         self.orders["decision_ns"] = np.ascontiguousarray(top["created_ns"])
