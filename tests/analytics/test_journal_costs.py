@@ -192,6 +192,55 @@ def test_busted_and_corrected_executions():
     core.close()
 
 
+def test_a_faulty_day_is_what_the_engine_and_the_twin_say():
+    """Latency, lost and doubled reports, lies, busts, corrections, overfills: every order as the engine has it, and as
+    the twin reads it; nothing of it stops the analysis, and what it makes of an order is flagged."""
+    from grandmodel.execution import ExecutionEngine, ExecutionError
+    from grandmodel.execution.clock import SimulatedClock, run
+
+    faults = {"seed": 11, "drop": 0.03, "duplicate": 0.05, "lie": 0.03, "bust": 0.05, "correct": 0.05, "overfill": 0.03,
+              "reject": 0.03, "delay": 0.05, "delay_ms": 50, "revise_ms": 200}  # fmt: skip
+    latency, compared = {"out_us": 300, "jitter_us": 50}, []
+    config = {"mode": "simulation", "seed": 7, "simulation": {"latency": latency, "faults": faults}}
+    clock = SimulatedClock(1_735_828_200_000_000_000)
+
+    async def work():
+        with ExecutionEngine(config, clock=clock) as engine:
+            for number in range(300):
+                order = {"symbol": "AAPL", "side": "sell" if number % 2 else "buy", "quantity": 100 + number % 7}
+                kind = {"order_type": "market"} if number % 3 else {"order_type": "limit", "limit_price": 150.0}
+                try:
+                    await engine.order_manager.submit_order({**order, **kind})
+                except ExecutionError:
+                    continue
+                await clock.sleep(0.2)
+            await clock.sleep(30)
+            core = engine.core
+            found = analyse_journal(core.journal, names=core)
+            twin = reference.read(core.journal)
+            flags = set()
+            for place, order_id in enumerate(found.orders["order_id"].tolist()):
+                known, one = core.get_order(order_id), twin[order_id]
+                expected = reference.cost(one, int(found.orders["end_e9"][place]))
+                assert found.orders["filled_quantity"][place] == known.filled_quantity == expected["filled"]
+                assert found.orders["quantity"][place] == known.quantity
+                assert found.orders["fees_e9"][place] == known.fees_e9
+                flags.update(found.flag_texts(place))
+                if known.status.is_closed and known.filled_quantity <= known.quantity and known.status != "REJECTED":
+                    assert found.money_e9(place, "total") == expected["total"]
+                    if int(found.orders["end_e9"][place]) != NO_PRICE:
+                        alone = execution_cost(core, order_id, int(found.orders["end_e9"][place]))
+                        assert {part: found.money_e9(place, part) for part in PARTS} == alone.parts_e9
+                        compared.append(order_id)
+            return found, flags
+
+    found, flags = run(work(), clock=clock, seed=7)
+    assert FLAGS["revised"] in flags
+    assert {each.code for each in found.quality} >= {"busts", "corrections", "revised"}
+    assert len(found) > 200
+    assert len(compared) > 150
+
+
 def test_what_cannot_be_measured_is_said_and_counted():
     core, gate = make_core(events_per_second=0.01)
     order_id = int(gate.submit_order(resting(quantity=100)).order_id)

@@ -110,6 +110,17 @@ def test_queries_over_the_journal(day):
     assert "AAPL" in tca(day[0], "--sql", "select distinct symbol from costs")
 
 
+def test_regulatory_tables(day):
+    quality = list(csv.DictReader(io.StringIO(tca(day[0], "--table", "605"))))
+    assert sum(int(row["executed"]) for row in quality) > 0
+    assert {"venue", "symbol", "order_type", "size", "effective_spread", "executed_0_9_s"} <= set(quality[0])
+    routes = json.loads(tca(day[0], "--table", "606", "--json"))["rows"]
+    assert sum(row["share"] for row in routes) == pytest.approx(1.0)
+    trail = list(csv.DictReader(io.StringIO(tca(day[0], "--table", "audit"))))
+    assert trail[0]["type"] == "MENO"
+    assert "--table is printed alone" in fails(day[0], "--table", "605", "--order", 1)
+
+
 def test_queries_over_an_archive(day, tmp_path):
     from grandmodel.execution.analytics.archive import archive
     from grandmodel.execution.journal_file import open_journal

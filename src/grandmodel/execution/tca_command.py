@@ -23,6 +23,7 @@ Examples:
   gmexec tca day.gmj --html report.html
   gmexec tca day.gmj --order 17
   gmexec tca day.gmj --csv > orders.csv
+  gmexec tca day.gmj --table 605 > execution_quality.csv
 \b
 SQL (extra `analytics`) over costs, fills, quotes, venues' orders and reports:
   gmexec tca day.gmj --sql "select symbol, avg(total_bps) from costs group by 1"
@@ -33,6 +34,12 @@ Costs are in bps (1/100 %) of order quantity times decision price; positive is
 bad. `docs/tca.md` says how each is made, and how to read them.
 \b
 Exit status: 0 done, 2 an input was wrong (stderr says which and how)."""
+
+
+class _Table(StrEnum):
+    rule_605 = "605"
+    rule_606 = "606"
+    audit = "audit"
 
 
 class _Basis(StrEnum):
@@ -58,6 +65,9 @@ def tca_command(
     ] = None,
     order: Annotated[int | None, typer.Option(metavar="ID", help="One order whole, with its fills.")] = None,
     sql: Annotated[str | None, typer.Option(metavar="QUERY", help="Answer a query instead.")] = None,
+    table: Annotated[
+        _Table | None, typer.Option(help="CSV in the manner of SEC Rule 605 or 606, or an audit trail.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="Print every order (or the query's answer) as CSV.")] = False,
     delay_basis: Annotated[
@@ -75,6 +85,8 @@ def tca_command(
         raise ValueError("--json and --csv: give one of them")
     if sql is not None and (html is not None or order is not None):
         raise ValueError("--sql answers a query and nothing else: leave --html and --order out")
+    if table is not None and (sql is not None or html is not None or order is not None):
+        raise ValueError("--table is printed alone: leave --sql, --html and --order out")
     if sql is not None and _is_archive(journal):
         _print_query(*_of_archive(journal, sql), json, csv)
         return
@@ -84,6 +96,9 @@ def tca_command(
 
         with journal_tables(file, analysed) as connection:
             _print_query(*run_sql(connection, sql), json, csv)
+        return
+    if table is not None:
+        _print_table(_regulatory(file, analysed, table), json)
         return
     if order is not None and html is None:
         from .analytics.order_view import order_view
@@ -151,6 +166,27 @@ def _analysed(journal: Path, capture: Path | None, delay_basis: str) -> tuple[Jo
     if capture is not None and not capture.exists():
         raise ValueError(f"--capture is {capture}: there is no such file")
     return file, analyse_journal(file, capture, delay_basis=delay_basis)
+
+
+def _regulatory(file: JournalFile, analysed: JournalCosts, table: _Table) -> list[dict[str, Any]]:
+    from .analytics.journal_records import read_records
+    from .analytics.regulatory import audit_trail, execution_quality, routing_report
+
+    records = read_records(file, last=analysed.head)
+    if table is _Table.audit:
+        return list(audit_trail(records))
+    return (execution_quality if table is _Table.rule_605 else routing_report)(analysed, records)
+
+
+def _print_table(rows: list[dict[str, Any]], as_json: bool) -> None:
+    from ._core.values import Unknown
+
+    if as_json:
+        _print_json({"rows": rows})
+        return
+    fields = list(dict.fromkeys(name for row in rows for name in row))
+    told = ({name: "" if isinstance(value, Unknown) else value for name, value in row.items()} for row in rows)
+    _print_csv(fields, told)
 
 
 def summary_dict(analysed: JournalCosts, summary: DaySummary) -> dict[str, Any]:

@@ -177,8 +177,9 @@ def _common(row: Any, names: Any, time_ns: int) -> dict[str, Any]:
 def audit_trail(records: JournalRecords) -> Iterator[dict[str, Any]]:
     """The life of every order as events in the manner of the CAT Reporting Technical Specifications for Industry
     Members (17 CFR 242.613), in the order of the log: MENO new order, MECO child order, MEOR route, MEMR and MECR route
-    modified and cancelled, MEOC order cancelled, MEOT trade (which for an exchange's execution the exchange reports). Times are
-    the exchange's local time to the nanosecond; identifiers of firms and customers are not known to a journal.
+    modified and cancelled, MEOC order cancelled, MEOT trade (which for an exchange's execution the exchange
+    reports). Times are the exchange's local time to the nanosecond; identifiers of firms and customers are not known
+    to a journal.
     """
     names = records.names
     orders = {int(row["order_id"]): row for row in records.orders["row"]}
