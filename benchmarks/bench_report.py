@@ -51,7 +51,6 @@ def bench_analyse_trade(benchmark, day):
             table[order_id]
 
     benchmark(look_up)
-    benchmark.extra_info["ns_an_order"] = benchmark.stats.stats.median / len(ids) * 1e9 if benchmark.stats else None
 
 
 def main() -> None:

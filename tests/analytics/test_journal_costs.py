@@ -146,6 +146,30 @@ def test_markouts_are_the_mid_later(day):
             assert f["markout_bps"][place, column] == pytest.approx(expected, nan_ok=True)
 
 
+def test_looked_up_orders_are_the_columns(analysed):
+    from grandmodel.execution.analytics.order_analyses import OrderAnalyses
+
+    table, o, f = OrderAnalyses(analysed), analysed.orders, analysed.fills
+    assert len(table.ids) == len(analysed)
+    for place in range(0, len(analysed), 7):
+        found = table[int(o["order_id"][place])]
+        assert found.parts_e9 == {part: analysed.money_e9(place, part) for part in PARTS}
+        for part, value in (("total", found.implementation_shortfall), ("delay", found.timing_cost),
+                            ("trading", found.market_impact), ("opportunity", found.opportunity_cost),
+                            ("fees", found.fees)):  # fmt: skip
+            assert float(value) * 1e4 == pytest.approx(float(analysed.bps(place, part)), nan_ok=True)
+        assert found.vwap_performance_bps == pytest.approx(-float(o["vwap_bps"][place]), nan_ok=True)
+        mine = analysed.fills_at(place)
+        assert found.trade.fill_price_e9.tolist() == f["price_e9"][mine].tolist()
+        assert found.trade.filled_quantity == o["filled_quantity"][place]
+        assert found.fill_rate == o["filled_quantity"][place] / o["quantity"][place]
+        if not len(mine):
+            assert found.average_price.reason == "nothing was filled"
+    unknown = [each for each in table.ids if not np.isfinite(float(table[each].implementation_shortfall))]
+    for each in unknown:
+        assert table[each].implementation_shortfall.reason
+
+
 def test_a_running_engine_and_its_file_say_the_same(tmp_path):
     core, gate = make_core(path=tmp_path / "j", positions={"AAPL": 1000})
     ids = [
