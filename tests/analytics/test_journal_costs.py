@@ -158,7 +158,7 @@ def test_looked_up_orders_are_the_columns(analysed):
                             ("trading", found.market_impact), ("opportunity", found.opportunity_cost),
                             ("fees", found.fees)):  # fmt: skip
             assert float(value) * 1e4 == pytest.approx(float(analysed.bps(place, part)), nan_ok=True)
-        assert found.vwap_performance_bps == pytest.approx(-float(o["vwap_bps"][place]), nan_ok=True)
+        assert float(found.vwap_performance_bps) == pytest.approx(-float(o["vwap_bps"][place]), nan_ok=True)
         mine = analysed.fills_at(place)
         assert found.trade.fill_price_e9.tolist() == f["price_e9"][mine].tolist()
         assert found.trade.filled_quantity == o["filled_quantity"][place]
