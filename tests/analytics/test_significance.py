@@ -120,7 +120,9 @@ def test_samples_of_their_own_have_the_usual_error():
     assert found.error == pytest.approx(statistics.stdev(values) / math.sqrt(7))
     assert found.t == pytest.approx(float(t_statistic(values)))
     assert (found.count, found.clusters) == (7, 7)
-    assert found.high - found.mean == pytest.approx(1.96 * found.error)
+    assert found.high - found.mean == pytest.approx(2.447 * found.error)  # t of six degrees of freedom
+    many = clustered_mean(np.tile(values, 20), np.ones(140), range(140))
+    assert many.high - many.mean == pytest.approx(1.9771 * many.error, rel=1e-4)  # of 139
 
 
 @given(st.lists(st.tuples(st.floats(-50, 50), st.integers(1, 1000), st.integers(0, 6)), min_size=2, max_size=60))

@@ -90,7 +90,7 @@ function arrange() {
   });
   table.setAttribute("aria-rowcount", rows.length + 1);
   $("count").textContent = rows.length === N ? `${N.toLocaleString("en-US")} orders` : `${rows.length.toLocaleString("en-US")} of ${N.toLocaleString("en-US")} orders`;
-  at = 0; grid.scrollTop = 0; show();
+  at = 0; grid.scrollTop = 0; grid.style.height = Math.min(430, Math.max(120, rows.length * ROW + head.offsetHeight + 22)) + "px"; show();
 }
 function show() {
   const first = Math.max(0, Math.floor(grid.scrollTop / ROW) - 4), last = Math.min(rows.length, first + Math.ceil(grid.clientHeight / ROW) + 8);
@@ -153,14 +153,14 @@ function open(i) {
 const source = name => doc.get_model_by_name(name);
 function draw(i, pic) {
   const T = ms => D.t0 + C.t[i] + ms, P = v => (pic.base + v) * pic.unit, [qt, qb, qa] = pic.quotes, [ft, fp, fq, fl, fv] = pic.fills;
-  const begin = T(pic.from), end = T(pic.to), q = C.quantity[i], biggest = Math.max(1, ...fq);
+  const begin = T(pic.from), end = T(pic.to), brief = pic.end < (pic.to - pic.from) / 50, q = C.quantity[i], biggest = Math.max(1, ...fq);
   source("quote").data = {t: qt.map(T), bid: qb.map(P), ask: qa.map(P)};
   const shapes = ["square", "circle", "triangle", "diamond", "diamond", "star"], colors = ["#57606a", "#0072B2", "#D55E00", "#009E73", "#009E73", "#E69F00"];
   const kinds = ["", "added", "removed", "hidden", "midpoint", "auction"];
   source("fills").data = {t: ft.map(T), price: fp.map(P), size: fq.map(v => 6 + 10 * Math.sqrt(v / biggest)), shape: fl.map(l => shapes[l]), color: fl.map(l => colors[l]),
     text: ft.map((t, k) => `${num(fq[k], 0)} @ ${num(P(fp[k]), 4)}, ${D.names.venue[fv[k]]}, ${kinds[fl[k]]} liquidity, ${clock(C.t[i] + t, 3)}`)};
   for (const [name, value] of [["decision", pic.decision], ["average", C.average[i]], ["vwap", pic.vwap]])
-    source(name).data = value == null ? {t0: [], t1: [], price: []} : {t0: [T(0)], t1: [T(pic.end)], price: [value]};
+    source(name).data = value == null ? {t0: [], t1: [], price: []} : {t0: [brief ? begin : T(0)], t1: [brief ? end : T(pic.end)], price: [value]};
   let sum = 0;
   source("done").data = {t: [T(0), ...ft.map(T), end], done: [0, ...fq.map(v => sum += v), sum]};
   source("pace").data = {t: [T(0), T(pic.end)], done: [0, q]};

@@ -380,8 +380,8 @@ def _parts_table(summary: DaySummary) -> str:
         (text, f"{whole.bps(part):+.3f}", f"{whole.parts_e9[part] / 1e9:+,.2f}") for part, text in _PART_NAMES.items()
     ]
     note = (
-        "Exact, to 1e-9: the fills of all venues and fees add up to the total less "
-        f"{summary.residual_e9 / 1e9:+,.2f}, which is what was not filled."
+        f"Exact, to 1e-9: what the fills of all venues cost, fees included, and what was not filled "
+        f"({summary.residual_e9 / 1e9:+,.2f}) is the total."
     )
     return _table(("part", "bps", "money"), rows) + f'<p class="soft">{escape(note)}</p>'
 

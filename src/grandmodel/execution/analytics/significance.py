@@ -151,7 +151,8 @@ def tail_mean(values: ArrayLike, share: float = 0.05) -> float:
 
 @dataclass(frozen=True, slots=True)
 class WeightedMean:
-    """A weighted mean of samples that come in clusters, its standard error between clusters, and its 95 % interval.
+    """A weighted mean of samples that come in clusters, its standard error between clusters, and its 95 % interval (by
+    Student's t with one degree of freedom less than there are clusters).
 
     `error`, `low` and `high` are Unknown below two clusters.
     """
@@ -203,7 +204,22 @@ def clustered_mean(values: ArrayLike, weights: ArrayLike, clusters: ArrayLike) -
         return WeightedMean(mean, one, one, one, len(sample), count)
     sums = np.bincount(label, weight * (sample - mean))
     error = math.sqrt(float(sums @ sums) * count / (count - 1)) / total
-    return WeightedMean(mean, error, mean - 1.96 * error, mean + 1.96 * error, len(sample), count)
+    reach = _t_quantile(count - 1) * error
+    return WeightedMean(mean, error, mean - reach, mean + reach, len(sample), count)
+
+
+# Student's t, 97.5 %, by degrees of freedom from 1 to 29 (R. Fisher and F. Yates, Statistical Tables, 1963, table III).
+_T_975 = (
+    12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120,
+    2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045,
+)  # fmt: skip
+
+
+def _t_quantile(freedom: int) -> float:
+    """t that 2.5 % exceed; beyond the table the first two terms in 1 / freedom (Abramowitz and Stegun, 26.7.5)."""
+    if freedom <= len(_T_975):
+        return _T_975[freedom - 1]
+    return 1.959964 + 2.37227 / freedom + 2.8225 / freedom**2
 
 
 @dataclass(frozen=True, slots=True)
