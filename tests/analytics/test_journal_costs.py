@@ -129,6 +129,11 @@ def test_windows_of_a_capture_by_hand(day):
                 worth, left = worth + price * take, left - take
             found = view.pwp(np.array([symbol]), np.array([begin_ns]), np.array([need / 10]), 0.1)
             assert found[0] == pytest.approx(worth / need / 1e9, abs=1e-9)
+            for side, price in ((1, others[0][0] / 1e9), (-1, seen["vwap"][0])):
+                worse = sum(q for p, q in others if side * (p / 1e9 - price) > 1e-9)
+                level = sum(q for p, q in others if abs(p / 1e9 - price) <= 1e-9)
+                share = view.share_worse(symbol, begin_ns, end_ns, side, price)
+                assert share == pytest.approx((worse + level / 2) / seen["volume"][0])
         grid = np.linspace(begin_ns, end_ns, 20_001)[1:].astype(np.int64)
         mids = view.mids_at(np.full(len(grid), symbol), grid)
         known = mids != NO_PRICE
@@ -168,6 +173,26 @@ def test_looked_up_orders_are_the_columns(analysed):
     unknown = [each for each in table.ids if not np.isfinite(float(table[each].implementation_shortfall))]
     for each in unknown:
         assert table[each].implementation_shortfall.reason
+
+
+def test_what_routing_expected_against_what_came(day, analysed):
+    """Order by order: the fills' all-in price against the expected price of each child's DECISION."""
+    expected = {int(r["row"]["order_id"]): int(r["row"]["expected_price_e9"])
+                for _, kind, r in open_journal(day[0]).scan() if kind == 3}  # fmt: skip
+    f, found = analysed.fills, 0
+    for place in range(len(analysed)):
+        gaps = []
+        for k in analysed.fills_at(place).tolist():
+            price = expected[int(f["order_id"][k])]
+            if price > 0:
+                side, quantity = int(f["side"][k]), int(f["quantity"][k])
+                paid = int(f["price_e9"][k]) + side * int(f["fee_e9"][k]) / quantity
+                gaps.append((side * (paid - price) / price * 1e4, quantity))
+        if gaps:
+            mean = sum(gap * quantity for gap, quantity in gaps) / sum(quantity for _, quantity in gaps)
+            assert analysed.orders["estimate_miss_bps"][place] == pytest.approx(mean, abs=1e-9)
+            found += 1
+    assert found > 300
 
 
 def test_a_running_engine_and_its_file_say_the_same(tmp_path):

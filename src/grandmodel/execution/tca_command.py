@@ -435,6 +435,8 @@ def _order_lines(view: dict[str, Any]) -> Iterator[str]:
     rows = [[name, f"{value:+.2f}", _why(value)] for name, value in against.items()]
     yield from _table(("against, bps", "", ""), rows, (False, True, False))
     yield f"participation {view['participation']:.2%}, spread capture {view['spread_capture']:+.2f}"
+    yield f"{view['percentile']:.0%} of what others traded meanwhile was at a worse price"
+    yield f"all-in price against what routing expected: {view['estimate_miss_bps']:+.2f} bps"
     yield ""
     rows = [
         [_clock(fill["time"]), f"{fill['quantity']:,}", f"{fill['price']:.4f}", f"{fill['mid']:.4f}",

@@ -311,6 +311,11 @@ class _Book:
             for name in ("order_id", "parent_id", "symbol", "venue", "quantity", "order_type", "limit_price_e9", "side")
         } | {"order": self.root[sent], "sent_ns": np.ascontiguousarray(rows["created_ns"][sent])}
         self.flag_decisions()
+        decisions = self.records.decisions["row"]
+        at = self.find(decisions["order_id"])
+        expected = np.full(len(rows), NO_PRICE)
+        expected[at[at >= 0]] = decisions["expected_price_e9"][at >= 0]
+        self.children["expected_e9"] = expected[sent]
 
     def find(self, order_ids: Rows) -> Rows:
         """(m,) places among all orders; -1 for an id that there is not."""
@@ -519,6 +524,11 @@ class _Book:
             o[f"{part}_bps"] = np.where(usable & (o["value"] > 0), bps, np.nan)
         with np.errstate(divide="ignore", invalid="ignore"):
             f["effective_spread_bps"] = np.where(known, 2e4 * f["side"] * (f["price_e9"] - mid) / mid, np.nan)
+            # What routing expected to pay all in when it sent the order, against what came of it.
+            expected = self.children["expected_e9"][f["child"]].astype(np.float64)
+            paid = f["price_e9"] + f["side"] * f["fee_e9"] / f["quantity"]
+            miss = np.where(expected > 0, f["side"] * (paid - expected) / expected * 1e4, np.nan)
+        o["estimate_miss_bps"], _ = costs.group_weighted_mean(order, f["quantity"], miss, n)
         f["spread_capture"] = costs.spread_capture(f["side"], f["price_e9"], f["bid_e9"], f["ask_e9"])
         o["spread_capture"], _ = costs.group_weighted_mean(order, f["quantity"], f["spread_capture"], n)
 

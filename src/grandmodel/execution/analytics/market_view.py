@@ -181,6 +181,20 @@ class MarketView:
             out[at] = (line.print_e9[0] + worth / (target - line.volume[begin])) / 1e9
         return out
 
+    def share_worse(self, symbol: int, start_ns: int, end_ns: int, side: int, price: float) -> float:
+        """Of the shares that others printed in (start, end], the share at a price worse than `price` for `side`, those
+        at it by half; NaN where nothing is known."""
+        line = self._lines.get(symbol)
+        one, two = np.array([start_ns]), np.array([end_ns])
+        if line is None or not self.has_prints or not self._covers(one, two)[0]:
+            return float("nan")
+        begin, end = (int(np.searchsorted(line.print_ns, ns, "right")) for ns in (start_ns, end_ns))
+        shares = np.diff(line.volume[begin : end + 1])
+        if shares.sum() == 0:
+            return float("nan")
+        gap = side * (line.print_e9[begin:end] / 1e9 - price)
+        return float(((gap > 1e-9) * shares).sum() + ((abs(gap) <= 1e-9) * shares).sum() / 2) / float(shares.sum())
+
     def last_print(self, symbol: Rows, time_ns: int) -> Rows:
         """(n,) price, in currency, of the last print at or before an instant that the capture covers; NaN for none."""
         out = np.full(len(symbol), np.nan)

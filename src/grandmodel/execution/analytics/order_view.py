@@ -20,13 +20,13 @@ ROW_FIELDS = (
     "decision_time", "end_time", "decision_price", "arrival_price", "average_price", "end_price", "value",
     "total_e9", "total_bps", "delay_bps", "trading_bps", "spread_bps", "move_bps", "opportunity_bps", "fees_bps",
     "arrival_bps", "vwap_bps", "twap_bps", "pwp_bps", "open_bps", "close_bps", "participation", "spread_capture",
-    "markout_1s_bps", "markout_10s_bps", "markout_1m_bps", "markout_5m_bps", "reversion_bps", "children", "fills",
-    "flags",
+    "markout_1s_bps", "markout_10s_bps", "markout_1m_bps", "markout_5m_bps", "reversion_bps", "estimate_miss_bps",
+    "children", "fills", "flags",
 )  # fmt: skip
 _FLOATS = (
     "total_bps", "delay_bps", "trading_bps", "spread_bps", "move_bps", "opportunity_bps", "fees_bps", "arrival_bps",
     "vwap_bps", "twap_bps", "pwp_bps", "open_bps", "close_bps", "participation", "spread_capture", "reversion_bps",
-    "average_price", "value",
+    "estimate_miss_bps", "average_price", "value",
 )  # fmt: skip
 
 
@@ -87,6 +87,8 @@ def _why(analysed: JournalCosts, place: int, name: str) -> str:
         return "nothing was filled"
     if name in ("reversion_bps", "spread_capture", "spread_bps", "move_bps"):
         return "no quote at its fills" if name != "reversion_bps" else analysed.markout_reason
+    if name == "estimate_miss_bps":
+        return "routing expected no price"
     if not analysed.market.has_prints:
         return "the journal has no prints: give the capture"
     if o["end_ns"][place] == o["decision_ns"][place] and not name.startswith(("open", "close", "pwp")):
@@ -133,6 +135,8 @@ def order_view(analysed: JournalCosts, place: int) -> dict[str, Any]:
         "reversion_bps": benchmark(analysed, place, "reversion_bps"),
         "participation": benchmark(analysed, place, "participation"),
         "spread_capture": benchmark(analysed, place, "spread_capture"),
+        "estimate_miss_bps": benchmark(analysed, place, "estimate_miss_bps"),
+        "percentile": _percentile(analysed, place),
         "flags": list(analysed.flag_texts(place)),
         "fills": [
             {"time": _time(int(f["time_ns"][i])), "price": int(f["price_e9"][i]) / 1e9,
@@ -151,6 +155,19 @@ def order_view(analysed: JournalCosts, place: int) -> dict[str, Any]:
             for i in sent.tolist()
         ],
     }  # fmt: skip
+
+
+def _percentile(analysed: JournalCosts, place: int) -> float:
+    """The share of what others traded between decision and end at a price worse than the order's average (R. Kissell,
+    The Science of Algorithmic Trading and Portfolio Management, 2013: relative performance measure, by volume)."""
+    o = analysed.orders
+    average = benchmark(analysed, place, "average_price")
+    if isinstance(average, Unknown):
+        return average
+    share = analysed.market.share_worse(
+        int(o["symbol"][place]), int(o["decision_ns"][place]), int(o["end_ns"][place]), int(o["side"][place]), average
+    )
+    return Unknown(_why(analysed, place, "vwap")) if share != share else share
 
 
 def _reason(code: int) -> str:
