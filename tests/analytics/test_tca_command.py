@@ -162,6 +162,13 @@ def test_what_is_wrong_is_said(day, arguments, said):
     assert said in fails(day[0], *arguments)
 
 
+def test_another_days_capture_is_refused(day, tmp_path):
+    _, other = make_day(tmp_path, 20, 0, seed=4, minutes=2, events_per_second=5)
+    assert "is the capture of another journal" in fails(day[0], "--capture", other)
+    (tmp_path / "x.gmc").write_bytes(b"nothing of the kind" * 10)
+    assert "is no capture" in fails(day[0], "--capture", tmp_path / "x.gmc")
+
+
 def test_no_journal(tmp_path):
     assert "`gmexec run --journal day.gmj` makes one" in fails(tmp_path / "nothing.gmj")
     done = subprocess.run(

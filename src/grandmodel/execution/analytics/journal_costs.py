@@ -26,7 +26,7 @@ import numpy as np
 from .._core import costs
 from .._core.records import NO_PRICE, is_booked
 from .._core.values import OrderStatus, Reason, Unknown, UnknownOrder
-from ..journal_file import open_journal
+from ..journal_file import JournalFile, open_journal
 from ..records_split import RecordStream
 from ..records_view import Names
 from . import journal_records as jr
@@ -218,7 +218,21 @@ def analyse_journal(
     ValueError                     delay_basis is neither
     """
     stream = open_journal(journal) if isinstance(journal, str | os.PathLike) else journal
-    return analyse_records(read_records(stream, names=names), capture, delay_basis=delay_basis)
+    records = read_records(stream, names=names)
+    market = None
+    if capture is not None:
+        market = view_of_capture(capture, records.names, records.orders["row"]["symbol"], _uuid(stream))
+    return analyse_records(records, market, delay_basis=delay_basis)
+
+
+def _uuid(journal: RecordStream) -> bytes | None:
+    """What a journal and its capture have in common; None for a stream that does not say."""
+    if isinstance(journal, JournalFile):
+        from .._core.store import Survey
+
+        return bytes(Survey(journal.path).mark.uuid)
+    found = getattr(journal, "uuid", None)
+    return None if found is None else bytes(found)
 
 
 def analyse_records(

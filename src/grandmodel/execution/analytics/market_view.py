@@ -260,18 +260,23 @@ def view_of_journal(records: JournalRecords) -> MarketView:
     return MarketView("journal", lines, first, last)
 
 
-def view_of_capture(path: str | os.PathLike[str], names: Names, symbols: Rows) -> MarketView:
+def view_of_capture(
+    path: str | os.PathLike[str], names: Names, symbols: Rows, uuid: bytes | None = None
+) -> MarketView:
     """What a capture says of some symbols.
 
     Parameters
     ----------
     names, symbols : the journal's names, and the numbers there of the symbols that are wanted
+    uuid : the journal's; None: not known, and not looked at
 
     Raises
     ------
-    MarketDataError  it is no capture, is damaged, or has none of the symbols
+    MarketDataError  it is no capture, is damaged, is another journal's, or has none of the symbols
     """
     file = CaptureFile(path)
+    if uuid is not None and any(run.uuid != uuid for run in file.runs):
+        raise MarketDataError(f"{file.path}: is the capture of another journal")
     wanted = {names.symbol_text(number): number for number in np.unique(symbols).tolist()}
     quotes: dict[int, list[tuple[Rows, Rows, Rows]]] = {number: [] for number in wanted.values()}
     prints: dict[int, list[dict[str, Rows]]] = {number: [] for number in wanted.values()}
