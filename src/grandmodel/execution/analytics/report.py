@@ -200,7 +200,7 @@ def _picture(analysed: JournalCosts, place: int, venues: Sequence[int]) -> dict[
             ["fills", f"{len(view['fills']):,}" + (f", {left_out:,} not drawn" if left_out else "")],
             ["participation", _percent(view["participation"])],
             ["others traded worse", _percent(view["percentile"])],
-            ["against what routing expected", _bps(view["estimate_miss_bps"])],
+            ["against the estimate", _bps(view["estimate_miss_bps"])],
             ["spread capture", f"{capture:+.2f}" if not math.isnan(capture) else _or_why(capture)],
             ["reversion 5 min", _bps(view["reversion_bps"])],
         ],
