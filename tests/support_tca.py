@@ -106,7 +106,8 @@ def make_day(
             for number in range(parents):
                 group.create_task(worked(router, number))
         await clock.sleep_until(clock.now_ns() + 310 * 10**9)
-        core.advance()  # so that the capture has what the market was five minutes after the last fill
+        for symbol in SYMBOLS:  # so that the capture has what the market was five minutes after the last fill
+            core.touch(symbol)
 
     run(all_of_it(), clock=clock, seed=seed)
     core.close()

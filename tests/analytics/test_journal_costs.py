@@ -304,6 +304,22 @@ def test_what_cannot_be_measured_is_said_and_counted():
     core.close()
 
 
+def test_a_cost_beyond_counting_is_flagged_and_stops_nothing():
+    """A billion shares, fifty better than the mid at the decision: more money than int64 has in 1e-9."""
+    core, gate = make_core(events_per_second=0.01, limits={}, cash=10**12)
+    small = int(gate.submit_order(resting(quantity=100)).order_id)
+    large = int(gate.submit_order(resting(quantity=10**9)).order_id)
+    core.report(report(core, small, EXEC_TRADE, quantity=100, price=140.0, execution_id=1001))
+    core.report(report(core, large, EXEC_TRADE, quantity=10**9, price=100.0, execution_id=1002))
+    found = analyse_journal(core.journal, names=core)
+    place = found.place(large)
+    assert found.bps(place, "total").reason == FLAGS["too_large"]
+    assert found.fills["cost_e9"][found.fills_at(place)].tolist() == [NO_PRICE]
+    assert found.money_e9(found.place(small), "total") is not None
+    assert {each.code for each in found.quality} >= {"too_large"}
+    core.close()
+
+
 def test_an_empty_journal(tmp_path):
     core, _ = make_core(path=tmp_path / "j")
     core.close()

@@ -61,9 +61,10 @@ FLAGS = {
     "early_fill": "a fill before the decision",
     "revised": "an execution was taken back or corrected",
     "unsent": "nothing was sent to a venue",
+    "too_large": "its cost can be more than is counted in (9.2e9 of the currency)",
 }
 FLAG_BIT = {name: 1 << bit for bit, name in enumerate(FLAGS)}
-NOT_MEASURED = FLAG_BIT["open"] | FLAG_BIT["rejected"] | FLAG_BIT["overfilled"]
+NOT_MEASURED = FLAG_BIT["open"] | FLAG_BIT["rejected"] | FLAG_BIT["overfilled"] | FLAG_BIT["too_large"]
 #: Such an order is not averaged in either: its benchmark is no price.
 NOT_AVERAGED = NOT_MEASURED | FLAG_BIT["no_decision"] | FLAG_BIT["crossed_decision"]
 
@@ -144,7 +145,7 @@ class JournalCosts:
     def reason(self, place: int, part: str) -> str:
         """Why a part of an order's cost is not known; empty when it is."""
         flags = int(self.orders["flags"][place])
-        for name in ("open", "rejected", "overfilled"):
+        for name in ("open", "rejected", "overfilled", "too_large"):
             if flags & FLAG_BIT[name]:
                 return FLAGS[name]
         code = int(self.reason_codes[part][place])
@@ -494,6 +495,7 @@ class _Book:
         self.flag("no_decision", o["decision_e9"] == NO_PRICE)
         self.flag("no_arrival", (o["arrival_e9"] == NO_PRICE) & (o["route_ns"] > 0) & (o["fills"] > 0))
         self.flag("no_end", (o["end_e9"] == NO_PRICE) & (left > 0) & ((o["flags"] & NOT_MEASURED) == 0))
+        self.flag("too_large", self.reach() > 9e18)
         at = np.flatnonzero((o["flags"] & NOT_MEASURED) == 0)
         among = np.full(n, -1)
         among[at] = np.arange(len(at))
@@ -514,15 +516,33 @@ class _Book:
         o["value"] = np.where(o["decision_e9"] == NO_PRICE, np.nan, value)
         self.split_trading()
 
+    def reach(self) -> Rows:
+        """(n,) float64: more than any product of an order's quantity and the gap between two of its prices, in 1e-9."""
+        o, f, n = self.orders, self.fills, self.n
+        low, high = np.full(n, np.inf), np.full(n, -np.inf)
+        for prices in (o["decision_e9"], o["arrival_e9"], o["end_e9"]):
+            known = prices != NO_PRICE
+            low[known] = np.minimum(low, prices)[known]
+            high[known] = np.maximum(high, prices)[known]
+        for name in ("price_e9", "mid_e9"):
+            known = f[name] != NO_PRICE
+            np.minimum.at(low, f["order"][known], f[name][known].astype(np.float64))
+            np.maximum.at(high, f["order"][known], f[name][known].astype(np.float64))
+        gap = np.where(high >= low, high - low, 0.0)
+        most: Rows = gap * np.maximum(o["quantity"], o["filled_quantity"]).astype(np.float64) + abs(o["fees_e9"])
+        return most
+
     def split_trading(self) -> None:
         o, f, n = self.orders, self.fills, self.n
-        order, known = f["order"], f["mid_e9"] != NO_PRICE
-        arrival = o["arrival_e9"][order]
+        order = f["order"]
+        counted = (o["flags"][order] & FLAG_BIT["too_large"]) == 0
+        known = (f["mid_e9"] != NO_PRICE) & counted
+        arrival = np.where(counted, o["arrival_e9"][order], NO_PRICE)
         mid = np.where(known, f["mid_e9"], f["price_e9"])
         f["spread_e9"] = np.where(known, f["side"] * f["quantity"] * (f["price_e9"] - mid), NO_PRICE)
         start = np.where(arrival == NO_PRICE, f["price_e9"], arrival)
         f["trading_e9"] = np.where(arrival == NO_PRICE, NO_PRICE, f["side"] * f["quantity"] * (f["price_e9"] - start))
-        decision = o["decision_e9"][order]
+        decision = np.where(counted, o["decision_e9"][order], NO_PRICE)
         whole = decision != NO_PRICE
         f["cost_e9"] = np.where(
             whole, f["side"] * f["quantity"] * (f["price_e9"] - np.where(whole, decision, 0)) + f["fee_e9"], NO_PRICE

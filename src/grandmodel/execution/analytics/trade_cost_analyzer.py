@@ -142,7 +142,8 @@ class VenuePerformance:
     """A venue's fills of the trades that were analysed. Shortfall: fraction of the decision price, value-weighted.
 
     Of an engine's log, too: `effective_spread` and `markouts_bps` ({"1s", "10s", "1m", "5m"}: mean and interval) in bps
-    by `venue_costs`, latency (median, 99th percentile), and `verdict` on half spread and fees against all other venues.
+    by `venue_costs`, latency (median, 99th percentile), `routing_share` of the quantity sent, and `verdict` on half
+    spread and fees against all other venues. Markouts are of the engine's capture where it has one.
     """
 
     avg_shortfall: float
@@ -155,6 +156,7 @@ class VenuePerformance:
     rejects: int
     orders: int
     latency_ms: float
+    routing_share: float = field(default_factory=lambda: Unknown("no engine's log"))
     latency_99_ms: float = field(default_factory=lambda: Unknown("no engine's log"))
     effective_spread: Interval | None = None
     markouts_bps: Mapping[str, Interval] = field(default_factory=dict)
@@ -291,7 +293,12 @@ class TradeCostAnalyzer:
         journal = self._core.journal
         if self._table is None or self._table_head != journal.head:
             self._table_head = journal.head
-            self._table = OrderAnalyses(analyse_journal(journal, names=self._core))
+            core = self._core
+            capture = core.capture
+            if capture is not None and not core.closed:
+                core.flush_capture()
+            path = None if capture is None else capture.path
+            self._table = OrderAnalyses(analyse_journal(journal, path, names=core))
             self._fresh = {}
         return self._table
 
@@ -487,6 +494,7 @@ def _venue(
         rejects=0 if sent is None else sent.rejects,
         orders=0 if sent is None else sent.orders,
         latency_ms=unseen if sent is None else sent.latency_ms,
+        routing_share=unseen if sent is None else sent.share,
         latency_99_ms=unseen if sent is None else sent.latency_99_ms,
         effective_spread=None if sent is None else _interval(sent.effective_bps),
         markouts_bps={} if sent is None else {name: _interval(mean) for name, mean in sent.markout_bps.items()},
