@@ -137,6 +137,24 @@ def test_a_browser_shows_it_without_complaint(page, browser, width, scheme):
     view.context.close()
 
 
+def test_a_day_that_cannot_be_measured_is_shown_without_complaint(browser, tmp_path):
+    """One open order, one rejected or refused: pages of nothing say why."""
+    core, gate = make_core(path=tmp_path / "j", events_per_second=0.01)
+    gate.submit_order(order(order_type="limit", limit_price=140.0))
+    core.close()
+    analysed = analyse_journal(tmp_path / "j")
+    assert not analysed.measured.any()
+    write_report(tmp_path / "r.html", analysed, summarise(analysed))
+    view, said, asked = opened(browser, tmp_path / "r.html", viewport={"width": 1280, "height": 900})
+    assert (said, asked) == ([], [])
+    assert view.evaluate(OVERLAPS)[1] == []
+    assert "No order could be measured" in view.inner_text("#glance")
+    assert "it has not ended" in view.inner_text("#quality")
+    assert view.inner_text("#parts-of dd") == "n/a"
+    assert view.inner_text("#how p").startswith("Each order is measured")
+    view.context.close()
+
+
 def test_it_works_by_keyboard(page, browser):
     path, analysed = page
     view, said, _ = opened(browser, path, viewport={"width": 1280, "height": 900})

@@ -139,7 +139,7 @@ function open(i) {
   chosen = i;
   const id = C.id[i], pic = D.pictures[id], how = D.names.how[C.how[i]];
   $("order-title").textContent = `Order ${id}: ${C.side[i] ? "buy" : "sell"} ${num(C.quantity[i], 0)} ${D.names.symbol[C.symbol[i]]}, ${how}, ${D.names.status[C.status[i]].toLowerCase()}`;
-  list($("parts-of"), ["total", "delay", "spread", "move", "opp", "fees"].map(k => [{opp: "not filled"}[k] ?? k, bps(C[k][i]) + " bps"]).concat([["total, money", num(C.money[i], 2, true)]]));
+  list($("parts-of"), ["total", "delay", "spread", "move", "opp", "fees"].map(k => [{opp: "not filled"}[k] ?? k, bps(C[k][i]) + (C[k][i] == null ? "" : " bps")]).concat([["total, money", num(C.money[i], 2, true)]]));
   list($("prices-of"), [["decided", clock(C.t[i])], ["filled", `${num(C.filled[i], 0)} (${num(100 * C.filled[i] / C.quantity[i], 0)} %)`], ["average price", num(C.average[i], 4)],
     ...(pic ? pic.prices.map(([name, value]) => [name, typeof value === "string" ? value : num(value, 4)]) : []), ["strategy", D.names.strategy[C.strategy[i]]]]);
   list($("against-of"), [["against interval VWAP", bps(C.vwap[i]) + (C.vwap[i] == null ? "" : " bps")], ["markout 1 min", bps(C.m1[i]) + (C.m1[i] == null ? "" : " bps")],

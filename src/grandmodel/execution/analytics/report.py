@@ -180,11 +180,16 @@ def _picture(analysed: JournalCosts, place: int, venues: Sequence[int]) -> dict[
         return ((values - base) // unit).tolist()  # type: ignore[no-any-return]
 
     view = order_view(analysed, place)
-    known = {
-        name.upper() if name in ("vwap", "twap", "pwp") else name: _or_why(value)
-        for name, value in view["prices"].items()
-        if name != "average_price"
-    }
+    known: dict[str, float | str] = {}
+    missing: dict[str, list[str]] = {}
+    for name, value in view["prices"].items():
+        shown = name.upper() if name in ("vwap", "twap", "pwp") else name
+        if not math.isnan(value):
+            known[shown] = round(value, 6)
+        elif name != "average_price":
+            missing.setdefault(str(_or_why(value)), []).append(shown)
+    known.pop("average_price", None)
+    known |= {", ".join(names): why for why, names in missing.items()}
     capture = view["spread_capture"]
     return {
         "from": -pad // 1_000_000, "to": (end + pad - start) // 1_000_000, "end": max(1, (end - start) // 1_000_000),

@@ -55,13 +55,29 @@ def _figure(title: str, x: str, y: str, height: int = 260, **options: Any) -> An
 
 def figures(analysed: JournalCosts, summary: DaySummary) -> dict[str, Any]:
     """{name of its place in the page: figure}."""
-    found = {"parts": _parts(summary), "day": _day(analysed)}
+    found: dict[str, Any] = {"parts": _parts(summary), "day": _day(analysed)}
     found |= {"algorithms": _groups("Cost by algorithm, with 95 % intervals", summary.by_algorithm)}
     found |= {"venues": _venues(summary), "markouts": _markouts(summary)}
     found |= {"distribution": _distribution(analysed)}
-    found |= {"price": None, "schedule": None}
+    if not analysed.measured.any():
+        for name in ("day", "algorithms", "distribution"):
+            _nothing(found[name], "no order could be measured")
+    if len(analysed.fills["order"]) == 0 or not any(each.effective_bps.count for each in summary.venues):
+        _nothing(found["venues"], "no fill with a quote")
+    if not any(mean.count for each in summary.venues for mean in each.markout_bps.values()):
+        _nothing(found["markouts"], "no quote after any fill")
     found["price"], found["schedule"] = _order()
     return found
+
+
+def _nothing(made: Any, why: str) -> None:
+    """An empty figure says why it is, and has ranges that need no data."""
+    models = bokeh("models")
+    made.title.text = f"{made.title.text}: {why}"
+    made.x_range = models.Range1d(0, 1)
+    if not isinstance(made.y_range, models.FactorRange):
+        made.y_range = models.Range1d(0, 1)
+    made.scatter(x=[], y=[])
 
 
 def _parts(summary: DaySummary) -> Any:
@@ -166,23 +182,26 @@ def _markouts(summary: DaySummary) -> Any:
 
 def _distribution(analysed: JournalCosts) -> Any:
     cost = analysed.orders["total_bps"][analysed.measured]
-    made = _figure("How order costs are spread", "bps of paper value; the end bars hold all beyond",
-                   "orders (log scale)",
-                   y_axis_type="log")  # fmt: skip
+    counts, edges = np.zeros(0, np.int64), np.zeros(1)
     if len(cost):
         low, high = np.quantile(cost, (0.001, 0.999))
         if high - low < 1e-6:
             low, high = low - 0.5, high + 0.5
         counts, edges = np.histogram(np.clip(cost, low, high), bins=60, range=(low, high))
-        some = counts > 0
+    many = counts.max(initial=0) >= 30
+    made = _figure("How order costs are spread", "bps of paper value; the end bars hold all beyond",
+                   "orders (log scale)" if many else "orders", y_axis_type="log" if many else "linear")  # fmt: skip
+    if len(cost):
+        some, foot = counts > 0, 0.5 if many else 0.0
+        middle = ((edges[:-1] + edges[1:]) / 2)[some]
         source = bokeh("models").ColumnDataSource({
             "left": edges[:-1][some], "right": edges[1:][some], "top": counts[some],
-            "color": [ORANGE if middle > 0 else BLUE for middle in ((edges[:-1] + edges[1:]) / 2)[some]],
+            "color": [ORANGE if each > 0 else BLUE for each in middle],
         })  # fmt: skip
         bars = made.quad(
-            left="left", right="right", top="top", bottom=0.5, color="color", line_color=None, source=source
+            left="left", right="right", top="top", bottom=foot, color="color", line_color=None, source=source
         )
-        made.y_range.start = 0.5
+        made.y_range.start = foot
         tip = [("cost", "@left{+0.00} to @right{+0.00} bps"), ("orders", "@top{0,0}")]
         made.add_tools(bokeh("models").HoverTool(renderers=[bars], tooltips=tip))
     return made
