@@ -151,6 +151,8 @@ def test_a_day_that_cannot_be_measured_is_shown_without_complaint(browser, tmp_p
     assert "No order could be measured" in view.inner_text("#glance")
     assert "it has not ended" in view.inner_text("#quality")
     assert view.inner_text("#parts-of dd") == "n/a"
+    assert "0.00" not in view.inner_text("#glance")
+    assert "0.00" not in view.inner_text("#parts")
     assert view.inner_text("#how p").startswith("Each order is measured")
     view.context.close()
 

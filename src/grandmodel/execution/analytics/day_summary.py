@@ -56,8 +56,10 @@ class GroupCosts:
         return self.parts_e9[part] / 1e9 / self.value * 1e4 if self.value else Unknown("no order could be measured")
 
     def to_dict(self) -> dict[str, Any]:
+        exact = {part: value if self.measured else None for part, value in self.parts_e9.items()}
         return {
-            **asdict(self), "fill_rate": self.fill_rate, "parts_bps": {part: self.bps(part) for part in self.parts_e9},
+            **asdict(self), "parts_e9": exact, "value": self.value if self.measured else None,
+            "fill_rate": self.fill_rate, "parts_bps": {part: self.bps(part) for part in self.parts_e9},
             "verdict": None if self.against_rest is None else self.against_rest.verdict,
         }  # fmt: skip
 

@@ -340,11 +340,12 @@ def _tiles(analysed: JournalCosts, summary: DaySummary) -> str:
     tiles = (
         (f"{whole.orders:,}", f"orders, {whole.measured:,} measured"),
         (f"{len(analysed.fills['order']):,}", f"fills; {len(analysed.refusals['order_id']):,} orders refused"),
-        (_compact(whole.value), "paper value, in the currency"),
+        (_compact(whole.value) if whole.measured else "n/a", "paper value, in the currency"),
         (f"{whole.fill_rate:.1%}", "of the shares ordered were filled"),
-        (f"{mean.mean:+.2f} bps", f"mean cost by value; {sure}"),
-        (_compact(whole.parts_e9["total"] / 1e9, True), "cost in all, in the currency"),
-        (f"{whole.plain_bps:+.2f} bps", f"mean cost by order; deviation {whole.deviation_bps:.2f}"),
+        (f"{mean.mean:+.2f} bps" if whole.measured else "n/a", f"mean cost by value; {sure}"),
+        (_compact(whole.parts_e9["total"] / 1e9, True) if whole.measured else "n/a", "cost in all, in the currency"),
+        (f"{whole.plain_bps:+.2f} bps" if whole.measured else "n/a",
+         f"mean cost by order; deviation {whole.deviation_bps:.2f}"),
         (_bps(whole.benchmarks_bps["vwap"]) if not math.isnan(whole.benchmarks_bps["vwap"]) else "n/a",
          "against the interval VWAP"),
     )  # fmt: skip
@@ -383,6 +384,8 @@ _PART_NAMES = {
 
 def _parts_table(summary: DaySummary) -> str:
     whole = summary.whole
+    if not whole.measured:
+        return "<p>No order could be measured.</p>"
     rows = [
         (text, f"{whole.bps(part):+.3f}", f"{whole.parts_e9[part] / 1e9:+,.2f}") for part, text in _PART_NAMES.items()
     ]
@@ -412,7 +415,8 @@ def _group_table(kind: str, groups: Sequence[GroupCosts]) -> str:
     fields = (kind, "orders", "filled", "value", "cost, bps", "95 %", "delay", "spread", "move", "not filled", "fees",
               "vs arrival", "vs VWAP", "against the rest")  # fmt: skip
     rows = [
-        (each.name, f"{each.orders:,}", f"{each.fill_rate:.0%}", _compact(each.value), f"{each.cost.mean:+.2f}",
+        (each.name, f"{each.orders:,}", f"{each.fill_rate:.0%}",
+         _compact(each.value) if each.measured else "n/a", f"{each.cost.mean:+.2f}",
          _range(each.cost),
          *(f"{each.bps(part):+.2f}" for part in ("delay", "spread", "move", "opportunity", "fees")),
          f"{each.benchmarks_bps['arrival']:+.2f}", f"{each.benchmarks_bps['vwap']:+.2f}", _verdict(each))

@@ -24,6 +24,7 @@ BLUE, ORANGE, GREEN, RED, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E0
 _PARTS = (("delay", "delay"), ("spread", "spread"), ("move", "move"), ("opportunity", "not filled"), ("fees", "fees"))
 _SHAPES = ("circle", "triangle", "square", "diamond")
 _HALF_HOUR_NS = 1_800_000_000_000
+_WHISKERS = 5  # intervals of fewer samples are so wide that nothing else would be seen; the tables have them
 #: Lines over an order's price: {name: (colour, dash)}; markers of the horizons: {name: (colour, shape)}.
 LINES = {"decision": (GREEN, "dashed"), "average": (RED, "solid"), "vwap": (ORANGE, "dotted")}
 HORIZON_MARKS = dict(zip(HORIZON_NAMES, zip((BLUE, ORANGE, GREEN, PURPLE), _SHAPES, strict=True), strict=True))
@@ -60,7 +61,7 @@ def figures(analysed: JournalCosts, summary: DaySummary) -> dict[str, Any]:
     found |= {"venues": _venues(summary), "markouts": _markouts(summary)}
     found |= {"distribution": _distribution(analysed)}
     if not analysed.measured.any():
-        for name in ("day", "algorithms", "distribution"):
+        for name in ("parts", "day", "algorithms", "distribution"):
             _nothing(found[name], "no order could be measured")
     if len(analysed.fills["order"]) == 0 or not any(each.effective_bps.count for each in summary.venues):
         _nothing(found["venues"], "no fill with a quote")
@@ -84,6 +85,8 @@ def _parts(summary: DaySummary) -> Any:
     """The parts as a waterfall that ends in the total."""
     whole = summary.whole
     names = [text for _, text in _PARTS] + ["total"]
+    if not whole.measured:
+        return _figure("Cost by part", "bps of paper value", "", y_range=names[::-1])
     values = [whole.bps(part) for part, _ in _PARTS] + [whole.bps("total")]
     values = [value if not math.isnan(value) else 0.0 for value in values]
     ends = [*np.cumsum(values[:-1]).tolist(), values[-1]]
@@ -136,7 +139,7 @@ def _interval(made: Any, names: Sequence[str], means: Sequence[WeightedMean], co
     if not known:
         return
     y = [(name, shift) for name, _ in known]
-    whiskers = [(place, mean) for place, (_, mean) in zip(y, known, strict=True) if not math.isnan(mean.low)]
+    whiskers = [(place, mean) for place, (_, mean) in zip(y, known, strict=True) if mean.clusters >= _WHISKERS]
     made.segment(x0=[mean.low for _, mean in whiskers], x1=[mean.high for _, mean in whiskers],
                  y0=[place for place, _ in whiskers], y1=[place for place, _ in whiskers],
                  line_color=color, line_width=2)  # fmt: skip
