@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import statistics
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -12,10 +14,13 @@ from hypothesis import strategies as st
 from grandmodel.execution._core.values import Unknown
 from grandmodel.execution.analytics.significance import (
     SAMPLES_MIN,
+    benjamini_hochberg,
+    clustered_mean,
     mean_interval,
     paired_difference,
     t_statistic,
     tail_mean,
+    welch,
 )
 
 
@@ -103,3 +108,97 @@ def test_units_and_sides_turn_everything_around(values, unit):
     gap, back = paired_difference(values, np.zeros(len(values))), paired_difference(np.zeros(len(values)), values)
     assert gap.interval.mean == -back.interval.mean
     assert mean_interval(values[::-1]).mean == one.mean
+
+
+# ---- weighted means in clusters, contrasts, many comparisons
+
+
+def test_samples_of_their_own_have_the_usual_error():
+    values = [3.0, -1.0, 4.0, 1.0, -5.0, 9.0, 2.0]
+    found = clustered_mean(values, [1] * 7, range(7))
+    assert found.mean == pytest.approx(statistics.mean(values))
+    assert found.error == pytest.approx(statistics.stdev(values) / math.sqrt(7))
+    assert found.t == pytest.approx(float(t_statistic(values)))
+    assert (found.count, found.clusters) == (7, 7)
+    assert found.high - found.mean == pytest.approx(2.447 * found.error)  # t of six degrees of freedom
+    many = clustered_mean(np.tile(values, 20), np.ones(140), range(140))
+    assert many.high - many.mean == pytest.approx(1.9771 * many.error, rel=1e-4)  # of 139
+
+
+@given(st.lists(st.tuples(st.floats(-50, 50), st.integers(1, 1000), st.integers(0, 6)), min_size=2, max_size=60))
+def test_a_clustered_mean_is_what_its_definition_says(rows):
+    """Ratio estimator: residuals summed by cluster, B / (B - 1) of their squares, over the weights' sum."""
+    values, weights, clusters = zip(*rows, strict=True)
+    found = clustered_mean(values, weights, clusters)
+    total = sum(map(Fraction, weights))
+    mean = sum(Fraction(w) * Fraction(v) for v, w in zip(values, weights, strict=True)) / total
+    assert found.mean == pytest.approx(float(mean), abs=1e-9)
+    groups = {}
+    for value, weight, cluster in rows:
+        groups[cluster] = groups.get(cluster, 0) + weight * (Fraction(value) - mean)
+    if len(groups) < 2:
+        assert isinstance(found.error, Unknown)
+        return
+    squares = sum(each * each for each in groups.values()) * len(groups) / (len(groups) - 1)
+    assert found.error == pytest.approx(math.sqrt(squares) / float(total), abs=1e-9)
+    named = clustered_mean(values, weights, [f"c{each}" for each in clusters])  # labels may be anything
+    assert (named.mean, named.error) == pytest.approx((found.mean, found.error), abs=1e-12)
+
+
+def test_twice_the_same_samples_in_their_clusters_say_no_more():
+    rng = np.random.default_rng(1)
+    values, clusters = rng.normal(size=200), np.arange(200) // 5
+    once = clustered_mean(values, np.ones(200), clusters)
+    twice = clustered_mean(np.tile(values, 2), np.ones(400), np.tile(clusters, 2))
+    assert twice.error == pytest.approx(once.error)
+    alone = clustered_mean(np.tile(values, 2), np.ones(400), np.arange(400))
+    independent = clustered_mean(values, np.ones(200), np.arange(200))
+    assert alone.error == pytest.approx(independent.error / math.sqrt(2), rel=0.01)  # as if there were more of them
+
+
+def test_what_is_not_known_is_left_out():
+    found = clustered_mean([1.0, math.nan, 3.0], [1, 1, 1], [0, 1, 2])
+    assert (found.mean, found.count) == (2.0, 2)
+    assert clustered_mean([math.nan], [1], [0]).mean.reason == "no sample"
+    with pytest.raises(ValueError, match="negative or not finite"):
+        clustered_mean([1.0], [-1], [0])
+    with pytest.raises(ValueError, match="as many of each"):
+        clustered_mean([1.0], [1, 2], [0])
+
+
+def test_welch_by_hand():
+    """A against B: t of the difference of the means over the root of the sum of their squared errors."""
+    a, b = [27.5, 21.0, 19.0, 23.6, 17.0, 17.9], [27.1, 22.0, 20.8, 23.4, 23.4, 23.5, 25.8]
+    found = welch(a, b)
+    error = math.sqrt(statistics.variance(a) / 6 + statistics.variance(b) / 7)
+    assert found.difference == pytest.approx(statistics.mean(a) - statistics.mean(b))
+    assert found.t == pytest.approx(found.difference / error)
+    assert found.verdict == "too few samples"
+    rng = np.random.default_rng(3)
+    assert welch(rng.normal(0, 1, 400), rng.normal(1, 2, 300)).verdict == "lower"
+    assert welch(rng.normal(1, 1, 400), rng.normal(0, 2, 300)).verdict == "higher"
+    assert welch([1.0] * 40, [1.0] * 40).verdict == "no difference can be told"
+
+
+def test_a_false_difference_is_told_as_often_as_it_says():
+    rng = np.random.default_rng(8)
+    wrong = sum(welch(rng.normal(size=60), rng.normal(size=60)).p < 0.05 for _ in range(1000))
+    assert 25 <= wrong <= 80  # 50 expected
+
+
+def test_benjamini_and_hochbergs_own_example():
+    """Their section 4.1: of fifteen p values, Bonferroni's rule rejects three, theirs four."""
+    p = [0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459]
+    p += [0.3240, 0.4262, 0.5719, 0.6528, 0.7590, 1.0]
+    stands, adjusted = benjamini_hochberg(p, 0.05)
+    assert stands.tolist() == [True] * 4 + [False] * 11
+    assert adjusted[3] == pytest.approx(0.0095 * 15 / 4)
+    order = np.random.default_rng(0).permutation(15)
+    mixed = np.array(p)[order]
+    assert benjamini_hochberg(mixed)[0].tolist() == stands[order].tolist()
+    with_none, _ = benjamini_hochberg([*p, math.nan])
+    assert with_none.tolist() == [*stands.tolist(), False]
+    with pytest.raises(ValueError, match="outside"):
+        benjamini_hochberg([1.5])
+    with pytest.raises(ValueError, match="rate is 0"):
+        benjamini_hochberg(p, 0)

@@ -160,6 +160,26 @@ def test_what_is_odd_is_flagged_not_refused():
     assert found.flags == ("its first fill is before its decision", "its last fill is after its end")
 
 
+def test_an_engine_with_a_capture_knows_what_came_after(tmp_path):
+    from support import make_core, order
+
+    core, gate = make_core(path=tmp_path / "j", capture=tmp_path / "j.gmc")
+    for number in range(40):
+        gate.submit_order(order(quantity=100 + number, side="sell" if number % 2 else "buy"))
+        core.clock.advance_to(core.clock.now_ns() + 10**9)
+    core.clock.advance_to(core.clock.now_ns() + 310 * 10**9)
+    core.touch("AAPL")
+    analyzer = TradeCostAnalyzer(engine=core)
+    venues = analyzer.compare_venue_performance()
+    assert sum(each.markouts_bps["5m"].count for each in venues.values()) == len(core.fills())
+    assert all(np.isfinite(each.vwap_performance) for each in analyzer.analyses if each.trade.market_vwap_e9)
+    core.close()
+    closed = TradeCostAnalyzer(engine=core).compare_venue_performance()
+    assert {name: each.markouts_bps["1m"].mean for name, each in closed.items() if each.fills} == {
+        name: each.markouts_bps["1m"].mean for name, each in venues.items() if each.fills
+    }
+
+
 def test_an_engines_orders_carry_their_own_prices():
     core, clock = synthetic(3)
     result = execute(core, clock, MARKET_ORDER, {**TWAP, "duration_minutes": 20})
@@ -184,6 +204,8 @@ def test_an_engines_orders_carry_their_own_prices():
     rows = core.fills()
     assert sum(each.quantity for each in venues.values()) == rows["quantity"].sum()
     assert sum(each.share for each in venues.values() if each.fills) == pytest.approx(1.0)
+    assert sum(each.routing_share for each in venues.values()) == pytest.approx(1.0)
+    assert all(set(each.markouts_bps) == {"1s", "10s", "1m", "5m"} for each in venues.values())
     for name, each in venues.items():
         if each.fills:
             mine = rows[rows["venue"] == core.venues.number(name)]

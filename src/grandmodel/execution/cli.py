@@ -19,6 +19,7 @@ from .config_command import app as config_app
 from .data_command import app as data_app
 from .journal_command import app as journal_app
 from .service.command import register as register_service
+from .tca_command import register as register_tca
 from .venues.command import register as register_venue
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ Begin with:
   gmexec run                 a basket of orders on a synthetic trading day
   gmexec replay --help       one order in a recorded day
   gmexec journal --help      what an engine did, record by record
+  gmexec tca --help          what its orders cost, why, and where
   gmexec data --help         what a file of market data holds
   gmexec config --help       whether a configuration is right
   gmexec venue --help        a venue as a process of its own
@@ -298,6 +300,7 @@ def replay_command(
 register_venue(app)
 register_service(app)
 register_compare(app)
+register_tca(app)
 
 
 @app.command("version")

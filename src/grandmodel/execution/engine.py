@@ -281,6 +281,7 @@ class ExecutionEngine:
         self.core = make_core(self.config, clock=clock)
         self.order_manager = OrderManager(event_bus=event_bus, engine=self.core)
         self.order_manager.watch_conduct(self.core, self.config)
+        self.order_manager.watch_costs(self.core, self.config)
         self._watch(config)
         self.router = SmartOrderRouter(engine=self.core)
 

@@ -14,6 +14,8 @@ import numpy as np
 
 from .._core import costs
 from .._core.values import Unknown
+from ..records_view import REPORT
+from .journal_records import standing_fills
 
 if TYPE_CHECKING:
     from .._core.orders import Order
@@ -66,12 +68,13 @@ def execution_cost(core: Core, order_id: int, end_mid_e9: int | None = None) -> 
     The decision price is the consolidated mid when the order was given; the arrival price the mid when its first child
     (or the order itself) was sent to a venue; the end price, for what was not filled, `end_mid_e9` or the mid now.
 
-    Cost: two passes over the journal, one for the orders and one for the fills.
+    Executions that were taken back do not count; those that were corrected count as they are now.
+
+    Cost: two passes over the journal from the order's first record to its last.
     """
     order = core.get_order(order_id)
     rows = core.journal_orders(order_id)
-    trades = core.fills()
-    fills = trades[np.isin(trades["order_id"], rows["order_id"])]
+    fills = _fills(core, order_id, rows)
     sent = rows[rows["order_id"] != order_id] if order.is_parent else rows
     arrival_e9 = _known(sent["arrival_mid_e9"][0]) if len(sent) else None
     decision_e9 = order.arrival_mid_e9
@@ -88,6 +91,16 @@ def execution_cost(core: Core, order_id: int, end_mid_e9: int | None = None) -> 
         **bps,
         parts_e9=exact,
     )
+
+
+def _fills(core: Core, order_id: int, rows: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The executions of an order and its children that stand, each with the quote at its first report."""
+    reports = core.journal.rows(REPORT, *(core.journal.find(order_id) or (0, -1)))
+    places, origins, _, _ = standing_fills(reports)
+    fills = reports[places]
+    for name in ("bid_e9", "ask_e9", "venue_time_ns"):
+        fills[name] = reports[name][origins]
+    return fills[np.isin(fills["order_id"], rows["order_id"])]
 
 
 def _known(price_e9: int) -> int | None:

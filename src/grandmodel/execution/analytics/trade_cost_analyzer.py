@@ -12,21 +12,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date as _date
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._core import costs
-from .._core.values import OrderStatus, Unknown
+from .._core.values import Unknown
 from .execution_cost import PARTS
-from .significance import Interval, mean_interval
+from .significance import Interval, WeightedMean, clustered_mean, mean_interval
 from .trade import UNSPECIFIED, Trade, TradeError, read_trade
+from .venue_costs import VenueCosts, venue_costs
 
 if TYPE_CHECKING:
     from .._core.submit import Core
+    from .order_analyses import OrderAnalyses
 
 #: Trades in each list of a day's best and worst.
 PERFORMERS = 5
+#: More samples than this need no bootstrap: their mean is as good as normal.
+_BOOTSTRAPPED = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +139,12 @@ class DailyPerformance:
 
 @dataclass(frozen=True, slots=True)
 class VenuePerformance:
-    """A venue's fills of the trades that were analysed. Shortfall: fraction of the decision price, value-weighted."""
+    """A venue's fills of the trades that were analysed. Shortfall: fraction of the decision price, value-weighted.
+
+    Of an engine's log, too: `effective_spread` and `markouts_bps` ({"1s", "10s", "1m", "5m"}: mean and interval) in bps
+    by `venue_costs`, latency (median, 99th percentile), `routing_share` of the quantity sent, and `verdict` on half
+    spread and fees against all other venues. Markouts are of the engine's capture where it has one.
+    """
 
     avg_shortfall: float
     fill_rate: float
@@ -146,6 +156,11 @@ class VenuePerformance:
     rejects: int
     orders: int
     latency_ms: float
+    routing_share: float = field(default_factory=lambda: Unknown("no engine's log"))
+    latency_99_ms: float = field(default_factory=lambda: Unknown("no engine's log"))
+    effective_spread: Interval | None = None
+    markouts_bps: Mapping[str, Interval] = field(default_factory=dict)
+    verdict: str = "nothing to compare with"
 
 
 class TradeCostAnalyzer:
@@ -159,6 +174,9 @@ class TradeCostAnalyzer:
     def __init__(self, *, engine: Any = None) -> None:
         self._engine = engine
         self._kept: list[TradeAnalysis] = []
+        self._table: OrderAnalyses | None = None
+        self._fresh: dict[int, TradeAnalysis] = {}  # out of the table as it is
+        self._table_head = self._asked_head = -1  # of the log when it was looked at
         self._by_order: dict[int, int] = {}
 
     def analyze_trade(self, trade: Mapping[str, Any] | int, *, arrival: str | None = None) -> TradeAnalysis:
@@ -175,6 +193,14 @@ class TradeCostAnalyzer:
         TradeError   naming the field that is wrong
         UnknownOrder when the engine has no such order
         """
+        if arrival is None and type(trade) is int and self._engine is not None:
+            table = self._table
+            if table is None or self._table_head != self._core.journal.head:
+                return self._keep(trade, self._one(trade))
+            known = self._fresh.get(trade)
+            if known is None:
+                known = self._fresh[trade] = self._keep(trade, table[trade] if trade in table else self._one(trade))
+            return known
         if arrival not in (None, "decision"):
             raise TradeError("arrival", arrival, "'decision' or left out")
         if isinstance(trade, bool) or not isinstance(trade, Mapping | int | np.integer):
@@ -182,12 +208,9 @@ class TradeCostAnalyzer:
         order_id = None if isinstance(trade, Mapping) else int(trade)
         read = read_trade(trade) if isinstance(trade, Mapping) else self._of_order(int(trade))
         found = _analyse(read, order_id, arrival)
-        if order_id is not None and order_id in self._by_order:
-            self._kept[self._by_order[order_id]] = found
-        else:
-            if order_id is not None:
-                self._by_order[order_id] = len(self._kept)
-            self._kept.append(found)
+        if order_id is not None:
+            return self._keep(order_id, found)
+        self._kept.append(found)
         return found
 
     def get_daily_performance(self, date: _date | str) -> DailyPerformance:
@@ -218,8 +241,8 @@ class TradeCostAnalyzer:
     def compare_venue_performance(self) -> dict[str, VenuePerformance]:
         """Each venue's fills of all trades that were analysed, by name; an engine's ended orders are analysed first.
 
-        What needs the engine's log (effective spread, rejects, orders, latency) is Unknown or 0 for trades that were
-        given as mappings.
+        What needs the engine's log (effective spread, markouts, rejects, orders, latency) is Unknown or 0 for trades
+        that were given as mappings.
         """
         self._take_ended()
         venues: dict[str, list[tuple[float, int, int]]] = {}
@@ -227,19 +250,20 @@ class TradeCostAnalyzer:
         for each in self._kept:
             trade = each.trade
             by_venue: dict[str, int] = {}
-            for venue, price, quantity in zip(trade.fill_venue, trade.fill_price_e9, trade.fill_quantity, strict=True):
-                by_venue[venue] = by_venue.get(venue, 0) + int(quantity)
-                cost = math.nan
-                if trade.decision_price_e9 is not None:
-                    cost = trade.side * (int(price) - trade.decision_price_e9) / trade.decision_price_e9
-                venues.setdefault(venue, []).append((cost, int(quantity), int(price)))
+            decision = trade.decision_price_e9
+            for venue, price, quantity in zip(
+                trade.fill_venue, trade.fill_price_e9.tolist(), trade.fill_quantity.tolist(), strict=True
+            ):
+                by_venue[venue] = by_venue.get(venue, 0) + quantity
+                cost = math.nan if decision is None else trade.side * (price - decision) / decision
+                venues.setdefault(venue, []).append((cost, quantity, price))
             if each.order_id is None:  # where several venues filled it, nobody knows what each was asked for
                 alone = next(iter(by_venue)) if len(by_venue) == 1 else None
                 for venue, filled in by_venue.items():
                     ordered = trade.order_quantity if venue == alone else filled
                     before = asked.get(venue, (0, 0))
                     asked[venue] = before[0] + filled, before[1] + ordered
-        sent = {} if self._engine is None else _sent(self._core)
+        sent = {} if self._engine is None else {each.name: each for each in venue_costs(self._orders().analysed)}
         total = sum(quantity for fills in venues.values() for _, quantity, _ in fills)
         return {
             venue: _venue(venues.get(venue, []), asked.get(venue, (0, 0)), sent.get(venue), total)
@@ -253,7 +277,7 @@ class TradeCostAnalyzer:
 
     # ---- an engine's orders
 
-    @property
+    @cached_property
     def _core(self) -> Core:
         from ..engine import core_of
 
@@ -261,17 +285,62 @@ class TradeCostAnalyzer:
             raise TradeError("trade", "an order id", "a mapping: this analyzer has no engine")
         return core_of(self._engine)
 
+    def _orders(self) -> OrderAnalyses:
+        """All of the engine's orders as its log stands now; analysed again when it has grown."""
+        from .journal_costs import analyse_journal
+        from .order_analyses import OrderAnalyses
+
+        journal = self._core.journal
+        if self._table is None or self._table_head != journal.head:
+            self._table_head = journal.head
+            core = self._core
+            capture = core.capture
+            if capture is not None and not core.closed:
+                core.flush_capture()
+            path = None if capture is None else capture.path
+            self._table = OrderAnalyses(analyse_journal(journal, path, names=core))
+            self._fresh = {}
+        return self._table
+
+    def _one(self, order_id: int) -> TradeAnalysis:
+        """One order, from its own part of the log; asked again of a log that stands still, from all of it at once."""
+        from .journal_costs import analyse_records
+        from .journal_records import read_records
+        from .order_analyses import OrderAnalyses
+
+        core = self._core
+        order = core.get_order(order_id)
+        if not order.status.is_closed:
+            raise TradeError("trade", order_id, f"the id of an order that has ended; this one is {order.status}")
+        head, self._asked_head = self._asked_head, core.journal.head
+        if head == self._asked_head:
+            table = self._orders()
+        else:
+            first, last = core.journal.find(order_id) or (0, -1)
+            table = OrderAnalyses(analyse_records(read_records(core.journal, first=first, last=last + 256, names=core)))
+        if order_id in table:
+            found = table[order_id]
+            if not isinstance(found.implementation_shortfall, Unknown):
+                return found
+        return _analyse(self._of_order(order_id), order_id, None)
+
     def _take_ended(self) -> None:
         """Analyses the engine's ended orders that are no children and that have not been asked for yet."""
         if self._engine is None:
             return
-        core = self._core
-        for row in core.orders_array():
-            order_id = int(row["order_id"])
-            if row["parent_id"] == 0 and order_id not in self._by_order and core.is_closed(order_id):
-                if core.get_order(order_id).status is OrderStatus.REJECTED:
-                    continue
-                self.analyze_trade(order_id)
+        table = self._orders()
+        for order_id in table.ids:
+            if order_id not in self._by_order:
+                self._by_order[order_id] = len(self._kept)
+                self._kept.append(table[order_id])
+
+    def _keep(self, order_id: int, found: TradeAnalysis) -> TradeAnalysis:
+        place = self._by_order.setdefault(order_id, len(self._kept))
+        if place == len(self._kept):
+            self._kept.append(found)
+        else:
+            self._kept[place] = found
+        return found
 
     def _of_order(self, order_id: int) -> Trade:
         from .execution_cost import execution_cost
@@ -391,69 +460,43 @@ def _groups(mine: Sequence[TradeAnalysis], key: Any) -> dict[str, Group]:
     return groups
 
 
-@dataclass(slots=True)
-class _Sent:
-    """What the engine's log tells of a venue."""
-
-    orders: int = 0
-    ordered: int = 0
-    filled: int = 0
-    rejects: int = 0
-    latencies: list[int] = field(default_factory=list)
-    effective: list[tuple[float, int]] = field(default_factory=list)
+def _interval(mean: WeightedMean) -> Interval:
+    return Interval(mean.mean, mean.low, mean.high, mean.count, mean.clusters)
 
 
-def _sent(core: Core) -> dict[str, _Sent]:
-    out: dict[str, _Sent] = {}
-    for row in core.orders_array():
-        if row["venue"] < 0:
-            continue
-        seen = out.setdefault(core.venue_text(int(row["venue"])), _Sent())
-        seen.orders += 1
-        order = core.get_order(int(row["order_id"]))
-        seen.filled += order.filled_quantity
-        seen.ordered += order.quantity
-        seen.rejects += order.status is OrderStatus.REJECTED
-        if order.acknowledged_ns is not None:
-            seen.latencies.append(order.acknowledged_ns - order.created_ns)
-    fills = core.fills()
-    for fill in fills:
-        bid, ask = int(fill["bid_e9"]), int(fill["ask_e9"])
-        if 0 < bid <= ask:
-            mid = (bid + ask) / 2
-            share = 2 * int(fill["side"]) * (int(fill["price_e9"]) - mid) / mid * 1e4
-            out.setdefault(core.venue_text(int(fill["venue"])), _Sent()).effective.append(
-                (share, int(fill["quantity"]))
-            )
-    return out
+def _cost_interval(known: Sequence[float], fills: int, sent: VenueCosts | None) -> Interval:
+    """Of a venue's costs as fractions. An engine's fills by symbol and half hour; given ones each for itself."""
+    if sent is not None and sent.fills == fills:
+        mean = sent.cost_bps
+        return Interval(mean.mean / 1e4, mean.low / 1e4, mean.high / 1e4, mean.count, mean.clusters)
+    if len(known) <= _BOOTSTRAPPED:
+        return mean_interval(known)
+    return _interval(clustered_mean(known, np.ones(len(known)), np.arange(len(known))))
 
 
 def _venue(
-    fills: Sequence[tuple[float, int, int]], asked: tuple[int, int], sent: _Sent | None, total: int
+    fills: Sequence[tuple[float, int, int]], asked: tuple[int, int], sent: VenueCosts | None, total: int
 ) -> VenuePerformance:
     known = [(cost, quantity * price) for cost, quantity, price in fills if math.isfinite(cost)]
     worth = sum(weight for _, weight in known)
     filled, ordered = asked
     if sent is not None:
-        filled, ordered = filled + sent.filled, ordered + sent.ordered
-    weight = sum(quantity for _, quantity in sent.effective) if sent is not None else 0
+        filled, ordered = filled + sent.filled, ordered + sent.quantity
+    unseen = Unknown("no engine's log")
     return VenuePerformance(
         avg_shortfall=sum(cost * weight for cost, weight in known) / worth if worth else Unknown("no decision price"),
         fill_rate=filled / ordered if ordered else Unknown("nothing was sent there"),
         share=sum(quantity for _, quantity, _ in fills) / total if total else Unknown("nothing was filled"),
         fills=len(fills),
         quantity=sum(quantity for _, quantity, _ in fills),
-        interval=mean_interval([cost for cost, _ in known]),
-        effective_spread_bps=(
-            sum(share * quantity for share, quantity in sent.effective) / weight
-            if sent is not None and weight
-            else Unknown("no quote at its fills")
-        ),
+        interval=_cost_interval([cost for cost, _ in known], len(fills), sent),
+        effective_spread_bps=unseen if sent is None else sent.effective_bps.mean,
         rejects=0 if sent is None else sent.rejects,
         orders=0 if sent is None else sent.orders,
-        latency_ms=(
-            sum(sent.latencies) / len(sent.latencies) / 1e6
-            if sent is not None and sent.latencies
-            else Unknown("no answer was seen")
-        ),
+        latency_ms=unseen if sent is None else sent.latency_ms,
+        routing_share=unseen if sent is None else sent.share,
+        latency_99_ms=unseen if sent is None else sent.latency_99_ms,
+        effective_spread=None if sent is None else _interval(sent.effective_bps),
+        markouts_bps={} if sent is None else {name: _interval(mean) for name, mean in sent.markout_bps.items()},
+        verdict="nothing to compare with" if sent is None else sent.against_rest.verdict,
     )

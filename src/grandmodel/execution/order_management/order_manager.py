@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .._core.orders import Order
     from .._core.scoring import Quote
     from .._core.submit import Core, Ticket
+    from ..analytics.alerts import PerformanceMonitor
     from ..config import ExecutionConfig
     from ..risk.limits import LimitChange, LimitWatcher
     from .compliance import ComplianceMonitor
@@ -86,6 +87,7 @@ class OrderManager(OrderGate):
     memory_threshold: float | None = None  # MB; see optimize_memory_usage
     limit_watcher: LimitWatcher | None = None  # of the configuration's file, if that is watched
     compliance: ComplianceMonitor | None = None  # if the configuration has thresholds for it
+    costs: PerformanceMonitor | None = None  # likewise
 
     def __init__(self, config: Any = None, event_bus: Any = None, *, engine: Any = None) -> None:
         self._engine = engine
@@ -112,6 +114,7 @@ class OrderManager(OrderGate):
                 self._reader = BusBridge(core, self._bus)
         if self._engine is None:
             self.watch_conduct(core, self._config)
+            self.watch_costs(core, self._config)
             if self._config.risk_controls.watch:
                 logging.getLogger("grandmodel.execution").warning(
                     "risk_controls.watch is true, but an OrderManager has no file: ExecutionEngine(path) watches one"
@@ -125,6 +128,15 @@ class OrderManager(OrderGate):
 
             publish = None if self._bus is None else self._bus.publish
             self.compliance = ComplianceMonitor(core, config.compliance, publish)
+
+    def watch_costs(self, core: Core, config: ExecutionConfig) -> None:
+        """Has costs, latency and rejections read against the execution risk limits, if the configuration has any."""
+        limits = config.risk_controls.execution_risk_limits
+        asked = config.analytics.enable_tca and config.analytics.performance_alerts
+        if asked and limits.model_dump(exclude_none=True):
+            from ..analytics.alerts import PerformanceMonitor
+
+            self.costs = PerformanceMonitor(core, config, None if self._bus is None else self._bus.publish)
 
     def validate_order(self, order: Any) -> ValidationResult:
         """Checks an order's fields without submitting it; nothing is recorded."""
@@ -358,6 +370,8 @@ class OrderManager(OrderGate):
         self.pump()
         if self.compliance is not None:
             self.compliance.close()
+        if self.costs is not None:
+            self.costs.close()
         self.core.close()
         self.pump()
 
