@@ -611,3 +611,26 @@ def test_taq_quotes_and_trades(market_data, facts):
     mid, reason, _ = market.join(np.array([begin + 1800 * 10**9]), ["XXX"], [0])
     assert (mid[0, 0], reason[0, 0]) == (158_535_000_000, 0)
     assert len(market.findings) == 4
+
+
+def test_the_command(folder, tmp_path):
+    from typer.testing import CliRunner
+
+    from grandmodel.execution.cli import app
+
+    def command(*arguments):
+        return CliRunner().invoke(app, ["tca", *map(str, arguments)], env={"COLUMNS": "80"})
+
+    folder()
+    fills, columns = tmp_path / "fills.csv", tmp_path / "columns.yaml"
+    result = command(fills, "--map", columns)
+    assert result.exit_code == 0, result.output
+    assert "Shortfall" in result.output
+    assert max(map(len, result.output.splitlines())) <= 80
+    told = json.loads(command(fills, "--map", columns, "--json").output)
+    assert told["summary"] == json.loads(to_json(run(fills, columns)))["summary"]
+    for more in (["--html", "x.html"], ["--order", "1"], ["--csv"], ["--capture", "x"]):
+        refused = command(fills, "--map", columns, *more)
+        assert refused.exit_code != 0
+        assert more[0] in str(refused.exception)
+    assert "--map" in str(command(fills, "--quotes", fills).exception)

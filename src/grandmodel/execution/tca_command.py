@@ -25,6 +25,9 @@ Examples:
   gmexec tca day.gmj --csv > orders.csv
   gmexec tca day.gmj --table 605 > execution_quality.csv
 \b
+Somebody else's orders and fills (CSV, Parquet, FIX 4.x execution reports):
+  gmexec tca fills.csv --map columns.yaml --quotes quotes.csv
+\b
 SQL (extra `analytics`) over costs, fills, quotes, venues' orders and reports:
   gmexec tca day.gmj --sql "select symbol, avg(total_bps) from costs group by 1"
   gmexec tca day.gmj --sql "select venue, sum(quantity) from fills group by 1"
@@ -54,7 +57,10 @@ def register(app: typer.Typer) -> None:
 
 def tca_command(
     journal: Annotated[
-        Path, typer.Argument(metavar="JOURNAL", help="A journal's directory; for --sql also an archive.")
+        Path,
+        typer.Argument(
+            metavar="JOURNAL", help="A journal's directory; for --sql also an archive; with --map a file of fills."
+        ),
     ],
     capture: Annotated[
         Path | None,
@@ -74,6 +80,11 @@ def tca_command(
         _Basis, typer.Option(help="Whether the delay of what was not filled is opportunity (fill) or delay (order).")
     ] = _Basis.fill,
     top: Annotated[int, typer.Option(min=0, max=1000, help="Lines of the costliest orders.")] = 5,
+    map: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Somebody else's fills: the map of their columns, YAML.")
+    ] = None,
+    quotes: Annotated[Path | None, typer.Option(metavar="FILE", help="Quotes to hold them against (--map).")] = None,
+    trades: Annotated[Path | None, typer.Option(metavar="FILE", help="The market's trades (--map).")] = None,
 ) -> None:
     """What the orders of a journal cost, part by part, by algorithm and venue, and whether that means anything.
 
@@ -83,6 +94,21 @@ def tca_command(
     """
     if json and csv:
         raise ValueError("--json and --csv: give one of them")
+    if map is not None:
+        given = {"--html": html, "--order": order, "--sql": sql, "--table": table, "--capture": capture}
+        for name, value in {**given, "--csv": csv or None}.items():
+            if value is not None:
+                raise ValueError(f"{name} is of a journal: leave it out with --map")
+        from .tca_foreign import run, show, to_json
+
+        result = run(journal, map, quotes, trades)
+        if json:
+            print(to_json(result))
+        else:
+            show(result)
+        return
+    if quotes is not None or trades is not None:
+        raise ValueError("--quotes and --trades belong to a file of fills: give its --map")
     if sql is not None and (html is not None or order is not None):
         raise ValueError("--sql answers a query and nothing else: leave --html and --order out")
     if table is not None and (sql is not None or html is not None or order is not None):
