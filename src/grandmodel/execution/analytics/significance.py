@@ -19,6 +19,7 @@ from .._core.values import Unknown
 #: Fewer samples than this carry no verdict, nor does a smaller |t|.
 SAMPLES_MIN, T_MIN = 30, 2.0
 _RESAMPLES = 2000
+_AT_ONCE = 4_000_000  # indices that are drawn at once
 
 Floats = NDArray[np.float64]
 
@@ -93,8 +94,11 @@ def mean_interval(
         one = Unknown("one sample tells no interval")
         return Interval(mean, one, one, n, len(sums), confidence)
     draw = np.random.default_rng(seed)
-    chosen = draw.integers(0, len(sums), (_RESAMPLES, len(sums)))
-    means = sums[chosen].sum(1) / counts[chosen].sum(1)
+    means = np.empty(_RESAMPLES)
+    at_once = max(1, _AT_ONCE // len(sums))
+    for begin in range(0, _RESAMPLES, at_once):  # a bounded piece of memory, whatever the samples
+        chosen = draw.integers(0, len(sums), (min(at_once, _RESAMPLES - begin), len(sums)))
+        means[begin : begin + at_once] = sums[chosen].sum(1) / counts[chosen].sum(1)
     low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
     return Interval(mean, float(low), float(high), n, len(sums), confidence)
 
