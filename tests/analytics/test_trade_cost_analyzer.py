@@ -220,3 +220,20 @@ def test_an_engines_orders_carry_their_own_prices():
         TradeCostAnalyzer().analyze_trade(1)
     with pytest.raises(TradeError, match="date is 'yesterday'"):
         analyzer.get_daily_performance("yesterday")
+
+
+def test_columns_cost_what_their_trades_cost_one_by_one():
+    analyzer = TradeCostAnalyzer()
+    orders = {"side": ["buy", "sell"], "quantity": [1000, 500], "decision": [40.00, 10.00], "arrival": [40.04, 9.99],
+              "end": [40.08, 9.95], "fees": [17.0, 2.0]}  # fmt: skip
+    fills = {"order": [0, 1], "quantity": [700, 500], "price": [40.05, 9.98]}
+    found = analyzer.analyze_trades(orders, fills)
+    for k in range(2):
+        one = analyzer.analyze_trade({
+            "symbol": "X", "side": orders["side"][k], "order_quantity": orders["quantity"][k],
+            "decision_price": orders["decision"][k], "arrival_price": orders["arrival"][k],
+            "end_price": orders["end"][k], "fees": orders["fees"][k],
+            "fills": [{"price": fills["price"][k], "quantity": fills["quantity"][k]}],
+        })  # fmt: skip
+        assert found["total_bps"][k] == pytest.approx(one.implementation_shortfall_bps, rel=1e-12)
+    assert analyzer.get_daily_performance("2025-01-02").trade_count == 0  # without times they are of no day

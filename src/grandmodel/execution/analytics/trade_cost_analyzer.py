@@ -26,6 +26,7 @@ from .venue_costs import VenueCosts, venue_costs
 
 if TYPE_CHECKING:
     from .._core.submit import Core
+    from .columns import OrderCosts
     from .order_analyses import OrderAnalyses
 
 #: Trades in each list of a day's best and worst.
@@ -212,6 +213,18 @@ class TradeCostAnalyzer:
             return self._keep(order_id, found)
         self._kept.append(found)
         return found
+
+    def analyze_trades(self, orders: Any, fills: Any, **more: Any) -> OrderCosts:
+        """What many trades cost, as columns: nothing is kept of them here.
+
+        Parameters
+        ----------
+        orders, fills : tables (mappings of arrays, or what has the Arrow C data interface: polars, pyarrow, DuckDB,
+            pandas) as of `columns.order_costs`, which takes `more` too: quotes, trades, horizons_s, delay_basis
+        """
+        from .columns import order_costs
+
+        return order_costs(orders, fills, **more)
 
     def get_daily_performance(self, date: _date | str) -> DailyPerformance:
         """The trades whose decision was on that date of the exchange; an engine's ended orders are analysed first.

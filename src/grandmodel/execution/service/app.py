@@ -270,7 +270,7 @@ def _read_routes(app: FastAPI, hub: Hub, reads: Callable[[Request], None]) -> No
     @app.get("/execution/stats", tags=["figures"], dependencies=guarded, responses=unwell)
     async def stats() -> Any:
         """Counters since the start, percentiles of the order path (ns), the account and its positions."""
-        names = ("time_ns", "statistics", "latency", "account", "positions")
+        names = ("time_ns", "statistics", "latency", "account", "positions", "utilisation")
         return {name: hub.snapshot()[name] for name in names}
 
     @app.get("/execution/venues", tags=["figures"], dependencies=guarded, responses=unwell)
@@ -486,8 +486,8 @@ def dashboard_state(hub: Hub) -> dict[str, Any]:
         state |= {
             name: snapshot[name]
             for name in (
-                "time_ns", "health", "trading_state", "statistics", "latency", "account", "positions", "kill_switches",
-                "metrics", "alerts", "quotes", "progress",
+                "time_ns", "health", "trading_state", "statistics", "latency", "account", "positions", "utilisation",
+                "kill_switches", "metrics", "alerts", "quotes", "progress",
             )
         }  # fmt: skip
         out = snapshot["health"]["venues_out"]

@@ -26,6 +26,7 @@ from .._core.values import (
     UnknownOrder,
     to_json,
 )
+from ..risk.utilisation import utilisation
 from ..routing.algorithms.parent import working_parents
 
 if TYPE_CHECKING:
@@ -123,6 +124,10 @@ class EnginePort:
             "latency": manager.latency(),
             "venues": {name: core.venues.describe(name) for name in core.venues.names},
             "account": account,
+            "utilisation": [
+                {"limit": each.limit, "used": each.used, "largest": each.largest, "share": each.share}
+                for each in utilisation(core)
+            ],
             "positions": {symbol: quantity for symbol, (quantity, _, _) in positions.items()},
             "kill_switches": [
                 {"name": each.name, "scope": each.scope, "reason": each.reason, "action": each.action}

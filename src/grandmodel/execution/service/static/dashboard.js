@@ -100,6 +100,18 @@ function parents(s) {
   }));
 }
 
+function limits(rows) {
+  table("limits", rows.slice(0, 12).map((u) => [u.limit, [number(u.used, 2), "n"], [number(u.largest, 2), "n"],
+    [u.share === null ? "beyond" : number(100 * u.share, 1) + " %", "n" + (u.share === null || u.share > 0.9 ? " bad" : "")], ""]));
+  [...$("limits").rows].forEach((row, k) => {
+    if (!rows[k]) return;
+    const cell = row.cells[4], meter = cell.firstElementChild || cell.appendChild(document.createElement("meter"));
+    meter.high = 0.9;
+    meter.value = rows[k].share === null ? 1 : rows[k].share;
+    meter.setAttribute("aria-hidden", "true");
+  });
+}
+
 // ---- the price
 
 let chart = null;
@@ -197,6 +209,7 @@ function show(s) {
   table("venues", Object.entries(s.venues || {}).map(([name, v]) => [name, v.kind, [number(v.orders || 0), "n"], [number(v.fills || 0), "n"],
     [number(v.rejects || 0), "n"], [number(v.latency_ms, 3), "n"], v.out ? [v.out.state === "open" ? "out" : "probing", "bad"] : v.enabled ? ["in", "good"] : ["disabled", "quiet"]]));
   table("latency", Object.entries(s.latency || {}).map(([name, r]) => [name, ...["p50", "p99", "p99.9"].map((q) => [r[q] == null ? "n/a" : number(r[q] / 1000, 2), "n"]), [number(r.count), "n"]]));
+  limits(s.utilisation || []);
   const told = (s.events || []).map((e) => [e.time_ns, `${e.event} ${e.name || e.target || ""} ${e.reason || ""}`])
     .concat((s.refusals || []).map((r) => [r.time_ns, `refused: ${r.side || ""} ${r.quantity} ${r.symbol || ""}, ${r.reason_text}${r.failed_checks.length ? ": " + r.failed_checks.join(", ") : ""}`]))
     .sort((a, b) => b[0] - a[0]).slice(0, 20).map(([t, text]) => `${clock(t)} ${text}`);
