@@ -124,15 +124,12 @@ function makeChart() {
     height: 250, sizing_mode: "stretch_width", x_axis_type: "datetime", x_axis_label: "time (UTC)", y_axis_label: "price ($)",
     tools: "xpan,xwheel_zoom,reset", toolbar_location: null, background_fill_alpha: 0, border_fill_alpha: 0,
   });
-  const line = (field, color, dash, label) => fig.step({ field: "time" }, { field }, "after", {
-    source: quotes, line_color: color, line_dash: dash, line_width: 1.5, legend_label: label,
+  const line = (field, color, dash) => fig.step({ field: "time" }, { field }, "after", {
+    source: quotes, line_color: color, line_dash: dash, line_width: 1.5,
   });
-  const bid = line("bid", "#0072b2", "solid", "bid"), ask = line("ask", "#d55e00", "dashed", "ask");
-  fig.scatter({ field: "time" }, { field: "price" }, { source: buys, marker: "triangle", size: 9, fill_color: "#009e73", line_color: null, legend_label: "bought" });
-  fig.scatter({ field: "time" }, { field: "price" }, { source: sells, marker: "inverted_triangle", size: 9, fill_color: "#cc79a7", line_color: null, legend_label: "sold" });
-  fig.legend.location = "top_left";
-  fig.legend.orientation = "horizontal";
-  fig.legend.background_fill_alpha = 0.6;
+  const bid = line("bid", "#0072b2", "solid"), ask = line("ask", "#d55e00", "dashed");
+  fig.scatter({ field: "time" }, { field: "price" }, { source: buys, marker: "triangle", size: 9, fill_color: "#009e73", line_color: null });
+  fig.scatter({ field: "time" }, { field: "price" }, { source: sells, marker: "inverted_triangle", size: 9, fill_color: "#cc79a7", line_color: null });
   fig.y_range.range_padding = 0.25;
   P.show(fig, $("price"));
   chart = { quotes, buys, sells, fig, bid, ask };
@@ -150,9 +147,6 @@ function paint() {
   chart.fig.outline_line_color = line;
   chart.bid.glyph.line_color = dark ? "#56b4e9" : "#0072b2";
   chart.ask.glyph.line_color = dark ? "#f0a35e" : "#d55e00";
-  const legend = chart.fig.legend;
-  legend.label_text_color = ink;
-  legend.background_fill_color = dark ? "#1b2027" : "#ffffff";
 }
 
 function price(s) {
