@@ -182,6 +182,14 @@ def test_close_refuses_what_comes_after_and_may_be_repeated():
     assert om.get_order(order_id).status is OrderStatus.FILLED
 
 
+def test_leaving_a_with_block_closes():
+    with OrderManager() as om:
+        ticket = om.submit_order(MISSION_ORDER)
+    assert ticket.order_id
+    with pytest.raises(EngineClosed):
+        om.submit_order(MISSION_ORDER)
+
+
 def test_one_engine_has_one_core_behind_all_its_faces():
     with ExecutionEngine({"mode": "simulation"}) as engine:
         order_id = engine.order_manager.submit_order(MISSION_ORDER).order_id

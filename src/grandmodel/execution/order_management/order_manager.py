@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, SupportsIndex
+from typing import TYPE_CHECKING, Any, Self, SupportsIndex
 
 from .._core.submit import OrderGate, read_id
 from .._core.values import OrderStateError
@@ -374,6 +374,12 @@ class OrderManager(OrderGate):
             self.costs.close()
         self.core.close()
         self.pump()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def __getattr__(name: str) -> Any:
