@@ -61,3 +61,27 @@ def test_an_entry_that_is_refused_ends_the_run_with_its_error(change, sections, 
     with pytest.raises(ExceptionGroup) as caught:
         run_basket(load_config({**SIMULATION, **sections}), basket=({**SMALL[0], **change}, SMALL[1]))
     assert any(isinstance(each, error) for each in caught.value.exceptions)
+
+
+def test_a_run_ends_though_a_venue_never_says_what_became_of_a_child():
+    faults = {"seed": 11, "script": [{"message": "fill", "number": 1, "fault": "drop"}]}
+    config = load_config({**SIMULATION, "simulation": {"faults": faults}})
+    report = run_basket(config, basket=SMALL)
+    waiting = [result for result in report.results if not result.status.is_closed]
+    assert waiting
+    assert report.statistics["open"] >= len(waiting)
+    for result in waiting:
+        assert result.filled_quantity == result.fills["quantity"].sum() < result.order_quantity
+    assert run_basket(config, basket=SMALL).journal_sha256 == report.journal_sha256
+
+
+def test_the_command_names_what_was_not_told(tmp_path, capsys, monkeypatch):
+    from grandmodel.execution.cli import main
+
+    path = tmp_path / "faults.yaml"
+    path.write_text("mode: simulation\nsimulation: {faults: {seed: 11, drop: 20%}}\n")
+    monkeypatch.setattr("sys.argv", ["gmexec", "run", "--config", str(path)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code
+    assert "a venue has not said what became of a child" in capsys.readouterr().out

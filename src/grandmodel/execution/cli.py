@@ -401,6 +401,12 @@ def _print_results(console: Any, results: list[ExecutionResult]) -> None:
         )
     _say(console, "What each execution cost, in bps of its value at the decision; positive is bad")
     console.print(table)
+    for result in results:
+        if not result.status.is_closed:
+            _say(
+                console,
+                f"{result.symbol}: {result.status}, a venue has not said what became of a child; figures so far",
+            )
 
 
 def _print_basket(console: Any, report: BasketReport) -> None:

@@ -36,6 +36,9 @@ BASKET: tuple[dict[str, Any], ...] = (
     {"symbol": "PFE", "side": "buy", "quantity": 5_000, "start": 90, "algorithm": "market"},
 )  # fmt: skip
 
+#: How long after the close a venue's word on an order is waited for.
+PATIENCE_NS = 30 * 60 * 10**9
+
 #: (index in the basket, done, quantity) of each order, now and then.
 Progress = Callable[[int, int, int], None]
 
@@ -95,18 +98,35 @@ async def work_basket(
     close_ns: int,
     progress: Progress | None,
 ) -> list[ExecutionResult]:
-    """Works a basket in the clock's time, from the open on; what became of its orders."""
+    """Works a basket in the clock's time, from the open on; what became of its orders.
+
+    An order of which a venue has not told the end (UNKNOWN children) is waited for until `PATIENCE_NS` after the
+    close; its result is then what is known, and its status says that it has not ended.
+    """
     router = SmartOrderRouter(engine=core)
     parents: dict[int, Parent] = {}
     reporter = asyncio.ensure_future(_report(clock, parents, open_ns, close_ns, progress)) if progress else None
-    async with asyncio.TaskGroup() as group:
-        tasks = [
-            group.create_task(_one(router, clock, index, dict(entry), open_ns, parents))
-            for index, entry in enumerate(basket)
-        ]
-    if reporter is not None:
-        reporter.cancel()
-    return [task.result() for task in tasks]
+    tasks = [
+        asyncio.ensure_future(_one(router, clock, index, dict(entry), open_ns, parents))
+        for index, entry in enumerate(basket)
+    ]
+    over = asyncio.ensure_future(clock.sleep_until(close_ns + PATIENCE_NS))
+    work = asyncio.ensure_future(asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION))
+    try:
+        await asyncio.wait((work, over), return_when=asyncio.FIRST_COMPLETED)
+        if errors := [error for task in tasks if task.done() and isinstance(error := task.exception(), Exception)]:
+            raise ExceptionGroup("orders of the basket were refused", errors)  # an error of one ends all
+        return [router.result(parents[index]) for index in range(len(tasks))]
+    finally:
+        for ending in (work, over, *tasks, *([reporter] if reporter else [])):
+            await _drop(ending)
+
+
+async def _drop(task: asyncio.Future[Any]) -> None:
+    """Ends a task, also one that waits in its own clearing up for what will not come."""
+    while not task.done():
+        task.cancel()
+        await asyncio.sleep(0)
 
 
 async def _one(
