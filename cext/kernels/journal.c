@@ -12,7 +12,7 @@
 #include <unistd.h>
 #include "journal.h"
 
-#define WRITER_PAUSE_NS 50000000        /* a quiet journal reaches its file this soon */
+#define WRITER_PAUSE_NS 10000000        /* a quiet journal reaches its file, and who reads it there, this soon */
 #define WRITER_SPIN_NS 250000
 #define DRAIN_PIECE ((int64_t)1 << 20)  /* written at once */
 #define ALLOCATE_PIECE ((int64_t)1 << 18)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support_routing import MARKET_ORDER, execute, synthetic
 
-from grandmodel.execution import SmartOrderRouter
+from grandmodel.execution import OrderManager, SmartOrderRouter
 from grandmodel.execution._core.schedule import cont_kukanov_cost
 from grandmodel.execution.clock import run
 from grandmodel.execution.routing.algorithms.dark_first import DarkHistory
@@ -338,4 +338,19 @@ def test_over_latency_and_faults_nothing_is_lost_or_doubled(seed):
     core.check_invariants(from_nothing=True)
     assert sum(core.venue_statistics("AAPL", name)["rejects"] for name in core.venues.names) > 0
     assert trips > 0
+    core.close()
+
+
+def test_a_venue_that_never_answers_is_taken_out_by_default_and_orders_go_elsewhere():
+    venues = {"FIRST": {"cost_per_share": 0, "faults": {"drop": 1.0}}, "SECOND": {"cost_per_share": 0.001}}
+    core, clock = synthetic(3, routing={"venues": venues}, order_management={"order_timeout_seconds": 1})
+    gate, went = OrderManager(engine=core), []
+    for _ in range(40):
+        order_id = gate.submit_order({**MARKET_ORDER, "quantity": 100}).order_id
+        went.append(core.get_order(order_id).venue)
+        core.advance(clock.now_ns() + 2 * 10**9)
+    assert went[:3] == ["FIRST"] * 3
+    assert core.venues_out()["FIRST"]["trips"] >= 2  # probed once the cool-down was over, in vain
+    assert went.count("FIRST") < 8 < went.count("SECOND")
+    core.check_invariants(from_nothing=True)
     core.close()

@@ -234,9 +234,9 @@ class CircuitBreaker(Section):
     connections (``disconnects``) in a row, 0: never; after ``cool_down_seconds`` an order of at most ``probe_size``
     probes it."""
 
-    rejects: InARow = 0
-    unanswered: InARow = 0
-    disconnects: InARow = 0
+    rejects: InARow = 25
+    unanswered: InARow = 3
+    disconnects: InARow = 3
     cool_down_seconds: Annotated[float, *number(0.001, 86_400, "seconds")] = 30.0
     probe_size: Probe = 100
 

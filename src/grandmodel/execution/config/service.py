@@ -57,8 +57,8 @@ class Service(Section):
     """``service``: HTTP. Reads are open on the loopback; writes want one of ``tokens``.
 
     Any other address than the loopback wants ``tls_certificate`` and ``tls_key`` (PEM files) and a token, for reads
-    too. ``allowed_hosts`` are further values of the Host header that are answered. ``on_exit``: what becomes of open
-    orders when the process is told to stop.
+    too. ``allowed_hosts`` are further values of the Host header that are answered. The dashboard is told of changes
+    ``updates_per_second`` at most. ``on_exit``: what becomes of open orders when the process is told to stop.
     """
 
     host: Annotated[str, *text(r"[0-9A-Za-z.:-]{1,255}", "an address such as '127.0.0.1'")] = "127.0.0.1"
@@ -71,6 +71,7 @@ class Service(Section):
     ] = ()
     max_body: Annotated[int, *size(1024, 2**24)] = 65_536
     max_connections: Annotated[int, *integer(1, 65_536)] = 512
+    updates_per_second: Annotated[float, *number(0.1, 50, "updates a second")] = 10.0
     writes_per_second: Annotated[float, *number(0.1, 1e6, "writes a second")] = 100.0
     window_seconds: Annotated[float, *lasting("s", 10**9, 24 * HOUR_NS)] = 60.0
     on_exit: Annotated[Literal["cancel", "leave"], *choice("cancel", "leave")] = "cancel"

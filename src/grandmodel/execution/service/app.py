@@ -19,8 +19,8 @@ from .board import Board
 from .engine_client import EngineClient, EngineError
 from .openapi import ORDER_BODY, page
 
-#: Seconds between two looks at the journal, and between two updates of a stream.
-LOOK, MONITOR_EVERY = 0.1, 1.0
+#: Seconds between two rows of the monitor's stream.
+MONITOR_EVERY = 1.0
 #: HTTP status by kind of an EngineError.
 STATUS = {"value": 422, "validation": 422, "refused": 409, "unknown": 404, "state": 409, "closed": 503, "gone": 503,
           "fault": 502}  # fmt: skip
@@ -49,8 +49,9 @@ class Json(Response):
 class Hub:
     """What the routes answer from: the engine's snapshot and the journal's board, kept current in the background."""
 
-    def __init__(self, client: EngineClient, board: Board | None) -> None:
+    def __init__(self, client: EngineClient, board: Board | None, updates_per_second: float = 10.0) -> None:
         self.client, self.board = client, board
+        self.look = 1.0 / updates_per_second  # seconds between two looks at the journal, and two updates of a stream
         self.version = 0  # of the state: it goes up with each change
         self.failure: str | None = None  # why the journal cannot be read
         self.started = time.monotonic()
@@ -62,7 +63,7 @@ class Hub:
         """Reads the journal again and again, a piece at a time, so that requests are answered in between."""
         taken: Any = None
         while True:
-            moved = 0
+            moved, began = 0, time.monotonic()
             if self.board is not None:
                 try:
                     moved = self.board.read()
@@ -74,7 +75,7 @@ class Hub:
                 self.version += 1
                 self._changed.set()
                 self._changed = asyncio.Event()
-            await asyncio.sleep(0 if moved > 1 << 20 else LOOK)
+            await asyncio.sleep(0 if moved > 1 << 20 else max(0.0, began + self.look - time.monotonic()))
 
     async def changed(self, seen: int, patience: float) -> int:
         """Waits until the state is another than `seen`, at most `patience` seconds; its version."""
@@ -189,7 +190,7 @@ def create_app(client: EngineClient, board: Board | None, settings: Service, tok
     board : of the engine's journal; None: it cannot be read (it is temporary), and orders are not listed
     tokens : None: those of the settings
     """
-    hub = Hub(client, board)
+    hub = Hub(client, board, settings.updates_per_second)
     known = Tokens.of({name: row.model_dump() for name, row in settings.tokens.items()}) if tokens is None else tokens
     hosts = served_hosts(settings.host, settings.port, settings.allowed_hosts)
 
@@ -471,8 +472,9 @@ def _page_routes(app: FastAPI, hub: Hub, reads: Callable[[Request], None]) -> No
             seen = -1
             while True:
                 seen = await hub.changed(seen, 5.0)
+                began = time.monotonic()
                 yield f"event: state\ndata: {to_json(dashboard_state(hub))}\n\n"
-                await asyncio.sleep(LOOK)
+                await asyncio.sleep(max(0.0, began + hub.look - time.monotonic()))
 
         return StreamingResponse(events(), media_type="text/event-stream")
 
