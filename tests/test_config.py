@@ -791,3 +791,9 @@ def test_wrong_learning_is_refused_by_name(section, key, value):
     if key in ("half_lives", "fill_probabilty", "reject"):
         nearest = {"half_lives": "half_life", "fill_probabilty": "fill_probability", "reject": "rejects"}[key]
         assert nearest in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [0, -1, 51, math.nan, math.inf, True, "fast"])
+def test_a_wrong_rate_of_the_dashboard_is_refused_by_name(value):
+    with pytest.raises(ConfigError, match="updates_per_second"):
+        load_config({"service": {"updates_per_second": value}})
