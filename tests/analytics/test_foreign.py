@@ -581,7 +581,7 @@ def test_taq_quotes_and_trades(market_data, facts):
     from grandmodel.execution.microstructure import time_weighted_spread
 
     fact = facts["taq 2018-01-02"]
-    folder = market_data / "taq"
+    folder, symbol = market_data / "taq", "XXX"  # the recording is of one security, and its SYMBOL column calls it so
     plan = read_map(
         {
             "time_zone": "America/New_York",
@@ -590,10 +590,10 @@ def test_taq_quotes_and_trades(market_data, facts):
             "trades": {"symbol": "SYMBOL", "time": "DT", "price": "PRICE", "quantity": "SIZE", "keep": {"CORR": 0}},
         }
     )
-    market = read_market(plan, folder / "XXX_2018-01-02_quotes.csv.xz", folder / "XXX_2018-01-02_trades.csv.xz")
+    market = read_market(plan, *(folder / f"{symbol}_2018-01-02_{what}.csv.xz" for what in ("quotes", "trades")))
     begin = int(np.datetime64("2018-01-02T14:30", "ns").astype(np.int64))
     end = begin + 23_400 * 10**9
-    assert market.trades.symbols == {"XXX": 0}
+    assert market.trades.symbols == {symbol: 0}
     day = interval_prices(market.trades, np.zeros(1, np.int64), np.array([begin]), np.array([end - 1]))
     assert day.quantity.tolist() == [fact["rth_volume"]]
     assert day.vwap_e9[0] / 1e9 == pytest.approx(fact["rth_vwap"], abs=5e-5)
@@ -608,7 +608,7 @@ def test_taq_quotes_and_trades(market_data, facts):
     for hour, best in ((10, fact["nbbo_1000"]), (12, fact["nbbo_1200"])):
         row = np.searchsorted(quotes.time_ns, begin + int((hour - 9.5) * 3600 * 10**9), "right") - 1
         assert [quotes.bid_e9[row] / 1e9, quotes.ask_e9[row] / 1e9] == best
-    mid, reason, _ = market.join(np.array([begin + 1800 * 10**9]), ["XXX"], [0])
+    mid, reason, _ = market.join(np.array([begin + 1800 * 10**9]), [symbol], [0])
     assert (mid[0, 0], reason[0, 0]) == (158_535_000_000, 0)
     assert len(market.findings) == 4
 
