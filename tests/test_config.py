@@ -770,6 +770,13 @@ def test_an_iceberg_is_worked_by_the_engine_where_no_venue_takes_one() -> None:
 def test_what_routing_does_not_learn_from_is_no_part_of_the_hash():
     plain = load_config({"mode": "simulation"}).config_hash()
     same = {"learning": {"half_life": 100}, "scoring": {"adverse_selection": 0}, "circuit_breaker": {"rejects": 25}}
+    off = {"rejects": 0, "unanswered": 0, "disconnects": 0}
+    hashes = {
+        load_config({"mode": "simulation", "routing": {"circuit_breaker": {**off, **more}}}).config_hash()
+        for more in ({}, {"cool_down_seconds": 5}, {"probe_size": 1})
+    }
+    assert len(hashes) == 1  # a breaker that is off decides nothing, whatever its other terms
+    assert hashes != {plain}  # the one that is on by default does
     assert load_config({"mode": "simulation", "routing": same}).config_hash() == plain
     others = {"learning": {"half_life": 50}, "scoring": {"adverse_selection": 1}, "circuit_breaker": {"rejects": 3}}
     for other in ({name: terms} for name, terms in others.items()):

@@ -33,6 +33,12 @@ static inline void gm_breaker_trip(gm_breaker_t* b, gm_venues_t* v, int32_t venu
     gm_venue_trip(v, venue, 1);
 }
 
+/* Would `gm_breaker_take` do nothing? Nearly every report: a NEW or a fill from a venue that nothing is held against. */
+static inline int gm_breaker_unmoved(const gm_breaker_t* b, const gm_report_t* r) {
+    return (r->exec_type == GM_EXEC_NEW || r->exec_type == GM_EXEC_TRADE)
+           && (b->state | b->rejects | b->unanswered | b->disconnects) == 0;
+}
+
 /* A recorded report from a venue on one of its orders. */
 static __attribute__((noinline)) void gm_breaker_take(gm_breaker_t* b, gm_venues_t* v, const gm_order_t* o, const gm_report_t* r) {
     const int rejects = r->exec_type == GM_EXEC_REJECTED && (r->reason == GM_REASON_VENUE_REJECTED || r->reason == GM_REASON_VENUE_CAPACITY);

@@ -333,7 +333,8 @@ static inline void gm_engine_learn_report(gm_engine_t* e, const gm_order_t* o, c
         if (o->venue >= 0 && !(o->flags & (GM_PARENT | GM_HELD)) && !gm_statistics_unmoved(&e->statistics, e->venues, o, r))
             gm_statistics_take(&e->statistics, e->venues, o, r, gm_is_closed(status) && !gm_is_closed(o->status));
     }
-    if (__builtin_expect(e->venues->breaker.cool_down_ns != 0, 0) && o->venue >= 0 && !(o->flags & (GM_PARENT | GM_HELD)))
+    if (e->venues->breaker.cool_down_ns != 0 && o->venue >= 0 && !(o->flags & (GM_PARENT | GM_HELD))
+        && __builtin_expect(!gm_breaker_unmoved(&e->breakers[o->venue], r), 0))
         gm_breaker_take(&e->breakers[o->venue], e->venues, o, r);
 }
 

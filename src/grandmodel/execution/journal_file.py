@@ -1,7 +1,7 @@
 """A journal read from its directory, by whoever is not its engine: nothing is locked, nothing is changed.
 
 What a killed engine left in the journal's tail is read too. Of a journal that an engine is writing to, this is what has
-reached the files (a quiet journal's records do within 50 ms).
+reached the files (a quiet journal's records do within 10 ms).
 """
 
 from __future__ import annotations

@@ -153,23 +153,24 @@ def _zero(made: Any) -> None:
     made.ygrid.visible = False
 
 
-def _groups(title: str, groups: Sequence[GroupCosts]) -> Any:
-    names = [each.name for each in groups[:12]]
-    made = _figure(
-        title, "bps of paper value; hollow: fewer than 30 independent samples", "", y_range=names[::-1] or [""]
-    )
-    _interval(made, names, [each.cost for each in groups[:12]], BLUE, "circle", 0.0)
+def _by_name(title: str, label: str, rows: Sequence[tuple[str, WeightedMean]], **given: Any) -> Any:
+    """A mean and its interval for each of at most a dozen names."""
+    names = [name for name, _ in rows[:12]]
+    made = _figure(title, label, "", y_range=names[::-1] or [""], **given)
+    _interval(made, names, [mean for _, mean in rows[:12]], BLUE, "circle", 0.0)
     _zero(made)
     return made
+
+
+def _groups(title: str, groups: Sequence[GroupCosts]) -> Any:
+    rows = [(each.name, each.cost) for each in groups]
+    return _by_name(title, "bps of paper value; hollow: fewer than 30 independent samples", rows)
 
 
 def _venues(summary: DaySummary) -> Any:
-    names = [each.name for each in summary.venues[:12]]
-    made = _figure("Effective spread by venue, with 95 % intervals", "bps of the mid; below 0 it was earned", "",
-                   y_range=names[::-1] or [""], height=340)  # fmt: skip
-    _interval(made, names, [each.effective_bps for each in summary.venues[:12]], BLUE, "circle", 0.0)
-    _zero(made)
-    return made
+    rows = [(each.name, each.effective_bps) for each in summary.venues]
+    return _by_name("Effective spread by venue, with 95 % intervals", "bps of the mid; below 0 it was earned", rows,
+                    height=340)  # fmt: skip
 
 
 def _markouts(summary: DaySummary) -> Any:

@@ -240,6 +240,10 @@ class CircuitBreaker(Section):
     cool_down_seconds: Annotated[float, *number(0.001, 86_400, "seconds")] = 30.0
     probe_size: Probe = 100
 
+    @property
+    def is_on(self) -> bool:
+        return (self.rejects, self.unanswered, self.disconnects) != (0, 0, 0)
+
 
 class Routing(Section):
     """``routing``: where orders may go. Destinations are held in order of (priority, name).
@@ -763,9 +767,11 @@ class ExecutionConfig(Section):
                 _drop_unset(venue, "latency", "faults")
         _drop_unset(values["simulation"], "latency", "faults")
         _drop_unset(values, "simulation")
-        for name in ("learning", "scoring", "circuit_breaker"):  # what is off decides nothing
+        for name in ("learning", "scoring"):  # as they come they decide nothing
             if getattr(self.routing, name) == type(getattr(self.routing, name))():
                 del values["routing"][name]
+        if not self.routing.circuit_breaker.is_on:
+            del values["routing"]["circuit_breaker"]
         _drop_unset(values["routing"], "retail")
         del values["risk_controls"]["watch"], values["risk_controls"]["watch_interval_ms"]
         catalog = self.catalog() if self.instruments else {}

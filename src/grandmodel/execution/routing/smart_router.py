@@ -540,7 +540,7 @@ class SmartOrderRouter:
             raise
 
     def result(self, parent: Parent) -> ExecutionResult:
-        """What came of a parent that has ended."""
+        """What came of a parent; of one that has not ended, what is known so far."""
         return self._result(parent.order_id, parent.algorithm.name)
 
     def result_of(self, order_id: int) -> ExecutionResult:

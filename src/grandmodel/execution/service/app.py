@@ -325,17 +325,22 @@ def _board(hub: Hub) -> Board:
     return hub.board
 
 
+def _problems(missing: str, conflict: str) -> dict[int | str, dict[str, Any]]:
+    """What a guarded route may answer but what it is for: by status."""
+    return {
+        401: {"description": "A token is wanted"}, 403: {"description": "The token is not for this"},
+        404: {"description": missing}, 409: {"description": conflict},
+        413: {"description": "The body is too large"}, 429: {"description": "Too many writes"},
+        503: {"description": "The engine does not answer"},
+    }  # fmt: skip
+
+
 def _order_routes(
     app: FastAPI, hub: Hub, reads: Callable[[Request], None], may: Callable[[str], Callable[[Request], str]]
 ) -> None:
     guarded = [Depends(reads)]
     number = Annotated[int, Path(ge=1, lt=2**63, description="The order's id")]
-    problems: dict[int | str, dict[str, Any]] = {
-        401: {"description": "A token is wanted"}, 403: {"description": "The token is not for this"},
-        404: {"description": "No such order"}, 409: {"description": "Refused, or not in this state"},
-        413: {"description": "The body is too large"}, 429: {"description": "Too many writes"},
-        503: {"description": "The engine does not answer"},
-    }  # fmt: skip
+    problems = _problems("No such order", "Refused, or not in this state")
 
     @app.get("/execution/orders", tags=["orders"], dependencies=guarded, responses=problems)
     async def orders(
@@ -385,12 +390,7 @@ def _control_routes(
     app: FastAPI, hub: Hub, reads: Callable[[Request], None], may: Callable[[str], Callable[[Request], str]]
 ) -> None:
     guarded = [Depends(reads)]
-    problems: dict[int | str, dict[str, Any]] = {
-        401: {"description": "A token is wanted"}, 403: {"description": "The token is not for this"},
-        404: {"description": "Nothing of that name stands"}, 409: {"description": "Not in this state"},
-        413: {"description": "The body is too large"}, 429: {"description": "Too many writes"},
-        503: {"description": "The engine does not answer"},
-    }  # fmt: skip
+    problems = _problems("Nothing of that name stands", "Not in this state")
     text = {"type": "string"}
 
     def body(required: list[str], **properties: Any) -> dict[str, Any]:
