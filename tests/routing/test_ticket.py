@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 
 import numpy as np
 import pytest
 from support_routing import MARKET_ORDER, TWAP, VWAP, synthetic
 
 from grandmodel.execution import OrderStatus, OrderValidationError, SmartOrderRouter
-from grandmodel.execution._core.values import Unknown
-from grandmodel.execution.clock import LiveClock, run
+from grandmodel.execution._core.values import Reason, Unknown
+from grandmodel.execution.clock import DEFAULT_START, LiveClock, run
 from grandmodel.execution.config import load_config
 from grandmodel.execution.engine import make_core
 from grandmodel.execution.routing.algorithms import (
@@ -322,15 +323,69 @@ def test_a_live_clock_at_a_thousand_times_gives_the_same_slices(config, expected
         return found
 
     virtual, virtual_core = worked(config, _nothing)
-    clock = LiveClock(speed=1000)
-    live_core = make_core(load_config({"seed": 1, "market": {"events_per_second": 20}}), clock=clock)
-
-    async def live():
-        return await SmartOrderRouter(engine=live_core).execute_algorithm_order(MARKET_ORDER, config)
-
-    result = asyncio.run(live())
-    assert result.filled_quantity == virtual.filled_quantity == 3000
+    assert virtual.filled_quantity == 3000
     assert slices(virtual_core, virtual.order_id) == dict(enumerate(expected))
-    found = slices(live_core, result.order_id)  # its plan began when it was made, a few milliseconds times 1000 later
-    assert [found[slot] for slot in range(6)] == pytest.approx(expected, abs=15)
-    live_core.close()
+
+    # A machine that stands still for 10 ms stands still for 10 s of this market: what is missed then is not what the
+    # engine does. The longest standstill is measured beside the run, and excuses only a difference that it can explain.
+    for speed in (1000, 1000, 300, 100):
+        clock = LiveClock(speed, DEFAULT_START)  # the machine's own hour may be a session's last, which caps the end
+        core = make_core(load_config({"seed": 1, "market": {"events_per_second": 20}}), clock=clock)
+        result, standstill_s = asyncio.run(_beside_a_stopwatch(core, config))
+        found = slices(core, result.order_id)
+        core.close()
+        differences = [abs(found.get(slot, 0) - expected[slot]) for slot in range(6)]
+        # The plan began some milliseconds after the order was made, times the speed.
+        if (result.filled_quantity == 3000 and max(differences) <= 15) or standstill_s * speed < 6:
+            break
+    else:
+        pytest.skip(f"this machine stood still for {standstill_s:.3f} s even at {speed} times")
+    assert result.filled_quantity == 3000
+    assert max(differences) <= 15
+
+
+async def _beside_a_stopwatch(core, config):
+    """The order executed, and for how long at most the loop's thread did not run meanwhile, seconds."""
+    longest = 0.0
+
+    async def watch():
+        nonlocal longest
+        while True:
+            before = time.perf_counter()
+            await asyncio.sleep(0.0005)
+            longest = max(longest, time.perf_counter() - before - 0.0005)
+
+    stopwatch = asyncio.create_task(watch())
+    try:
+        result = await SmartOrderRouter(engine=core).execute_algorithm_order(MARKET_ORDER, config)
+    finally:
+        stopwatch.cancel()
+    return result, longest
+
+
+def test_a_parent_that_ends_as_its_sweep_enters_the_engine_has_just_ended():
+    """Live, the clock goes on between what an algorithm reads and what it asks for."""
+
+    class Late(Algorithm):
+        name = "late"
+
+        async def run(self, parent):
+            sendable = parent._sendable
+
+            def and_then_its_end_comes(quantity, price_e9, **terms):
+                found = sendable(quantity, price_e9, **terms)
+                parent.core.close_parent(parent.order_id, expired=True, reason=Reason.ALGORITHM_DONE)
+                return found
+
+            parent._sendable = and_then_its_end_comes
+            assert not parent.is_over
+            assert await parent.sweep(100, None) == 0
+            assert parent.is_over
+            parent.close(reason=Reason.USER)  # a second end is none
+
+    register(Late)
+    try:
+        result, _ = worked({"algorithm": "late"}, _nothing)
+    finally:
+        del ALGORITHMS["late"]
+    assert (result.status, result.filled_quantity) == (OrderStatus.EXPIRED, 0)

@@ -308,8 +308,7 @@ class Parent:
             await self.wait(self.end_ns)
         if self._paused:  # its time is over: nothing is planned any more
             self._paused = False
-            if not self.is_over:
-                self.core.close_parent(self.order_id, expired=True, reason=Reason.ALGORITHM_DONE)
+            self.close(expired=True, reason=Reason.ALGORITHM_DONE)
 
     async def work(self, quantity: int, until_ns: int, patience: float | None = None) -> None:
         """Places `quantity` as the algorithm's `placement` says; what finds no counterpart by `until_ns` comes back to
@@ -434,7 +433,11 @@ class Parent:
         quantity = self._sendable(quantity, limit_e9)
         if quantity <= 0:
             return 0
-        legs = [order_id for order_id in self.core.sweep(self.order_id, quantity, limit_e9)["ids"] if order_id > 0]
+        try:
+            ids = self.core.sweep(self.order_id, quantity, limit_e9)["ids"]
+        except OrderStateError:  # the market lives on as the engine is entered: its end has come, or a late fill
+            return 0
+        legs = [order_id for order_id in ids if order_id > 0]
         self.children.extend(legs)
         self._live.update(legs)
         for order_id in legs:
@@ -553,11 +556,16 @@ class Parent:
         for order_id in [*self._live]:
             await self.wait_closed(order_id)
 
+    def close(self, *, expired: bool = False, reason: Reason) -> None:
+        """Releases what is left and ends the parent, unless it has ended already."""
+        with contextlib.suppress(OrderStateError):  # it may end as the engine is entered
+            if not self.is_over:
+                self.core.close_parent(self.order_id, expired=expired, reason=reason)
+
     async def abandon(self) -> None:
         """Withdraws every child and closes the parent, whatever the algorithm was doing."""
         await self.withdraw_all()
-        if not self.is_over:
-            self.core.close_parent(self.order_id, reason=Reason.USER)
+        self.close(reason=Reason.USER)
         await self.wait_closed(self.order_id)
 
 
@@ -575,8 +583,7 @@ async def run_parent(parent: Parent) -> Order:
         with contextlib.suppress(EngineClosed, OrderStateError):  # of a closed engine nothing more can be asked
             await parent.abandon()
         raise
-    if not parent.is_over:
-        parent.core.close_parent(parent.order_id, expired=True, reason=Reason.ALGORITHM_DONE)
+    parent.close(expired=True, reason=Reason.ALGORITHM_DONE)
     await parent.wait_closed(parent.order_id)
     order = parent.order
     assert order.status in (OrderStatus.FILLED, OrderStatus.EXPIRED, OrderStatus.CANCELED)
