@@ -113,6 +113,7 @@ cdef extern from "durable.h" nogil:
     int64_t gm_engine_refuse(gm_engine_t* e, gm_order_t* o, uint16_t reason, uint64_t checks, uint64_t fields, int64_t price_e9,
                              const gm_nbbo_t* n, int64_t now) noexcept
     int64_t gm_engine_cancel(gm_engine_t* e, int64_t order_id, uint16_t reason) noexcept
+    int64_t gm_engine_resolve(gm_engine_t* e, int64_t order_id, gm_report_t* told, int32_t count) noexcept
     int64_t gm_engine_close_parent(gm_engine_t* e, int64_t order_id, uint8_t status, uint16_t reason) noexcept
     void gm_engine_release(gm_engine_t* e, int64_t forced) noexcept
     void gm_engine_report(void* e, const gm_report_t* r) noexcept

@@ -34,7 +34,7 @@ from grandmodel.execution._core.records cimport (
     GM_REASON_UNSUPPORTED, GM_REASON_USER,
     GM_RECORD_BALANCE, GM_RECORD_NAME, GM_RECORD_ORDER, GM_RECORD_REFUSAL, GM_RECORD_REPORT, GM_RECORD_REQUEST,
     GM_RECORD_SMALL, GM_RECORD_TERMS, GM_REDUCE_ONLY, GM_REJECTED, GM_STATUS_END, GM_TRAILING_STOP, GM_TRAILING_STOP_LIMIT,
-    GM_UNKNOWN_STATUS, gm_balance_t, gm_header_t, gm_latch_t,
+    GM_END_TOLD, GM_REASON_ILLEGAL_TRANSITION, GM_UNKNOWN_STATUS, gm_balance_t, gm_header_t, gm_latch_t,
     gm_name_t, gm_order_t, gm_refusal_t, gm_report_t, gm_request_t, gm_terms_t,
 )
 from grandmodel.execution._core.risk cimport Limits, gm_limits_t, gm_risk_detail_t
@@ -769,7 +769,7 @@ cdef class Core:
         self._enter()
         code = gm_engine_cancel(&self.engine, order_id, GM_REASON_USER)
         row = gm_orders_find(self.engine.orders, order_id)
-        if code == 0 and row != NULL and row.status in (GM_NEW, GM_PARTIALLY_FILLED, GM_UNKNOWN_STATUS):
+        if code == 0 and row != NULL and row.status in (GM_NEW, GM_PARTIALLY_FILLED, GM_UNKNOWN_STATUS) and not row.urgency & GM_END_TOLD:
             refused = True                  # its venue answered on the spot that it takes none
         self._leave()
         if self.engine.news_count or self.engine.news_lost or self.listeners:
@@ -779,6 +779,39 @@ cdef class Core:
         if refused:
             raise OrderStateError(f"order {order_id}: its venue did not take the cancel (not connected, or the order is not there); "
                                   "it is open still")
+
+    def resolve(self, int64_t order_id, executions=()):
+        """Books what a person knows of an order whose venue owes a word, and ends it (include/resolution.h). All of it, or nothing.
+
+        Parameters
+        ----------
+        executions : (n, 4) int64: the venue's id (0: not known), quantity, price_e9, fee_e9
+
+        Raises
+        ------
+        UnknownOrder     no order has the id
+        OrderStateError  it has ended, its venue still speaks for it, it is a parent or held by the engine, or the journal takes nothing
+        ValueError       more than is open, or figures that no execution can have
+        """
+        self._check_open()
+        cdef const int64_t[:, ::1] view = np.array([*executions], np.int64).reshape(-1, 4)
+        cdef gm_report_t told[64]
+        cdef int32_t k, count
+        if view.shape[0] > 64:
+            raise ValueError(f"executions has {view.shape[0]} rows, must be at most 64 at a time")
+        count = <int32_t>view.shape[0]
+        for k in range(count):
+            told[k].execution_id, told[k].quantity, told[k].price_e9, told[k].fee_e9 = view[k, 0], view[k, 1], view[k, 2], view[k, 3]
+        self._enter()
+        code = gm_engine_resolve(&self.engine, order_id, told, count)
+        self._leave()
+        self._after()
+        if code == -GM_REASON_INVALID:
+            raise ValueError(f"order {order_id}: the executions are more than is open of it, or cannot be")
+        if code == -GM_REASON_ILLEGAL_TRANSITION:
+            status = self.get_order(order_id).status
+            raise OrderStateError(f"order {order_id} is {status}: only an order at a venue that owes a word is resolved by hand")
+        self._check_request(code, order_id)
 
     def replace(self, int64_t order_id, int64_t quantity=0, int64_t limit_price_e9=GM_NO_PRICE, int64_t stop_price_e9=GM_NO_PRICE):
         """Asks for another total quantity (0: as it is), limit and stop price. UnknownOrder, OrderStateError, RiskLimitBreached."""

@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Self, SupportsIndex
 
@@ -116,6 +116,7 @@ class Core:
     def replace(
         self, order_id: int, quantity: int = 0, limit_price_e9: int = ..., stop_price_e9: int = ...
     ) -> None: ...
+    def resolve(self, order_id: int, executions: Iterable[Sequence[int]] = ()) -> None: ...
     def cancel_all(
         self,
         account: int = -1,

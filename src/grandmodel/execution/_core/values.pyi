@@ -143,6 +143,7 @@ class Reason(IntEnum):
     TRADE_THROUGH = 417
     UNSOUND_REPORT = 418
     BEYOND_LIMIT = 419
+    RESOLVED = 420
 
 REASON_TEXT: Final[dict[Reason, str]]
 SIDE_CODES: Final[dict[str, int]]

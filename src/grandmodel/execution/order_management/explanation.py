@@ -185,6 +185,8 @@ def explain(core: Core, order_id: int) -> Explanation:
             notes.append(f"a decision records the first {len(venues)} of {len(core.venues.names)} venues")
     elif order.status != "REJECTED":
         notes.append("order_management.enable_order_audit is false: decisions are not recorded")
+    if order.owes_executions:
+        notes.append(f"its venue has ended it and not yet told executions of {order.leaves_quantity} (resolve_order)")
     return Explanation(
         order_id, str(order.status), order.reason_text, terms, checks, venues, quotes, history, children, notes
     )
