@@ -542,6 +542,31 @@ cdef class Core:
         self._after()
         raise self._refused(o, &refusal, NULL, errors)
 
+    def refuse(self, int reason, *, int32_t symbol=-1, int side=0, int64_t quantity=0, fields=()):
+        """Records that something was refused before it became an order: its id, or 0 where the journal takes nothing.
+
+        Parameters
+        ----------
+        reason : a Reason
+        symbol, side, quantity : as far as they are known (a symbol's number, 1 or -1, steps)
+        fields : names of order fields that were wrong
+        """
+        cdef gm_order_t o
+        cdef uint64_t mask = 0
+        cdef int64_t order_id
+        self._check_open()
+        for field in fields:
+            mask |= <uint64_t><int>FIELD_BITS.get(field, FIELD_BITS["order"])
+        memset(&o, 0, sizeof(o))
+        o.symbol, o.side, o.quantity, o.order_type, o.venue = symbol, side, quantity, GM_MARKET, -1
+        o.limit_price_e9 = GM_NO_PRICE
+        self._enter()
+        gm_engine_refuse(&self.engine, &o, reason, 0, mask, GM_NO_PRICE, NULL, gm_engine_now(&self.engine))
+        order_id = self.engine.refusal.order_id
+        self._leave()
+        self._after()
+        return order_id
+
     def submit_child(self, int64_t parent_id, int64_t quantity, limit_price_e9=None, time_in_force="DAY", bint post_only=False,
                      venue=None, *, str order_type=None, bint hidden=False, int64_t min_quantity=0, int64_t peg_offset_e9=0):
         """Sends `quantity` steps of a parent to a venue (None: the router's choice). A ticket; OrderRejected when refused.
@@ -603,7 +628,7 @@ cdef class Core:
             o.terms = min_quantity != 0 or peg_offset_e9 != 0
         return self._submit(&o, &terms)
 
-    def sweep(self, int64_t parent_id, int64_t quantity, limit_price_e9=None, bint rest=True):
+    def sweep(self, int64_t parent_id, int64_t quantity, limit_price_e9=None, bint rest=True, *, bint told=True):
         """Splits a marketable `quantity` of a parent over the venues' displayed quotes within a limit, and sends all the legs under one
         holding of the core: immediate orders, each at its leg's price at its venue, the better prices first (include/split.h, sweep.h).
         No leg is refused for a better quote elsewhere, as that is swept at the same time.
@@ -612,6 +637,7 @@ cdef class Core:
         ----------
         limit_price_e9 : int, the worst price; None, or worse than the parent's limit: that limit
         rest : bool, what is beyond the displayed quotes goes with the last leg
+        told : bool, False: the ids alone are returned, as a list
 
         Returns
         -------
@@ -648,7 +674,8 @@ cdef class Core:
             raise OrderStateError(f"order {parent_id}: no sweep of {quantity}: {REASON_TEXT[Reason(-count)]}")
         if self.journal.log.sequence >= self.snapshot_due:
             self._snapshot()
-        return {**split_of(self.venues, &s), "ids": [ids[k] for k in range(s.count)]}
+        found = [ids[k] for k in range(s.count)]
+        return {**split_of(self.venues, &s), "ids": found} if told else found
 
     def venue_statistics(self, str symbol, str venue):
         """What has been learned of a venue in a symbol (include/venue_statistics.h): counts, and figures, Unknown where nothing is.

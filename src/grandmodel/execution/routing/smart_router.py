@@ -19,7 +19,10 @@ from ..analytics.execution_cost import ExecutionCost, execution_cost
 from ..clock import Clock, to_ns
 from .algorithms import Algorithm, make_algorithm
 from .algorithms.dark_first import DarkFirst, DarkHistory
+from .algorithms.market import Market
 from .algorithms.parent import Parent, Progress, run_parent
+from .at_once import Taking, take_at_once
+from .destinations import largest_child
 from .legs import RestingLegs
 from .splits import cont_kukanov, queue_ahead, whole_lots
 
@@ -213,6 +216,7 @@ class SmartOrderRouter:
         self._core: Core | None = None
         self._opening = RLock()
         self._dark_history: DarkHistory | None = None
+        self._child_bound: list[int | None] = []  # empty until it is looked up: the venues of a core stay as they are
         if engine is None:
             from ..config import router_config
 
@@ -237,6 +241,12 @@ class SmartOrderRouter:
         if self._dark_history is None:
             self._dark_history = DarkHistory.of(self.core)
         return self._dark_history
+
+    @property
+    def _largest_child(self) -> int | None:
+        if not self._child_bound:
+            self._child_bound.append(largest_child(self.core))
+        return self._child_bound[0]
 
     def route_order(self, order: Mapping[str, Any]) -> RoutingDecision:
         """Where `order` would go now; nothing is sent. Works when called, and may be awaited.
@@ -502,15 +512,42 @@ class SmartOrderRouter:
         AlgorithmConfigError  when a parameter is wrong; nothing has been submitted then
         OrderRejected         when the parent is refused
         """
-        ticket = AlgorithmTicket(self, self.start(order, config))
+        algorithm = self._algorithm(config)
+        if wait and type(algorithm) is Market:
+            return await self.execute_at_once(order, algorithm)
+        ticket = AlgorithmTicket(self, self._start(order, algorithm))
         return await ticket if wait else ticket
+
+    async def execute_at_once(self, order: Mapping[str, Any], algorithm: Market) -> ExecutionResult:
+        """As `execute_algorithm_order` by the algorithm `market`: what stands at the best price is taken before anybody
+        else runs."""
+        taking = self.take_at_once(order, algorithm)
+        return self.taken(taking) if taking.is_over else await self.take_on(taking, algorithm)
+
+    def take_at_once(self, order: Mapping[str, Any], algorithm: Market) -> Taking:
+        """The first step of that, and it may be the last (`Taking.is_over`); then `taken` has its result, or else
+        `take_on` goes on with it."""
+        return take_at_once(self.core, order, algorithm.name, self._largest_child)
+
+    def taken(self, taking: Taking) -> ExecutionResult:
+        """What came of an order that was over when it had taken."""
+        return self._result(taking.order_id, taking.algorithm, taking.since, taking.end_e9)
+
+    async def take_on(self, taking: Taking, algorithm: Market) -> ExecutionResult:
+        """Goes on with an order that was not over when it had taken what it found."""
+        parent = self._parent(taking.order_id, algorithm)
+        parent.adopt(taking.legs)
+        return await AlgorithmTicket(self, parent)
 
     def start(self, order: Mapping[str, Any], config: Mapping[str, Any]) -> Parent:
         """Accepts the parent order of an algorithm; `run_parent` then works it."""
+        return self._start(order, self._algorithm(config))
+
+    def _algorithm(self, config: Mapping[str, Any]) -> Algorithm:
         algorithm = make_algorithm(config)
         if isinstance(algorithm, DarkFirst):
             algorithm.history = self.dark_history
-        return self._start(order, algorithm)
+        return algorithm
 
     def _rests(self, order: Mapping[str, Any]) -> bool:
         return not self._score(order["symbol"], self.core.reader.terms(order))["takes"]
@@ -528,15 +565,18 @@ class SmartOrderRouter:
         )
 
     def _start(self, order: Mapping[str, Any], algorithm: Algorithm) -> Parent:
-        core = self.core
-        clock = core.clock
+        if not isinstance(self.core.clock, Clock):
+            raise TypeError("the engine's core has a bare native clock; give it a LiveClock or SimulatedClock")
+        return self._parent(self.core.submit_parent(order, algorithm.name).order_id, algorithm)
+
+    def _parent(self, order_id: int, algorithm: Algorithm) -> Parent:
+        core, clock = self.core, self.core.clock
         if not isinstance(clock, Clock):
             raise TypeError("the engine's core has a bare native clock; give it a LiveClock or SimulatedClock")
-        ticket = core.submit_parent(order, algorithm.name)
         try:
-            return Parent(core, clock, ticket.order_id, algorithm)
+            return Parent(core, clock, order_id, algorithm)
         except Exception:  # an algorithm that fails to say its horizon leaves no order behind
-            core.close_parent(ticket.order_id, reason=Reason.USER)
+            core.close_parent(order_id, reason=Reason.USER)
             raise
 
     def result(self, parent: Parent) -> ExecutionResult:
@@ -547,9 +587,11 @@ class SmartOrderRouter:
         """What came of an order that has ended, of an algorithm's or any other."""
         return self._result(order_id, self.core.get_order(order_id).algorithm or "smart_router")
 
-    def _result(self, order_id: int, algorithm: str) -> ExecutionResult:
+    def _result(
+        self, order_id: int, algorithm: str, since: int | None = None, end_e9: int | None = None
+    ) -> ExecutionResult:
         core = self.core
-        cost = execution_cost(core, order_id)
+        cost = execution_cost(core, order_id, end_e9, since=since)
         order = cost.order
         venues = {core.venue_text(int(number)) for number in set(cost.fills["venue"].tolist())}
         return ExecutionResult(
