@@ -132,7 +132,7 @@ class Cusum:
 #: {benchmark_method: column of an order's analysis}
 _COLUMNS = {
     "decision": "total_bps", "arrival": "arrival_bps", "vwap": "vwap_bps", "twap": "twap_bps", "pwp": "pwp_bps",
-    "open": "open_bps", "close": "close_bps", "mid": "spread_bps",
+    "open": "open_bps", "close": "close_bps", "previous_close": "previous_close_bps", "mid": "spread_bps",
 }  # fmt: skip
 
 

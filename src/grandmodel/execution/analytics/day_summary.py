@@ -14,13 +14,15 @@ import numpy as np
 
 from .._core.values import Unknown
 from .journal_costs import PARTS, JournalCosts, exact_sum
+from .reasons import reasons_of
 from .significance import SAMPLES_MIN, Contrast, WeightedMean, benjamini_hochberg, clustered_mean, contrast
 from .venue_costs import VenueCosts, half_hours, venue_costs
 
-__all__ = ["DaySummary", "Finding", "GroupCosts", "summarise"]
+__all__ = ["BENCHMARKS", "DaySummary", "Finding", "GroupCosts", "summarise"]
 
 Rows = np.ndarray[Any, Any]
-_BENCHMARKS = ("arrival", "vwap", "twap", "pwp", "open", "close")
+#: What the executed price is held against, by `GroupCosts.benchmarks_bps`.
+BENCHMARKS = ("arrival", "vwap", "twap", "pwp", "open", "close", "previous_close", "market_adjusted")
 #: Orders at each end of the costs that are always shown whole.
 EXTREMES = 200
 
@@ -29,8 +31,8 @@ EXTREMES = 200
 class GroupCosts:
     """Orders together. `value`: their paper value; `parts_e9` exact sums over orders whose total is known (`measured`).
 
-    `benchmarks_bps`: executed price against arrival, interval VWAP and TWAP, PWP (10 %), open and close, weighted
-    by filled value; positive is bad.
+    `benchmarks_bps`: executed price against arrival, interval VWAP and TWAP, PWP (10 %), open, close and previous
+    close, and against arrival less beta times the index's move, weighted by filled value; positive is bad.
     """
 
     name: str
@@ -134,7 +136,7 @@ def _group(analysed: JournalCosts, name: str, mask: Rows, clusters: Rows, rest: 
         quantity=int(o["quantity"][mask].sum()), filled=int(o["filled_quantity"][mask].sum()), parts_e9=parts,
         cost=cost, plain_bps=float(total.mean()) if len(total) else Unknown("no order could be measured"),
         deviation_bps=float(total.std(ddof=1)) if len(total) > 1 else Unknown("fewer than two orders"),
-        benchmarks_bps={each: _benchmark(o, mask, each) for each in _BENCHMARKS},
+        benchmarks_bps={each: _benchmark(analysed, mask, each) for each in BENCHMARKS},
         against_rest=None if rest is None else contrast(cost, _mean(analysed, rest, clusters)),
     )  # fmt: skip
 
@@ -149,11 +151,14 @@ def summed_parts(analysed: JournalCosts, mask: Rows) -> dict[str, int]:
     return {part: exact_sum(np.where(o[f"{part}_e9"] == _NO, 0, o[f"{part}_e9"])[mask]) for part in _SUMMED}
 
 
-def _benchmark(o: dict[str, Rows], mask: Rows, name: str) -> float:
+def _benchmark(analysed: JournalCosts, mask: Rows, name: str) -> float:
+    o = analysed.orders
     values, worth = o[f"{name}_bps"][mask], (o["filled_quantity"] * o["average_price"])[mask]
     known = np.isfinite(values) & (worth > 0)
     if not known.any():
-        return Unknown("no order has that benchmark")
+        texts, codes = reasons_of(analysed, f"{name}_bps")
+        filled = codes[mask & (o["fills"] > 0)]
+        return Unknown(texts[int(np.bincount(filled).argmax())] if len(filled) else "nothing was filled")
     return float(np.average(values[known], weights=worth[known]))
 
 

@@ -32,6 +32,7 @@ from .fields import (
     Multiple,
     Name,
     Position,
+    Price,
     Priority,
     Probe,
     Quantity,
@@ -295,7 +296,8 @@ class Routing(Section):
 
 
 class Analytics(Section):
-    """``analytics``: execution-cost analysis."""
+    """``analytics``: execution-cost analysis. ``index`` is the symbol whose move market-adjusted costs leave out, by
+    the instruments' ``beta``; ``previous_closes`` are of the session before an engine's first day."""
 
     enable_tca: Flag = True
     benchmark_method: Annotated[
@@ -306,6 +308,13 @@ class Analytics(Section):
     ] = "vwap"  # fmt: skip
     attribution_frequency: Annotated[str, *choice("hourly", "daily", "weekly", "monthly")] = "daily"
     performance_alerts: Flag = True
+    index: Symbol | None = None
+    previous_closes: Annotated[dict[Symbol, Price], AfterValidator(in_order)] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_mapping(cls, data: Any) -> Any:
+        return without_none(data, "previous_closes")
 
 
 class OrderLimits(Section):
@@ -758,7 +767,7 @@ class ExecutionConfig(Section):
         Over canonical JSON: sorted keys, no spaces, money as decimal text. ``journal``, ``performance`` and
         ``service`` are left out, they say where, how fast, and to whom: a day hashes the same wherever its journal
         lies. So is the ``connection`` of a venue, which says where it is served, and whether the file of the limits is
-        watched. Latency and faults count where there are any.
+        watched, and what only measures: index, betas, previous closes. Latency and faults count where there are any.
         """
         values = self.model_dump(exclude={"journal", "performance", "service", "instruments"})
         for group in ("venues", "dark_pools", "wholesalers"):
@@ -773,9 +782,12 @@ class ExecutionConfig(Section):
         if not self.routing.circuit_breaker.is_on:
             del values["routing"]["circuit_breaker"]
         _drop_unset(values["routing"], "retail")
+        del values["analytics"]["index"], values["analytics"]["previous_closes"]  # they measure, and decide nothing
         del values["risk_controls"]["watch"], values["risk_controls"]["watch_interval_ms"]
         catalog = self.catalog() if self.instruments else {}
         values["instruments"] = {symbol: asdict(catalog[symbol]) for symbol in self.instruments}
+        for row in values["instruments"].values():
+            del row["beta"]
         text = json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False, default=_canonical)
         return hashlib.sha256(text.encode()).hexdigest()
 
