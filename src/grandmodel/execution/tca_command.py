@@ -299,6 +299,7 @@ def summary_dict(analysed: JournalCosts, summary: DaySummary) -> dict[str, Any]:
         "by_side": [each.to_dict() for each in summary.by_side],
         "venues": [each.to_dict() for each in summary.venues],
         "residual_e9": summary.residual_e9,
+        "wheels": [each.to_dict() for each in summary.wheels],
         "findings": [asdict(each) for each in summary.findings],
         "quality": [asdict(each) for each in analysed.quality],
     }

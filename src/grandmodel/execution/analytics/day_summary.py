@@ -17,6 +17,7 @@ from .journal_costs import PARTS, JournalCosts, exact_sum
 from .reasons import reasons_of
 from .significance import SAMPLES_MIN, Contrast, WeightedMean, benjamini_hochberg, clustered_mean, contrast
 from .venue_costs import VenueCosts, half_hours, venue_costs
+from .wheel_rule import WheelOrders, wheels_of
 
 __all__ = ["BENCHMARKS", "DaySummary", "Finding", "GroupCosts", "summarise"]
 
@@ -89,6 +90,7 @@ class DaySummary:
     first_ns: int
     last_ns: int
     residual_e9: int
+    wheels: list[WheelOrders]
 
 
 def summarise(analysed: JournalCosts) -> DaySummary:
@@ -111,12 +113,13 @@ def summarise(analysed: JournalCosts) -> DaySummary:
     venues = venue_costs(analysed)
     measured = analysed.measured
     residual = whole.parts_e9["total"] - exact_sum(analysed.fills["cost_e9"][measured[analysed.fills["order"]]])
+    wheels = wheels_of(analysed)
     stamps = np.concatenate([o["decision_ns"], o["end_ns"][o["end_ns"] > 0]])
     return DaySummary(
         whole=whole, by_algorithm=by["algorithm"], by_strategy=by["strategy"], by_symbol=by["symbol"],
-        by_side=by["side"], venues=venues, findings=_findings(analysed, whole, by, venues),
+        by_side=by["side"], venues=venues, findings=_findings(analysed, whole, by, venues) + _of_wheels(wheels),
         first_ns=int(stamps.min()) if len(stamps) else 0, last_ns=int(stamps.max()) if len(stamps) else 0,
-        residual_e9=residual,
+        residual_e9=residual, wheels=wheels,
     )  # fmt: skip
 
 
@@ -278,6 +281,21 @@ def _outstanding(kind: str, groups: list[GroupCosts]) -> list[Finding]:
         why = f"{few} of {len(groups)} have fewer than 30 independent samples" if few else "none differs beyond chance"
         kinds = "strategies" if kind == "strategy" else f"{kind}s"
         told.append(Finding(f"Between {kinds} no difference can be told.", why))
+    return told
+
+
+def _of_wheels(wheels: list[WheelOrders]) -> list[Finding]:
+    """What algorithms cost that were given their orders at random, by the rule laid down beforehand."""
+    told = []
+    for each in wheels:
+        result, rule = each.result, each.rule
+        sure = f"given at random, look {result.look} of {result.looks}: {result.reason}"
+        text = "; ".join(result.findings) if result.look else "nobody has looked yet"
+        if each.odd_draws:
+            text, sure = "nothing can be said", f"{each.odd_draws} of {each.given} draws are not its rule's"
+        lower = any(entry.verdict == "lower" for entry in result.entries)
+        level = "good" if lower and result.look and not each.odd_draws else "note"
+        told.append(Finding(f"Wheel {rule.name}, {each.given:,} orders given out: {text}.", sure, level))
     return told
 
 

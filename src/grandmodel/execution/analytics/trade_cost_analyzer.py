@@ -224,9 +224,10 @@ class TradeCostAnalyzer:
 
     @cached_property
     def _known(self) -> References | None:
+        from ..engine import config_of
         from .references import References
 
-        config = getattr(self._engine, "config", None)
+        config = config_of(self._core)
         return References.of_config(config) if self._references is None and config is not None else self._references
 
     def _orders(self) -> OrderAnalyses:

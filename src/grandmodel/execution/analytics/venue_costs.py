@@ -20,7 +20,7 @@ from .significance import Contrast, WeightedMean, clustered_mean, contrast
 __all__ = ["VenueCosts", "half_hours", "venue_costs"]
 
 Rows = np.ndarray[Any, Any]
-_HALF_HOUR_NS = 1_800_000_000_000
+HALF_HOUR_NS = 1_800_000_000_000
 _LIQUIDITY = {1: "added", 2: "removed", 3: "hidden", 4: "midpoint", 5: "auction"}
 
 
@@ -63,7 +63,7 @@ class VenueCosts:
 
 def half_hours(symbol: Rows, time_ns: Rows) -> Rows:
     """(n,) labels from 0 up: one for each symbol and half hour."""
-    hour = time_ns // _HALF_HOUR_NS
+    hour = time_ns // HALF_HOUR_NS
     _, labels = np.unique((hour - hour[:1].sum()) + (symbol.astype(np.int64) << 32), return_inverse=True)
     return labels
 
