@@ -254,8 +254,9 @@ def _analysed(file: JournalFile, capture: Path | None, delay_basis: str, known: 
 
 
 def _regulatory(file: JournalFile, analysed: JournalCosts, table: _Table) -> list[dict[str, Any]]:
+    from .analytics.execution_quality import execution_quality
     from .analytics.journal_records import read_records
-    from .analytics.regulatory import audit_trail, execution_quality, routing_report
+    from .analytics.regulatory import audit_trail, routing_report
 
     records = read_records(file, last=analysed.head)
     if table is _Table.audit:

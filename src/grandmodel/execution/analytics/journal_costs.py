@@ -353,7 +353,8 @@ class _Book:
         self.sent = sent
         self.children = {
             name: np.ascontiguousarray(rows[name][sent])
-            for name in ("order_id", "parent_id", "symbol", "venue", "quantity", "order_type", "limit_price_e9", "side")
+            for name in ("order_id", "parent_id", "symbol", "venue", "quantity", "order_type", "limit_price_e9", "side",
+                         "time_in_force", "flags")
         } | {"order": self.root[sent], "sent_ns": np.ascontiguousarray(rows["created_ns"][sent])}
         self.flag_decisions()
         decisions = self.records.decisions["row"]
@@ -429,6 +430,11 @@ class _Book:
                                   & (report["status"] != _UNKNOWN_STATUS))[::-1]  # fmt: skip
         acknowledged = np.zeros(n_all, np.int64)
         acknowledged[self.report_at[answered]] = report["venue_time_ns"][answered]
+        # what was held is routed when it is released: its row names no venue, the venue's answers do
+        venue = rows["venue"].copy()
+        of_venue = answered[(report["venue"][answered] >= 0) & (rows["venue"][self.report_at[answered]] < 0)]
+        venue[self.report_at[of_venue]] = report["venue"][of_venue]
+        self.children["venue"] = venue[self.sent]
 
         tops, sent = self.tops, self.sent
         self.orders |= {"quantity": quantity[tops], "status": status[tops], "reason": reason[tops]}

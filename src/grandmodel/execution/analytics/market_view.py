@@ -219,6 +219,18 @@ class MarketView:
         inside: Rows = (self.spans[:, 0] <= time_ns) & (time_ns <= self.spans[:, 1] + NEAR_NS)
         return self.has_prints and bool(inside.any())
 
+    def first_at(self, symbol: int, start_ns: int, end_ns: int, side: int, price_e9: int) -> int:
+        """When, from `start` to `end`, the best price of `side` (1 the bid, -1 the ask) first was at `price_e9` or
+        worse than it, ns; 0 if never."""
+        line = self._lines.get(symbol)
+        if line is None:
+            return 0
+        begin = max(0, int(np.searchsorted(line.time_ns, start_ns, "right")) - 1)
+        end = int(np.searchsorted(line.time_ns, end_ns, "right"))
+        best = (line.bid_e9 if side > 0 else line.ask_e9)[begin:end]
+        met = (best > 0) & (side * (price_e9 - np.where(best > 0, best, 0)) >= 0)
+        return max(start_ns, int(line.time_ns[begin + int(met.argmax())])) if met.any() else 0
+
     def path(self, symbol: int, start_ns: int, end_ns: int, points: int = 160) -> tuple[Rows, Rows, Rows]:
         """(time_ns, bid_e9, ask_e9) of a symbol's quotes in a window, thinned to about `points`, the extremes kept."""
         line = self._lines.get(symbol)

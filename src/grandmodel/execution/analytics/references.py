@@ -72,6 +72,7 @@ class References:
     previous_closes : {symbol: close of the session before the journal's first day}: prices as text, Decimal or float,
         in the currency; `previous_closes_e9` are these in 1e-9
     calendars : {symbol: exchange whose sessions it has} (see `sessions`); XNYS for others
+    steps_e9 : {symbol: the unit of its quantities}, in 1e-9 of a share; a whole share for others
     previous : the capture of the day before; its session's close is a symbol's previous close where none is given
 
     Raises
@@ -84,6 +85,7 @@ class References:
     previous_closes: Mapping[str, Any] = field(default_factory=dict)
     calendars: Mapping[str, str] = field(default_factory=dict)
     previous: str | os.PathLike[str] | None = None
+    steps_e9: Mapping[str, int] = field(default_factory=dict)
     previous_closes_e9: Mapping[str, int] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -103,6 +105,7 @@ class References:
             betas={symbol: row.beta for symbol, row in catalog.items() if row.beta is not None},
             previous_closes=config.analytics.previous_closes,
             calendars={symbol: row.session for symbol, row in catalog.items()},
+            steps_e9={symbol: row.quantity_step_e9 for symbol, row in catalog.items()},
         )
 
     def with_more(
@@ -116,6 +119,7 @@ class References:
             previous_closes={**self.previous_closes, **(previous_closes or {})},
             calendars=self.calendars,
             previous=self.previous if previous is None else previous,
+            steps_e9=self.steps_e9,
         )
 
 
