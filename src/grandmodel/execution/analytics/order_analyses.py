@@ -11,6 +11,7 @@ import numpy as np
 
 from .._core.records import NO_PRICE
 from .._core.values import Unknown
+from .frozen import maker
 from .journal_costs import FLAG_BIT, JournalCosts
 from .reasons import reasons_of
 from .trade import Trade
@@ -20,6 +21,7 @@ __all__ = ["OrderAnalyses"]
 
 _ORDER = ("total", "trading", "delay", "opportunity", "fees")  # as TradeAnalysis has them
 _NOTHING = Unknown("nothing was filled")
+_trade, _analysis = maker(Trade), maker(TradeAnalysis)
 
 
 class OrderAnalyses:
@@ -87,14 +89,14 @@ class OrderAnalyses:
         (order, symbol, side, quantity, rate, decision, arrival, end, fees_e9, decision_ns, route_ns, end_ns, strategy,
          algorithm, flags, average, vwap, performance, total, trading, delay, opportunity, fees, total_e9, trading_e9,
          delay_e9, opportunity_e9, _, begin, stop, against) = self._rows[place]  # fmt: skip
-        trade = Trade(
+        trade = _trade(
             symbol, side, quantity, self._quantity[begin:stop], self._price[begin:stop], tuple(self._venue[begin:stop]),
             tuple(self._ns[begin:stop]), decision, arrival, end, vwap, fees_e9, decision_ns, route_ns, end_ns, strategy,
             algorithm, (), flags,
         )  # fmt: skip
         if total != total or delay != delay or trading != trading or opportunity != opportunity:
             total, trading, delay, opportunity, fees = (self.analysed.bps(place, part) / 1e4 for part in _ORDER)
-        return TradeAnalysis(
+        return _analysis(
             trade, order, total, trading, delay, opportunity, fees,
             performance if performance == performance else self._no_vwap,
             average if average == average else _NOTHING, rate,
