@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from grandmodel.execution.analytics import foreign_csv
@@ -74,6 +74,8 @@ def test_what_a_writer_wrote_is_read_alike(tmp_path_factory, rows, end, delimite
 
 
 @settings(max_examples=150)
+@example(",,")
+@example('"a,b",,')
 @given(st.text(st.sampled_from('ab1",\n\r \0é'), max_size=40))
 def test_whatever_a_file_holds_both_say_the_same(tmp_path_factory, text):
     path = tmp_path_factory.mktemp("csv") / "a.csv"

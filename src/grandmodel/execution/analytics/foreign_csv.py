@@ -132,11 +132,17 @@ def _regular(raw: bytes, delimiter: str) -> int | None:
     begins = np.concatenate([[0], ends[:-1] + 1])
     if (ends - begins <= (1 if returns else 0)).any():
         return None
-    if b'"' not in raw:
-        return len(ends)
-    quotes = np.flatnonzero(letters == 34)
+    splits = np.flatnonzero(letters == ord(delimiter))
+    quotes = np.flatnonzero(letters == 34) if b'"' in raw else splits[:0]
     if len(quotes) % 2:
         return None
+    if len(quotes):
+        splits = splits[np.searchsorted(quotes, splits) % 2 == 0]
+    cells = np.diff(np.searchsorted(splits, ends), prepend=0)
+    if (cells != cells[0]).any():  # DuckDB lets a row end with an empty cell too many
+        return None
+    if not len(quotes):
+        return len(ends)
     opening, closing = quotes[::2], quotes[1::2]
     before = np.concatenate([[10], letters])[opening]
     after = letters[closing + 1]
