@@ -272,7 +272,8 @@ def _outstanding(kind: str, groups: list[GroupCosts]) -> list[Finding]:
             Finding(
                 f"{kind.capitalize()} {each.name}: {each.cost.mean:+.2f} bps, "
                 f"{abs(gap.difference):.2f} {more} than the rest.",
-                f"t {gap.t:+.1f}, {p_text(each.adjusted_p)}, {gap.clusters} independent samples",
+                f"t {gap.t:+.1f}, {p_text(each.adjusted_p)}, effect size {gap.effect:+.2f}, {gap.clusters} independent "
+                "samples",
                 "bad" if gap.difference > 0 else "good",
             )
         )
@@ -312,7 +313,7 @@ def _of_venues(venues: list[VenueCosts]) -> list[Finding]:
             told.append((abs(gap.t), Finding(
                 f"Venue {each.name}: half spread and fees are {abs(gap.difference):.2f} bps {more} than elsewhere; "
                 f"{each.added:.0%} of its fills added liquidity.",
-                f"t {gap.t:+.1f}, {p_text(value)}, {gap.clusters} independent samples",
+                f"t {gap.t:+.1f}, {p_text(value)}, effect size {gap.effect:+.2f}, {gap.clusters} independent samples",
                 "bad" if gap.difference > 0 else "good",
             )))  # fmt: skip
     return [each for _, each in sorted(told, key=lambda pair: -pair[0])[:3]]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date as _date
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -104,13 +104,22 @@ class TradeCostAnalyzer:
         self._table_head = self._asked_head = -1  # of the log when it was looked at
         self._by_order: dict[int, int] = {}
 
-    def analyze_trade(self, trade: Mapping[str, Any] | int, *, arrival: str | None = None) -> TradeAnalysis:
-        """What a trade cost.
+    @overload
+    def analyze_trade(self, trade: Mapping[str, Any] | int, *, arrival: str | None = None) -> TradeAnalysis: ...
+
+    @overload
+    def analyze_trade(self, trade: Any, fills: Any) -> OrderCosts: ...
+
+    def analyze_trade(
+        self, trade: Any, fills: Any = None, *, arrival: str | None = None
+    ) -> TradeAnalysis | OrderCosts:
+        """What a trade cost; what many trades cost, where they are given as columns: orders and their fills.
 
         Parameters
         ----------
         trade : mapping (symbol, quantity, average_price or fills, and what else is known: `read_trade`), or the id of
             an order of the engine that has ended
+        fills : the fills, where `trade` is a table of orders; the answer is then that of `analyze_trades`
         arrival : "decision" takes the decision price for the arrival price where that is not known
 
         Raises
@@ -126,10 +135,13 @@ class TradeCostAnalyzer:
             if known is None:
                 known = self._fresh[trade] = self._keep(trade, table[trade] if trade in table else self._one(trade))
             return known
+        if fills is not None:
+            return self.analyze_trades(trade, fills)
         if arrival not in (None, "decision"):
             raise TradeError("arrival", arrival, "'decision' or left out")
         if isinstance(trade, bool) or not isinstance(trade, Mapping | int | np.integer):
-            raise TradeError("trade", trade, "a mapping or an order id")
+            what = "a mapping, an order id, or, with fills beside it, a table of orders"
+            raise TradeError("trade", type(trade).__name__, what)
         order_id = None if isinstance(trade, Mapping) else int(trade)
         read = read_trade(trade) if isinstance(trade, Mapping) else self._of_order(int(trade))
         found = analyse(read, order_id, arrival)
