@@ -159,7 +159,7 @@ def test_each_thing_that_is_not_known_says_why(days):
         assert isinstance(value, Unknown), (name, value)
         return value.reason
 
-    assert why(found, "previous_close", 0).startswith("no previous close is given")
+    assert why(found, "previous_close", 0) == "none is given, and none in the capture"
     assert why(found, "market_adjusted", by_symbol["MSFT"]) == "no beta of MSFT is known"
     nobody = analyse_journal(journal, capture, references=References())
     assert why(nobody, "market_adjusted", 0) == why(nobody, "index", 0) == "no index named"
@@ -233,6 +233,7 @@ def test_the_options_say_what_is_known(days, tmp_path):
     config = tmp_path / "config.yaml"
     config.write_text("analytics: {index: JPM, previous_closes: {AAPL: '150.00'}}\ninstruments: {MSFT: {beta: 1.0}}\n")
     one = tca(journal, "--order", "1", "--config", config)
+    assert max(map(len, one.splitlines())) <= 80
     assert "market adjusted" in one
     assert "previous close" in one
     assert "no beta of" in tca(journal, "--order", "1", "--index", "JPM", "--config", _without_betas(tmp_path))

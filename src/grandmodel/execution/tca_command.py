@@ -118,7 +118,10 @@ def tca_command(
                 raise ValueError(f"{name} is of a journal: leave it out with --map")
         from .tca_foreign import run, show, to_json
 
-        result = run(journal, map, quotes, trades, _given(None, None, index, beta, previous))
+        known = _given(None, None, index, beta, previous)
+        if known.previous is not None:
+            raise ValueError(f"--previous is {previous}: is a capture; with --map it must be YAML, SYMBOL: price")
+        result = run(journal, map, quotes, trades, known)
         if json:
             print(to_json(result))
         else:

@@ -200,7 +200,7 @@ class JournalCosts:
         """Why a markout is not known, where it is not."""
         if self.market.source == "capture":
             return "after the end of the capture, or the quote was locked or crossed"
-        return "no record of the journal carries a quote near enough: give the capture"
+        return "no quote near enough in the journal: give the capture"
 
 
 def analyse_journal(

@@ -30,7 +30,7 @@ AUCTION_NS = 1800 * 10**9
 WHY = (
     "", "there are no prints: give the capture", "its day is no session of its exchange",
     "the prints begin after the open", "the prints end before the close", "nothing was printed in the session",
-    "no previous close is given, and the capture does not reach the day before",
+    "none is given, and none in the capture",
 )  # fmt: skip
 _KNOWN, NO_PRINTS, NO_SESSION, LATE_BEGIN, EARLY_END, NOTHING, NO_PREVIOUS = range(7)
 
