@@ -45,7 +45,7 @@ def text_column(words: list[str]) -> ColumnData:
     """Texts as a column. Where nearly every one is another (times, ids) they are not looked for again: `texts` then has
     one twice that is there twice."""
     some = words[:_SAMPLE]
-    if len(words) > _SAMPLE and 2 * len({*some}) > _SAMPLE:
+    if len(words) > _SAMPLE and len({*some}) > 0.95 * _SAMPLE:
         return ColumnData(np.arange(len(words)), None, "text", tuple(words))
     numbers, texts = numbered(words)
     return ColumnData(numbers, None, "text", texts)

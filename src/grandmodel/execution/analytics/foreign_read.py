@@ -50,6 +50,15 @@ class ForeignTable:
             words = [word if known else "" for word, known in zip(words, column.valid.tolist(), strict=True)]
         return words
 
+    def mapped(self, name: str, value: Callable[[str], int]) -> Array:
+        """(n,) int64: what `value` says of each text, "" where there is none; asked once for each that differs."""
+        column = self.columns[name]
+        if column.kind != "text":
+            return np.array([value(text) for text in self.texts(name)], np.int64)
+        told = np.array([*(value(text.strip()) for text in column.texts), value("")], np.int64)
+        found: Array = told[column.values] if len(column.texts) else np.full(len(column.values), told[-1])
+        return found if column.valid is None else np.where(column.valid, found, told[-1])
+
     def decimals(self, name: str, unit: Decimal = Decimal("1e-9")) -> tuple[Array, Array]:
         """(values, known): a number in units, to the nearest. What is no number, or has no 64 bits, is not known."""
         column = self.columns[name]
