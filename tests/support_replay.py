@@ -37,7 +37,7 @@ def recording(*rows):
 
 
 def engine(messages, rows=None, link=None, capture=None):
-    """(core, gate) over one symbol, X, at one venue, REC; time begins at 0. `link`: of a LinkedMarket; `capture`: a file
+    """(core, gate) over one symbol, X, at one venue, REC; time begins at 0. `link`: of a LinkedMarket; `capture`: file
     for what the market says."""
 
     def market(table):
