@@ -28,15 +28,16 @@ TRADE, OWN, AUCTION = 9, 1, 2
 BETAS = {"AAPL": 1.25, "JPM": 0.8}
 
 
-def make_session(folder, day, *, from_minute=-6, to_minute=396, index=None):
+def make_session(folder, day, *, from_minute=-6, to_minute=396, index=None, name=None):
     """A day of an exchange that keeps its hours, from before the open to after the close: an order every half hour."""
+    name = day if name is None else name
     hours = session("XNYS", date.fromisoformat(day))
     assert hours is not None
     catalog = load_config({}).catalog()
     more = {} if index is None else {"analytics": {"index": index}}
     config = load_config({
-        "mode": "simulation", "seed": 3, "journal": {"path": str(folder / f"{day}.gmj"),
-                                                    "capture": str(folder / f"{day}.gmc")},
+        "mode": "simulation", "seed": 3, "journal": {"path": str(folder / f"{name}.gmj"),
+                                                    "capture": str(folder / f"{name}.gmc")},
         "market": {"hours": {"keep": True}, "events_per_second": 3},
         "instruments": {symbol: {"beta": beta} for symbol, beta in BETAS.items()}, **more,
     })  # fmt: skip
@@ -58,7 +59,7 @@ def make_session(folder, day, *, from_minute=-6, to_minute=396, index=None):
 
     run(trade(), clock=clock, seed=3)
     core.close()
-    return folder / f"{day}.gmj", folder / f"{day}.gmc"
+    return folder / f"{name}.gmj", folder / f"{name}.gmc"
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +111,31 @@ def test_open_close_and_the_close_before_are_the_twins(days):
                 bps = side * (average / (price_e9 / 1e9) - 1) * 1e4
                 assert o[f"{name}_bps"][place] == pytest.approx(bps, rel=1e-9)
     assert len({float(price) for price in o["previous_close"]}) == 3
+
+
+def test_a_journal_of_two_days_knows_the_close_between_them(days, tmp_path):
+    """One journal and one capture, an engine that is started again the next morning: two runs, and a night between. The
+    first of them says what that day's own capture does, also behind the last of its orders."""
+    make_session(tmp_path, "2025-01-02", name="both")
+    journal, capture = make_session(tmp_path, "2025-01-03", name="both")
+    found = analyse_journal(journal, capture)
+    o, earlier, later = found.orders, prints_of(days[0][1]), prints_of(capture)
+    first, second = (session("XNYS", date(2025, 1, day)) for day in (2, 3))
+    assert len(found) == 26
+    for place in range(len(found)):
+        symbol = found.names.symbol_text(int(o["symbol"][place]))
+        told = [row[:3] for row in earlier[symbol]]
+        told += [row[:3] for row in later[symbol] if row[0] > first.close_ns + 3600 * 10**9]
+        hours = first if o["decision_ns"][place] < first.close_ns else second
+        assert o["close"][place] == reference.closing(told, hours.open_ns, hours.close_ns) / 1e9
+        before = reference.closing(told, first.open_ns, first.close_ns) / 1e9
+        assert o["previous_close"][place] == before if hours is second else np.isnan(o["previous_close"][place])
+    assert not found.market.covers(first.close_ns + 3600 * 10**9)
+    given_close = analyse_journal(journal, capture, references=References(previous_closes={"AAPL": 100})).orders
+    apple = np.array([found.names.symbol_text(int(n)) == "AAPL" for n in o["symbol"]])
+    day_one = o["decision_ns"] < first.close_ns
+    assert (given_close["previous_close"][apple & day_one] == 100.0).all()  # of the session before the first day alone
+    assert (given_close["previous_close"][apple & ~day_one] == o["previous_close"][apple & ~day_one]).all()
 
 
 def test_given_closes_come_before_those_of_a_capture(days):

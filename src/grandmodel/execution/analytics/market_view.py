@@ -29,6 +29,7 @@ Rows = np.ndarray[Any, Any]
 NEAR_NS = 1_000_000_000
 #: The index's number where it is no symbol of the journal.
 INDEX = -2
+_ALL = 1 << 62  # a feed sequence behind all others
 _SET_LEVEL, _TRADE, _OWN, _AUCTION = 10, 9, 1, 2  # gm_action and gm_message_flag of records.h
 
 
@@ -333,10 +334,18 @@ _COLUMNS = ("time_ns", "symbol", "venue", "action", "side", "flags", "price_e9",
 
 
 def _runs(file: CaptureFile) -> Iterator[tuple[Run, dict[str, Rows]]]:
-    """Each run's quotes and prints as columns."""
+    """Each run's quotes and prints as columns.
+
+    A day that is lived again needs a run's rows up to where the next one's begin in the log. What was said behind the
+    log's last record was said nevertheless: here a run goes on until the next one starts.
+    """
+    starts = [run.start_ns for run in file.runs[1:]] + [np.iinfo(np.int64).max]
+    ends = {run.number: start for run, start in zip(file.runs, starts, strict=True)}
+    file.runs = [run._replace(until=_ALL) for run in file.runs]
     held: dict[int, tuple[Run, list[dict[str, Rows]]]] = {}
     for run, rows in file.chunks():
         kept = rows[((rows["action"] == _SET_LEVEL) | (rows["action"] == _TRADE)) & (rows["symbol"] >= 0)]
+        kept = kept[kept["time_ns"] < ends[run.number]]
         held.setdefault(run.number, (run, []))[1].append({name: np.ascontiguousarray(kept[name]) for name in _COLUMNS})
     for _, (run, pieces) in sorted(held.items()):
         columns = {name: np.concatenate([each[name] for each in pieces]) for name in _COLUMNS}
