@@ -16,7 +16,7 @@ from libc.string cimport memset
 
 from grandmodel.execution._core.arguments cimport int_argument, record_bytes, value_text
 from grandmodel.execution._core.records cimport (
-    GM_ADD, GM_CLEAR, GM_CROSS_TRADE, GM_DELETE, GM_EXECUTE, GM_EXECUTE_HIDDEN, GM_FLAG_GAP, GM_FLAG_LAST, GM_FLAG_OWN,
+    GM_ADD, GM_CLEAR, GM_CROSS_TRADE, GM_DELETE, GM_EXECUTE, GM_EXECUTE_HIDDEN, GM_FLAG_AUCTION, GM_FLAG_GAP, GM_FLAG_LAST, GM_FLAG_OWN,
     GM_FLAG_SNAPSHOT, GM_FLAG_UNPRINTED, GM_HALT, GM_REDUCE, GM_REPLACE, GM_SET_LEVEL, GM_TRADE, gm_message_t,
 )
 from grandmodel.execution._core.records import MESSAGE_DTYPE
@@ -37,6 +37,7 @@ ACTIONS = {
 
 #: Bits of a message's `flags` (records.h says what they mean); a HALT has its state in the lowest two.
 FLAG_OWN = int(GM_FLAG_OWN)
+FLAG_AUCTION = int(GM_FLAG_AUCTION)
 FLAG_SNAPSHOT = int(GM_FLAG_SNAPSHOT)
 FLAG_LAST = int(GM_FLAG_LAST)
 FLAG_GAP = int(GM_FLAG_GAP)

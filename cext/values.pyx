@@ -43,7 +43,9 @@ from grandmodel.execution._core.records cimport (
 class Unknown(float):
     """A number that cannot be known, with the reason why. It is NaN; it formats as `n/a`; it is never 0.
 
-    `f"{x:.4f}"` gives `n/a` in the spec's width. `+ - * /`, `round` and negation give the first Unknown again.
+    `f"{x:.4f}"` gives `n/a` in the spec's width. `+ - * /`, `round` and negation give the first Unknown again. It equals
+    nothing, as NaN does, not another of the same reason either: that two prices cannot be known does not make them one
+    price. Whether a reason is the same is for `.reason` to say.
     """
 
     __slots__ = ("reason",)
@@ -77,15 +79,6 @@ class Unknown(float):
 
     def __reduce__(self):
         return (type(self), (self.reason,))
-
-    def __eq__(self, other):
-        return isinstance(other, Unknown) and other.reason == self.reason
-
-    def __ne__(self, other):
-        return not self == other
-
-    def __hash__(self):
-        return hash((Unknown, self.reason))
 
     def _keep(self, other=None, modulo=None):
         return self

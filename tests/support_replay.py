@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from support import Gate
 
+from grandmodel.execution._core.capture import Capture
 from grandmodel.execution._core.instruments import Instruments
 from grandmodel.execution._core.journal import Journal
 from grandmodel.execution._core.link import LinkedMarket
@@ -35,18 +36,19 @@ def recording(*rows):
     return messages
 
 
-def engine(messages, rows=None, link=None):
-    """(core, gate) over one symbol, X, at one venue, REC; time begins at 0. `link`: of a LinkedMarket."""
+def engine(messages, rows=None, link=None, capture=None):
+    """(core, gate) over one symbol, X, at one venue, REC; time begins at 0. `link`: of a LinkedMarket; `capture`: file
+    for what the market says."""
 
     def market(table):
         inner = table if link is None else table.twin()
         made = ReplayMarket(inner, "X", "REC", messages, rows, start_ns=0)
         return made if link is None else LinkedMarket(table, made, **link)
 
-    return _engine(market, ("REC",))
+    return _engine(market, ("REC",), capture)
 
 
-def _engine(market, names):
+def _engine(market, names, capture=None):
     instruments = Instruments()
     instruments.add("X", tick_e9=TICK)
     venues = Venues(instruments)
@@ -54,16 +56,17 @@ def _engine(market, names):
         venues.add(name, take_fee_e9=3_000_000, make_fee_e9=-2_000_000)
     portfolio = Portfolio(instruments)
     portfolio.open_account(0, 10**18)
-    clock = SimulatedClock(0)
+    clock, journal = SimulatedClock(0), Journal()
     core = Core(
         instruments=instruments,
         portfolio=portfolio,
         limits=Limits(instruments),
         venues=venues,
-        journal=Journal(),
+        journal=journal,
         orders=OrderTable(),
         market=market(venues),
         clock=clock,
+        capture=None if capture is None else Capture(capture, journal),
     )
     Pulse(core)
     clock.attach(core)
@@ -90,6 +93,6 @@ def level_recording(*rows):
     return messages
 
 
-def level_engine(messages, venues=("REC",), **options):
+def level_engine(messages, venues=("REC",), capture=None, **options):
     """(core, gate) over one symbol, X, whose levels were recorded at one venue or several; time begins at 0."""
-    return _engine(lambda table: LevelReplayMarket(table, messages, start_ns=0, **options), venues)
+    return _engine(lambda table: LevelReplayMarket(table, messages, start_ns=0, **options), venues, capture)

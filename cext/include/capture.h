@@ -6,7 +6,7 @@
  *
  *   GM_CLEAR      symbol and venue -1: an engine begins, nobody is quoted anywhere, every venue is as configured
  *   GM_SET_LEVEL  side 1 the bid, -1 the ask, level 1: what is shown there now; price GM_NO_PRICE: nobody
- *   GM_TRADE      a print; flags 1: an own order's
+ *   GM_TRADE      a print; flags GM_FLAG_OWN: an own order's, GM_FLAG_AUCTION: an auction's
  *   GM_HALT       symbol -1: the venue takes no orders (flags GM_HALTED) or takes them again (GM_TRADING_RESUMED); else trading in the
  *                 symbol is halted or goes on, by the venue's word
  *

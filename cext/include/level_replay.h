@@ -269,7 +269,8 @@ static inline int gm_level_side_of(const gm_level_book_t* b, const gm_message_t*
 static inline void gm_level_print(gm_level_replay_t* r, gm_level_book_t* b, const gm_message_t* m) {
     gm_quote_t* q = gm_quotes_of(r->market.venues, b->symbol) + b->venue;
     const int s = gm_level_side_of(b, m);
-    gm_print_publish(r->market.venues, b->symbol, b->venue, m->price_e9, m->quantity, 0, m->time_ns);
+    gm_print_publish(r->market.venues, b->symbol, b->venue, m->price_e9, m->quantity,
+                     m->action == GM_CROSS_TRADE ? GM_FLAG_AUCTION : 0, m->time_ns);
     q->last_e9 = m->price_e9;
     gm_volume_publish(r->market.venues, b->symbol, b->venue, q->volume + m->quantity);
     r->executions++;

@@ -418,6 +418,7 @@ enum gm_action {
 enum gm_halt_state { GM_HALTED = 1, GM_QUOTING_RESUMED, GM_TRADING_RESUMED };
 enum gm_message_flag {
     GM_FLAG_OWN = 1,               /* of a captured TRADE: an own order's */
+    GM_FLAG_AUCTION = 2,           /* of a captured TRADE: an auction's */
     GM_FLAG_SNAPSHOT = 4,          /* a state, not news: begins with a CLEAR, ends with LAST */
     GM_FLAG_LAST = 8,              /* the last row of what the feed said at once: the book is whole behind it */
     GM_FLAG_GAP = 16,              /* rows before this one are missing */

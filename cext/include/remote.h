@@ -371,7 +371,8 @@ static inline void gm_door_report(gm_remote_t* r, gm_door_t* d, gm_report_t* row
     if (row->exec_type == GM_EXEC_TRADE) {
         row->fee_e9 = gm_fee(r->market.venues, d->venue, row->liquidity, row->quantity);
         if (d->printed[row->symbol] >= 0) {                 /* what was traded before we came is not on the tape */
-            gm_print_publish(r->market.venues, row->symbol, d->venue, row->price_e9, row->quantity, 1, row->venue_time_ns);
+            gm_print_publish(r->market.venues, row->symbol, d->venue, row->price_e9, row->quantity,
+                             GM_FLAG_OWN | (row->liquidity == GM_AUCTION_FILL ? GM_FLAG_AUCTION : 0), row->venue_time_ns);
             d->printed[row->symbol] += row->quantity;
         }
     }

@@ -220,7 +220,8 @@ static inline void gm_replay_quote(gm_replay_t* r, int64_t time_ns) {
 static inline void gm_replay_print(gm_replay_t* r, const gm_message_t* m, int64_t price_e9) {
     gm_quote_t* q = gm_quotes_of(r->market.venues, r->symbol) + r->venue;
     if (m->flags & GM_FLAG_UNPRINTED) return;               /* another row prints it */
-    gm_print_publish(r->market.venues, r->symbol, r->venue, price_e9, m->quantity, 0, m->time_ns);
+    gm_print_publish(r->market.venues, r->symbol, r->venue, price_e9, m->quantity,
+                     m->action == GM_CROSS_TRADE ? GM_FLAG_AUCTION : 0, m->time_ns);
     q->last_e9 = price_e9;
     gm_volume_publish(r->market.venues, r->symbol, r->venue, q->volume + m->quantity);
     r->executions++;

@@ -228,7 +228,8 @@ static inline void gm_synthetic_event(void* context, const gm_event_t* e) {
     if (e->kind == GM_EVENT_ENDED && e->order_id > 0)
         gm_market_end(&s->market, e->order_id, s->venue, s->symbol, e->side, e->quantity, e->reason, s->time_ns);
     if (e->kind != GM_EVENT_TRADE) return;
-    gm_print_publish(s->market.venues, s->symbol, s->venue, e->price_e9, e->quantity, e->order_id > 0 || e->other_id > 0, s->time_ns);
+    gm_print_publish(s->market.venues, s->symbol, s->venue, e->price_e9, e->quantity,
+                     (e->order_id > 0 || e->other_id > 0 ? GM_FLAG_OWN : 0) | (crossed ? GM_FLAG_AUCTION : 0), s->time_ns);
     gm_synthetic_ours(s, e->other_id, (int8_t)-e->side, e->price_e9, e->quantity, e->other_left,
                       crossed ? GM_AUCTION_FILL : dark ? GM_MIDPOINT_FILL : e->displayed ? GM_ADDED : GM_HIDDEN_FILL);
     /* One that acts though it rested (its reference has moved) is no taker of liquidity that was displayed for it. */

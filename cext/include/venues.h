@@ -319,14 +319,16 @@ static inline void gm_volume_publish(gm_venues_t* v, int32_t symbol, int32_t ven
     if (__builtin_expect(v->listeners, 0) && v->relay) v->relay->volume(v->relay, symbol, venue);
 }
 
-static inline void gm_print_publish(gm_venues_t* v, int32_t symbol, int32_t venue, int64_t price_e9, int64_t quantity, int own,
+/* A trade is printed. `how`: GM_FLAG_OWN when an order of ours is in it, GM_FLAG_AUCTION when an auction made it. */
+static inline void gm_print_publish(gm_venues_t* v, int32_t symbol, int32_t venue, int64_t price_e9, int64_t quantity, int how,
                                     int64_t time_ns) {
+    const int own = how & GM_FLAG_OWN;
     gm_tape_print(&v->tapes[symbol], price_e9, quantity, own);
     v->updates++;
     if (__builtin_expect(v->followed[symbol] > 0, 0)) gm_venues_moved(v, symbol);
     if (__builtin_expect(v->listeners, 0)) gm_venues_tell_print(v, symbol, venue, price_e9, quantity, own, time_ns);
     if (__builtin_expect(v->capture != NULL, 0) && gm_capture_room(v->capture))
-        gm_capture_row(v->capture, GM_TRADE, symbol, venue, 0, own != 0, price_e9, quantity, v->updates, time_ns);
+        gm_capture_row(v->capture, GM_TRADE, symbol, venue, 0, (uint8_t)how, price_e9, quantity, v->updates, time_ns);
 }
 
 /* A venue takes no orders any more, or takes them again; `enabled` says so already. */

@@ -634,3 +634,43 @@ def test_the_command(folder, tmp_path):
         assert refused.exit_code != 0
         assert more[0] in str(refused.exception)
     assert "--map" in str(command(fills, "--quotes", fills).exception)
+
+
+def test_the_session_s_prices_the_close_before_and_the_index_from_trades(tmp_path):
+    """A buy of AAA at 10.10, arrived at 10.00; the index went from 100 to 101 meanwhile; beta 0.5: 100 - 0.5 * 100."""
+    from typer.testing import CliRunner
+
+    from grandmodel.execution import cli
+
+    (tmp_path / "fills.csv").write_text(
+        "order,symbol,side,quantity,price,time,size,came,arrival\n"
+        "1,AAA,buy,100,10.10,2025-01-02T15:00:30Z,100,2025-01-02T15:00:00Z,10.00\n"
+    )
+    (tmp_path / "trades.csv").write_text(
+        "symbol,time,price,quantity\nAAA,2025-01-02T14:30:00Z,9.50,10\nIDX,2025-01-02T14:59:00Z,100,10\n"
+        "IDX,2025-01-02T15:00:10Z,101,10\nAAA,2025-01-02T15:00:20Z,10.05,10\nAAA,2025-01-02T20:59:59Z,11,10\n"
+    )
+    (tmp_path / "map.yaml").write_text(
+        "fills: {order: order, symbol: symbol, side: side, quantity: quantity, price: price, time: time}\n"
+        "orders: {file: fills.csv, order: order, symbol: symbol, side: side, quantity: size, decision_time: came,\n"
+        "         arrival_time: came, arrival_price: arrival}\n"
+        "trades: {symbol: symbol, time: time, price: price, quantity: quantity}\n"
+    )
+    (tmp_path / "closes.yaml").write_text("AAA: 9.00\n")
+    told = ["tca", str(tmp_path / "fills.csv"), "--map", str(tmp_path / "map.yaml"), "--trades",
+            str(tmp_path / "trades.csv"), "--index", "IDX", "--beta", "AAA=0.5", "--previous",
+            str(tmp_path / "closes.yaml")]  # fmt: skip
+    found = json.loads(CliRunner().invoke(cli.app, [*told, "--json"]).output)
+    summary = found["summary"]
+    for name, price in (("open", 9.5), ("close", 11.0), ("previous_close", 9.0)):
+        assert summary[f"{name}_slippage_bps"] == pytest.approx((10.1 / price - 1) * 1e4)
+    assert summary["market_adjusted_bps"] == pytest.approx(50.0)
+    assert "IDX at an arrival is its last trade" in found["assumptions"][-1]
+    shown = CliRunner().invoke(cli.app, told).output
+    assert "less the index's move" in shown
+    assert max(map(len, shown.splitlines())) <= 80
+    plain = json.loads(CliRunner().invoke(cli.app, [*told[:6], "--json"]).output)
+    assert plain["summary_reasons"]["market_adjusted_bps"] == "no index named"
+    assert plain["summary_reasons"]["previous_close_slippage_bps"].startswith("the trades do not reach")
+    (tmp_path / "closes.yaml").write_bytes(b"GMCAPRUN" + bytes(8))
+    assert "with --map it must be YAML" in str(CliRunner().invoke(cli.app, told).exception)

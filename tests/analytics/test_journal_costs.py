@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from reference import journal_costs as reference
+from reference.costs import fill_measures
 from support import EXEC_TRADE, make_core, order, report, resting
 from support_tca import make_day
 
@@ -14,6 +15,7 @@ from grandmodel.execution.analytics.execution_cost import PARTS, execution_cost
 from grandmodel.execution.analytics.journal_costs import FLAGS, HORIZONS_NS, analyse_journal, exact_sum
 from grandmodel.execution.analytics.journal_records import read_records
 from grandmodel.execution.analytics.market_view import view_of_capture
+from grandmodel.execution.analytics.venue_costs import venue_costs
 from grandmodel.execution.journal_file import open_journal
 
 TRADE_CANCEL, TRADE_CORRECT = 8, 9
@@ -138,6 +140,36 @@ def test_windows_of_a_capture_by_hand(day):
         mids = view.mids_at(np.full(len(grid), symbol), grid)
         known = mids != NO_PRICE
         assert seen["twap"][0] == pytest.approx(mids[known].mean() / 1e9, rel=2e-6)
+
+
+def test_an_orders_capture_and_markouts_are_money_over_money_as_those_of_columns(day):
+    """One definition for both ways in: what its fills earned over the half spreads there were, in money."""
+    found = analyse_journal(*day)
+    o, f = found.orders, found.fills
+    several = [place for place in range(len(found)) if len(found.fills_at(place)) > 1]
+    assert len(several) > 10
+    for place in several:
+        rows = [
+            {"quantity": int(f["quantity"][k]), "price": int(f["price_e9"][k]), "bid": int(f["bid_e9"][k]),
+             "ask": int(f["ask_e9"][k]), "mids": _mids(found, k)}
+            for k in found.fills_at(place).tolist()
+        ]  # fmt: skip
+        expected = fill_measures(int(o["side"][place]), rows, len(HORIZONS_NS))
+        np.testing.assert_allclose(o["spread_capture"][place], expected["spread_capture"], rtol=1e-12)
+        np.testing.assert_allclose(o["markout_bps"][place], expected["markout_bps"], rtol=1e-9, atol=1e-9)
+    whole = venue_costs(found)
+    for venue in whole:
+        mine = [k for k in range(len(f["venue"])) if found.names.venue_text(int(f["venue"][k])) == venue.name]
+        told = [(int(f["side"][k]), k) for k in mine if 0 < f["bid_e9"][k] <= f["ask_e9"][k]]
+        earned = sum(s * int(f["quantity"][k]) * (int(f["bid_e9"][k]) + int(f["ask_e9"][k]) - 2 * int(f["price_e9"][k]))
+                     for s, k in told)  # fmt: skip
+        there = sum(int(f["quantity"][k]) * int(f["ask_e9"][k] - f["bid_e9"][k]) for _, k in told)
+        assert venue.spread_capture.mean == pytest.approx(earned / there)
+
+
+def _mids(found, k):
+    symbol, when = found.fills["symbol"][k : k + 1], found.fills["time_ns"][k : k + 1]
+    return [int(found.market.mids_at(symbol, when + h, max(h // 10, 10**8))[0]) for h in HORIZONS_NS]
 
 
 def test_markouts_are_the_mid_later(day):

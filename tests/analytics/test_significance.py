@@ -166,6 +166,15 @@ def test_what_is_not_known_is_left_out():
         clustered_mean([1.0], [1, 2], [0])
 
 
+def test_the_effect_size_is_cohens_d():
+    """Means 3 and 5, deviations sqrt(2.5) and sqrt(10): d = -2 / sqrt((2.5 + 10) / 2) = -0.8."""
+    found = welch([1.0, 2.0, 3.0, 4.0, 5.0], [1.0, 3.0, 5.0, 7.0, 9.0])
+    assert found.effect == pytest.approx(-0.8)
+    back = welch([1.0, 3.0, 5.0, 7.0, 9.0], [1.0, 2.0, 3.0, 4.0, 5.0])
+    assert back.effect == pytest.approx(0.8)
+    assert isinstance(welch([1.0] * 3, [1.0] * 3).effect, Unknown)
+
+
 def test_welch_by_hand():
     """A against B: t of the difference of the means over the root of the sum of their squared errors."""
     a, b = [27.5, 21.0, 19.0, 23.6, 17.0, 17.9], [27.1, 22.0, 20.8, 23.4, 23.4, 23.5, 25.8]

@@ -113,7 +113,8 @@ def test_queries_over_the_journal(day):
 def test_regulatory_tables(day):
     quality = list(csv.DictReader(io.StringIO(tca(day[0], "--table", "605"))))
     assert sum(int(row["executed"]) for row in quality) > 0
-    assert {"venue", "symbol", "order_type", "size", "effective_spread", "executed_0_9_s"} <= set(quality[0])
+    assert {"venue", "symbol", "order_type", "lot", "dollars", "effective_spread", "executed_under_1_ms",
+            "realized_spread_50_ms"} <= set(quality[0])  # fmt: skip
     routes = json.loads(tca(day[0], "--table", "606", "--json"))["rows"]
     assert sum(row["share"] for row in routes) == pytest.approx(1.0)
     trail = list(csv.DictReader(io.StringIO(tca(day[0], "--table", "audit"))))

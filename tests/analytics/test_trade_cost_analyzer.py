@@ -237,3 +237,15 @@ def test_columns_cost_what_their_trades_cost_one_by_one():
         })  # fmt: skip
         assert found["total_bps"][k] == pytest.approx(one.implementation_shortfall_bps, rel=1e-12)
     assert analyzer.get_daily_performance("2025-01-02").trade_count == 0  # without times they are of no day
+
+
+def test_columns_are_a_trade_too():
+    """The mission's analyzer takes columns: orders and fills; a table alone says what is missing."""
+    analyzer = TradeCostAnalyzer()
+    orders = {"side": ["buy", "sell"], "quantity": np.array([10, 10]), "decision": np.array([100.0, 100.0])}
+    fills = {"order": np.array([0, 1]), "quantity": np.array([10, 10]), "price": np.array([101.0, 101.0])}
+    found = analyzer.analyze_trade(orders, fills)
+    assert found["average_price"].tolist() == [101.0, 101.0]
+    assert found.columns().keys() == analyzer.analyze_trades(orders, fills).columns().keys()
+    with pytest.raises(TradeError, match="trade is 'list', must be a mapping, an order id, or, with fills beside it"):
+        analyzer.analyze_trade([orders])

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support import START_NS, make_core, order, resting
+from support_replay import TICK, engine, level_engine, level_recording, recording
 
 from grandmodel.execution import MarketDataError, OrderRejected
 from grandmodel.execution._core.capture import PAGE, Capture, read_capture
@@ -19,6 +20,7 @@ from grandmodel.execution._core.clock import NativeClock
 from grandmodel.execution._core.journal import Journal
 from grandmodel.execution._core.records import MESSAGE_DTYPE, NO_PRICE
 from grandmodel.execution._core.recovery import snapshot
+from grandmodel.execution.market_data.messages import Action, Flag
 
 CLEAR, TRADE, SET_LEVEL, HALT = 8, 9, 10, 7
 SYMBOLS = ("AAPL", "MSFT", "JPM")
@@ -397,3 +399,23 @@ def test_closing_writes_the_rest(tmp_path):
     core.close()
     assert core.capture.state == "off"
     assert len(rows_of(tmp_path / "c")) == core.capture.rows
+
+
+@pytest.mark.parametrize("by_level", [False, True])
+def test_a_recordings_auction_is_told_in_the_capture(tmp_path, by_level):
+    """A cross trade's print has the auction's flag, others have not."""
+    cross = int(Action.CROSS_TRADE)
+    if by_level:
+        told = ((SET_LEVEL, 1, 1000, 50), (SET_LEVEL, -1, 1005, 50), (cross, 0, 1001, 70), (TRADE, 0, 1002, 5),
+                (cross, 0, 1003, 9))  # fmt: skip
+        core, _ = level_engine(level_recording(*told), capture=tmp_path / "c")
+    else:
+        told = ((1, 1, 1, 1000, 50), (1, 2, -1, 1005, 50), (cross, 0, 0, 1001, 70), (TRADE, 0, 0, 1002, 5),
+                (cross, 0, 0, 1003, 9))  # fmt: skip
+        core, _ = engine(recording(*told), capture=tmp_path / "c")
+    core.advance(10 * 10**9)
+    core.close()
+    rows = rows_of(tmp_path / "c")
+    prints = rows[rows["action"] == TRADE]
+    assert (prints["price_e9"] // TICK).tolist() == [1001, 1002, 1003]
+    assert prints["flags"].tolist() == [int(Flag.AUCTION), 0, int(Flag.AUCTION)]

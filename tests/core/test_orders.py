@@ -154,7 +154,7 @@ def test_any_sequence_of_answers_and_the_log_agrees(answers):
     gate.submit_order(order())
     gate.submit_order(order())
     assert 1 not in small.orders_array()["order_id"]
-    assert again.order.to_dict() == held
+    assert repr(again.order.to_dict()) == repr(held)  # a price that is not known equals none
 
 
 def test_order_reads_back_as_text():

@@ -36,10 +36,19 @@ def test_unknown_is_nan_with_a_reason():
     assert str(NOTHING) == "n/a (no fill yet)"
     assert repr(NOTHING) == "Unknown('no fill yet')"
     assert [NOTHING < 1, NOTHING > 1, NOTHING >= 0] == [False] * 3
-    assert Unknown("no fill yet") == NOTHING
-    assert Unknown("other") != NOTHING
+
+
+def test_unknown_equals_nothing_as_nan_does():
+    """Two prices that cannot be known, for whatever reason, are not one price."""
+    same = NOTHING
+    assert not same == NOTHING  # noqa: SIM201
+    assert same != NOTHING
+    assert Unknown("no fill yet") != NOTHING
     assert float("nan") != NOTHING
-    assert hash(NOTHING) == hash(Unknown("no fill yet"))
+    assert NOTHING != 0.0
+    assert Unknown("no fill yet").reason == NOTHING.reason
+    assert {NOTHING: 1}[same] == 1  # a key is found by what it is, as a NaN is
+    assert Unknown("no fill yet") not in {NOTHING, Unknown("other")}
 
 
 @pytest.mark.parametrize("reason", ["", None, 5])
@@ -89,7 +98,7 @@ def test_other_operations_keep_it_too():
 
 @pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
 def test_unknown_survives_copies(again):
-    assert again(NOTHING) == NOTHING
+    assert repr(again(NOTHING)) == repr(NOTHING)
     assert again(NOTHING).reason == "no fill yet"
     assert isinstance(again([NOTHING])[0] if again is not copy.copy else NOTHING, Unknown)
 

@@ -711,7 +711,7 @@ def test_held_orders_lists_and_latches_stand_over_a_restart(tmp_path, snapshots)
         snapshot(core)
     manager.reduce("account:3", "over night")
     before, tickets = state_hash(core), (stop, trail, gtd, whole, entry, leave)
-    seen = [each.order.to_dict() for each in tickets]
+    seen = [repr(each.order.to_dict()) for each in tickets]
     core.close()
     again, _ = make_core(
         silent=True,
@@ -721,7 +721,7 @@ def test_held_orders_lists_and_latches_stand_over_a_restart(tmp_path, snapshots)
         clock=NativeClock(simulated=True, start_ns=START_NS),
     )
     assert state_hash(again) == before
-    assert [again.get_order(int(each)).to_dict() for each in tickets] == seen
+    assert [repr(again.get_order(int(each)).to_dict()) for each in tickets] == seen
     manager = OrderManager(engine=again)
     assert {(each.name, each.action) for each in manager.kill_switches()} == {
         ("symbol:JPM", "kill"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from ._core.capture import Capture
 from ._core.instruments import Instruments
@@ -35,6 +36,9 @@ log = logging.getLogger("grandmodel.execution")
 MarketFactory = Callable[[Venues, "ExecutionConfig", int], Market]
 
 _SYMBOL, _VENUE = 1, 2  # gm_name_kind
+
+#: {core: what it was made of}, for its faces.
+_CONFIGS: WeakKeyDictionary[Core, ExecutionConfig] = WeakKeyDictionary()
 
 
 def make_instruments(rows: Iterable[Instrument], known: Sequence[str] = ()) -> Instruments:
@@ -145,10 +149,17 @@ def make_core(
         tail_directory=settings.tail,
     )
     try:
-        return _assemble(config, clock, journal, instruments, market)
+        core = _assemble(config, clock, journal, instruments, market)
     except BaseException:
         journal.close()  # whoever mends the cause can open it again
         raise
+    _CONFIGS[core] = config
+    return core
+
+
+def config_of(core: Core) -> ExecutionConfig | None:
+    """The configuration that a core was made of; None of one that was made without."""
+    return _CONFIGS.get(core)
 
 
 def _assemble(

@@ -29,7 +29,7 @@ _DECIMAL = re.compile(r"[+-]?[0-9]{1,20}(\.[0-9]{1,20})?", re.ASCII)
 _US_EQUITY: dict[str, Any] = {
     "sector": "unknown", "currency": "USD", "multiplier": 1, "quantity_step": 1, "round_lot": 100,
     "tick_size": {"0": "0.0001", "1": "0.01"}, "session": "XNYS", "venue": "NYSE",
-    "adv": None, "shares_outstanding": None, "volatility_daily": None,
+    "adv": None, "shares_outstanding": None, "volatility_daily": None, "beta": None,
 }  # fmt: skip
 
 
@@ -90,6 +90,7 @@ class Instrument:
     adv                : average daily volume, units; None if unknown.
     shares_outstanding : units; None if unknown.
     volatility_daily   : standard deviation of daily returns, a fraction; None if unknown.
+    beta               : of its returns to the index's (``analytics.index``); None if unknown.
     venue              : primary listing.
     session            : MIC of the exchange whose hours apply, or 24/7 (see ``sessions``).
     """
@@ -108,6 +109,7 @@ class Instrument:
     volatility_daily: float | None
     venue: str
     session: str
+    beta: float | None = None
 
     @property
     def reference_price(self) -> float:
@@ -319,6 +321,15 @@ def _volatility(value: Any) -> float:
     return float(value)
 
 
+def _beta(value: Any) -> float:
+    expected = "a number from -100 to 100, such as 1.2"
+    if isinstance(value, str) and _DECIMAL.fullmatch(value):
+        value = float(value)
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal) or not -100 <= value <= 100:
+        raise ValueError(expected)
+    return float(value)
+
+
 def _matching(pattern: str, expected: str) -> Callable[[Any], str]:
     compiled = re.compile(pattern, re.ASCII)
 
@@ -352,6 +363,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "adv": _optional(_whole(1)),
     "shares_outstanding": _optional(_whole(1)),
     "volatility_daily": _optional(_volatility),
+    "beta": _optional(_beta),
     "venue": _matching(_WORD.pattern, "the name of a venue, such as NYSE"),
     "session": _matching(r"X[A-Z]{3}|24/7", "the MIC of an exchange with a session table, such as XNYS, or 24/7"),
 }

@@ -14,6 +14,7 @@ import typer
 if TYPE_CHECKING:
     from .analytics.day_summary import DaySummary, GroupCosts
     from .analytics.journal_costs import JournalCosts
+    from .analytics.references import References
     from .journal_file import JournalFile
 
 _EPILOG = """\b
@@ -85,23 +86,42 @@ def tca_command(
     ] = None,
     quotes: Annotated[Path | None, typer.Option(metavar="FILE", help="Quotes to hold them against (--map).")] = None,
     trades: Annotated[Path | None, typer.Option(metavar="FILE", help="The market's trades (--map).")] = None,
+    index: Annotated[
+        str | None, typer.Option(metavar="SYMBOL", help="Market-adjusted costs leave this one's move out, by beta.")
+    ] = None,
+    beta: Annotated[
+        list[str] | None, typer.Option(metavar="SYMBOL=B", help="A symbol's beta to the index; as often as needed.")
+    ] = None,
+    previous: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The day before, for previous closes: its capture, or YAML, SYMBOL: price."),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A configuration's index, betas, closes; else the capture's own."),
+    ] = None,
 ) -> None:
     """What the orders of a journal cost, part by part, by algorithm and venue, and whether that means anything.
 
     Every order is measured from its own records: the mid at its decision and when it first went to a venue, each fill
     and the quote at it, what was not filled at the mid at its end. With the day's capture markouts, interval VWAP and
-    TWAP are known too; what cannot be known says why. Nothing odd is averaged in; it is counted at the end.
+    TWAP, open and close are known too; what cannot be known says why. Nothing odd is averaged in; it is counted at the
+    end.
     """
     if json and csv:
         raise ValueError("--json and --csv: give one of them")
     if map is not None:
         given = {"--html": html, "--order": order, "--sql": sql, "--table": table, "--capture": capture}
+        given |= {"--config": config}
         for name, value in {**given, "--csv": csv or None}.items():
             if value is not None:
                 raise ValueError(f"{name} is of a journal: leave it out with --map")
         from .tca_foreign import run, show, to_json
 
-        result = run(journal, map, quotes, trades)
+        known = _given(None, None, index, beta, previous)
+        if known.previous is not None:
+            raise ValueError(f"--previous is {previous}: is a capture; with --map it must be YAML, SYMBOL: price")
+        result = run(journal, map, quotes, trades, known)
         if json:
             print(to_json(result))
         else:
@@ -116,7 +136,9 @@ def tca_command(
     if sql is not None and _is_archive(journal):
         _print_query(*_of_archive(journal, sql), json, csv)
         return
-    file, analysed = _analysed(journal, capture, delay_basis.value)
+    file, capture = _opened(journal, capture)
+    known = _given(config, capture, index, beta, previous)
+    analysed = _analysed(file, capture, delay_basis.value, known)
     if sql is not None:
         from .analytics.journal_sql import journal_tables, run_sql
 
@@ -172,7 +194,43 @@ def _of_archive(path: Path, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]
         return run_sql(connection, sql)
 
 
-def _analysed(journal: Path, capture: Path | None, delay_basis: str) -> tuple[JournalFile, JournalCosts]:
+def _given(
+    config: Path | None, capture: Path | None, index: str | None, beta: list[str] | None, previous: Path | None
+) -> References:
+    """What the options say of the market beside journal and capture."""
+    from .analytics.journal_costs import references_of_capture
+    from .analytics.references import References, read_previous_closes
+
+    if config is not None:
+        from .config import load_config
+
+        known = References.of_config(load_config(config))
+    else:
+        known = references_of_capture(capture)
+    betas = dict(_beta(text) for text in beta or ())
+    if previous is None:
+        return known.with_more(index=index, betas=betas)
+    if not previous.is_file():
+        raise ValueError(f"--previous is {previous}: there is no such file")
+    with previous.open("rb") as file:
+        is_capture = file.read(8) == b"GMCAPRUN"
+    if is_capture:
+        return known.with_more(index=index, betas=betas, previous=previous)
+    return known.with_more(index=index, betas=betas, previous_closes=read_previous_closes(previous))
+
+
+def _beta(text: str) -> tuple[str, float]:
+    symbol, equals, number = text.partition("=")
+    try:
+        if symbol and equals:
+            return symbol, float(number)
+    except ValueError:
+        pass
+    raise ValueError(f"--beta is {text!r}, must be SYMBOL=NUMBER, such as AAPL=1.2")
+
+
+def _opened(journal: Path, capture: Path | None) -> tuple[JournalFile, Path | None]:
+    """The journal, and the capture that is its."""
     from ._core.values import JournalError
     from .journal_file import open_journal
 
@@ -184,19 +242,24 @@ def _analysed(journal: Path, capture: Path | None, delay_basis: str) -> tuple[Jo
         file = open_journal(journal)
     except JournalError as error:
         raise ValueError(f"{error}. `gmexec run --journal day.gmj` makes one") from None
-    from .analytics.journal_costs import analyse_journal
-
     beside = journal.with_suffix(".gmc")
     if capture is None and journal.suffix != ".gmc" and beside.is_file():
         capture = beside
     if capture is not None and not capture.exists():
         raise ValueError(f"--capture is {capture}: there is no such file")
-    return file, analyse_journal(file, capture, delay_basis=delay_basis)
+    return file, capture
+
+
+def _analysed(file: JournalFile, capture: Path | None, delay_basis: str, known: References) -> JournalCosts:
+    from .analytics.journal_costs import analyse_journal
+
+    return analyse_journal(file, capture, delay_basis=delay_basis, references=known)
 
 
 def _regulatory(file: JournalFile, analysed: JournalCosts, table: _Table) -> list[dict[str, Any]]:
+    from .analytics.execution_quality import execution_quality
     from .analytics.journal_records import read_records
-    from .analytics.regulatory import audit_trail, execution_quality, routing_report
+    from .analytics.regulatory import audit_trail, routing_report
 
     records = read_records(file, last=analysed.head)
     if table is _Table.audit:
@@ -240,6 +303,7 @@ def summary_dict(analysed: JournalCosts, summary: DaySummary) -> dict[str, Any]:
         "by_side": [each.to_dict() for each in summary.by_side],
         "venues": [each.to_dict() for each in summary.venues],
         "residual_e9": summary.residual_e9,
+        "wheels": [each.to_dict() for each in summary.wheels],
         "findings": [asdict(each) for each in summary.findings],
         "quality": [asdict(each) for each in analysed.quality],
     }
@@ -351,6 +415,8 @@ def _summary_lines(analysed: JournalCosts, summary: DaySummary, name: str, top: 
     rows = [_group_row(whole, "all orders"), *([_money_row(whole)] if whole.measured else [])]
     yield from _table(_GROUP_FIELDS, rows, (False, *[True] * 8))
     yield ""
+    yield from _benchmark_lines(whole)
+    yield ""
     for finding in summary.findings:
         yield from _wrapped(f"- {finding.text} [{finding.confidence}]")
     yield ""
@@ -365,6 +431,25 @@ def _summary_lines(analysed: JournalCosts, summary: DaySummary, name: str, top: 
         yield from _extremes(analysed, top)
     yield ""
     yield from _legend(analysed)
+
+
+_BENCHMARK_NAMES = {"vwap": "VWAP", "twap": "TWAP", "pwp": "PWP", "previous_close": "prev.",
+                    "market_adjusted": "adjusted"}  # fmt: skip
+
+
+def _benchmark_lines(whole: GroupCosts) -> Iterator[str]:
+    """The average price against each benchmark, and why one is not known."""
+    told = {_BENCHMARK_NAMES.get(name, name): value for name, value in whole.benchmarks_bps.items()}
+    known = {name: value for name, value in told.items() if value == value}
+    if known:
+        rows = [["average paid", *(f"{value:+.2f}" for value in known.values())]]
+        yield from _table(("against, bps", *known), rows, (False, *[True] * len(known)))
+    missing: dict[str, list[str]] = {}
+    for name, value in told.items():
+        if name not in known:
+            missing.setdefault(_why(value), []).append(name)
+    for why, names in missing.items():
+        yield from _wrapped(f"{', '.join(names)}: n/a, {why}")
 
 
 def _money_row(whole: GroupCosts) -> list[str]:
@@ -424,6 +509,8 @@ def _legend(analysed: JournalCosts) -> Iterator[str]:
         "spread  each fill against the mid at that instant; below 0 was earned",
         "move    where the mid went before the fills, own impact included",
         "opp.    what was not filled, at the mid at the end",
+        "prev.   the close of the session before; adjusted: against arrival, less beta",
+        "        times what the index cost in the same time",
         "m/o     markout: mid later against the fill's price; positive, it went our way",
         "verdict higher or lower than all the rest, beyond chance; few: fewer than 30",
         "        independent samples (symbol and half hour); no: nothing can be told",
@@ -458,7 +545,7 @@ def _order_lines(view: dict[str, Any]) -> Iterator[str]:
     yield ""
     against = {**view["against_bps"], **{f"markout {k}": v for k, v in view["markout_bps"].items()}}
     against |= {"reversion 5m": view["reversion_bps"]}
-    rows = [[name, f"{value:+.2f}", _why(value)] for name, value in against.items()]
+    rows = [[name.replace("_", " "), f"{value:+.2f}", _why(value)] for name, value in against.items()]
     yield from _table(("against, bps", "", ""), rows, (False, True, False))
     yield f"participation {view['participation']:.2%}, spread capture {view['spread_capture']:+.2f}"
     yield f"{view['percentile']:.0%} of what others traded meanwhile was at a worse price"

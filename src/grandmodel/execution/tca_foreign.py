@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from .analytics.foreign import ForeignResult
+    from .analytics.references import References
 
 __all__ = ["WORST", "run", "show", "to_json", "to_mapping"]
 
@@ -27,11 +28,12 @@ def run(
     map: str | os.PathLike[str] | Mapping[str, Any],
     quotes: str | os.PathLike[str] | None = None,
     trades: str | os.PathLike[str] | None = None,
+    references: References | None = None,
 ) -> ForeignResult:
     """Analyses a file by its map (see `analytics.foreign`); `MapError` and `ForeignError` say what is wrong."""
     from .analytics.foreign import analyse
 
-    return analyse(file, map, quotes=quotes, trades=trades)
+    return analyse(file, map, quotes=quotes, trades=trades, references=references)
 
 
 def to_mapping(result: ForeignResult) -> dict[str, Any]:
@@ -122,6 +124,10 @@ def _costs(result: ForeignResult, out: Console) -> None:
         ("Fills against arrival", "slippage_arrival_bps", "slippage_arrival_equal_bps", 4),
         ("Orders against the interval's VWAP", "vwap_slippage_bps", "", 2),
         ("Orders against the interval's TWAP", "twap_slippage_bps", "", 2),
+        ("Orders against the session's open", "open_slippage_bps", "", 2),
+        ("Orders against the session's close", "close_slippage_bps", "", 2),
+        ("Orders against the close before", "previous_close_slippage_bps", "", 2),
+        ("Against arrival, less the index's move", "market_adjusted_bps", "", 2),
     ]
     rows += [
         (f"Markout after {h:g} s (positive = good)", f"markout_{h:g}_bps", "", 2)

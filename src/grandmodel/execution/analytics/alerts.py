@@ -28,6 +28,7 @@ import numpy as np
 from ..events import Event, Pump
 from .journal_costs import NOT_AVERAGED, JournalCosts, analyse_records
 from .journal_records import read_records
+from .references import References
 
 if TYPE_CHECKING:
     from .._core.submit import Core
@@ -132,7 +133,7 @@ class Cusum:
 #: {benchmark_method: column of an order's analysis}
 _COLUMNS = {
     "decision": "total_bps", "arrival": "arrival_bps", "vwap": "vwap_bps", "twap": "twap_bps", "pwp": "pwp_bps",
-    "open": "open_bps", "close": "close_bps", "mid": "spread_bps",
+    "open": "open_bps", "close": "close_bps", "previous_close": "previous_close_bps", "mid": "spread_bps",
 }  # fmt: skip
 
 
@@ -234,6 +235,7 @@ class PerformanceMonitor:
         self.core = core
         self.alerts: deque[Alert] = deque(maxlen=_KEPT)
         self._publish = publish
+        self._references = References.of_config(config)
         self._watch = _Watch(config.risk_controls.execution_risk_limits, config.analytics)
         self._open: dict[int, None] = {}  # orders without a parent, oldest first
         self._position: int = core.journal.head
@@ -254,12 +256,14 @@ class PerformanceMonitor:
         for order_id in [each for each in self._open if core.is_closed(each)]:
             del self._open[order_id]
             first, last = journal.find(order_id) or (0, -1)
-            alone = analyse_records(read_records(journal, first=first, last=last + 256, names=core))
+            alone = analyse_records(
+                read_records(journal, first=first, last=last + 256, names=core), references=self._references
+            )
             found += self._watch.read(alone, order_id)
         records = read_records(journal, first=self._position, names=core)
         if records.head > self._position:
             self._position = records.head
-            analysed = analyse_records(records)
+            analysed = analyse_records(records, references=self._references)
             found += self._watch.read(analysed)
             o = analysed.orders
             self._open.update(dict.fromkeys(o["order_id"][(o["end_ns"] == 0) & (o["parent_id"] == 0)].tolist()))

@@ -181,7 +181,7 @@ def _column(schema: Any, parent: Any, k: int) -> ColumnData:
 def numbered(words: list[str]) -> tuple[Array, tuple[str, ...]]:
     """Texts as numbers, in the order they come, and what these stand for."""
     texts = {word: k for k, word in enumerate(dict.fromkeys(words))}
-    return np.array([texts[word] for word in words], np.int64), tuple(texts)
+    return np.fromiter(map(texts.__getitem__, words), np.int64, len(words)), tuple(texts)
 
 
 def _times(name: str, raw: Array, unit: int, valid: Array | None) -> Array:

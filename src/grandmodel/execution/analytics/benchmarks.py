@@ -10,13 +10,13 @@ from typing import NamedTuple
 import numpy as np
 
 from .._core import costs
-from .._core.costs import PRICE_UNKNOWN, ShortfallColumns
+from .._core.costs import PRICE_UNKNOWN
 from .arrow import Array
-from .columns import Quotes, Table, as_numbers, integers, prices, read_table, symbol_numbers, times
+from .columns import Quotes, integers, prices, read_table, symbol_numbers, times
 
 __all__ = [
-    "Interval", "Trades", "interval_prices", "market_adjusted_bps", "order_benchmarks", "participation_weighted_price",
-    "price_percentile", "read_trades", "reversion_bps",
+    "Interval", "Trades", "interval_prices", "market_adjusted_bps", "participation_weighted_price", "price_percentile",
+    "read_trades", "reversion_bps",
 ]  # fmt: skip
 
 _HALF = np.int64(32)
@@ -24,7 +24,8 @@ _LOW = np.int64((1 << 32) - 1)
 
 
 class Trades(NamedTuple):
-    """Trades by symbol and time. `begin`: where each symbol's trades begin; `symbols`: the numbers of names."""
+    """Trades by symbol and time. `begin`: where each symbol's trades begin; `symbols`: the numbers of names; `auction`:
+    which of them an auction made."""
 
     time_ns: Array
     price_e9: Array
@@ -35,6 +36,7 @@ class Trades(NamedTuple):
     quantity_before: Array
     high_before: Array
     low_before: Array
+    auction: Array
 
     def money(self, first: Array, last: Array) -> list[int]:
         """Sum of price times quantity over rows [first, last), exactly."""
@@ -55,7 +57,8 @@ class Trades(NamedTuple):
 
 
 def read_trades(source: object) -> Trades:
-    """Trades of a table with `time`, `price`, `quantity` and, for several, `symbol`; sorted where they are not.
+    """Trades of a table with `time`, `price`, `quantity` and, for several, `symbol`; sorted where they are not. With
+    `auction`, true or not 0 where an auction made the trade, a session's open and close are its auctions'.
 
     Raises
     ------
@@ -76,15 +79,22 @@ def read_trades(source: object) -> Trades:
     symbol, names = np.zeros(len(at), np.int64), {"": 0}
     if "symbol" in table:
         symbol, names = symbol_numbers(table["symbol"])
+    auction = np.zeros(len(at), bool)
+    if "auction" in table:
+        told = table["auction"]
+        if told.kind != "number":
+            raise TypeError(f"trades['auction'] holds {told.kind}s, must hold 0 and 1")
+        auction = (told.values != 0) & (True if told.valid is None else told.valid)
     order = np.lexsort((at, symbol))
-    at, price, quantity, symbol = at[order], price[order], quantity[order], symbol[order]
+    at, price, quantity, symbol, auction = at[order], price[order], quantity[order], symbol[order], auction[order]
     money = price * quantity
 
     def before(values: Array) -> Array:
         return np.concatenate([np.zeros(1, np.int64), np.cumsum(values)])
 
     begin = np.searchsorted(symbol, np.arange(len(names) + 1))
-    return Trades(at, price, quantity, begin, names, before(quantity), before(money >> _HALF), before(money & _LOW))
+    sums = before(quantity), before(money >> _HALF), before(money & _LOW)
+    return Trades(at, price, quantity, begin, names, *sums, auction)
 
 
 class Interval(NamedTuple):
@@ -132,27 +142,6 @@ def interval_prices(trades: Trades, symbol: Array, begin_ns: Array, end_ns: Arra
             held = np.diff(np.maximum(edges, begin_ns[k]))
             twap[k] = (2 * _product(trades.price_e9[a:b], held, span) + span) // (2 * span)
     return Interval(vwap, twap, quantity, last - first)
-
-
-def order_benchmarks(
-    table: Table, side: Array, shortfall: ShortfallColumns, source: object
-) -> tuple[dict[str, Array], dict[str, Array]]:
-    """What traded between each order's arrival and its end: prices to compare with, and other columns."""
-    trades = source if isinstance(source, Trades) else read_trades(source)
-    begin, end = (times(table, "orders", name) for name in ("arrival_time", "end_time"))
-    if begin is None or end is None:
-        raise ValueError(f"trades ask for orders' arrival_time and end_time; there are {', '.join(table)}")
-    symbol = np.zeros(len(begin), np.int64)
-    if trades.symbols != {"": 0}:
-        if "symbol" not in table:
-            raise ValueError(f"trades have symbols, but orders have no column 'symbol'; they have {', '.join(table)}")
-        symbol = as_numbers(table["symbol"], trades.symbols)
-    market = interval_prices(trades, symbol, begin, end)
-    share = np.where(market.quantity > 0, shortfall.filled_quantity / np.maximum(market.quantity, 1), np.nan)
-    percentile = price_percentile(trades, symbol, begin, end, side, shortfall.average_price)
-    return {"vwap_e9": market.vwap_e9, "twap_e9": market.twap_e9}, {
-        "market_quantity": market.quantity, "participation": share, "price_percentile": percentile,
-    }  # fmt: skip
 
 
 def participation_weighted_price(

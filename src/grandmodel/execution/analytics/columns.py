@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -22,6 +22,9 @@ from .._core import costs
 from .._core.costs import PRICE_UNKNOWN, FillSums, ShortfallColumns
 from .arrow import Array, ColumnData, batches, has_stream, numbered
 from .asof import as_of
+
+if TYPE_CHECKING:
+    from .references import References
 
 __all__ = ["HORIZONS_S", "OrderCosts", "Quotes", "order_costs", "read_quotes", "read_table"]
 
@@ -325,6 +328,7 @@ class OrderCosts:
 def order_costs(
     orders: Any, fills: Any, *, quotes: Any = None, trades: Any = None, horizons_s: Iterable[float] = HORIZONS_S,
     delay_basis: Literal["fill", "order"] = "fill", max_quote_age_s: float | None = None,
+    references: References | None = None,
 ) -> OrderCosts:  # fmt: skip
     """Every part of the shortfall, and how the fills stood to the market, for each order.
 
@@ -339,8 +343,11 @@ def order_costs(
     quotes : a table with `time`, `bid`, `ask` (and `symbol`), or what `read_quotes` made of one. A fill is measured
         against the last quote before its time, marked out against the last at or before its time plus the horizon.
     trades : a table with `time`, `price`, `quantity` (and `symbol`), or what `read_trades` made of one: each order's
-        time from `arrival_time` to `end_time` then gives `vwap` and `twap`, `market_quantity`, `participation`,
-        `price_percentile` (see `benchmarks`)
+        time from `arrival_time` to `end_time` then gives `vwap`, `twap`, `pwp`, `market_quantity`, `participation`,
+        `price_percentile` (see `benchmarks`), its session `open`, `close`, `previous_close` (see `column_benchmarks`)
+        as far as the orders do not have such prices themselves
+    references : with `trades`: index and betas (then there is `market_adjusted_bps`), closes of the day before,
+        exchanges
     max_quote_age_s : quotes older than this are not the market any more
 
     Raises
@@ -378,11 +385,14 @@ def order_costs(
     shortfall = sums.shortfall(side, quantity, decision, arrival, end, fees, delay_basis)
     more = _measured(*sums.measures(side), shortfall.filled_quantity, [name[4:] for name in names])
     if trades is not None:
-        from .benchmarks import order_benchmarks
+        from .column_benchmarks import order_benchmarks
+        from .references import References
 
-        prices_of, columns = order_benchmarks(table, side, shortfall, trades)
-        table = {**table, **{name: ColumnData(values) for name, values in prices_of.items()}}
-        more |= prices_of | columns
+        found = order_benchmarks(table, side, quantity, shortfall, trades, market, references or References())
+        given = {name for name in found.prices_e9 if f"{name}_e9" in table or name in table}
+        fresh = {f"{name}_e9": values for name, values in found.prices_e9.items() if name not in given}
+        table = {**table, **{name: ColumnData(values) for name, values in fresh.items()}}
+        more |= fresh | found.more
     for name in BENCHMARKS:
         price = prices(table, name, "orders")
         if price is not None:

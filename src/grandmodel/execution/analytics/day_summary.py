@@ -14,13 +14,16 @@ import numpy as np
 
 from .._core.values import Unknown
 from .journal_costs import PARTS, JournalCosts, exact_sum
+from .reasons import reasons_of
 from .significance import SAMPLES_MIN, Contrast, WeightedMean, benjamini_hochberg, clustered_mean, contrast
 from .venue_costs import VenueCosts, half_hours, venue_costs
+from .wheel_rule import WheelOrders, wheels_of
 
-__all__ = ["DaySummary", "Finding", "GroupCosts", "summarise"]
+__all__ = ["BENCHMARKS", "DaySummary", "Finding", "GroupCosts", "summarise"]
 
 Rows = np.ndarray[Any, Any]
-_BENCHMARKS = ("arrival", "vwap", "twap", "pwp", "open", "close")
+#: What the executed price is held against, by `GroupCosts.benchmarks_bps`.
+BENCHMARKS = ("arrival", "vwap", "twap", "pwp", "open", "close", "previous_close", "market_adjusted")
 #: Orders at each end of the costs that are always shown whole.
 EXTREMES = 200
 
@@ -29,8 +32,8 @@ EXTREMES = 200
 class GroupCosts:
     """Orders together. `value`: their paper value; `parts_e9` exact sums over orders whose total is known (`measured`).
 
-    `benchmarks_bps`: executed price against arrival, interval VWAP and TWAP, PWP (10 %), open and close, weighted
-    by filled value; positive is bad.
+    `benchmarks_bps`: executed price against arrival, interval VWAP and TWAP, PWP (10 %), open, close and previous
+    close, and against arrival less beta times the index's move, weighted by filled value; positive is bad.
     """
 
     name: str
@@ -87,6 +90,7 @@ class DaySummary:
     first_ns: int
     last_ns: int
     residual_e9: int
+    wheels: list[WheelOrders]
 
 
 def summarise(analysed: JournalCosts) -> DaySummary:
@@ -109,12 +113,13 @@ def summarise(analysed: JournalCosts) -> DaySummary:
     venues = venue_costs(analysed)
     measured = analysed.measured
     residual = whole.parts_e9["total"] - exact_sum(analysed.fills["cost_e9"][measured[analysed.fills["order"]]])
+    wheels = wheels_of(analysed)
     stamps = np.concatenate([o["decision_ns"], o["end_ns"][o["end_ns"] > 0]])
     return DaySummary(
         whole=whole, by_algorithm=by["algorithm"], by_strategy=by["strategy"], by_symbol=by["symbol"],
-        by_side=by["side"], venues=venues, findings=_findings(analysed, whole, by, venues),
+        by_side=by["side"], venues=venues, findings=_findings(analysed, whole, by, venues) + _of_wheels(wheels),
         first_ns=int(stamps.min()) if len(stamps) else 0, last_ns=int(stamps.max()) if len(stamps) else 0,
-        residual_e9=residual,
+        residual_e9=residual, wheels=wheels,
     )  # fmt: skip
 
 
@@ -134,7 +139,7 @@ def _group(analysed: JournalCosts, name: str, mask: Rows, clusters: Rows, rest: 
         quantity=int(o["quantity"][mask].sum()), filled=int(o["filled_quantity"][mask].sum()), parts_e9=parts,
         cost=cost, plain_bps=float(total.mean()) if len(total) else Unknown("no order could be measured"),
         deviation_bps=float(total.std(ddof=1)) if len(total) > 1 else Unknown("fewer than two orders"),
-        benchmarks_bps={each: _benchmark(o, mask, each) for each in _BENCHMARKS},
+        benchmarks_bps={each: _benchmark(analysed, mask, each) for each in BENCHMARKS},
         against_rest=None if rest is None else contrast(cost, _mean(analysed, rest, clusters)),
     )  # fmt: skip
 
@@ -149,11 +154,14 @@ def summed_parts(analysed: JournalCosts, mask: Rows) -> dict[str, int]:
     return {part: exact_sum(np.where(o[f"{part}_e9"] == _NO, 0, o[f"{part}_e9"])[mask]) for part in _SUMMED}
 
 
-def _benchmark(o: dict[str, Rows], mask: Rows, name: str) -> float:
+def _benchmark(analysed: JournalCosts, mask: Rows, name: str) -> float:
+    o = analysed.orders
     values, worth = o[f"{name}_bps"][mask], (o["filled_quantity"] * o["average_price"])[mask]
     known = np.isfinite(values) & (worth > 0)
     if not known.any():
-        return Unknown("no order has that benchmark")
+        texts, codes = reasons_of(analysed, f"{name}_bps")
+        filled = codes[mask & (o["fills"] > 0)]
+        return Unknown(texts[int(np.bincount(filled).argmax())] if len(filled) else "nothing was filled")
     return float(np.average(values[known], weights=worth[known]))
 
 
@@ -264,7 +272,8 @@ def _outstanding(kind: str, groups: list[GroupCosts]) -> list[Finding]:
             Finding(
                 f"{kind.capitalize()} {each.name}: {each.cost.mean:+.2f} bps, "
                 f"{abs(gap.difference):.2f} {more} than the rest.",
-                f"t {gap.t:+.1f}, {p_text(each.adjusted_p)}, {gap.clusters} independent samples",
+                f"t {gap.t:+.1f}, {p_text(each.adjusted_p)}, effect size {gap.effect:+.2f}, {gap.clusters} independent "
+                "samples",
                 "bad" if gap.difference > 0 else "good",
             )
         )
@@ -273,6 +282,21 @@ def _outstanding(kind: str, groups: list[GroupCosts]) -> list[Finding]:
         why = f"{few} of {len(groups)} have fewer than 30 independent samples" if few else "none differs beyond chance"
         kinds = "strategies" if kind == "strategy" else f"{kind}s"
         told.append(Finding(f"Between {kinds} no difference can be told.", why))
+    return told
+
+
+def _of_wheels(wheels: list[WheelOrders]) -> list[Finding]:
+    """What algorithms cost that were given their orders at random, by the rule laid down beforehand."""
+    told = []
+    for each in wheels:
+        result, rule = each.result, each.rule
+        sure = f"given at random, look {result.look} of {result.looks}: {result.reason}"
+        text = "; ".join(result.findings) if result.look else "nobody has looked yet"
+        if each.odd_draws:
+            text, sure = "nothing can be said", f"{each.odd_draws} of {each.given} draws are not its rule's"
+        lower = any(entry.verdict == "lower" for entry in result.entries)
+        level = "good" if lower and result.look and not each.odd_draws else "note"
+        told.append(Finding(f"Wheel {rule.name}, {each.given:,} orders given out: {text}.", sure, level))
     return told
 
 
@@ -289,7 +313,7 @@ def _of_venues(venues: list[VenueCosts]) -> list[Finding]:
             told.append((abs(gap.t), Finding(
                 f"Venue {each.name}: half spread and fees are {abs(gap.difference):.2f} bps {more} than elsewhere; "
                 f"{each.added:.0%} of its fills added liquidity.",
-                f"t {gap.t:+.1f}, {p_text(value)}, {gap.clusters} independent samples",
+                f"t {gap.t:+.1f}, {p_text(value)}, effect size {gap.effect:+.2f}, {gap.clusters} independent samples",
                 "bad" if gap.difference > 0 else "good",
             )))  # fmt: skip
     return [each for _, each in sorted(told, key=lambda pair: -pair[0])[:3]]

@@ -23,6 +23,7 @@ from .foreign_map import ForeignMap, read_map
 from .foreign_orders import Fills, Finding, Orders, check_lives, kinds_of
 from .foreign_read import read_file
 from .market import Market, read_market
+from .references import References
 
 __all__ = ["Finding", "ForeignResult", "analyse"]
 
@@ -54,6 +55,7 @@ class ForeignResult:
 def analyse(
     file: str | os.PathLike[str], columns: ForeignMap | str | os.PathLike[str] | Mapping[str, Any], *,
     quotes: str | os.PathLike[str] | None = None, trades: str | os.PathLike[str] | None = None,
+    references: References | None = None,
 ) -> ForeignResult:  # fmt: skip
     """Orders and fills of a file, by a map of its columns, against quotes and trades.
 
@@ -63,6 +65,7 @@ def analyse(
     columns : the map, see `foreign_map`
     quotes, trades : CSV or Parquet; without quotes a fill is measured against the quote in its own row, if the map
         names one, and there are no markouts
+    references : index, betas, closes of the day before, beside the trades
 
     Raises
     ------
@@ -83,12 +86,13 @@ def analyse(
     number = np.where(good, np.cumsum(good) - 1, -1)
     fills.keep(good[fills.order])
     orders.priced(market)
-    return _measured(orders, fills, market, plan, good, number)
+    return _measured(orders, fills, market, plan, good, number, References() if references is None else references)
 
 
 def _measured(
-    orders: Orders, fills: Fills, market: Market, plan: ForeignMap, good: Array, number: Array
-) -> ForeignResult:
+    orders: Orders, fills: Fills, market: Market, plan: ForeignMap, good: Array, number: Array,
+    references: References,
+) -> ForeignResult:  # fmt: skip
     """The costs of the orders that are left."""
     of = number[fills.order]
     fees, known = _fees(orders, fills, good, of)
@@ -103,11 +107,16 @@ def _measured(
     trades = None
     if begin is not None and end is not None:
         table |= {"arrival_time_ns": begin, "end_time_ns": end}
+        decided = orders.time["decision_time"]
+        if decided is not None and decided[1][good].all():
+            table["decision_time_ns"] = decided[0][good]
         table["symbol"] = np.array([orders.symbol[k] for k in kept], object)
         trades = market.trades
     flow = {"order": of, "quantity": fills.quantity, "price_e9": fills.price}
     flow |= _quoted(orders, fills, market, plan.horizons_s)
-    found = order_costs(table, flow, trades=trades, horizons_s=plan.horizons_s)
+    found = order_costs(table, flow, trades=trades, horizons_s=plan.horizons_s, references=references)
+    if references.index is not None and "market_adjusted_bps" in found.more and market.quotes is None:
+        orders.assumptions.append(f"{references.index} at an arrival is its last trade: there are no quotes of it")
     columns = _columns(found, known, orders.step)
     told = _fill_columns(fills, flow, table, plan.horizons_s)
     reasons = enumerate(orders.quality.reasons)
@@ -117,7 +126,7 @@ def _measured(
         set_aside={orders.ids[k]: tuple(why) for k, why in reasons if why},
         fills=told,
         findings=orders.quality.findings(),
-        summary=_summary(columns, told, table, fills),
+        summary=_summary(columns, told, table, fills, references),
         venues=_venues(told, fills),
         horizons_s=plan.horizons_s,
         assumptions=tuple(orders.assumptions),
@@ -221,6 +230,13 @@ def _fill_columns(
         "slippage_mid_bps": against(flow.get("mid", nothing)),
         "slippage_arrival_bps": against(table["arrival_e9"][of] if "arrival_e9" in table else nothing),
     }  # fmt: skip
+    if "bid_e9" in flow:  # per share: the half spread, and what was earned of it
+        bid, ask = flow["bid_e9"], flow["ask_e9"]
+        usable = (bid > 0) & (ask >= bid)
+        half = np.where(usable, ask - np.where(usable, bid, 0), 0) / 2e9
+        out["half_spread"] = half
+        gap = np.where(usable, np.where(usable, bid, 0) + half * 1e9 - fills.price, 0) / 1e9
+        out["earned"] = np.where(usable, signs * gap, np.nan)
     for h in horizons_s:
         if f"mid_{h:g}_e9" in flow:
             out[f"markout_{h:g}_bps"] = costs.markouts(signs, fills.price, flow[f"mid_{h:g}_e9"])
@@ -239,8 +255,9 @@ def _mean(values: Array | None, weights: Array | None, reason: str) -> float:
 
 
 def _summary(
-    columns: Mapping[str, Any], told: Mapping[str, Any], table: Mapping[str, Array], fills: Fills
-) -> dict[str, float]:
+    columns: Mapping[str, Any], told: Mapping[str, Any], table: Mapping[str, Array], fills: Fills,
+    references: References,
+) -> dict[str, float]:  # fmt: skip
     """Averages of the orders, by money and each alike, and of the fills."""
     worth = np.zeros(len(table["side"]))
     if "decision_e9" in table:
@@ -264,10 +281,33 @@ def _summary(
         if name.startswith("markout"):
             out[name] = _mean(told[name], weight * fills.price, "no mid at the horizon")
     paid = np.nan_to_num(columns["average_price"] * columns["filled_quantity"])
-    for name in ("vwap_slippage_bps", "twap_slippage_bps", "participation"):
+    for name in ("vwap_slippage_bps", "twap_slippage_bps", "pwp_slippage_bps", "participation"):
         out[name] = _mean(columns.get(name), paid, "no trades")
-    out["spread_capture"] = _mean(columns.get("spread_capture"), paid, "no quotes")
+    for name in ("open", "close", "previous_close"):
+        why = "no trades" if f"{name}_slippage_bps" not in columns else f"the trades do not reach the session's {name}"
+        out[f"{name}_slippage_bps"] = _mean(columns.get(f"{name}_slippage_bps"), paid, why.replace("_", " "))
+    out["market_adjusted_bps"] = _mean(columns.get("market_adjusted_bps"), paid, _no_index(columns, references))
+    out["spread_capture"] = _capture(told)
     return out
+
+
+def _no_index(columns: Mapping[str, Any], references: References) -> str:
+    if references.index is None:
+        return "no index named"
+    if "market_adjusted_bps" not in columns:
+        return "no trades"
+    if not np.isfinite(columns["beta"]).any():
+        return "no beta is known"
+    return f"no trades of {references.index}, or no arrival price"
+
+
+def _capture(told: Mapping[str, Any]) -> float:
+    """What all fills together earned of the half spread there was, money over money (`FillSums.measures`)."""
+    if "half_spread" not in told:
+        return Unknown("no quotes")
+    known = np.isfinite(told["earned"])
+    there = float((told["half_spread"] * told["quantity"])[known].sum())
+    return float((told["earned"] * told["quantity"])[known].sum()) / there if there > 0 else Unknown("no quotes")
 
 
 def _venues(told: Mapping[str, Any], fills: Fills) -> dict[str, dict[str, float]]:

@@ -106,7 +106,7 @@ class Orders:
         self.number = {text: k for k, text in enumerate(self.ids)}
         self.quality = Quality(len(self.ids))
         if plan.orders is not None or (kinds == "order").any():
-            of = np.array([self.number.get(word, -1) for word in words], np.int64)
+            of = table.mapped("order", self.of)
             self.quality.note("order that is there twice", table, twice, of)
         if size in table:
             self.quantity, known = table.whole(size, plan.quantity_step)
@@ -133,16 +133,22 @@ class Orders:
         self.price = {name: self._prices(name) for name in ("decision_price", "arrival_price", "end_price")}
         self.fees = self._prices("fees", positive=False) if plan.orders is not None else None
 
+    def of(self, order_id: str) -> int:
+        """An order's place; -1 for one that is not there."""
+        return self.number.get(order_id, -1)
+
     def _sides(self, rows: ForeignTable, kinds: Array, plan: ForeignMap) -> Array:
+        def side(text: str) -> int:
+            return plan.sides.get(text.lower(), 0)
+
         if "side" in self.table:
-            words = self.table.texts("side")
-            return np.array([plan.sides.get(words[k].lower(), 0) for k in self.at], np.int64)
+            told: Array = self.table.mapped("side", side)[self.at]
+            return told
         out = np.zeros(len(self.ids), np.int64)
         if "side" in rows:  # of their fills
-            sides, names = rows.texts("side"), rows.texts("order")
-            for k in np.flatnonzero(kinds == "fill").tolist():
-                if names[k] in self.number:
-                    out[self.number[names[k]]] = plan.sides.get(sides[k].lower(), 0)
+            of = rows.mapped("order", self.of)
+            mine = np.flatnonzero((kinds == "fill") & (of >= 0))
+            out[of[mine]] = rows.mapped("side", side)[mine]
         return out
 
     def _symbols(self, rows: ForeignTable) -> list[str]:
@@ -150,12 +156,12 @@ class Orders:
         if "symbol" in self.table:
             words = self.table.texts("symbol")
             return [words[k] for k in self.at]
-        out = [""] * len(self.ids)
-        if "symbol" in rows:
-            for order, symbol in zip(rows.texts("order"), rows.texts("symbol"), strict=True):
-                if order in self.number:
-                    out[self.number[order]] = symbol
-        return out
+        if "symbol" not in rows:
+            return [""] * len(self.ids)
+        of, words = rows.mapped("order", self.of), rows.texts("symbol")
+        last = np.full(len(self.ids), -1)
+        last[of[of >= 0]] = np.flatnonzero(of >= 0)
+        return [words[k] if k >= 0 else "" for k in last.tolist()]
 
     def _times(self, name: str) -> tuple[Array, Array] | None:
         if name not in self.table:
@@ -190,13 +196,13 @@ class Fills:
 
     def __init__(self, rows: ForeignTable, kinds: Array, orders: Orders, plan: ForeignMap) -> None:
         quality = orders.quality
-        of = np.array([orders.number.get(text, -1) for text in rows.texts("order")], np.int64)
+        of = rows.mapped("order", orders.of)
         quality.note("event of a kind that the map does not name", rows, kinds == "?")
         fill = (kinds == "fill") | (kinds == "correct")
         quality.note("fill of an order that is not there", rows, fill & (of < 0))
         fill &= of >= 0
         if "side" in rows:
-            sides = np.array([plan.sides.get(text.lower(), 0) for text in rows.texts("side")], np.int64)
+            sides = rows.mapped("side", lambda text: plan.sides.get(text.lower(), 0))
             other = fill & (sides != np.append(orders.side, 0)[of])
             quality.note("fill on another side than its order", rows, other, of)
         if "symbol" in rows:

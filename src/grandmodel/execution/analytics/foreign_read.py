@@ -5,11 +5,9 @@ A cell that cannot be read is not an error but a row without a value: who asked 
 
 from __future__ import annotations
 
-import csv
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -17,22 +15,12 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from .._core.costs import PRICE_UNKNOWN
-from .._core.values import ExecutionError
-from .arrow import Array, ColumnData, numbered
+from .arrow import Array, ColumnData
+from .foreign_csv import ForeignError, missing, read_csv, text_column, whole_lines_of
 from .foreign_map import UNITS, Section
+from .foreign_times import offsets, read_times
 
 __all__ = ["ForeignError", "ForeignTable", "read_file"]
-
-_TIME = re.compile(
-    r"(\d{4})-?(\d\d)-?(\d\d)[T -](\d\d):?(\d\d):?(\d\d)(?:[.,](\d{1,9}))?\s*(Z|UTC|[+-]\d\d:?\d\d)?", re.ASCII
-)
-_HOUR = 3600 * 10**9
-_EPOCH = datetime(1970, 1, 1)
-
-
-class ForeignError(ExecutionError, ValueError):
-    """A file of somebody else's cannot be read with its map; the message names file and column."""
-
 
 @dataclass(frozen=True, slots=True)
 class ForeignTable:
@@ -54,12 +42,22 @@ class ForeignTable:
         """As texts, "" where there is none."""
         column = self.columns[name]
         if column.kind == "text":
-            words: list[str] = np.array([*column.texts, ""], object)[column.values].tolist()
+            stripped = np.array([*(text.strip() for text in column.texts), ""], object)
+            words: list[str] = stripped[column.values].tolist()
         else:
             words = [f"{v:g}" if isinstance(v, float) else str(v) for v in column.values.tolist()]
         if column.valid is not None:
             words = [word if known else "" for word, known in zip(words, column.valid.tolist(), strict=True)]
-        return [word.strip() for word in words]
+        return words
+
+    def mapped(self, name: str, value: Callable[[str], int]) -> Array:
+        """(n,) int64: what `value` says of each text, "" where there is none; asked once for each that differs."""
+        column = self.columns[name]
+        if column.kind != "text":
+            return np.array([value(text) for text in self.texts(name)], np.int64)
+        told = np.array([*(value(text.strip()) for text in column.texts), value("")], np.int64)
+        found: Array = told[column.values] if len(column.texts) else np.full(len(column.values), told[-1])
+        return found if column.valid is None else np.where(column.valid, found, told[-1])
 
     def decimals(self, name: str, unit: Decimal = Decimal("1e-9")) -> tuple[Array, Array]:
         """(values, known): a number in units, to the nearest. What is no number, or has no 64 bits, is not known."""
@@ -101,10 +99,10 @@ class ForeignTable:
         elif column.kind != "text":
             raise ForeignError(f"{self.path}: {self.title(name)} holds numbers: time_unit must say of what")
         else:
-            told = [_time(text) for text in column.texts] or [None]
-            raw = np.array([0 if t is None else t[0] for t in told], np.int64)[column.values]
-            known &= np.array([t is not None for t in told], bool)[column.values]
-            naive = known & np.array([t is not None and not t[1] for t in told], bool)[column.values]
+            at, good, zoned = read_times(column.texts or ("",))
+            raw = at[column.values]
+            known &= good[column.values]
+            naive = known & ~zoned[column.values]
         if naive.any():
             if zone is None:
                 if not (known & ~naive).any():
@@ -112,7 +110,7 @@ class ForeignTable:
                     raise ForeignError(f"{what} has times without a zone: time_zone must say which")
                 known &= ~naive
             else:
-                raw[naive] -= _offsets(raw[naive], ZoneInfo(zone))
+                raw[naive] -= offsets(raw[naive], ZoneInfo(zone))
         return raw, known, naive
 
     def title(self, name: str) -> str:
@@ -131,29 +129,6 @@ def _units(text: str, unit: Decimal) -> int | None:
     return units if abs(units) < 2**63 else None
 
 
-def _time(text: str) -> tuple[int, bool] | None:
-    found = _TIME.fullmatch(text.strip())
-    if found is None:
-        return None
-    *parts, fraction, zone = found.groups()
-    try:
-        seconds = round((datetime(*map(int, parts)) - _EPOCH).total_seconds())  # type: ignore[arg-type]
-    except ValueError:
-        return None
-    if zone is not None and zone[0] in "+-":
-        digits = zone[1:].replace(":", "")
-        seconds -= (int(digits[:2]) * 3600 + int(digits[2:]) * 60) * (1 if zone[0] == "+" else -1)
-    ns = seconds * 10**9 + int((fraction or "0").ljust(9, "0"))
-    return (ns, zone is not None) if abs(ns) < 2**63 else None
-
-
-def _offsets(local: Array, zone: ZoneInfo) -> Array:
-    """What the zone's clocks are ahead of UTC, ns, at local times; zones change on the hour."""
-    hours, where = np.unique(local // _HOUR, return_inverse=True)
-    ahead = [(_EPOCH + timedelta(hours=h)).replace(tzinfo=zone).utcoffset() or timedelta(0) for h in hours.tolist()]
-    return np.array([round(offset.total_seconds()) * 10**9 for offset in ahead], np.int64)[where]
-
-
 # ---- files
 
 
@@ -168,7 +143,10 @@ def read_file(path: Path, section: Section) -> ForeignTable:
         raise ForeignError(f"{path}: {'is no file' if path.exists() else 'no such file'}")
     format = section.format or ("parquet" if path.suffix in (".parquet", ".pq") else "csv")
     wanted = [*section.columns.values(), *section.keep]
-    table = {"csv": _csv, "parquet": _parquet, "fix": _fix}[format](path, section, wanted)
+    if format == "csv":
+        table = read_csv(path, section.delimiter, wanted)
+    else:
+        table = (_parquet if format == "parquet" else _fix)(path, section, wanted)
     count = len(next(iter(table.values())).values) if table else 0
     kept = np.ones(count, bool)
     for title, texts in section.keep.items():
@@ -190,43 +168,6 @@ def _taken(column: ColumnData, kept: Array) -> ColumnData:
     return ColumnData(column.values[kept], valid, column.kind, column.texts, column.zoned, column.scale)
 
 
-def _missing(path: Path, title: str, there: Iterable[str]) -> ForeignError:
-    return ForeignError(f"{path}: column {title!r} is not there; the columns are {', '.join(there)}")
-
-
-def _lines(path: Path) -> Iterable[str]:
-    from ..market_data.source import lines
-
-    coding = "utf-8-sig"
-    for block in lines(path):
-        yield from block.decode(coding, "replace").removesuffix("\n").split("\n")
-        coding = "utf-8"
-
-
-def _csv(path: Path, section: Section, wanted: list[str]) -> dict[str, ColumnData]:
-    rows = csv.reader(_lines(path), delimiter=section.delimiter)
-    header = [title.strip() for title in next(rows, [])]
-    for title in wanted:
-        if title not in header:
-            raise _missing(path, title, header)
-    at = {title: header.index(title) for title in wanted}
-    cells: dict[str, list[str]] = {title: [] for title in wanted}
-    try:
-        for number, row in enumerate(rows, 1):
-            if len(row) != len(header):
-                raise ForeignError(f"{path}: row {number} has {len(row)} columns, must have {len(header)}")
-            for title, k in at.items():
-                cells[title].append(row[k])
-    except csv.Error as error:
-        raise ForeignError(f"{path}: line {rows.line_num}: {error}") from None
-    return {title: _text_column(words) for title, words in cells.items()}
-
-
-def _text_column(words: list[str]) -> ColumnData:
-    numbers, texts = numbered(words)
-    return ColumnData(numbers, None, "text", texts)
-
-
 def _parquet(path: Path, section: Section, wanted: list[str]) -> dict[str, ColumnData]:
     from .columns import read_table
 
@@ -240,7 +181,7 @@ def _parquet(path: Path, section: Section, wanted: list[str]) -> dict[str, Colum
             relation = connection.read_parquet(str(path))
             for title in wanted:
                 if title not in relation.columns:
-                    raise _missing(path, title, relation.columns)
+                    raise missing(path, title, relation.columns)
             quoted = ", ".join('"' + title.replace('"', '""') + '"' for title in dict.fromkeys(wanted))
             return read_table(relation.project(quoted), str(path))
         except duckdb.Error as error:
@@ -253,7 +194,7 @@ def _fix(path: Path, section: Section, wanted: list[str]) -> dict[str, ColumnDat
     cells: dict[str, list[str]] = {title: [] for title in wanted}
     split: Callable[[str], list[str]] = re.compile("[\x01|^]").split
     number = 0
-    for line in _lines(path):
+    for line in whole_lines_of(path):
         for message in re.split(r"(?=\b8=FIX)", line):
             fields = dict(part.split("=", 1) for part in split(message) if "=" in part)
             if fields.get("35") != "8":
@@ -265,4 +206,4 @@ def _fix(path: Path, section: Section, wanted: list[str]) -> dict[str, ColumnDat
                 words.append(fields.get(title, ""))
     if number == 0:
         raise ForeignError(f"{path}: no execution report (35=8) in it")
-    return {title: _text_column(words) for title, words in cells.items()}
+    return {title: text_column(words) for title, words in cells.items()}

@@ -31,15 +31,15 @@ from ..records_split import RecordStream
 from ..records_view import Names
 from . import journal_records as jr
 from .journal_records import JournalRecords, mid_e9, read_records, standing_fills
-from .market_view import NEAR_NS, MarketView, view_of_capture, view_of_journal
+from .market_view import MarketView, view_of_capture, view_of_journal
+from .order_benchmarks import HORIZONS_NS, add_benchmarks
+from .references import References
 
 __all__ = ["HORIZONS_NS", "PARTS", "JournalCosts", "Quality", "analyse_journal", "analyse_records"]
 
 Rows = np.ndarray[Any, Any]
 Columns = dict[str, Rows]
 
-#: Horizons of markouts: 1 s, 10 s, 1 m, 5 m.
-HORIZONS_NS = (1_000_000_000, 10_000_000_000, 60_000_000_000, 300_000_000_000)
 HORIZON_NAMES = ("1s", "10s", "1m", "5m")
 PARTS = ("delay", "trading", "opportunity", "fees", "total")
 _CLOSED = (4, 7, 8, 9)  # FILLED, CANCELED, REJECTED, EXPIRED
@@ -91,7 +91,7 @@ class JournalCosts:
         (`*_ns`; 0 where there is none). Quantities are in the instrument's steps, money is price times steps
     fills : columns of the executions that stand; `order` is the place in `orders`, `child` the place in `children`
     children : columns of what was sent to venues: children of parents, and orders that are their own
-    market : where quotes and prints were read
+    market : where quotes and prints were read; references : what was known beside them
     head, records : how far the log was read
     """
 
@@ -106,6 +106,7 @@ class JournalCosts:
     revised: tuple[int, int]
     reason_codes: Columns
     delay_basis: str
+    references: References
 
     def __len__(self) -> int:
         return len(self.orders["order_id"])
@@ -123,6 +124,11 @@ class JournalCosts:
             return self.places[order_id]
         except KeyError:
             raise UnknownOrder(f"no order of this journal has the id {order_id}") from None
+
+    @cached_property
+    def reasons_by_name(self) -> dict[str, tuple[tuple[str, ...], Rows]]:
+        """What `reasons.py` has said already, by column."""
+        return {}
 
     @cached_property
     def measured(self) -> Rows:
@@ -194,7 +200,7 @@ class JournalCosts:
         """Why a markout is not known, where it is not."""
         if self.market.source == "capture":
             return "after the end of the capture, or the quote was locked or crossed"
-        return "no record of the journal carries a quote near enough: give the capture"
+        return "no quote near enough in the journal: give the capture"
 
 
 def analyse_journal(
@@ -203,6 +209,7 @@ def analyse_journal(
     *,
     delay_basis: str = "fill",
     names: Names | None = None,
+    references: References | None = None,
 ) -> JournalCosts:
     """Analyses every order of a journal.
 
@@ -212,6 +219,7 @@ def analyse_journal(
     capture : what its market said (`journal.capture` of the configuration): quotes at any instant, and prints. None:
         what the journal's own records carry
     delay_basis : "fill" or "order": whether the delay of what was not filled counts as delay or as opportunity
+    references : index, betas, closes of the day before; None: of the configuration that the capture holds
 
     Raises
     ------
@@ -220,10 +228,29 @@ def analyse_journal(
     """
     stream = open_journal(journal) if isinstance(journal, str | os.PathLike) else journal
     records = read_records(stream, names=names)
+    known = references if references is not None else references_of_capture(capture)
     market = None
     if capture is not None:
-        market = view_of_capture(capture, records.names, records.orders["row"]["symbol"], _uuid(stream))
-    return analyse_records(records, market, delay_basis=delay_basis)
+        symbols = records.orders["row"]["symbol"]
+        market = view_of_capture(capture, records.names, symbols, _uuid(stream), known.index)
+    return analyse_records(records, market, delay_basis=delay_basis, references=known)
+
+
+def references_of_capture(capture: str | os.PathLike[str] | None) -> References:
+    """What the configuration that an engine left in its capture says of index, betas, previous closes and sessions;
+    nothing where there is none, or it is no configuration of today's any more."""
+    import json
+
+    from .._core.capture import CaptureFile
+    from ..config import ConfigError, load_config
+
+    texts = [] if capture is None else [run.config for run in CaptureFile(capture).runs if run.config is not None]
+    if not texts:
+        return References()
+    try:
+        return References.of_config(load_config(json.loads(texts[-1])))
+    except ConfigError:
+        return References()
 
 
 def _uuid(journal: RecordStream) -> bytes | None:
@@ -241,24 +268,27 @@ def analyse_records(
     market: MarketView | str | os.PathLike[str] | None = None,
     *,
     delay_basis: str = "fill",
+    references: References | None = None,
 ) -> JournalCosts:
-    """As `analyse_journal`, of records that were read."""
+    """As `analyse_journal`, of records that were read; `references` None: nothing is known beside them."""
     if delay_basis not in ("fill", "order"):
         raise ValueError(f"delay_basis is {delay_basis!r}, must be 'fill' or 'order'")
+    references = References() if references is None else references
     if market is None:
         market = view_of_journal(records)
     elif not isinstance(market, MarketView):
-        market = view_of_capture(market, records.names, records.orders["row"]["symbol"])
+        market = view_of_capture(market, records.names, records.orders["row"]["symbol"], index=references.index)
     book = _Book(records, market)
     book.lay_out()
     book.follow()
     book.fill()
     book.price(delay_basis)
-    book.benchmark()
+    book.benchmark(references)
     return JournalCosts(
         names=records.names, orders=book.orders, fills=book.fills, children=book.children,
         refusals=_refusals(records), market=market, head=records.head, records=records.records,
         revised=book.revised, reason_codes=book.reasons, delay_basis=delay_basis,
+        references=references,
     )  # fmt: skip
 
 
@@ -323,7 +353,8 @@ class _Book:
         self.sent = sent
         self.children = {
             name: np.ascontiguousarray(rows[name][sent])
-            for name in ("order_id", "parent_id", "symbol", "venue", "quantity", "order_type", "limit_price_e9", "side")
+            for name in ("order_id", "parent_id", "symbol", "venue", "quantity", "order_type", "limit_price_e9", "side",
+                         "time_in_force", "flags")
         } | {"order": self.root[sent], "sent_ns": np.ascontiguousarray(rows["created_ns"][sent])}
         self.flag_decisions()
         decisions = self.records.decisions["row"]
@@ -399,6 +430,11 @@ class _Book:
                                   & (report["status"] != _UNKNOWN_STATUS))[::-1]  # fmt: skip
         acknowledged = np.zeros(n_all, np.int64)
         acknowledged[self.report_at[answered]] = report["venue_time_ns"][answered]
+        # what was held is routed when it is released: its row names no venue, the venue's answers do
+        venue = rows["venue"].copy()
+        of_venue = answered[(report["venue"][answered] >= 0) & (rows["venue"][self.report_at[answered]] < 0)]
+        venue[self.report_at[of_venue]] = report["venue"][of_venue]
+        self.children["venue"] = venue[self.sent]
 
         tops, sent = self.tops, self.sent
         self.orders |= {"quantity": quantity[tops], "status": status[tops], "reason": reason[tops]}
@@ -563,59 +599,13 @@ class _Book:
             paid = f["price_e9"] + f["side"] * f["fee_e9"] / f["quantity"]
             miss = np.where(expected > 0, f["side"] * (paid - expected) / expected * 1e4, np.nan)
         o["estimate_miss_bps"], _ = costs.group_weighted_mean(order, f["quantity"], miss, n)
-        f["spread_capture"] = costs.spread_capture(f["side"], f["price_e9"], f["bid_e9"], f["ask_e9"])
-        o["spread_capture"], _ = costs.group_weighted_mean(order, f["quantity"], f["spread_capture"], n)
 
     # ---- against the market
 
-    def benchmark(self) -> None:
-        o, f, n = self.orders, self.fills, self.n
-        order = f["order"]
-        near = [max(horizon // 10, NEAR_NS // 10) for horizon in HORIZONS_NS]
-        mids = [
-            self.market.mids_at(f["symbol"], f["time_ns"] + horizon, tolerance)
-            for horizon, tolerance in zip(HORIZONS_NS, near, strict=True)
-        ]
-        table = np.stack(mids, 1) if len(order) else np.zeros((0, len(HORIZONS_NS)), np.int64)
-        f["markout_bps"] = costs.markouts(f["side"], f["price_e9"], table)
-        o["markout_bps"], _ = costs.group_weighted_mean(order, f["quantity"], f["markout_bps"], n)
-        end = np.where(o["end_ns"] > 0, o["end_ns"], o["last_fill_ns"])
-        seen = self.market.interval(o["symbol"], o["decision_ns"], end)
-        session = _session(o["decision_ns"])
-        o["vwap"], o["twap"], o["market_volume"], o["own_volume"] = (seen[k] for k in ("vwap", "twap", "volume", "own"))
-        o["open"] = self.market.first_print(o["symbol"], session[0])
-        o["close"] = self.market.last_print(o["symbol"], session[1])
-        o["pwp"] = self.market.pwp(
-            o["symbol"], np.where(o["route_ns"] > 0, o["route_ns"], o["decision_ns"]), o["quantity"]
-        )
-        for name in ("vwap", "twap", "open", "close", "pwp"):
-            o[f"{name}_bps"] = costs.vwap_slippage(o["side"], o["average_price"], o[name])
-        arrival = np.where(o["arrival_e9"] == NO_PRICE, np.nan, o["arrival_e9"] / 1e9)
-        o["arrival_bps"] = costs.vwap_slippage(o["side"], o["average_price"], arrival)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            volume = o["market_volume"] + o["own_volume"]
-            share = o["filled_quantity"] / np.where(volume > 0, volume, np.nan)
-            o["participation"] = np.where(o["own_volume"] >= 0, share, np.nan)
-        # Reversion: side * (mid five minutes after the last fill - mid then); negative, the price came back.
-        last = np.where(o["last_fill_ns"] > 0, o["last_fill_ns"], 0)
-        now = self.market.mids_at(o["symbol"], last)
-        later = self.market.mids_at(o["symbol"], last + HORIZONS_NS[-1], HORIZONS_NS[-1] // 10)
-        usable = (now != NO_PRICE) & (later != NO_PRICE) & (last > 0)
-        moved = np.where(usable, later - np.where(usable, now, 0), 0)
-        o["reversion_bps"] = np.where(usable, 1e4 * o["side"] * moved / np.where(usable, now, 1), np.nan)
-
-
-def _session(decisions: Rows) -> tuple[int, int]:
-    """Open and close of the exchange's day of the first decision; (0, 0) when there is none."""
-    from ..sessions import SessionRangeError, session, session_date
-
-    if len(decisions) == 0 or decisions[0] <= 0:
-        return 0, 0
-    try:
-        hours = session("XNYS", session_date(int(decisions[0])))
-    except SessionRangeError:
-        return 0, 0
-    return (0, 0) if hours is None else (hours.open_ns, hours.close_ns)
+    def benchmark(self, references: References) -> None:
+        o, f = self.orders, self.fills
+        counted = (o["flags"][f["order"]] & FLAG_BIT["too_large"]) == 0
+        self.reasons |= add_benchmarks(o, f, self.market, self.records.names, references, counted)
 
 
 def status_text(code: int) -> str:

@@ -19,14 +19,18 @@ from .._core.records import NO_PRICE
 from .._core.values import MarketDataError
 from ..records_view import Names
 from .journal_records import EXEC_TRADE_CANCEL, EXEC_TRADE_CORRECT, JournalRecords, mid_e9
+from .session_prices import Tape
 
-__all__ = ["NEAR_NS", "MarketView", "view_of_capture", "view_of_journal"]
+__all__ = ["INDEX", "NEAR_NS", "MarketView", "view_of_capture", "view_of_journal"]
 
 Rows = np.ndarray[Any, Any]
 
 #: A journal's quote, and the last of a capture, says what the market was up to this long after it.
 NEAR_NS = 1_000_000_000
-_SET_LEVEL, _TRADE, _OWN = 10, 9, 1  # gm_action and gm_message_flag of records.h
+#: The index's number where it is no symbol of the journal.
+INDEX = -2
+_ALL = 1 << 62  # a feed sequence behind all others
+_SET_LEVEL, _TRADE, _OWN, _AUCTION = 10, 9, 1, 2  # gm_action and gm_message_flag of records.h
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,7 @@ class _Line:
     volume: Rows  # running: of others' prints
     worth: Rows  # running: (price - first price) * quantity of others' prints, exact
     own: Rows  # running: own volume
+    auction: Rows  # bool: which prints are an auction's
 
     @property
     def base_mid(self) -> int:
@@ -51,7 +56,9 @@ class _Line:
         return int(self.mid_e9[known.argmax()]) if known.any() else 0
 
 
-def _line(time_ns: Rows, bid: Rows, ask: Rows, print_ns: Rows, print_e9: Rows, quantity: Rows, own: Rows) -> _Line:
+def _line(
+    time_ns: Rows, bid: Rows, ask: Rows, print_ns: Rows, print_e9: Rows, quantity: Rows, own: Rows, auction: Rows
+) -> _Line:
     mid = mid_e9(bid, ask)
     known = mid != NO_PRICE
     base = int(mid[known.argmax()]) if known.any() else 0
@@ -69,6 +76,7 @@ def _line(time_ns: Rows, bid: Rows, ask: Rows, print_ns: Rows, print_e9: Rows, q
         time_ns, bid, ask, mid,
         running(np.where(known, mid - base, 0).astype(np.float64) * weight), running(weight),
         print_ns, print_e9, running(others), running((print_e9 - first) * others), running(np.where(own, quantity, 0)),
+        auction,
     )  # fmt: skip
 
 
@@ -76,13 +84,18 @@ class MarketView:
     """Quotes and prints by symbol number.
 
     source : "capture" or "journal"
-    first_ns, last_ns : what is covered; with a capture, every instant between them
+    first_ns, last_ns : what is covered; with a capture, every instant between them that one of its runs does
+    spans : (k, 2) first and last instant of each run of the capture
+    index : the number of the index; None where nothing of it is there
     """
 
     def __init__(
-        self, source: Literal["capture", "journal"], lines: dict[int, _Line], first_ns: int, last_ns: int
-    ) -> None:
+        self, source: Literal["capture", "journal"], lines: dict[int, _Line], first_ns: int, last_ns: int,
+        spans: Rows | None = None, index: int | None = None,
+    ) -> None:  # fmt: skip
         self.source, self.first_ns, self.last_ns = source, first_ns, last_ns
+        self.spans = np.array([[first_ns, last_ns]]) if spans is None else spans
+        self.index = index if index in lines else None
         self._lines = lines
 
     @property
@@ -195,25 +208,29 @@ class MarketView:
         gap = side * (line.print_e9[begin:end] / 1e9 - price)
         return float(((gap > 1e-9) * shares).sum() + ((abs(gap) <= 1e-9) * shares).sum() / 2) / float(shares.sum())
 
-    def last_print(self, symbol: Rows, time_ns: int) -> Rows:
-        """(n,) price, in currency, of the last print at or before an instant that the capture covers; NaN for none."""
-        out = np.full(len(symbol), np.nan)
-        if self.has_prints and self.first_ns <= time_ns <= self.last_ns:
-            for line, at in self._by_symbol(symbol):
-                place = int(np.searchsorted(line.print_ns, time_ns, "right")) - 1
-                if place >= 0:
-                    out[at] = line.print_e9[place] / 1e9
-        return out
+    def tape(self, symbol: int) -> Tape | None:
+        """A symbol's prints; None where there are none to look at."""
+        line = self._lines.get(symbol)
+        if not self.has_prints or line is None:
+            return None
+        return Tape(line.print_ns, line.print_e9, line.auction, self.covers)
 
-    def first_print(self, symbol: Rows, time_ns: int) -> Rows:
-        """(n,) price, in currency, of the first print at or after an instant that the capture covers; NaN for none."""
-        out = np.full(len(symbol), np.nan)
-        if self.has_prints and self.first_ns <= time_ns <= self.last_ns:
-            for line, at in self._by_symbol(symbol):
-                place = int(np.searchsorted(line.print_ns, time_ns, "left"))
-                if place < len(line.print_ns):
-                    out[at] = line.print_e9[place] / 1e9
-        return out
+    def covers(self, time_ns: int) -> bool:
+        """Is an instant within a run of the capture?"""
+        inside: Rows = (self.spans[:, 0] <= time_ns) & (time_ns <= self.spans[:, 1] + NEAR_NS)
+        return self.has_prints and bool(inside.any())
+
+    def first_at(self, symbol: int, start_ns: int, end_ns: int, side: int, price_e9: int) -> int:
+        """When, from `start` to `end`, the best price of `side` (1 the bid, -1 the ask) first was at `price_e9` or
+        worse than it, ns; 0 if never."""
+        line = self._lines.get(symbol)
+        if line is None:
+            return 0
+        begin = max(0, int(np.searchsorted(line.time_ns, start_ns, "right")) - 1)
+        end = int(np.searchsorted(line.time_ns, end_ns, "right"))
+        best = (line.bid_e9 if side > 0 else line.ask_e9)[begin:end]
+        met = (best > 0) & (side * (price_e9 - np.where(best > 0, best, 0)) >= 0)
+        return max(start_ns, int(line.time_ns[begin + int(met.argmax())])) if met.any() else 0
 
     def path(self, symbol: int, start_ns: int, end_ns: int, points: int = 160) -> tuple[Rows, Rows, Rows]:
         """(time_ns, bid_e9, ask_e9) of a symbol's quotes in a window, thinned to about `points`, the extremes kept."""
@@ -254,14 +271,14 @@ def view_of_journal(records: JournalRecords) -> MarketView:
     for number in np.unique(symbol).tolist():
         at = np.flatnonzero(symbol == number)
         at = at[np.lexsort((header["commit"][at], header["time_ns"][at]))]
-        lines[number] = _line(header["time_ns"][at], bid[at], ask[at], nothing, nothing, nothing, nothing.astype(bool))
+        lines[number] = _line(header["time_ns"][at], bid[at], ask[at], *[nothing] * 3, *[nothing.astype(bool)] * 2)
     time_ns = header["time_ns"]
     first, last = (int(time_ns.min()), int(time_ns.max())) if len(time_ns) else (0, 0)
     return MarketView("journal", lines, first, last)
 
 
 def view_of_capture(
-    path: str | os.PathLike[str], names: Names, symbols: Rows, uuid: bytes | None = None
+    path: str | os.PathLike[str], names: Names, symbols: Rows, uuid: bytes | None = None, index: str | None = None
 ) -> MarketView:
     """What a capture says of some symbols.
 
@@ -269,6 +286,7 @@ def view_of_capture(
     ----------
     names, symbols : the journal's names, and the numbers there of the symbols that are wanted
     uuid : the journal's; None: not known, and not looked at
+    index : a symbol that is wanted too
 
     Raises
     ------
@@ -277,14 +295,14 @@ def view_of_capture(
     file = CaptureFile(path)
     if uuid is not None and any(run.uuid != uuid for run in file.runs):
         raise MarketDataError(f"{file.path}: is the capture of another journal")
-    wanted = {names.symbol_text(number): number for number in np.unique(symbols).tolist()}
+    own = {names.symbol_text(number): number for number in np.unique(symbols).tolist()}
+    wanted = own if index is None else {index: INDEX} | own
     quotes: dict[int, list[tuple[Rows, Rows, Rows]]] = {number: [] for number in wanted.values()}
     prints: dict[int, list[dict[str, Rows]]] = {number: [] for number in wanted.values()}
-    first_ns = last_ns = 0
+    spans = []
     for run, columns in _runs(file):
         time_ns = columns["time_ns"]
-        first_ns = int(time_ns.min()) if first_ns == 0 else first_ns
-        last_ns = max(last_ns, int(time_ns.max()))
+        spans.append((int(time_ns.min()), int(time_ns.max())))
         # of 16 bits, so that numpy sorts in one pass
         by_symbol = np.argsort(columns["symbol"].astype(np.int16), kind="stable")
         bounds = np.searchsorted(columns["symbol"][by_symbol], np.arange(len(run.symbols) + 1))
@@ -303,21 +321,31 @@ def view_of_capture(
             told = {name: np.concatenate([each[name] for each in prints[symbol]]) for name in _COLUMNS}
             lines[symbol] = _line(
                 np.maximum.accumulate(quote_ns), bid, ask, np.maximum.accumulate(told["time_ns"]), told["price_e9"],
-                told["quantity"], (told["flags"] & _OWN) != 0,
+                told["quantity"], (told["flags"] & _OWN) != 0, (told["flags"] & _AUCTION) != 0,
             )  # fmt: skip
-    if wanted and not lines:
-        raise MarketDataError(f"{file.path}: has none of the journal's symbols ({', '.join(sorted(wanted))})")
-    return MarketView("capture", lines, first_ns, last_ns)
+    if own and not lines.keys() & own.values():
+        raise MarketDataError(f"{file.path}: has none of the journal's symbols ({', '.join(sorted(own))})")
+    whole = np.array(spans or [(0, 0)], np.int64)
+    found = None if index is None else wanted[index]
+    return MarketView("capture", lines, int(whole[0, 0]), int(whole[:, 1].max()), whole, found)
 
 
 _COLUMNS = ("time_ns", "symbol", "venue", "action", "side", "flags", "price_e9", "quantity")
 
 
 def _runs(file: CaptureFile) -> Iterator[tuple[Run, dict[str, Rows]]]:
-    """Each run's quotes and prints as columns."""
+    """Each run's quotes and prints as columns.
+
+    A day that is lived again needs a run's rows up to where the next one's begin in the log. What was said behind the
+    log's last record was said nevertheless: here a run goes on until the next one starts.
+    """
+    starts = [run.start_ns for run in file.runs[1:]] + [np.iinfo(np.int64).max]
+    ends = {run.number: start for run, start in zip(file.runs, starts, strict=True)}
+    file.runs = [run._replace(until=_ALL) for run in file.runs]
     held: dict[int, tuple[Run, list[dict[str, Rows]]]] = {}
     for run, rows in file.chunks():
         kept = rows[((rows["action"] == _SET_LEVEL) | (rows["action"] == _TRADE)) & (rows["symbol"] >= 0)]
+        kept = kept[kept["time_ns"] < ends[run.number]]
         held.setdefault(run.number, (run, []))[1].append({name: np.ascontiguousarray(kept[name]) for name in _COLUMNS})
     for _, (run, pieces) in sorted(held.items()):
         columns = {name: np.concatenate([each[name] for each in pieces]) for name in _COLUMNS}

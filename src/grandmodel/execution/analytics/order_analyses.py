@@ -7,16 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from .._core.records import NO_PRICE
 from .._core.values import Unknown
+from .frozen import maker
 from .journal_costs import FLAG_BIT, JournalCosts
+from .reasons import reasons_of
 from .trade import Trade
-from .trade_cost_analyzer import TradeAnalysis
+from .trade_analysis import BENCHMARKS, TradeAnalysis
 
 __all__ = ["OrderAnalyses"]
 
 _ORDER = ("total", "trading", "delay", "opportunity", "fees")  # as TradeAnalysis has them
 _NOTHING = Unknown("nothing was filled")
+_trade, _analysis = maker(Trade), maker(TradeAnalysis)
 
 
 class OrderAnalyses:
@@ -44,6 +49,7 @@ class OrderAnalyses:
         def maybe(name: str, nothing: int = NO_PRICE) -> list[int | None]:
             return [None if value == nothing else value for value in o[name].tolist()]
 
+        against = zip(*(self._against(name) for name in BENCHMARKS), strict=True)
         vwap = [None if value != value else round(value * 1e9) for value in o["vwap"].tolist()]
         rate = (o["filled_quantity"] / o["quantity"]).tolist()
         self._rows = list(zip(
@@ -54,13 +60,25 @@ class OrderAnalyses:
             [texts[bits] for bits in o["flags"].tolist()],
             o["average_price"].tolist(), vwap, (o["vwap_bps"] / -1e4).tolist(),
             *((o[f"{part}_bps"] / 1e4).tolist() for part in _ORDER), *(maybe(f"{part}_e9") for part in _ORDER),
-            self._bounds, self._bounds[1:], strict=False,
+            self._bounds, self._bounds[1:], against, strict=False,
         ))  # fmt: skip
         self._no_vwap = Unknown(
             "nothing was filled, or nobody else traded meanwhile"
             if analysed.market.has_prints
             else "the journal has no prints"
         )
+
+    def _against(self, name: str) -> list[float]:
+        """A benchmark's column in bps, Unknown with its reason where it is not known."""
+        values = self.analysed.orders[f"{name}_bps"]
+        known = np.isfinite(values)
+        if known.all():
+            told: list[float] = values.tolist()
+            return told
+        texts, codes = reasons_of(self.analysed, f"{name}_bps")
+        unknown = np.array([Unknown(text or "not known") for text in texts], object)
+        either: list[float] = np.where(known, values.astype(object), unknown[codes]).tolist()
+        return either
 
     def __contains__(self, order_id: object) -> bool:
         return order_id in self._place
@@ -70,19 +88,19 @@ class OrderAnalyses:
         place = self._place[order_id]
         (order, symbol, side, quantity, rate, decision, arrival, end, fees_e9, decision_ns, route_ns, end_ns, strategy,
          algorithm, flags, average, vwap, performance, total, trading, delay, opportunity, fees, total_e9, trading_e9,
-         delay_e9, opportunity_e9, _, begin, stop) = self._rows[place]  # fmt: skip
-        trade = Trade(
+         delay_e9, opportunity_e9, _, begin, stop, against) = self._rows[place]  # fmt: skip
+        trade = _trade(
             symbol, side, quantity, self._quantity[begin:stop], self._price[begin:stop], tuple(self._venue[begin:stop]),
             tuple(self._ns[begin:stop]), decision, arrival, end, vwap, fees_e9, decision_ns, route_ns, end_ns, strategy,
             algorithm, (), flags,
         )  # fmt: skip
         if total != total or delay != delay or trading != trading or opportunity != opportunity:
             total, trading, delay, opportunity, fees = (self.analysed.bps(place, part) / 1e4 for part in _ORDER)
-        return TradeAnalysis(
+        return _analysis(
             trade, order, total, trading, delay, opportunity, fees,
             performance if performance == performance else self._no_vwap,
             average if average == average else _NOTHING, rate,
             {"delay": delay_e9, "trading": trading_e9, "opportunity": opportunity_e9, "fees": fees_e9,
              "total": total_e9},
-            (), flags,
+            (), flags, against,
         )  # fmt: skip

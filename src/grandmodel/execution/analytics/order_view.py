@@ -11,6 +11,7 @@ from .._core.records import NO_PRICE
 from .._core.values import LIQUIDITIES, ORDER_TYPES, Reason, Unknown
 from ..sessions import ns_to_local
 from .journal_costs import FLAG_BIT, FLAGS, HORIZON_NAMES, PARTS, JournalCosts, status_text
+from .reasons import why
 
 __all__ = ["ROW_FIELDS", "order_rows", "order_view"]
 
@@ -19,15 +20,18 @@ ROW_FIELDS = (
     "order_id", "symbol", "side", "order_type", "algorithm", "strategy", "quantity", "filled_quantity", "status",
     "decision_time", "end_time", "decision_price", "arrival_price", "average_price", "end_price", "value",
     "total_e9", "total_bps", "delay_bps", "trading_bps", "spread_bps", "move_bps", "opportunity_bps", "fees_bps",
-    "arrival_bps", "vwap_bps", "twap_bps", "pwp_bps", "open_bps", "close_bps", "participation", "spread_capture",
-    "markout_1s_bps", "markout_10s_bps", "markout_1m_bps", "markout_5m_bps", "reversion_bps", "estimate_miss_bps",
-    "children", "fills", "flags",
+    "arrival_bps", "vwap_bps", "twap_bps", "pwp_bps", "open_bps", "close_bps", "previous_close_bps",
+    "market_adjusted_bps", "participation", "spread_capture", "markout_1s_bps", "markout_10s_bps", "markout_1m_bps",
+    "markout_5m_bps", "reversion_bps", "estimate_miss_bps", "children", "fills", "flags",
 )  # fmt: skip
 _FLOATS = (
     "total_bps", "delay_bps", "trading_bps", "spread_bps", "move_bps", "opportunity_bps", "fees_bps", "arrival_bps",
-    "vwap_bps", "twap_bps", "pwp_bps", "open_bps", "close_bps", "participation", "spread_capture", "reversion_bps",
-    "estimate_miss_bps", "average_price", "value",
+    "vwap_bps", "twap_bps", "pwp_bps", "open_bps", "close_bps", "previous_close_bps", "market_adjusted_bps",
+    "participation", "spread_capture", "reversion_bps", "estimate_miss_bps", "average_price", "value",
 )  # fmt: skip
+
+
+_SESSION = ("open", "close", "previous_close")
 
 
 def _texts(numbers: Any, word: Any) -> list[Any]:
@@ -76,28 +80,7 @@ def order_rows(analysed: JournalCosts) -> Iterator[dict[str, Any]]:
 def benchmark(analysed: JournalCosts, place: int, name: str) -> float:
     """The price of a benchmark in the currency, or a column of the orders; Unknown with its reason."""
     value = float(analysed.orders[name][place])
-    return value if value == value else Unknown(_why(analysed, place, name))
-
-
-def _why(analysed: JournalCosts, place: int, name: str) -> str:
-    if name.startswith("markout"):
-        return analysed.markout_reason
-    o = analysed.orders
-    if name == "average_price" or (name.endswith("_bps") and o["fills"][place] == 0):
-        return "nothing was filled"
-    if name in ("reversion_bps", "spread_capture", "spread_bps", "move_bps"):
-        return "no quote at its fills" if name != "reversion_bps" else analysed.markout_reason
-    if name == "estimate_miss_bps":
-        return "routing expected no price"
-    if not analysed.market.has_prints:
-        return "the journal has no prints: give the capture"
-    if o["end_ns"][place] == o["decision_ns"][place] and not name.startswith(("open", "close", "pwp")):
-        return "it ended in the instant of its decision"
-    if name.startswith(("vwap", "participation")):
-        return "the capture does not cover the order, or nobody else traded meanwhile"
-    if name.startswith("pwp"):
-        return "the capture ends before ten times its quantity had been printed"
-    return "the capture does not reach there"
+    return value if value == value else Unknown(why(analysed, name, place))
 
 
 def order_view(analysed: JournalCosts, place: int) -> dict[str, Any]:
@@ -109,7 +92,7 @@ def order_view(analysed: JournalCosts, place: int) -> dict[str, Any]:
               ("decision", "route", "acknowledged", "first_fill", "last_fill", "end")}  # fmt: skip
     prices = {name: _price(int(o[f"{name}_e9"][place]), name) for name in ("decision", "arrival", "end")}
     prices |= {
-        name: benchmark(analysed, place, name) for name in ("average_price", "vwap", "twap", "pwp", "open", "close")
+        name: benchmark(analysed, place, name) for name in ("average_price", "vwap", "twap", "pwp", *_SESSION)
     }
     return {
         "order_id": int(o["order_id"][place]),
@@ -129,7 +112,8 @@ def order_view(analysed: JournalCosts, place: int) -> dict[str, Any]:
         "parts_bps": {part: analysed.bps(place, part) for part in PARTS}
         | {part: benchmark(analysed, place, f"{part}_bps") for part in ("spread", "move")},
         "against_bps": {name: benchmark(analysed, place, f"{name}_bps") for name in
-                        ("arrival", "vwap", "twap", "pwp", "open", "close")},
+                        ("arrival", "vwap", "twap", "pwp", *_SESSION, "index", "market_adjusted")},
+        "beta": benchmark(analysed, place, "beta"),
         "markout_bps": {name: _float(o["markout_bps"][place, k], analysed.markout_reason)
                         for k, name in enumerate(HORIZON_NAMES)},
         "reversion_bps": benchmark(analysed, place, "reversion_bps"),
@@ -167,7 +151,7 @@ def _percentile(analysed: JournalCosts, place: int) -> float:
     share = analysed.market.share_worse(
         int(o["symbol"][place]), int(o["decision_ns"][place]), int(o["end_ns"][place]), int(o["side"][place]), average
     )
-    return Unknown(_why(analysed, place, "vwap")) if share != share else share
+    return Unknown(why(analysed, "vwap", place)) if share != share else share
 
 
 def _reason(code: int) -> str:

@@ -183,7 +183,7 @@ def _picture(analysed: JournalCosts, place: int, venues: Sequence[int]) -> dict[
     known: dict[str, float | str] = {}
     missing: dict[str, list[str]] = {}
     for name, value in view["prices"].items():
-        shown = name.upper() if name in ("vwap", "twap", "pwp") else name
+        shown = name.upper() if name in ("vwap", "twap", "pwp") else name.replace("_", " ")
         if not math.isnan(value):
             known[shown] = round(value, 6)
         elif name != "average_price":
@@ -206,6 +206,7 @@ def _picture(analysed: JournalCosts, place: int, venues: Sequence[int]) -> dict[
             ["participation", _percent(view["participation"])],
             ["others traded worse", _percent(view["percentile"])],
             ["against the estimate", _bps(view["estimate_miss_bps"])],
+            ["market-adjusted", _bps(view["against_bps"]["market_adjusted"])],
             ["spread capture", f"{capture:+.2f}" if not math.isnan(capture) else _or_why(capture)],
             ["reversion 5 min", _bps(view["reversion_bps"])],
         ],
@@ -278,7 +279,7 @@ def _body(analysed: JournalCosts, summary: DaySummary, title: str, places: dict[
 
     sections = (
         ("glance", "At a glance", _tiles(analysed, summary) + _findings(summary)),
-        ("parts", "What it cost, by part", chart("parts") + _parts_table(summary)),
+        ("parts", "What it cost, by part", chart("parts") + _parts_table(summary) + _benchmark_table(summary)),
         ("time", "Over the day", chart("day")),
         ("algorithms", "Algorithms", chart("algorithms") + _group_table("algorithm", summary.by_algorithm)),
         ("strategies", "Strategies, sides, symbols", _group_table("strategy", summary.by_strategy)
@@ -394,6 +395,22 @@ def _parts_table(summary: DaySummary) -> str:
         f"({summary.residual_e9 / 1e9:+,.2f}) is the total."
     )
     return _table(("part", "bps", "money"), rows) + f'<p class="soft">{escape(note)}</p>'
+
+
+_BENCHMARK_NAMES = {
+    "arrival": "mid when first sent to a venue", "vwap": "interval VWAP, others' trades", "twap": "interval TWAP, mid",
+    "pwp": "PWP, 10 % participation", "open": "open of the session", "close": "close of the session",
+    "previous_close": "close of the session before", "market_adjusted": "arrival, less beta times the index's cost",
+}  # fmt: skip
+
+
+def _benchmark_table(summary: DaySummary) -> str:
+    """The average price against each benchmark, or why one is not known."""
+    found = summary.whole.benchmarks_bps
+    rows = [(_BENCHMARK_NAMES[name], "n/a", str(getattr(value, "reason", ""))) if math.isnan(value)
+            else (_BENCHMARK_NAMES[name], f"{value:+.3f}", "") for name, value in found.items()]  # fmt: skip
+    caption = "Average price against the market; positive is bad"
+    return _table(("benchmark", "bps", "not known, because"), rows, caption)
 
 
 def _range(mean: WeightedMean) -> str:

@@ -228,13 +228,15 @@ def _t_quantile(freedom: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
-    """The difference of two independent means, first less second: its error, t, and two-sided p."""
+    """The difference of two independent means, first less second: its error, t, two-sided p, and effect size: the
+    difference over the deviation of independent samples (of both, the root of their mean square)."""
 
     difference: float
     error: float
     t: float
     p: float
     clusters: int
+    effect: float
 
     @property
     def verdict(self) -> str:
@@ -249,13 +251,17 @@ class Contrast:
 def contrast(first: WeightedMean, second: WeightedMean) -> Contrast:
     """Welch's comparison of two means with their own errors (B. Welch, Biometrika 34, 1947).
 
-    p is the normal distribution's: verdicts ask for 30 clusters of each, where it differs from t's little.
+    p is the normal distribution's: verdicts ask for 30 clusters of each, where it differs from t's little. The effect
+    size is J. Cohen's d (Statistical Power Analysis for the Behavioral Sciences, 2nd ed. 1988, 2.3) with a mean's error
+    times the root of its clusters for a deviation: of clusters of one sample each, the sample's own.
     """
     error = math.hypot(first.error, second.error)
     gap = first.mean - second.mean
     t = gap / error if error > 0 else Unknown("no spread between clusters")
     p = Unknown("no t") if math.isnan(t) else math.erfc(abs(t) / math.sqrt(2))
-    return Contrast(gap, error, t, p, min(first.clusters, second.clusters))
+    spread = math.sqrt((first.error**2 * first.clusters + second.error**2 * second.clusters) / 2)
+    effect = gap / spread if spread > 0 else Unknown("no spread between clusters")
+    return Contrast(gap, error, t, p, min(first.clusters, second.clusters), effect)
 
 
 def welch(first: ArrayLike, second: ArrayLike) -> Contrast:

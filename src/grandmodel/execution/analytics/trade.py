@@ -22,7 +22,8 @@ UNSPECIFIED = "UNSPECIFIED"
 _KEYS = (
     "symbol", "side", "quantity", "order_quantity", "average_price", "benchmark_price", "decision_price",
     "arrival_price", "end_price", "market_vwap", "fees", "fills", "decision_time", "start_time", "end_time", "venue",
-    "strategy", "algorithm",
+    "strategy", "algorithm", "market_twap", "market_pwp", "open_price", "close_price", "previous_close",
+    "index_arrival", "index_vwap", "beta",
 )  # fmt: skip
 _FILL_KEYS = ("time", "price", "quantity", "venue")
 _MAX_PRICE = 1 << 23
@@ -42,7 +43,8 @@ class TradeError(ExecutionError, ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Trade:
-    """What is analysed. Prices in 1e-9 of the currency, quantities in units, times in UTC ns; None: not known."""
+    """What is analysed. Prices in 1e-9 of the currency, quantities in units, times in UTC ns; None: not known.
+    `others`: what was given of the market beside, by its key: prices in the currency, and the beta."""
 
     symbol: str
     side: int
@@ -63,6 +65,7 @@ class Trade:
     algorithm: str | None
     assumptions: tuple[str, ...]
     flags: tuple[str, ...]
+    others: Mapping[str, float] | None = None
 
     @property
     def filled_quantity(self) -> int:
@@ -129,10 +132,21 @@ def read_trade(given: Mapping[str, Any]) -> Trade:
         algorithm=_text(given.get("algorithm"), "algorithm"),
         assumptions=tuple(assumptions),
         flags=tuple(flags),
+        others=_others(given),
     )
 
 
 # ---- fields
+
+
+def _others(given: Mapping[str, Any]) -> dict[str, float]:
+    """Prices of the market to compare with, in the currency, and the beta."""
+    names = ("market_twap", "market_pwp", "open_price", "close_price", "previous_close", "index_arrival", "index_vwap")
+    read = {name: _price(given.get(name), name) for name in names}
+    out = {name: price_e9 / 1e9 for name, price_e9 in read.items() if price_e9 is not None}
+    if given.get("beta") is not None:
+        out["beta"] = float(_number(given["beta"], "beta", "a finite number"))
+    return out
 
 
 def _side(given: Mapping[str, Any], assumptions: list[str]) -> int:

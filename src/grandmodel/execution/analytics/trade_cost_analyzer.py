@@ -13,104 +13,26 @@ from dataclasses import dataclass, field
 from datetime import date as _date
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from .._core import costs
 from .._core.values import Unknown
-from .execution_cost import PARTS
 from .significance import Interval, WeightedMean, clustered_mean, mean_interval
 from .trade import UNSPECIFIED, Trade, TradeError, read_trade
+from .trade_analysis import TradeAnalysis, analyse
 from .venue_costs import VenueCosts, venue_costs
 
 if TYPE_CHECKING:
     from .._core.submit import Core
     from .columns import OrderCosts
     from .order_analyses import OrderAnalyses
+    from .references import References
 
 #: Trades in each list of a day's best and worst.
 PERFORMERS = 5
 #: More samples than this need no bootstrap: their mean is as good as normal.
 _BOOTSTRAPPED = 5000
-
-
-@dataclass(frozen=True, slots=True)
-class TradeAnalysis:
-    """What one trade cost. A part that cannot be known is Unknown with its reason; `assumptions` says what was taken
-    for granted, `flags` what is odd about the trade. `parts_e9`: the same in 1e-9 of the currency, None where unknown.
-    """
-
-    trade: Trade
-    order_id: int | None
-    implementation_shortfall: float
-    market_impact: float
-    timing_cost: float
-    opportunity_cost: float
-    fees: float
-    vwap_performance: float
-    average_price: float
-    fill_rate: float
-    parts_e9: Mapping[str, int | None]
-    assumptions: tuple[str, ...]
-    flags: tuple[str, ...]
-
-    @property
-    def implementation_shortfall_bps(self) -> float:
-        return self.implementation_shortfall * 1e4
-
-    @property
-    def market_impact_bps(self) -> float:
-        return self.market_impact * 1e4
-
-    @property
-    def timing_cost_bps(self) -> float:
-        return self.timing_cost * 1e4
-
-    @property
-    def opportunity_cost_bps(self) -> float:
-        return self.opportunity_cost * 1e4
-
-    @property
-    def fees_bps(self) -> float:
-        return self.fees * 1e4
-
-    @property
-    def vwap_performance_bps(self) -> float:
-        return self.vwap_performance * 1e4
-
-    @property
-    def vwap_slippage_bps(self) -> float:
-        """Average price against the market's VWAP, positive = bad: minus `vwap_performance_bps`."""
-        return -self.vwap_performance * 1e4
-
-    @property
-    def day(self) -> _date | None:
-        """The exchange's date of the decision (of the first time that is known); None without any."""
-        from ..sessions import session_date
-
-        trade = self.trade
-        known = (trade.decision_ns, trade.start_ns, trade.end_ns, *trade.fill_ns)
-        first = next((ns for ns in known if ns is not None), None)
-        return None if first is None else session_date(first)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The figures as one flat mapping."""
-        names = (
-            "implementation_shortfall", "market_impact", "timing_cost", "opportunity_cost", "fees", "vwap_performance",
-        )  # fmt: skip
-        return {
-            "order_id": self.order_id,
-            "symbol": self.trade.symbol,
-            "side": "buy" if self.trade.side > 0 else "sell",
-            "order_quantity": self.trade.order_quantity,
-            "filled_quantity": self.trade.filled_quantity,
-            "average_price": self.average_price,
-            **{name: getattr(self, name) for name in names},
-            **{f"{name}_bps": getattr(self, f"{name}_bps") for name in names},
-            "assumptions": list(self.assumptions),
-            "flags": list(self.flags),
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,23 +92,34 @@ class TradeCostAnalyzer:
     Parameters
     ----------
     engine : an ExecutionEngine or one of its parts, for orders by id; None: trades are given as mappings
+    references : index, betas, closes of the day before; None: of the engine's configuration, where it has one
     """
 
-    def __init__(self, *, engine: Any = None) -> None:
+    def __init__(self, *, engine: Any = None, references: References | None = None) -> None:
         self._engine = engine
+        self._references = references
         self._kept: list[TradeAnalysis] = []
         self._table: OrderAnalyses | None = None
         self._fresh: dict[int, TradeAnalysis] = {}  # out of the table as it is
         self._table_head = self._asked_head = -1  # of the log when it was looked at
         self._by_order: dict[int, int] = {}
 
-    def analyze_trade(self, trade: Mapping[str, Any] | int, *, arrival: str | None = None) -> TradeAnalysis:
-        """What a trade cost.
+    @overload
+    def analyze_trade(self, trade: Mapping[str, Any] | int, *, arrival: str | None = None) -> TradeAnalysis: ...
+
+    @overload
+    def analyze_trade(self, trade: Any, fills: Any) -> OrderCosts: ...
+
+    def analyze_trade(
+        self, trade: Any, fills: Any = None, *, arrival: str | None = None
+    ) -> TradeAnalysis | OrderCosts:
+        """What a trade cost; what many trades cost, where they are given as columns: orders and their fills.
 
         Parameters
         ----------
         trade : mapping (symbol, quantity, average_price or fills, and what else is known: `read_trade`), or the id of
             an order of the engine that has ended
+        fills : the fills, where `trade` is a table of orders; the answer is then that of `analyze_trades`
         arrival : "decision" takes the decision price for the arrival price where that is not known
 
         Raises
@@ -202,13 +135,16 @@ class TradeCostAnalyzer:
             if known is None:
                 known = self._fresh[trade] = self._keep(trade, table[trade] if trade in table else self._one(trade))
             return known
+        if fills is not None:
+            return self.analyze_trades(trade, fills)
         if arrival not in (None, "decision"):
             raise TradeError("arrival", arrival, "'decision' or left out")
         if isinstance(trade, bool) or not isinstance(trade, Mapping | int | np.integer):
-            raise TradeError("trade", trade, "a mapping or an order id")
+            what = "a mapping, an order id, or, with fills beside it, a table of orders"
+            raise TradeError("trade", type(trade).__name__, what)
         order_id = None if isinstance(trade, Mapping) else int(trade)
         read = read_trade(trade) if isinstance(trade, Mapping) else self._of_order(int(trade))
-        found = _analyse(read, order_id, arrival)
+        found = analyse(read, order_id, arrival)
         if order_id is not None:
             return self._keep(order_id, found)
         self._kept.append(found)
@@ -298,6 +234,14 @@ class TradeCostAnalyzer:
             raise TradeError("trade", "an order id", "a mapping: this analyzer has no engine")
         return core_of(self._engine)
 
+    @cached_property
+    def _known(self) -> References | None:
+        from ..engine import config_of
+        from .references import References
+
+        config = config_of(self._core)
+        return References.of_config(config) if self._references is None and config is not None else self._references
+
     def _orders(self) -> OrderAnalyses:
         """All of the engine's orders as its log stands now; analysed again when it has grown."""
         from .journal_costs import analyse_journal
@@ -311,7 +255,7 @@ class TradeCostAnalyzer:
             if capture is not None and not core.closed:
                 core.flush_capture()
             path = None if capture is None else capture.path
-            self._table = OrderAnalyses(analyse_journal(journal, path, names=core))
+            self._table = OrderAnalyses(analyse_journal(journal, path, names=core, references=self._known))
             self._fresh = {}
         return self._table
 
@@ -330,12 +274,13 @@ class TradeCostAnalyzer:
             table = self._orders()
         else:
             first, last = core.journal.find(order_id) or (0, -1)
-            table = OrderAnalyses(analyse_records(read_records(core.journal, first=first, last=last + 256, names=core)))
+            records = read_records(core.journal, first=first, last=last + 256, names=core)
+            table = OrderAnalyses(analyse_records(records, references=self._known))
         if order_id in table:
             found = table[order_id]
             if not isinstance(found.implementation_shortfall, Unknown):
                 return found
-        return _analyse(self._of_order(order_id), order_id, None)
+        return analyse(self._of_order(order_id), order_id, None)
 
     def _take_ended(self) -> None:
         """Analyses the engine's ended orders that are no children and that have not been asked for yet."""
@@ -388,46 +333,6 @@ class TradeCostAnalyzer:
 
 def _e9(price: float) -> int | None:
     return None if math.isnan(price) else round(price * 1e9)
-
-
-def _analyse(trade: Trade, order_id: int | None, arrival: str | None) -> TradeAnalysis:
-    assumptions = list(trade.assumptions)
-    arrival_e9 = trade.arrival_price_e9
-    if arrival_e9 is None and arrival == "decision":
-        arrival_e9 = trade.decision_price_e9
-        assumptions.append("the decision price is taken for the arrival price")
-    if trade.fees_e9 is None:
-        assumptions.append("fees were not given: the shortfall is before fees")
-    found = costs.shortfall_one(
-        trade.side, trade.order_quantity, trade.decision_price_e9, arrival_e9, trade.end_price_e9, trade.fees_e9 or 0,
-        trade.fill_quantity, trade.fill_price_e9,
-    )  # fmt: skip
-    parts: dict[str, int | None] = {part: getattr(found, f"{part}_e9") for part in PARTS}
-    values: dict[str, float] = {}
-    for part in PARTS:
-        value = getattr(found, f"{part}_bps") / 1e4
-        values[part] = value if value == value else Unknown(found.reason(part) or "no decision price")
-    if trade.fees_e9 is None:
-        parts["fees"], values["fees"] = None, Unknown("fees were not given")
-    average = found.average_price if trade.filled_quantity else Unknown("nothing was filled")
-    performance: float = Unknown("no market data: give market_vwap")
-    if trade.market_vwap_e9 is not None and trade.filled_quantity:
-        performance = -trade.side * (float(average) / (trade.market_vwap_e9 / 1e9) - 1.0)
-    return TradeAnalysis(
-        trade=trade,
-        order_id=order_id,
-        implementation_shortfall=values["total"],
-        market_impact=values["trading"],
-        timing_cost=values["delay"],
-        opportunity_cost=values["opportunity"],
-        fees=values["fees"],
-        vwap_performance=performance,
-        average_price=average,
-        fill_rate=trade.filled_quantity / trade.order_quantity,
-        parts_e9=parts,
-        assumptions=tuple(assumptions),
-        flags=trade.flags,
-    )
 
 
 # ---- sums

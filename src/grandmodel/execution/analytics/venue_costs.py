@@ -1,8 +1,9 @@
 """What each venue did with what it was sent, from the columns of a journal's analysis.
 
 A fill's cost is held against the mid at that instant: effective spread 2 side (p - m) / m (17 CFR 242.600(b)(23)'s
-average effective spread, as a fraction), markouts side (m_later - p) / p. Means are weighted by shares; fills of one
-symbol within one half hour count as one cluster, since they are alike (significance.py).
+average effective spread, as a fraction), markouts side (m_later - p) / p. Means are weighted by the fills' money, the
+spread capture by the half spread there was, so that it is what was earned over what there was to earn, as an order's
+is; fills of one symbol within one half hour count as one cluster, since they are alike (significance.py).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from .significance import Contrast, WeightedMean, clustered_mean, contrast
 __all__ = ["VenueCosts", "half_hours", "venue_costs"]
 
 Rows = np.ndarray[Any, Any]
-_HALF_HOUR_NS = 1_800_000_000_000
+HALF_HOUR_NS = 1_800_000_000_000
 _LIQUIDITY = {1: "added", 2: "removed", 3: "hidden", 4: "midpoint", 5: "auction"}
 
 
@@ -62,7 +63,7 @@ class VenueCosts:
 
 def half_hours(symbol: Rows, time_ns: Rows) -> Rows:
     """(n,) labels from 0 up: one for each symbol and half hour."""
-    hour = time_ns // _HALF_HOUR_NS
+    hour = time_ns // HALF_HOUR_NS
     _, labels = np.unique((hour - hour[:1].sum()) + (symbol.astype(np.int64) << 32), return_inverse=True)
     return labels
 
@@ -79,6 +80,8 @@ def venue_costs(analysed: JournalCosts) -> list[VenueCosts]:
         mid = f["mid_e9"].astype(np.float64)
         all_in = f["effective_spread_bps"] / 2 + f["fee_e9"] / (f["quantity"] * mid) * 1e4
     weight = f["quantity"].astype(np.float64) * f["price_e9"] / 1e9
+    spread = (f["bid_e9"] > 0) & (f["ask_e9"] > f["bid_e9"])
+    half = f["quantity"] * np.where(spread, f["ask_e9"] - np.where(spread, f["bid_e9"], 0), 0) / 2e9
     sent, filled = int(c["quantity"].sum()), int(f["quantity"].sum())
     found = []
     for number in numbers[numbers >= 0].tolist():
@@ -88,7 +91,7 @@ def venue_costs(analysed: JournalCosts) -> list[VenueCosts]:
         quantity, done = int(c["quantity"][at].sum()), int(f["quantity"][mine].sum())
         untold = Unknown("no answer was seen")
 
-        def mean(values: Rows, mask: Rows = mine) -> WeightedMean:
+        def mean(values: Rows, mask: Rows = mine, weight: Rows = weight) -> WeightedMean:
             return clustered_mean(values[mask], weight[mask], clusters[mask])
 
         found.append(
@@ -106,7 +109,7 @@ def venue_costs(analysed: JournalCosts) -> list[VenueCosts]:
                 latency_99_ms=float(np.quantile(waited, 0.99)) if len(waited) else untold,
                 cost_bps=mean(cost),
                 effective_bps=mean(f["effective_spread_bps"]),
-                spread_capture=mean(f["spread_capture"]),
+                spread_capture=mean(f["spread_capture"], weight=half),
                 markout_bps={name: mean(f["markout_bps"][:, k]) for k, name in enumerate(HORIZON_NAMES)},
                 against_rest=contrast(mean(all_in), mean(all_in, ~mine)),
                 added=float(f["quantity"][mine & (f["liquidity"] == 1)].sum() / done) if done else Unknown("no fill"),

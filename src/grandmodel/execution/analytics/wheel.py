@@ -9,15 +9,18 @@
 Only a random allocation makes the algorithm the cause of a difference in costs (R. Fisher, The Design of Experiments,
 1935). Within each key (a symbol, a size class) algorithms come in shuffled blocks, so that each gets its part of every
 kind of order (permuted blocks: M. Zelen, "The randomization and stratification of patients to clinical trials",
-Journal of Chronic Diseases 27, 1974). The wheel looks a number of times that is fixed beforehand, and at each look a
-difference must pass a boundary that allows for all of them (P. O'Brien and T. Fleming, "A multiple testing procedure
-for clinical trials", Biometrics 35, 1979): |t| >= c sqrt(K / k) at look k of K, with c so that all looks together
-raise a false difference in 5 % of wheels. Comparisons with the first algorithm are Welch's, and held to a false share
-of 5 % by Benjamini and Hochberg's rule (significance.py).
+Journal of Chronic Diseases 27, 1974). The n-th order of a key has its algorithm by seed, key and n alone, whatever came
+between and whatever was found of costs meanwhile: who knows how many there were can go on, or check every draw. The
+wheel looks a number of times that is fixed beforehand, and at each look a difference must pass a boundary that allows
+for all of them (P. O'Brien and T. Fleming, "A multiple testing procedure for clinical trials", Biometrics 35, 1979):
+|t| >= c sqrt(K / k) at look k of K, with c so that all looks together raise a false difference in 5 % of wheels.
+Comparisons with the first algorithm are Welch's, and held to a false share of 5 % by Benjamini and Hochberg's rule
+(significance.py).
 """
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
@@ -109,9 +112,12 @@ class AlgorithmWheel:
         if isinstance(orders_max, bool) or not isinstance(orders_max, int) or orders_max < least:
             raise ValueError(f"orders_max is {orders_max!r}, must be {least} at least: 30 orders for each algorithm")
         self.algorithms, self.orders_max, self.looks = tuple(algorithms), orders_max, looks
+        if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
+            raise ValueError(f"seed is {seed!r}, must be a whole number from 0 to 2**63 - 1")
+        self.seed = seed
         self._block = [name for name, times in algorithms.items() for _ in range(times)]
-        self._draw = np.random.default_rng(seed)
-        self._left: dict[Hashable, list[str]] = {}
+        self._drawn: dict[Hashable, int] = {}
+        self._shuffled: dict[Hashable, tuple[int, list[str]]] = {}
         self._costs: list[float] = []
         self._weights: list[float] = []
         self._clusters: list[Hashable] = []
@@ -123,16 +129,46 @@ class AlgorithmWheel:
     def is_over(self) -> bool:
         return bool(self._stopped)
 
+    @property
+    def recorded(self) -> int:
+        """Orders whose cost was recorded before the wheel stopped."""
+        return len(self._costs)
+
+    @property
+    def next_look(self) -> int:
+        """Recorded orders at which the costs are looked at next."""
+        return math.ceil(self.orders_max * (self._looked + 1) / self.looks)
+
+    def allocation(self, key: Hashable, number: int) -> str:
+        """The algorithm of the `number`-th order (from 0) of a key, by the seed alone."""
+        block, place = divmod(number, len(self._block))
+        kept = self._shuffled.get(key)
+        if kept is None or kept[0] != block:
+            # repr, not hash: that of a text differs from process to process
+            digest = hashlib.blake2b(f"{self.seed}/{key!r}/{block}".encode(), digest_size=8).digest()
+            order = np.random.default_rng(int.from_bytes(digest, "big")).permutation(len(self._block))
+            kept = self._shuffled[key] = block, [self._block[k] for k in order.tolist()]
+        return kept[1][place]
+
+    def next(self, key: Hashable = None) -> str:
+        """The algorithm that `draw` would give now."""
+        if not self.is_over:
+            return self.allocation(key, self._drawn.get(key, 0))
+        lower = [each for each in self.result().entries if each.verdict == "lower"]
+        return min(lower, key=lambda each: each.cost.mean).algorithm if lower else self.algorithms[0]
+
     def draw(self, key: Hashable = None) -> str:
         """The algorithm of the next order of that key. After the wheel has stopped: the cheapest that stands, or the
         measure."""
-        if self.is_over:
-            lower = [each for each in self.result().entries if each.verdict == "lower"]
-            return min(lower, key=lambda each: each.cost.mean).algorithm if lower else self.algorithms[0]
-        left = self._left.setdefault(key, [])
-        if not left:
-            left += [self._block[place] for place in self._draw.permutation(len(self._block)).tolist()]
-        return left.pop()
+        name = self.next(key)
+        self._drawn[key] = self._drawn.get(key, 0) + 1
+        return name
+
+    def drawn(self, key: Hashable, count: int) -> None:
+        """So many orders of a key were drawn before: after a restart."""
+        if isinstance(count, bool) or not isinstance(count, int) or count < 0:
+            raise ValueError(f"count is {count!r}, must be a whole number from 0 up")
+        self._drawn[key] = count
 
     def record(self, algorithm: str, cost_bps: float, *, weight: float = 1.0, cluster: Hashable = None) -> bool:
         """Takes in what an order cost; True when the wheel has stopped.

@@ -165,6 +165,9 @@ Fee = Annotated[Decimal, checked(units.read_money(-1, 1, "a fee per share")), _E
 Tick = Annotated[
     Decimal, checked(units.read_money(Decimal("1e-9"), 10**6, "a tick")), _EXACT, schema("number", "string")
 ]
+Price = Annotated[
+    Decimal, checked(units.read_money(Decimal("1e-9"), 2**23 - 1, "a price")), _EXACT, schema("number", "string")
+]
 Quantity = Annotated[int | Decimal, checked(units.read_quantity), _EXACT, schema("number", minimum=0)]
 Position = Annotated[int | Decimal, checked(units.read_signed_quantity), _EXACT, schema("number")]
 Count = Annotated[int, checked(units.read_int(0)), schema("integer", minimum=0)]

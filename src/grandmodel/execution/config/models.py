@@ -32,6 +32,7 @@ from .fields import (
     Multiple,
     Name,
     Position,
+    Price,
     Priority,
     Probe,
     Quantity,
@@ -245,13 +246,52 @@ class CircuitBreaker(Section):
         return (self.rejects, self.unanswered, self.disconnects) != (0, 0, 0)
 
 
+class Wheel(Section):
+    """``routing.wheels.NAME``: parents are given to ``algorithms`` at random, the first the measure.
+
+    Each algorithm has its own parameters, and ``weight``: how many times it is in a block of draws. The wheel stops
+    when ``orders`` have ended, or at one of its ``looks`` before. ``seed`` is of the draws; left out, the engine's.
+    """
+
+    algorithms: dict[Name, dict[str, Any]]
+    orders: Annotated[int, *integer(60, 10**9)] = 1000
+    looks: Annotated[int, *integer(1, 10)] = 5
+    seed: Seed | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_parameters(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or not isinstance(data.get("algorithms"), dict):
+            return data
+        return {**data, "algorithms": {name: own or {} for name, own in data["algorithms"].items()}}
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if len(self.algorithms) < 2:
+            raise PydanticCustomError("refused", "expected two algorithms at least", {"bare": True})
+        for name, own in self.algorithms.items():
+            weight = own.get("weight", 1)
+            if isinstance(weight, bool) or not isinstance(weight, int) or not 1 <= weight <= 100:
+                text = f"expected a weight of {name} from 1 to 100, was {weight!r}"
+                raise PydanticCustomError("refused", "{text}", {"text": text, "bare": True})
+        if self.orders < 30 * len(self.algorithms):
+            text = f"expected orders of {30 * len(self.algorithms)} at least: 30 for each algorithm"
+            raise PydanticCustomError("refused", "{text}", {"text": text, "bare": True})
+        return self
+
+    def to_mapping(self) -> dict[str, Any]:
+        """As `routing.wheel.read_rule` takes it."""
+        return {"algorithms": self.algorithms, "orders": self.orders, "looks": self.looks, "seed": self.seed}
+
+
 class Routing(Section):
     """``routing``: where orders may go. Destinations are held in order of (priority, name).
 
     If none of ``venues``, ``dark_pools``, ``wholesalers`` is given, six lit venues, two dark pools and two
     wholesalers stand there with illustrative fees; if one is given, the others default to none. ``protect_quotes``
     refuses an order that would trade through a better displayed quote (17 CFR 242.611). ``retail`` says that the
-    orders are a retail customer's: wholesalers, which take no others, then compete for marketable ones.
+    orders are a retail customer's: wholesalers, which take no others, then compete for marketable ones. ``wheels``
+    are algorithm wheels by name.
     """
 
     default_algorithm: Name = "smart_router"
@@ -260,6 +300,7 @@ class Routing(Section):
     learning: Learning = Field(default_factory=Learning)
     scoring: Scoring = Field(default_factory=Scoring)
     circuit_breaker: CircuitBreaker = Field(default_factory=CircuitBreaker)
+    wheels: dict[Name, Wheel] = Field(default_factory=dict)
     venues: dict[Name, Venue] = Field(default_factory=dict)
     dark_pools: dict[Name, DarkPool] = Field(default_factory=dict)
     wholesalers: dict[Name, Wholesaler] = Field(default_factory=dict)
@@ -270,7 +311,7 @@ class Routing(Section):
         if not isinstance(data, dict):
             return data
         groups = ("venues", "dark_pools", "wholesalers")
-        data = {key: value for key, value in data.items() if key not in groups or value is not None}
+        data = {key: value for key, value in data.items() if key not in (*groups, "wheels") or value is not None}
         return data if any(group in data for group in groups) else {**data, **_default_destinations()}
 
     @model_validator(mode="after")
@@ -295,7 +336,8 @@ class Routing(Section):
 
 
 class Analytics(Section):
-    """``analytics``: execution-cost analysis."""
+    """``analytics``: execution-cost analysis. ``index`` is the symbol whose move market-adjusted costs leave out, by
+    the instruments' ``beta``; ``previous_closes`` are of the session before an engine's first day."""
 
     enable_tca: Flag = True
     benchmark_method: Annotated[
@@ -306,6 +348,13 @@ class Analytics(Section):
     ] = "vwap"  # fmt: skip
     attribution_frequency: Annotated[str, *choice("hourly", "daily", "weekly", "monthly")] = "daily"
     performance_alerts: Flag = True
+    index: Symbol | None = None
+    previous_closes: Annotated[dict[Symbol, Price], AfterValidator(in_order)] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_mapping(cls, data: Any) -> Any:
+        return without_none(data, "previous_closes")
 
 
 class OrderLimits(Section):
@@ -758,7 +807,7 @@ class ExecutionConfig(Section):
         Over canonical JSON: sorted keys, no spaces, money as decimal text. ``journal``, ``performance`` and
         ``service`` are left out, they say where, how fast, and to whom: a day hashes the same wherever its journal
         lies. So is the ``connection`` of a venue, which says where it is served, and whether the file of the limits is
-        watched. Latency and faults count where there are any.
+        watched, and what only measures: index, betas, previous closes. Latency and faults count where there are any.
         """
         values = self.model_dump(exclude={"journal", "performance", "service", "instruments"})
         for group in ("venues", "dark_pools", "wholesalers"):
@@ -772,10 +821,13 @@ class ExecutionConfig(Section):
                 del values["routing"][name]
         if not self.routing.circuit_breaker.is_on:
             del values["routing"]["circuit_breaker"]
-        _drop_unset(values["routing"], "retail")
+        _drop_unset(values["routing"], "retail", "wheels")
+        del values["analytics"]["index"], values["analytics"]["previous_closes"]  # they measure, and decide nothing
         del values["risk_controls"]["watch"], values["risk_controls"]["watch_interval_ms"]
         catalog = self.catalog() if self.instruments else {}
         values["instruments"] = {symbol: asdict(catalog[symbol]) for symbol in self.instruments}
+        for row in values["instruments"].values():
+            del row["beta"]
         text = json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False, default=_canonical)
         return hashlib.sha256(text.encode()).hexdigest()
 

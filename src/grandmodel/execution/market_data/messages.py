@@ -32,6 +32,7 @@ class Flag(IntFlag):
     """Bits of a message's ``flags``. A HALT has its state in the lowest two: 1 halted, 2 quoting, 3 trading."""
 
     OWN = _core.FLAG_OWN
+    AUCTION = _core.FLAG_AUCTION
     SNAPSHOT = _core.FLAG_SNAPSHOT
     LAST = _core.FLAG_LAST
     GAP = _core.FLAG_GAP

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 from .._core.values import OrderStatus, OrderValidationError, Reason, Unknown
 from ..analytics.execution_cost import ExecutionCost, execution_cost
 from ..clock import Clock, to_ns
-from .algorithms import Algorithm, make_algorithm
+from .algorithms import WHEEL, Algorithm, make_algorithm
 from .algorithms.dark_first import DarkFirst, DarkHistory
 from .algorithms.market import Market
+from .algorithms.parameters import AlgorithmConfigError
 from .algorithms.parent import Parent, Progress, run_parent
 from .at_once import Taking, take_at_once
 from .destinations import largest_child
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from .._core.submit import Core
     from ..instruments import Instrument
     from .estimate import Frontier, PreTradeEstimate
+    from .wheel import OrderWheel
 
 
 #: An order with any other key is not split where it rests: its venue, or the engine, has to see it whole.
@@ -209,10 +211,14 @@ class SmartOrderRouter:
     config : mapping of the `routing` section (`venues`, `dark_pools`, `wholesalers`), optionally with whole other
         sections
     engine : an ExecutionEngine or one of its parts; None: a private paper core, made at first use
+    wheels : {name: wheel}, beside those of the configuration (`routing.wheels`); see `routing.wheel`
     """
 
-    def __init__(self, config: Any = None, *, engine: Any = None) -> None:
+    def __init__(
+        self, config: Any = None, *, engine: Any = None, wheels: Mapping[str, Mapping[str, Any]] | None = None
+    ) -> None:
         self._engine = engine
+        self._wheels = dict(wheels or {})
         self._core: Core | None = None
         self._opening = RLock()
         self._dark_history: DarkHistory | None = None
@@ -505,17 +511,18 @@ class SmartOrderRouter:
         self, order: Mapping[str, Any], config: Mapping[str, Any], *, wait: bool = True
     ) -> Any:
         """Works a parent order with the algorithm that `config["algorithm"]` names, until it has ended: an
-        ExecutionResult. With `wait=False`: an AlgorithmTicket, at once.
+        ExecutionResult. With `wait=False`: an AlgorithmTicket, at once. `{"algorithm": "wheel", "wheel": NAME, ...}`
+        draws the algorithm by a wheel (`routing.wheel`), with the other keys for whichever it is.
 
         Raises
         ------
         AlgorithmConfigError  when a parameter is wrong; nothing has been submitted then
         OrderRejected         when the parent is refused
         """
-        algorithm = self._algorithm(config)
+        algorithm = None if _is_wheel(config) else self._algorithm(config)
         if wait and type(algorithm) is Market:
             return await self.execute_at_once(order, algorithm)
-        ticket = AlgorithmTicket(self, self._start(order, algorithm))
+        ticket = AlgorithmTicket(self, self.start(order, config) if algorithm is None else self._start(order, algorithm))
         return await ticket if wait else ticket
 
     async def execute_at_once(self, order: Mapping[str, Any], algorithm: Market) -> ExecutionResult:
@@ -541,6 +548,9 @@ class SmartOrderRouter:
 
     def start(self, order: Mapping[str, Any], config: Mapping[str, Any]) -> Parent:
         """Accepts the parent order of an algorithm; `run_parent` then works it."""
+        if _is_wheel(config):
+            rest = {key: value for key, value in config.items() if key not in ("algorithm", WHEEL)}
+            return self.wheel(config.get(WHEEL)).start(order, rest, self.start)
         return self._start(order, self._algorithm(config))
 
     def _algorithm(self, config: Mapping[str, Any]) -> Algorithm:
@@ -548,6 +558,29 @@ class SmartOrderRouter:
         if isinstance(algorithm, DarkFirst):
             algorithm.history = self.dark_history
         return algorithm
+
+    def wheel(self, name: str | None = None) -> OrderWheel:
+        """A wheel by its name; without one the only one there is.
+
+        Raises
+        ------
+        AlgorithmConfigError  when there is none of that name, or it is no wheel
+        """
+        from ..engine import config_of
+        from .wheel import OrderWheel, read_rule
+
+        config = config_of(self.core)
+        known: dict[str, Mapping[str, Any]] = {}
+        if config is not None:
+            known = {each: wheel.to_mapping() for each, wheel in config.routing.wheels.items()}
+        known |= self._wheels
+        if name is None and len(known) == 1:
+            name = next(iter(known))
+        if name not in known or name is None:
+            there = f"one of {', '.join(known)}" if known else "of a wheel: there is none (routing.wheels)"
+            raise AlgorithmConfigError("wheel", name, there)
+        rule, arms = read_rule(name, known[name], 0 if config is None else config.seed)
+        return OrderWheel.of(self.core, rule, arms)
 
     def _rests(self, order: Mapping[str, Any]) -> bool:
         return not self._score(order["symbol"], self.core.reader.terms(order))["takes"]
@@ -616,6 +649,11 @@ class SmartOrderRouter:
             },
             cost=cost,
         )
+
+
+def _is_wheel(config: Mapping[str, Any]) -> bool:
+    """Is its algorithm to be drawn?"""
+    return isinstance(config, Mapping) and config.get("algorithm") == WHEEL
 
 
 def _assumptions(score: dict[str, Any], quantity: int) -> tuple[str, ...]:

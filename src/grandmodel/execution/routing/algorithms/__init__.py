@@ -33,6 +33,9 @@ ALGORITHMS: dict[str, type[Algorithm]] = {each.name: each for each in _OURS}
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
+#: Instead of an algorithm: one of several, drawn by the router (`routing.wheel`).
+WHEEL = "wheel"
+
 #: Other words for the same thing.
 SYNONYMS = {"market_order": "market", "smart_router": "market", "is": "implementation_shortfall"}
 
@@ -52,7 +55,7 @@ def register(algorithm: type[Algorithm]) -> type[Algorithm]:
     name = algorithm.name
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise ValueError(f"name of {algorithm.__name__} is {name!r}, must be lower-case letters, digits, underscores")
-    if name in SYNONYMS or ALGORITHMS.get(name, algorithm) is not algorithm:
+    if name in SYNONYMS or name == WHEEL or ALGORITHMS.get(name, algorithm) is not algorithm:
         raise ValueError(f"name of {algorithm.__name__} is {name!r}, which is an algorithm already")
     ALGORITHMS[name] = algorithm
     return algorithm
