@@ -19,7 +19,7 @@ from grandmodel.execution import OrderRejected, OrderStateError, OrderStatus, Re
 from grandmodel.execution._core.records import NO_PRICE, is_booked
 from grandmodel.execution.clock import run
 from grandmodel.execution.routing.algorithms import make_algorithm
-from grandmodel.execution.routing.smart_router import AlgorithmTicket
+from grandmodel.execution.routing.ticket import AlgorithmTicket
 
 LONG = os.environ.get("GRANDMODEL_LONG") == "1"
 SEEDS = range(5000) if LONG else range(160)

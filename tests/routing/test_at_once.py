@@ -9,7 +9,7 @@ from support_routing import synthetic
 
 from grandmodel.execution import OrderRejected, SmartOrderRouter
 from grandmodel.execution.clock import run
-from grandmodel.execution.routing.smart_router import AlgorithmTicket
+from grandmodel.execution.routing.ticket import AlgorithmTicket
 
 ORDERS = [
     {"symbol": "AAPL", "side": "buy", "quantity": 1, "order_type": "market"},

@@ -23,7 +23,7 @@ from .tca_command import register as register_tca
 from .venues.command import register as register_venue
 
 if TYPE_CHECKING:
-    from .routing.smart_router import ExecutionResult
+    from .routing.ticket import ExecutionResult
     from .simulation.basket import BasketReport
     from .simulation.replay import ReplayReport
 

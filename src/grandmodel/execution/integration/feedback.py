@@ -11,7 +11,7 @@ from .netting import Share, metrics_of
 
 if TYPE_CHECKING:
     from ..routing.at_once import Outcome
-    from ..routing.smart_router import ExecutionResult
+    from ..routing.ticket import ExecutionResult
 
 
 def execution_metrics(result: ExecutionResult | Outcome) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from .netting import Share, net
 
 if TYPE_CHECKING:
     from ..clock import Clock
-    from ..routing.smart_router import ExecutionResult
+    from ..routing.ticket import ExecutionResult
 
 log = logging.getLogger("grandmodel.execution.integration")
 

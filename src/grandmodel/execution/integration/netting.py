@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from .decisions import Decision
 
 if TYPE_CHECKING:
-    from ..routing.smart_router import ExecutionResult
+    from ..routing.ticket import ExecutionResult
 
 
 @dataclass(frozen=True, slots=True)

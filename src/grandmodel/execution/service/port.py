@@ -153,7 +153,7 @@ class EnginePort:
             return self._order(int(self.engine.order_manager.submit_order(order)))
         if not isinstance(algorithm, dict):
             raise ValueError("algorithm must be a JSON object")
-        from ..routing.smart_router import AlgorithmTicket
+        from ..routing.ticket import AlgorithmTicket
 
         router = self.engine.router
         ticket = AlgorithmTicket(router, router.start(order, algorithm))
