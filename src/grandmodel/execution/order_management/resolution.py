@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..config.units import money_e9
-
 if TYPE_CHECKING:
     from .._core.submit import Core
 
@@ -46,6 +44,8 @@ def _whole(where: str, value: Any, least: int) -> int:
 
 
 def _money(where: str, value: Any) -> int:
+    from ..config.units import money_e9  # an order manager loads no configuration before it needs one
+
     try:
         return money_e9(value)
     except (ValueError, TypeError) as error:
