@@ -233,6 +233,11 @@ cdef class Stage(Tap):
         return gm_plan_slice(self.stage.seats[seat].kappa, self.stage.step / steps, (self.stage.step + 1) / steps)
 
     @property
+    def interval_ns(self):
+        """Between two decisions; 0: they are counted in messages."""
+        return self.stage.interval_ns
+
+    @property
     def place(self):
         """(decisions so far, decisions of the horizon, when it began in UTC ns)."""
         return self.stage.step, self.stage.steps, self.stage.begin_ns
