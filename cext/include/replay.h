@@ -182,7 +182,8 @@ static inline void gm_replay_hold(gm_replay_t* r, const int64_t* row) {
         for (int32_t level = 0; level < r->levels; level++, cell += 4) {
             int64_t tick;
             if (cell[0] == GM_NO_PRICE || cell[1] == 0) break;
-            tick = cell[0] / r->tick_e9;
+            /* Mostly it is the level that is there: a product is cheaper than a division. */
+            tick = at != INT64_MIN && at * r->tick_e9 == cell[0] ? at : cell[0] / r->tick_e9;
             while (at != INT64_MIN && gm_book_better(s, at, tick)) {
                 int64_t next = gm_book_next(&r->book, s, at - r->book.base);
                 int64_t gone = at;

@@ -291,7 +291,12 @@ static inline void gm_flow_best(gm_synthetic_t* s, int32_t symbol, int64_t best[
         if (q[v].bid_e9 > 0 && (best[0] < 0 || q[v].bid_e9 > best[0])) best[0] = q[v].bid_e9;
         if (q[v].ask_e9 > 0 && (best[1] < 0 || q[v].ask_e9 < best[1])) best[1] = q[v].ask_e9;
     }
-    for (int i = 0; i < 2; i++) if (best[i] >= 0) best[i] /= s->flows[symbol].tick_e9;
+    for (int i = 0; i < 2; i++)
+        if (best[i] >= 0) {                                 /* mostly the last book's own best: a product is cheaper than a division */
+            const gm_book_t* b = &gm_synthetic_matcher(s, symbol, s->lit[s->lit_count - 1])->book;
+            const int64_t tick_e9 = s->flows[symbol].tick_e9, tick = gm_book_has(b, i) ? gm_book_best_tick(b, i) : 0;
+            best[i] = tick * tick_e9 == best[i] ? tick : best[i] / tick_e9;
+        }
 }
 
 static inline int32_t gm_flow_pick_venue(gm_synthetic_t* s, gm_flow_t* f) {

@@ -67,6 +67,10 @@ gm_kept_t* gm_engine_keep(gm_engine_t* e) {
     char* to;
     if (e->journal->store.directory >= 0 || e->held != NULL || e->orders->next_id != 1 || e->market->renew == NULL || !e->clock->simulated
         || gm_journal_drain(e->journal) != GM_OK || (k = (gm_kept_t*)calloc(1, sizeof *k)) == NULL) return NULL;
+    /* Few orders in each of many episodes: pages of 2 MiB would be memory for nothing. */
+    madvise(e->orders->rows, GM_ORDER_ROWS * sizeof(gm_order_t), MADV_NOHUGEPAGE);
+    madvise(e->orders->row_of, GM_ORDER_IDS * sizeof(int32_t), MADV_NOHUGEPAGE);
+    madvise(e->orders->neighbours, GM_ORDER_ROWS * sizeof(gm_neighbours_t), MADV_NOHUGEPAGE);
     gm_portfolio_settle(e->portfolio);
     keep_engine(k, e);
     keep_rows(k, e);

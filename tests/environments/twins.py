@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 
@@ -16,6 +17,17 @@ def plan_left(kappa: float, time: float) -> float:
 def plan_slice(kappa: float, time: float, until: float) -> float:
     """The part of what is left that is traded from `time` to `until`."""
     return 1.0 - plan_left(kappa, until) / plan_left(kappa, time)
+
+
+def followed(quantity: int, left: list[float]) -> list[int]:
+    """Filled after each step when every slice is: whole shares, rounded, of what is left each time."""
+    rest, filled = quantity, []
+    for now, then in itertools.pairwise(left):
+        rest -= min(rest, math.floor(rest * (1.0 - then / now) + 0.5))
+        filled.append(quantity - rest)
+        if rest == 0:
+            break
+    return filled
 
 
 def ofi(before, after) -> int:
@@ -46,7 +58,7 @@ class Seen:
         micro = (ask * bid_size + bid * ask_size) / (bid_size + ask_size)
         out["microprice"] = (micro - (bid + ask) / 2) / tick_e9
         self.mids.append(mid)
-        returns = [(b - a) / a * 1e4 for a, b in zip(self.mids, self.mids[1:], strict=False)]
+        returns = [(b - a) / a * 1e4 for a, b in itertools.pairwise(self.mids)]
         out["volatility"] = math.sqrt(sum(r * r for r in returns) / len(returns)) if returns else 0.0
         out["ofi"] = 0.0
         if flow is not None:

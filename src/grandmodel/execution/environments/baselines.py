@@ -92,12 +92,12 @@ def _volume_left(stage: Stage) -> Callable[[float], float] | None:
     if hours is None:
         return None
     curve = np.concatenate([[0.0], np.cumsum(DEFAULT_VOLUME_CURVE)])
-    edges = np.linspace(hours.open_ns, hours.close_ns, len(curve)).astype(np.float64)
-    horizon = steps * stage.interval_ns
-    low, high = np.interp([begin_ns, begin_ns + horizon], edges, curve)
+    edges = np.linspace(0.0, hours.close_ns - hours.open_ns, len(curve))
+    begin, horizon = begin_ns - hours.open_ns, steps * stage.interval_ns
+    low, high = np.interp([begin, begin + horizon], edges, curve)
     if high <= low:
         return None
-    return lambda time: float((high - np.interp(begin_ns + time * horizon, edges, curve)) / (high - low))
+    return lambda time: float((high - np.interp(begin + time * horizon, edges, curve)) / (high - low))
 
 
 class Chance(Policy):
