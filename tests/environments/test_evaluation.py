@@ -44,16 +44,25 @@ def test_followers_trade_their_schedules(name, kappa, own):
     assert np.abs(np.array(filled) - quantity * (1.0 - np.array(left[1:]))).max() < 2.0
 
 
-def test_vwap_follows_the_usual_volume_of_the_time_of_day(amzn):
-    steps, seconds, quantity = 60, 60.0, 211
+def test_vwap_asks_for_the_usual_volume_of_the_time_of_day(amzn):
+    """Where it cannot have that (the recorded book is thin) what is left is spread over the rest."""
+    steps = 60
     day = RecordedDay(amzn, begin="09:45", end="09:45")
-    filled = path_of("vwap", day, Episode(quantity=quantity, steps=steps, interval=seconds), 1)
+    stage, policy = Episode(quantity=900, steps=steps, interval=60.0, kappa=1.0).make(day), BASELINES["vwap"]()
+    stage.begin(1)
+    policy.begin(stage, 1)
     halves = np.concatenate([[0.0], np.cumsum(DEFAULT_VOLUME_CURVE)])
-    minutes = 15.0 + np.arange(steps + 1)  # since the open
-    usual = np.interp(minutes, 30.0 * np.arange(14), halves)
-    left = (usual[-1] - usual) / (usual[-1] - usual[0])
-    assert filled == twins.followed(quantity, left.tolist())
-    assert filled[14] / quantity > 15 / 60 * 1.2  # more in the first half hour's rest than evenly
+    usual = np.interp(15.0 + np.arange(steps + 1), 30.0 * np.arange(14), halves)  # minutes since the open
+    done = 0
+    for k in range(steps):
+        pace, place, _ = intent = policy.intend(stage, None)
+        assert pace * stage.slice() == pytest.approx((usual[k + 1] - usual[k]) / (usual[-1] - usual[k]), rel=1e-9)
+        assert place == 3
+        *_, done = stage.step_one(*intent)
+        if done:
+            break
+    assert k > 40
+    assert stage.figures()[5] > 800
 
 
 def test_chance_is_its_seeds_and_reaches_every_action():
