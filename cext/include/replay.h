@@ -25,7 +25,9 @@ typedef struct gm_replay {
     int64_t count;
     int64_t position;           /* next message */
     int64_t begun;              /* the message at which it began */
-    int32_t touched;            /* sides that the message at hand may have changed, a bit each */
+    int32_t touched;            /* sides that the message at hand may have changed, a bit each, */
+    int32_t touches;            /* how often, */
+    int64_t touched_tick;       /* and where last */
     const int64_t* rows;        /* [message][level][ask price, ask size, bid price, bid size]; NULL: full-depth feed */
     int32_t levels;
     int32_t symbol, venue;
@@ -102,10 +104,16 @@ static inline int64_t gm_replay_own_trade(gm_replay_t* r, int s, int64_t price_e
 
 /* ---- the recorded layer ---- */
 
+static inline void gm_replay_touch_level(gm_replay_t* r, int s, int64_t tick) {
+    r->touched |= 1 << s;
+    r->touches++;
+    r->touched_tick = tick;
+}
+
 static inline void gm_replay_leave(gm_replay_t* r, int32_t slot, int64_t quantity) {
     gm_resting_t* x = &r->book.pool[slot];
     int64_t left = x->quantity > quantity ? x->quantity - quantity : 0;
-    r->touched |= 1 << gm_side_of(x->side);
+    gm_replay_touch_level(r, gm_side_of(x->side), x->tick);
     if (x->reserve > left) {
         r->taken -= x->reserve - left;
         x->reserve = left;
@@ -160,22 +168,32 @@ static inline void gm_replay_repair(gm_replay_t* r, int s, int64_t tick, int64_t
 /* The outermost recorded tick kept as "none": every tick is inside. */
 #define GM_NO_WORST(s) ((s) == 0 ? INT64_MAX : INT64_MIN)
 
-/* The sides at which the row differs from the one before it, a bit each; of the first row all. */
-static inline int gm_replay_moved(const gm_replay_t* r, const int64_t* row) {
-    const int64_t* before = row - 4 * r->levels;
-    uint64_t change[4] = {0, 0, 0, 0};
-    if (r->position == r->begun) return 3;
-    for (int32_t level = 0; level < r->levels; level++)
-        for (int k = 0; k < 4; k++) change[k] |= (uint64_t)row[4 * level + k] ^ (uint64_t)before[4 * level + k];
-    return ((change[2] | change[3]) != 0) | ((change[0] | change[1]) != 0) << 1;
+/* Does the book equal this side of the row, as it did before the message? So it is where neither has changed, and where both have in the size of
+ * one level alone, which is what most messages do. 0: it has to be looked at level by level. */
+static inline int gm_replay_still_equal(gm_replay_t* r, const int64_t* row, int s) {
+    const int64_t* now = row + (s == 0 ? 2 : 0);
+    const int64_t* before = now - 4 * r->levels;
+    const int touched = r->touched >> s & 1;
+    const int64_t at_e9 = touched ? r->touched_tick * r->tick_e9 : GM_NO_PRICE;
+    const gm_level_t* level;
+    int64_t change = 0, size = -1;
+    if (r->position == r->begun || (touched && r->touches != 1)) return 0;
+    for (int32_t k = 0; k < r->levels; k++, now += 4, before += 4) {
+        change |= now[0] ^ before[0];
+        if (touched && now[0] == at_e9) size = now[1];
+        else change |= now[1] ^ before[1];
+    }
+    if (change != 0) return 0;
+    level = touched ? gm_book_level(&r->book, s, r->touched_tick) : NULL;
+    return !touched || (size > 0 && level && level->quantity == size);
 }
 
-/* Holds the book against the row of the message just applied. It equalled the row before: a side of which neither has changed still does. */
+/* Holds the book against the row of the message just applied. */
 static inline void gm_replay_hold(gm_replay_t* r, const int64_t* row) {
-    const int sides = r->touched | gm_replay_moved(r, row);
+    const int same = gm_replay_still_equal(r, row, 0) | gm_replay_still_equal(r, row, 1) << 1;
     int64_t repaired = r->repaired;
     for (int s = 0; s < 2; s++) {
-        if (!(sides >> s & 1)) continue;
+        if (same >> s & 1) continue;
         const int64_t* cell = row + (s == 0 ? 2 : 0);
         int64_t at = gm_book_has(&r->book, s) ? gm_book_best_tick(&r->book, s) : INT64_MIN;   /* INT64_MIN: no level left */
         int64_t worst = GM_NO_WORST(s);
@@ -244,8 +262,9 @@ static inline void gm_replay_print(gm_replay_t* r, const gm_message_t* m, int64_
 }
 
 static inline void gm_replay_add(gm_replay_t* r, int64_t order_id, int8_t side, int64_t price_e9, int64_t quantity, int64_t time_ns) {
-    const int32_t slot = gm_book_add(&r->book, order_id, side, price_e9 / r->tick_e9, quantity, 0);
-    r->touched |= 1 << gm_side_of(side);
+    const int64_t tick = price_e9 / r->tick_e9;
+    const int32_t slot = gm_book_add(&r->book, order_id, side, tick, quantity, 0);
+    gm_replay_touch_level(r, gm_side_of(side), tick);
     if (slot >= 0 && r->own_count > 0) {                    /* in the recording it rests; against us it would have traded */
         int64_t took = gm_replay_own_trade(r, 1 - gm_side_of(side), price_e9, quantity, time_ns);
         r->book.pool[slot].reserve += took;
@@ -335,7 +354,7 @@ static inline int64_t gm_replay_advance(gm_market_t* market, int64_t until_ns) {
     gm_replay_t* r = (gm_replay_t*)market->self;
     while (r->position < r->count && r->messages[r->position].time_ns <= until_ns) {
         const gm_message_t* m = &r->messages[r->position];
-        r->touched = 0;
+        r->touched = r->touches = 0;
         gm_replay_message(r, m);
         if (r->rows) gm_replay_hold(r, r->rows + r->position * 4 * r->levels);
         r->position++;

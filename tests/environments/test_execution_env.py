@@ -382,3 +382,26 @@ def test_a_recording_that_does_not_fit_says_so(amzn):
         ExecutionEnv(RecordedDay(amzn, begin="noon"))
     with pytest.raises(ValueError, match="begin is 03:00"):
         ExecutionEnv(RecordedDay(amzn, begin="03:00"))
+
+
+# ---- its books
+
+
+def test_small_books_change_nothing(monkeypatch, amzn):
+    """A table for few orders is there for speed: episodes are those of a large one."""
+    from grandmodel.execution.environments import day as days
+
+    assert days._capacity_of(amzn) == 1 << 10
+    assert SyntheticDay()._capacity() == 1 << 10
+    assert SyntheticDay(depth=100.0)._capacity() == 1 << 14
+    for day in (SyntheticDay(), RecordedDay(amzn)):
+        hashes = []
+        for least in (1 << 10, 1 << 16):
+            with monkeypatch.context() as patched:
+                patched.setattr(days, "_LEAST", least)
+                days._capacity_of.cache_clear()
+                env = ExecutionEnv(day, Episode(steps=80))
+                play(env, 3, chooser(3))
+                hashes.append(env.journal_sha256())
+        assert hashes[0] == hashes[1]
+    days._capacity_of.cache_clear()

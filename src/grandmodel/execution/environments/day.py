@@ -5,9 +5,11 @@ Both stand behind the engine that `make_core` builds from a configuration, so li
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from .values import read_number, read_whole
@@ -19,8 +21,9 @@ if TYPE_CHECKING:
 #: When a synthetic market begins (2025-01-02 15:00 UTC); one time is like another there.
 _BEGIN_NS = 1_735_830_000_000_000_000
 _SYMBOL = "SYNTH"
-#: Orders that rest in a book at once; a small table stays near the processor.
-_CAPACITY = 1 << 13
+#: Orders that may rest in a book, at least and at most. A small table stays near the processor: sixty-four days at once
+#: are stepped half as fast again.
+_LEAST, _MOST = 1 << 10, 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,15 @@ class SyntheticDay:
     make_fee: float = -0.002
     model: Mapping[str, Any] = field(default_factory=dict)
 
+    def _capacity(self) -> int:
+        """Three times the orders that usually rest in a book of one venue, as a power of two."""
+        from .._core.synthetic import CANCEL_RATES, LIMIT_RATES
+
+        limits = self.model.get("limit_rates", LIMIT_RATES)
+        cancels = self.model.get("cancel_rates", CANCEL_RATES)
+        usual = 2.0 * self.depth * sum(arrive / leave for arrive, leave in zip(limits, cancels, strict=True))
+        return max(_LEAST, min(_MOST, 1 << math.ceil(math.log2(3.0 * usual))))
+
     def ground(self, config: Mapping[str, Any], steps: int, interval_ns: int, messages: int) -> Ground:
         """An engine over such a market, ready for its first episode."""
         from .._core.synthetic import FlowModel, SyntheticMarket
@@ -75,7 +87,7 @@ class SyntheticDay:
             shares = [1.0 if table.describe(name)["kind"] == "exchange" else 0.0 for name in table.names]
             return SyntheticMarket(
                 table, shares, start_ns=now_ns, warmup_seconds=self.warmup_seconds,
-                events_per_second=self.events_per_second, depth=self.depth, model=model, capacity=_CAPACITY,
+                events_per_second=self.events_per_second, depth=self.depth, model=model, capacity=self._capacity(),
             )  # fmt: skip
 
         names = [f"EXCHANGE{place}" for place in range(1, venues + 1)]
@@ -127,7 +139,7 @@ class RecordedDay:
         def market(table: Any, _: Any, now_ns: int) -> Any:
             return ReplayMarket(
                 table, day.symbol, day.venues[0], day.messages, day.books, start_ns=now_ns, ticks=1 << 14,
-                capacity=1 << 13 if day.books is not None else 1 << 20,
+                capacity=_capacity_of(day),
             )  # fmt: skip
 
         core = _core(config, day.venues, self.take_fee, self.make_fee, catalog[day.symbol], day.start_ns, market)
@@ -155,6 +167,28 @@ class RecordedDay:
 
 #: Where episodes come from.
 Day = SyntheticDay | RecordedDay
+
+
+@lru_cache(maxsize=8)
+def _capacity_of(day: Recording) -> int:
+    """Twice what the whole recording needs: the smallest table with which it plays as with a large one."""
+    from .._core.instruments import Instruments
+    from .._core.replay import ReplayMarket
+    from .._core.scoring import Venues
+
+    def counted(capacity: int) -> dict[str, int]:
+        instruments = Instruments()
+        instruments.add(day.symbol, tick_e9=day.tick_e9)
+        venues = Venues(instruments)
+        venues.add(day.venues[0])
+        market = ReplayMarket(venues, day.symbol, day.venues[0], day.messages, day.books, capacity=capacity)
+        market.play()
+        return market.counters
+
+    capacity, whole = _LEAST, counted(_MOST)
+    while capacity < _MOST and counted(capacity // 2) != whole:
+        capacity *= 2
+    return capacity
 
 
 def _core(
