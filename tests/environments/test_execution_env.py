@@ -360,6 +360,8 @@ def test_other_words_that_are_not_known():
         ExecutionEnv(SyntheticDay(), render_mode="human")
     with pytest.raises(TypeError, match="config is int"):
         ExecutionEnv(SyntheticDay(), config=3)
+    with pytest.raises(ValueError, match="at no distance"):
+        ExecutionEnv(SyntheticDay(), config={"simulation": {"latency": {"out_us": 50}}})
     for name, value in (("price", -1.0), ("tick", math.nan), ("venues", 0), ("take_fee", 2.0)):
         with pytest.raises(ValueError, match=f"{name} is"):
             ExecutionEnv(SyntheticDay(**{name: value}))

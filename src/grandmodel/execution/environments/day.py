@@ -215,4 +215,9 @@ def _core(
         "routing": {**config.get("routing", {}), **lit},
         "journal": {},
     }
-    return make_core(load_config(settings), clock=SimulatedClock(start_ns), instruments=[instrument], market=market)
+    loaded = load_config(settings)
+    if loaded.simulation.latency is not None or loaded.simulation.faults is not None:
+        raise ValueError(
+            "config has simulation.latency or simulation.faults: the venues of an environment are at no distance"
+        )
+    return make_core(loaded, clock=SimulatedClock(start_ns), instruments=[instrument], market=market)

@@ -74,7 +74,8 @@ class Episode:
         Parameters
         ----------
         day : None: a synthetic one
-        config : mapping, or path of a YAML file: the engine's limits and whatever else it has; venues are the day's
+        config : mapping, or path of a YAML file: the engine's limits and whatever else it has; venues, market and
+            journal are the day's
         seats : arguments of `Stage.add`, one mapping for each agent (accounts and names are given here); None: one
             parent order of these terms
         """
