@@ -260,6 +260,8 @@ cdef class Crew:
         cdef gm_stage_t** table
         cdef Stage each
         cdef int k
+        if not stages or threads < 1:
+            raise ValueError(f"stages are {len(stages)} and threads {threads}, must be 1 at least")
         self.stages = stages
         self.count = <int32_t>len(stages)
         table = <gm_stage_t**>malloc((self.count + 1) * sizeof(gm_stage_t*))
@@ -277,17 +279,16 @@ cdef class Crew:
     def __dealloc__(self):
         gm_crew_free(self.crew)
 
-    cdef int _enter(self) except -1:
-        cdef Stage each
-        for each in self.stages:
-            each._enter()
+    cdef int _mine(self) except -1:
+        """EngineForked in a forked child, where nobody works."""
+        cdef Stage first = self.stages[0]
+        first._enter()
+        first.stage.n.call.leave(first.stage.n)
         return 0
 
-    cdef int _leave(self, const int8_t[::1] ended) except -1:
+    cdef int _check(self, const int8_t[::1] ended) except -1:
         cdef Stage each
         cdef int k
-        for each in self.stages:
-            each.stage.n.call.leave(each.stage.n)
         for k in range(self.count):
             if ended[k] < 0:
                 each = self.stages[k]
@@ -298,10 +299,10 @@ cdef class Crew:
         """Begins the episodes of n seeds; out: (n, 17), ended: (n,)."""
         if seeds.shape[0] != self.count or out.shape[0] != self.count or out.shape[1] != GM_OBSERVATION or ended.shape[0] != self.count:
             raise ValueError(f"arrays are not for {self.count} stages")
-        self._enter()
+        self._mine()
         with nogil:
             gm_crew_begin(self.crew, &seeds[0], &out[0, 0], &ended[0])
-        self._leave(ended)
+        self._check(ended)
 
     def step(self, const double[:, ::1] actions, float[:, ::1] out, double[::1] rewards, int8_t[::1] ended, float[:, ::1] last,
              double[:, ::1] figures):
@@ -310,7 +311,7 @@ cdef class Crew:
                 or rewards.shape[0] != self.count or ended.shape[0] != self.count or last.shape[0] != self.count
                 or last.shape[1] != GM_OBSERVATION or figures.shape[0] != self.count or figures.shape[1] != GM_FIGURES):
             raise ValueError(f"arrays are not for {self.count} stages")
-        self._enter()
+        self._mine()
         with nogil:
             gm_crew_step(self.crew, &actions[0, 0], &out[0, 0], &rewards[0], &ended[0], &last[0, 0], &figures[0, 0])
-        self._leave(ended)
+        self._check(ended)

@@ -519,8 +519,7 @@ struct gm_crew {
 
 static void see(const gm_stage_t* g, float* out) { memcpy(out, g->seats[0].seen, sizeof g->seats[0].seen); }
 
-static void step_one(gm_crew_t* c, int32_t i) {
-    gm_stage_t* g = c->stages[i];
+static void step_one(gm_crew_t* c, gm_stage_t* g, int32_t i) {
     gm_seat_t* a = &g->seats[0];
     if (c->seeds) {
         c->ended[i] = gm_stage_begin(g, c->seeds[i]) == GM_OK ? 0 : -1;
@@ -543,7 +542,12 @@ static void step_one(gm_crew_t* c, int32_t i) {
 
 static void share_work(gm_crew_t* c) {
     int32_t i;
-    while ((i = __atomic_fetch_add(&c->next, 1, __ATOMIC_RELAXED)) < c->count) step_one(c, i);
+    while ((i = __atomic_fetch_add(&c->next, 1, __ATOMIC_RELAXED)) < c->count) {
+        gm_stage_t* g = c->stages[i];
+        g->n->call->enter(g->n);
+        step_one(c, g, i);
+        g->n->call->leave(g->n);
+    }
 }
 
 static void* hand(void* given) {

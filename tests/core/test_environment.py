@@ -128,6 +128,9 @@ def test_arrays_of_another_size_are_refused():
         crew.begin(np.zeros(3, np.uint64), rows, ended)
     with pytest.raises(ValueError, match="not for 2 stages"):
         crew.step(np.zeros((2, 2)), rows, np.zeros(2), ended, rows, np.zeros((2, FIGURES)))
+    for stages, threads in (([], 1), ([Episode(steps=2).make()], 0)):
+        with pytest.raises(ValueError, match="must be 1 at least"):
+            Crew(stages, threads)
 
 
 def test_an_engine_that_cannot_begin_again_says_so():
@@ -173,3 +176,44 @@ def test_a_forked_child_has_no_environment(tmp_path):
         os._exit(9)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
     stage.begin(0)
+
+
+def test_a_forked_child_has_no_crew():
+    import os
+
+    crew, rows, ended = Crew([Episode(steps=1).make()], 2), np.zeros((1, OBSERVATION), np.float32), np.zeros(1, np.int8)
+    child = os.fork()
+    if child == 0:
+        try:
+            crew.begin(np.zeros(1, np.uint64), rows, ended)
+        except BaseException as error:
+            os._exit(7 if type(error).__name__ == "EngineForked" else 8)
+        os._exit(9)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    crew.begin(np.zeros(1, np.uint64), rows, ended)
+
+
+def test_a_recording_without_books_of_its_own_begins_with_what_came_before(amzn_files):
+    """Its own best levels at the begin are those of a market that played everything before."""
+    from dataclasses import replace
+
+    from grandmodel.execution._core.instruments import Instruments
+    from grandmodel.execution._core.replay import ReplayMarket
+    from grandmodel.execution._core.scoring import Venues
+
+    whole = of_lobster(read_lobster(*amzn_files))
+    day = replace(whole, messages=whole.messages[:3000], books=None, end_ns=int(whole.messages["time_ns"][2999]))
+    stage = Episode(steps=5, messages=20).make(RecordedDay(day))
+    for seed in range(6):
+        stage.begin(seed)
+        instruments = Instruments()
+        instruments.add("AMZN", tick_e9=day.tick_e9)
+        venues = Venues(instruments)
+        venues.add("NASDAQ")
+        market = ReplayMarket(venues, "AMZN", "NASDAQ", day.messages)
+        market.play(int(np.searchsorted(day.messages["time_ns"], stage.place[2])))
+        rows = stage.core.depth("AMZN", 5)[0]
+        bids, asks = market.depth(5)
+        assert [tuple(row) for row in rows[:, 2:].tolist() if row[1]] == [each[:2] for each in bids]
+        assert [tuple(row) for row in rows[:, :2].tolist() if row[1]] == [each[:2] for each in asks]
+        assert play(stage, seed, np.random.default_rng(seed)) == play(stage, seed, np.random.default_rng(seed))
