@@ -8,14 +8,21 @@ from libc.stdint cimport int8_t, int32_t, int64_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy
 
-from grandmodel.execution._core.scoring cimport Tap, gm_tap_t, gm_venues_t
-from grandmodel.execution._core.values import EngineForked, OrderRejected, REASON_TEXT, Reason
+from grandmodel.execution._core.instruments cimport gm_instruments_t
+from grandmodel.execution._core.orders cimport gm_orders_find, gm_orders_t
+from grandmodel.execution._core.records cimport GM_NO_PRICE, gm_order_t
+from grandmodel.execution._core.scoring cimport Tap, gm_consolidate_afresh, gm_nbbo_t, gm_tap_t, gm_venues_t
+from grandmodel.execution._core.synthetic cimport gm_market_t
+from grandmodel.execution._core.values import EngineForked, OrderRejected, REASON_TEXT, Reason, UnknownOrder
 
 cdef extern from "environment.h" nogil:
     enum: GM_OBSERVATION, GM_SEATS, GM_FIGURES, GM_SEAT_EXECUTES, GM_SEAT_MAKES, GM_PLACE_REACH
     ctypedef struct gm_native_t:
         const gm_calls* call "call"
         const gm_venues_t* venues
+        const gm_orders_t* orders
+        const gm_instruments_t* instruments
+        gm_market_t* market
     ctypedef struct gm_calls "gm_engine_calls_t":
         int (*enter)(const gm_native_t* n) noexcept nogil
         void (*leave)(const gm_native_t* n) noexcept nogil
@@ -44,7 +51,15 @@ cdef extern from "environment.h" nogil:
         int64_t begin_ns, step, reason
     ctypedef struct gm_crew_t:
         pass
+    ctypedef struct gm_intent_t:
+        int64_t quantity, price_e9
+        int32_t takes
     void gm_sight_tap(gm_tap_t* tap, gm_sight_t* s) noexcept
+    void gm_sight_begin(gm_sight_t* s, const gm_venues_t* v, int32_t symbol) noexcept
+    void gm_sight_look(gm_sight_t* s, gm_market_t* m, int64_t tick_e9) noexcept
+    void gm_observe(const gm_sight_t* s, const gm_order_t* parent, double kappa, double time, int64_t volume, double fill, float* out) noexcept
+    void gm_intend(const gm_nbbo_t* n, int8_t side, int64_t tick_e9, int64_t remaining, double slice, double pace, int32_t place, double reach,
+                   gm_intent_t* out) noexcept
     int gm_stage_begin(gm_stage_t* g, uint64_t seed) noexcept
     int gm_stage_step(gm_stage_t* g) noexcept
     void gm_stage_run_out(gm_stage_t* g) noexcept
@@ -241,6 +256,77 @@ cdef class Stage(Tap):
     def place(self):
         """(decisions so far, decisions of the horizon, when it began in UTC ns)."""
         return self.stage.step, self.stage.steps, self.stage.begin_ns
+
+
+cdef class Sight(Tap):
+    """What a policy sees of a parent order that is worked live, and what its actions ask for: by the code of an episode.
+
+    Parameters
+    ----------
+    core, symbol : whose market it hears, once `core.listen` has it
+    order_id : of the parent
+    kappa : of its schedule
+    """
+
+    cdef gm_sight_t sight
+    cdef readonly object core
+    cdef object capsule, row
+    cdef const gm_native_t* n
+    cdef float[::1] seen
+    cdef int64_t order_id, volume
+    cdef double kappa
+
+    def __cinit__(self, core, int symbol, int64_t order_id, double kappa=0.0):
+        self.core, self.capsule = core, core.native
+        self.n = <const gm_native_t*>PyCapsule_GetPointer(self.capsule, "gm_native")
+        self.order_id, self.kappa = order_id, kappa
+        self.row = np.zeros(GM_OBSERVATION, np.float32)
+        self.seen = self.row
+        self._enter()
+        gm_sight_begin(&self.sight, self.n.venues, symbol)
+        self.volume = self.n.venues.tapes[symbol].volume
+        self.n.call.leave(self.n)
+        gm_sight_tap(&self.tap, &self.sight)
+
+    cdef int _enter(self) except -1:
+        cdef int code
+        with nogil:
+            code = self.n.call.enter(self.n)
+        if code != 0:
+            raise EngineForked("this engine belongs to the process that made it")
+        return 0
+
+    cdef int _order(self, gm_order_t* o) except -1:
+        """The parent as it is; the core is held."""
+        cdef gm_order_t* found = gm_orders_find(self.n.orders, self.order_id)
+        if found == NULL:
+            self.n.call.leave(self.n)
+            raise UnknownOrder(f"no order has the id {self.order_id}")
+        o[0] = found[0]
+        return 0
+
+    def look(self, double time, double fill):
+        """The observation at a part of the order's time (0 to 1); `fill`: the part of what was last asked for that was filled."""
+        cdef gm_order_t o
+        self._enter()
+        self._order(&o)
+        gm_sight_look(&self.sight, self.n.market, self.n.instruments.rows[self.sight.symbol].tick_e9)
+        gm_observe(&self.sight, &o, self.kappa, time, self.n.venues.tapes[self.sight.symbol].volume - self.volume, fill, &self.seen[0])
+        self.n.call.leave(self.n)
+        return self.row.copy()
+
+    def intend(self, double pace, int place, double reach, double time, double until):
+        """What an action asks for until the next decision: (quantity, price in 1e-9 or None, whether it takes)."""
+        cdef gm_order_t o
+        cdef gm_intent_t want
+        cdef gm_nbbo_t n
+        self._enter()
+        self._order(&o)
+        n = gm_consolidate_afresh(self.n.venues, self.sight.symbol)
+        gm_intend(&n, o.side, self.n.instruments.rows[self.sight.symbol].tick_e9, o.leaves_quantity, gm_plan_slice(self.kappa, time, until), pace,
+                  place, reach, &want)
+        self.n.call.leave(self.n)
+        return want.quantity, None if want.price_e9 == GM_NO_PRICE else want.price_e9, want.takes != 0
 
 
 cdef class Crew:

@@ -17,7 +17,8 @@ typedef struct gm_engine_calls {
     /* An order whose fields are valid: its id, or minus the gm_reason of its refusal. */
     int64_t (*submit)(const gm_native_t*, gm_order_t* order);
     int64_t (*cancel)(const gm_native_t*, int64_t order_id);
-    /* Immediate children of a parent at what is displayed within a limit, over the venues (sweep.h). How many, or minus a gm_reason. */
+    /* Immediate children of a parent at what is displayed within a limit, over the venues, the rest with the last (sweep.h). How many, or minus
+     * a gm_reason. */
     int64_t (*sweep)(const gm_native_t*, int64_t parent_id, int64_t quantity, int64_t limit_e9);
     int64_t (*close_parent)(const gm_native_t*, int64_t parent_id);     /* what is left is released; none of its children is open */
     int64_t (*advance)(const gm_native_t*, int64_t until_ns);           /* the time reached */

@@ -22,7 +22,7 @@ static int64_t gm_call_advance(const gm_native_t* n, int64_t until_ns) { return 
 static int64_t gm_call_sweep(const gm_native_t* n, int64_t parent_id, int64_t quantity, int64_t limit_e9) {
     gm_split_t split;
     int64_t ids[GM_SPLIT_MAX];
-    return gm_engine_sweep(gm_engine_of(n), parent_id, quantity, limit_e9, 0, &split, ids);
+    return gm_engine_sweep(gm_engine_of(n), parent_id, quantity, limit_e9, 1, &split, ids);
 }
 
 /* The market stops after each message; what the engine has to look after is done before the next. */

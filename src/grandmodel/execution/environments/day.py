@@ -69,8 +69,10 @@ class SyntheticDay:
         usual = 2.0 * self.depth * sum(arrive / leave for arrive, leave in zip(limits, cancels, strict=True))
         return max(_LEAST, min(_MOST, 1 << math.ceil(math.log2(3.0 * usual))))
 
-    def ground(self, config: Mapping[str, Any], steps: int, interval_ns: int, messages: int) -> Ground:
-        """An engine over such a market, ready for its first episode."""
+    def ground(
+        self, config: Mapping[str, Any], steps: int, interval_ns: int, messages: int, *, seed: int = 0
+    ) -> Ground:
+        """An engine over such a market, of `seed` until an episode begins, ready for its first."""
         from .._core.synthetic import FlowModel, SyntheticMarket
         from ..instruments import InstrumentCatalog
 
@@ -86,7 +88,7 @@ class SyntheticDay:
         def market(table: Any, _: Any, now_ns: int) -> Any:
             shares = [1.0 if table.describe(name)["kind"] == "exchange" else 0.0 for name in table.names]
             return SyntheticMarket(
-                table, shares, start_ns=now_ns, warmup_seconds=self.warmup_seconds,
+                table, shares, seed=seed, start_ns=now_ns, warmup_seconds=self.warmup_seconds,
                 events_per_second=self.events_per_second, depth=self.depth, model=model, capacity=self._capacity(),
             )  # fmt: skip
 
