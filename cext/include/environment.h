@@ -96,6 +96,9 @@ typedef struct gm_intent {
     int32_t takes;                      /* it takes what is displayed; else it rests */
 } gm_intent_t;
 
+/* `x` cut to [-most, most]. */
+static inline double gm_bound(double x, double most) { return x > most ? most : x < -most ? -most : x; }
+
 void gm_sight_begin(gm_sight_t* s, const gm_venues_t* v, int32_t symbol);
 /* Has the sight hear what a tap is told (venues.h). */
 void gm_sight_tap(gm_tap_t* tap, gm_sight_t* s);
