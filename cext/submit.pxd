@@ -25,6 +25,10 @@ cdef extern from "gate.h" nogil:
     void gm_gate_leave(gm_gate_t* g) noexcept
     void gm_gate_wait(gm_gate_t* g) noexcept
 
+cdef extern from "calls.h" nogil:
+    ctypedef struct gm_native_t:
+        pass
+
 cdef extern from "durable.h" nogil:
     enum: GM_NEWS_MAX
 
@@ -141,6 +145,7 @@ cdef class Core:
     cdef readonly OrderReader reader
     cdef readonly StageHistograms latency
     cdef readonly int64_t started_ns
+    cdef gm_native_t parts              # what native code outside drives it by
     cdef gm_engine_link_t* link         # to the journal's writer
     cdef readonly set introduced        # (kind, number) of the symbols and venues that the log knows
     cdef public int64_t snapshot_due    # records in the log at which `on_snapshot` is called

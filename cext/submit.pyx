@@ -6,6 +6,7 @@ from operator import index
 
 import numpy as np
 
+from cpython.pycapsule cimport PyCapsule_New
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy, memset
@@ -72,6 +73,9 @@ cdef extern from "durable.h" nogil:
     void gm_engine_unlink(gm_engine_link_t* link) noexcept
     int gm_engine_open(gm_engine_t* e, int hold) noexcept
     void gm_engine_free(gm_engine_t* e) noexcept
+
+cdef extern from "engine_calls.h" nogil:
+    void gm_native_of(gm_native_t* n, gm_engine_t* e, gm_gate_t* gate) noexcept
 
 gm_crc32c_setup()
 gm_gate_setup()
@@ -999,6 +1003,10 @@ cdef class Core:
             raise ValueError(f"strategy is {text!r}, must be 1 to 72 bytes of printable text")
         return self.reader._named(self.reader.strategies, GM_NAME_STRATEGY, text)
 
+    def algorithm_number(self, str text not None):
+        """The number of an algorithm's name, a new one at first sight."""
+        return self.reader._named(self.reader.algorithms, GM_NAME_ALGORITHM, text)
+
     # ---- days ----
 
     def set_calendar(self, str name, closes_ns):
@@ -1398,6 +1406,12 @@ cdef class Core:
         if not waiting:
             del self.waiters[order_id]
             self._await_flag(order_id, False)
+
+    @property
+    def native(self):
+        """A capsule around what native code drives this engine by (include/calls.h); valid while the core lives."""
+        gm_native_of(&self.parts, &self.engine, &self.gate)
+        return PyCapsule_New(&self.parts, "gm_native", NULL)
 
     # ---- names ----
 
