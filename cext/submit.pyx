@@ -1145,6 +1145,17 @@ cdef class Core:
         self._leave()
         self._after()
 
+    def follow(self, str symbol):
+        """Has a symbol's market go on with the clock from now on, whether anybody looks at it or not: a synthetic one lives on otherwise
+        when it is asked about, and only then its capture hears of it.
+        """
+        cdef int32_t s = self.venues._symbol(symbol)
+        self._enter()
+        if self.engine.market.follow != NULL:
+            self.engine.market.follow(self.engine.market, s, 1)
+        self._leave()
+        self._after()
+
     def quote(self, str symbol):
         """The consolidated Quote of a symbol, now."""
         self.touch(symbol)

@@ -24,6 +24,7 @@ cdef extern from "market.h" nogil:
         void (*cancel)(gm_market_t* m, const gm_order_t* order, int64_t now_ns) noexcept nogil
         int64_t (*advance)(gm_market_t* m, int64_t until_ns) noexcept nogil
         void (*touch)(gm_market_t* m, int32_t symbol, int64_t until_ns) noexcept nogil
+        void (*follow)(gm_market_t* m, int32_t symbol, int32_t change) noexcept nogil
         int (*control)(gm_market_t* m, int32_t symbol, int32_t what, int64_t low_e9, int64_t high_e9, int64_t now_ns) noexcept nogil
         int32_t (*indicate)(gm_market_t* m, int32_t symbol, gm_indication_t* out) noexcept nogil
         int64_t (*next_ns)(gm_market_t* m) noexcept nogil

@@ -278,3 +278,29 @@ def _file(folder, text):
     path = folder / "given.yaml"
     path.write_text(text)
     return path
+
+
+def test_an_index_that_nobody_trades_is_in_the_capture_and_changes_no_order(tmp_path):
+    """A synthetic market lives on where it is looked at; what the configuration names as the index is."""
+    from grandmodel.execution import SmartOrderRouter
+
+    told = []
+    for name, index in (("with", "XOM"), ("without", None)):
+        clock = SimulatedClock()
+        core = make_core(load_config({
+            "mode": "simulation", "seed": 8, "market": {"events_per_second": 10},
+            "journal": {"path": str(tmp_path / f"{name}.gmj"), "capture": str(tmp_path / f"{name}.gmc")},
+            "analytics": {"index": index}, "instruments": {"AAPL": {"beta": 1.0}},
+        }), clock=clock)  # fmt: skip
+        order = {"symbol": "AAPL", "side": "buy", "quantity": 2000, "order_type": "market"}
+        way = {"algorithm": "twap", "duration_minutes": 20}
+        run(SmartOrderRouter(engine=core).execute_algorithm_order(order, way), clock=clock)
+        core.close()
+        told.append(analyse_journal(tmp_path / f"{name}.gmj", tmp_path / f"{name}.gmc"))
+    one, other = told
+    assert one.market.index is not None
+    assert np.isfinite(one.orders["market_adjusted_bps"]).all()
+    assert one.orders["index_bps"][0] != 0
+    assert np.isnan(other.orders["market_adjusted_bps"]).all()
+    for column in ("average_price", "total_e9", "vwap", "twap", "fills"):
+        assert one.orders[column].tolist() == other.orders[column].tolist(), column

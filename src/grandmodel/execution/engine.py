@@ -154,6 +154,9 @@ def make_core(
         journal.close()  # whoever mends the cause can open it again
         raise
     _CONFIGS[core] = config
+    index = config.analytics.index
+    if index is not None and core.capture is not None and index in core.instruments.symbols:
+        core.follow(index)  # so that costs can be held against it: nobody else may look at it
     return core
 
 
