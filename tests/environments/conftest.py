@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from importlib.util import find_spec
 
 import pytest
 
 if find_spec("gymnasium") is None or find_spec("pettingzoo") is None:
     collect_ignore_glob = ["test_*.py"]
-    warnings.warn("environments are not tested: the extra marl is not installed", pytest.PytestWarning, stacklevel=1)
 
 from grandmodel.execution.environments import RecordedDay, SyntheticDay
 from grandmodel.execution.simulation.lobster import read_lobster
