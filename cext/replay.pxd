@@ -1,5 +1,5 @@
 # A recorded market with own orders in it. Rules and bodies in include/replay.h.
-from libc.stdint cimport int32_t, int64_t, uint32_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 
 from grandmodel.execution._core.book cimport gm_book_t
 from grandmodel.execution._core.records cimport gm_message_t
@@ -15,6 +15,7 @@ cdef extern from "replay.h" nogil:
         int64_t count
         int64_t position
         int32_t levels
+        const uint8_t* moves
         int64_t tick_e9
         int32_t own_count
         int64_t taken
@@ -25,6 +26,7 @@ cdef extern from "replay.h" nogil:
     int gm_replay_init(gm_replay_t* r, gm_venues_t* venues, int32_t symbol, int32_t venue, int64_t tick_e9,
                        const gm_message_t* messages, int64_t count, const int64_t* rows, int32_t levels, uint32_t ticks,
                        int32_t capacity, int64_t start_ns) noexcept
+    void gm_replay_moves(const int64_t* rows, int64_t count, int32_t levels, uint8_t* moves) noexcept
     int64_t gm_replay_ahead(const gm_replay_t* r, int64_t order_id) noexcept
 
 
@@ -58,4 +60,4 @@ cdef class LevelReplayMarket(Market):
 
 cdef class ReplayMarket(Market):
     cdef gm_replay_t* replay
-    cdef object _messages, _rows        # keep the arrays alive
+    cdef object _messages, _rows, _moves        # keep the arrays alive

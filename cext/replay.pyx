@@ -5,7 +5,7 @@ The rules are in include/replay.h. Own orders have no effect on what others did 
 """
 import numpy as np
 
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
@@ -44,6 +44,19 @@ cdef str _fault(const gm_message_t* m, int64_t tick_e9):
     return None
 
 
+def row_moves(rows):
+    """How each of a recording's rows differs from the one before it, for many markets that replay it: (n,) uint8 (include/replay.h)."""
+    cdef const int64_t[:, :, ::1] grid = rows
+    cdef uint8_t[::1] view
+    if grid.shape[2] != 4 or grid.shape[0] < 1 or grid.shape[1] < 1:
+        raise ValueError(f"rows has shape {rows.shape}, must be (n, levels, 4)")
+    out = np.empty(grid.shape[0], np.uint8)
+    view = out
+    with nogil:
+        gm_replay_moves(&grid[0, 0, 0], grid.shape[0], <int32_t>grid.shape[1], &view[0])
+    return out
+
+
 cdef class ReplayMarket(Market):
     """Replays one symbol's recorded messages at one venue.
 
@@ -56,6 +69,7 @@ cdef class ReplayMarket(Market):
     start_ns : the time at which the market begins, at or before the first message
     ticks : levels of the book's window, a power of two from 4096
     capacity : orders that may rest at once
+    moves : `row_moves(rows)`, where several markets replay the same rows: they are compared once then
 
     Raises
     ------
@@ -63,8 +77,9 @@ cdef class ReplayMarket(Market):
     """
 
     def __cinit__(self, Venues venues not None, str symbol not None, str venue not None, messages, rows=None, *, start_ns=None,
-                  int ticks=1 << 16, int capacity=1 << 20):
+                  int ticks=1 << 16, int capacity=1 << 20, moves=None):
         cdef const unsigned char[::1] raw
+        cdef const uint8_t[::1] told
         cdef const int64_t[:, :, ::1] grid
         cdef const gm_message_t* table = NULL
         cdef const int64_t* cells = NULL
@@ -104,7 +119,13 @@ cdef class ReplayMarket(Market):
         if self.replay == NULL or gm_replay_init(self.replay, &venues.table, s, v, tick_e9, table, n, cells, levels, ticks,
                                                  capacity, begin) != 0:
             raise MemoryError("the replay's book could not be reserved")
-        self._messages, self._rows = messages, rows
+        self._messages, self._rows, self._moves = messages, rows, moves
+        if moves is not None:
+            told = moves
+            if rows is None or told.shape[0] != n:
+                raise ValueError(f"moves has {told.shape[0]} numbers, must be row_moves(rows)")
+            if n:
+                self.replay.moves = &told[0]
         self.venues = venues
         self.source = "replay"
         self.market = &self.replay.market

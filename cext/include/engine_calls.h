@@ -25,16 +25,18 @@ static int64_t gm_call_sweep(const gm_native_t* n, int64_t parent_id, int64_t qu
     return gm_engine_sweep(gm_engine_of(n), parent_id, quantity, limit_e9, 1, &split, ids);
 }
 
-/* The market stops after each message; what the engine has to look after is done before the next. */
+/* Whatever stops the market, what the engine has to look after is done before the next message. */
 static int64_t gm_call_live(const gm_native_t* n, int64_t messages, int64_t until_ns) {
     gm_engine_t* e = gm_engine_of(n);
     gm_market_t* m = e->market;
     const int64_t target = m->messages + messages;
     int64_t reached = m->now_ns;
     while (m->messages < target && reached < until_ns) {
-        m->stop = 1;
+        m->pause = target;
+        m->stop = m->renew == NULL;                         /* who cannot pause stops after each message */
         reached = m->advance(m, e->deadline_ns < until_ns ? e->deadline_ns : until_ns);
         m->stop = 0;
+        m->pause = 0;
         if (e->clock->simulated && reached > e->clock->now_ns) e->clock->now_ns = reached;
         if (e->todo_count | e->todo_lost | e->venues->moved_count) gm_engine_settle(e, reached);
         if (reached >= e->deadline_ns) gm_engine_due(e, reached);

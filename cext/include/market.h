@@ -51,6 +51,7 @@ struct gm_market {
     int64_t now_ns;
     int64_t executions;                                     /* execution ids given out */
     int64_t messages;                                       /* market events lived through */
+    int64_t pause;                                          /* `advance` of a market that can begin again returns at so many; 0: at none */
     int32_t stop;
     int32_t* inner_stop;                                    /* of a market inside this one, where the quotes move; NULL: none */
 };

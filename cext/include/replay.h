@@ -30,6 +30,7 @@ typedef struct gm_replay {
     int64_t touched_tick;       /* and where last */
     const int64_t* rows;        /* [message][level][ask price, ask size, bid price, bid size]; NULL: full-depth feed */
     int32_t levels;
+    const uint8_t* moves;       /* gm_replay_moves of the rows, where somebody has made them; or NULL */
     int32_t symbol, venue;
     int64_t tick_e9;
     int64_t anonymous;          /* ids given to anonymous orders */
@@ -168,6 +169,23 @@ static inline void gm_replay_repair(gm_replay_t* r, int s, int64_t tick, int64_t
 /* The outermost recorded tick kept as "none": every tick is inside. */
 #define GM_NO_WORST(s) ((s) == 0 ? INT64_MAX : INT64_MIN)
 
+/* How each row differs from the one before it, once for all who replay them: a nibble for bids and, above it, one for asks. 0: not; k + 1: in the
+ * size at level k alone; 15: otherwise. */
+static inline void gm_replay_moves(const int64_t* rows, int64_t count, int32_t levels, uint8_t* moves) {
+    for (int64_t n = 0; n < count; n++) {
+        const int64_t* row = rows + n * 4 * levels;
+        unsigned code[2] = {n == 0 ? 15 : 0, n == 0 ? 15 : 0};
+        for (int32_t k = 0; n > 0 && k < levels; k++)
+            for (int s = 0; s < 2; s++) {
+                const int64_t* now = row + 4 * k + (s == 0 ? 2 : 0);
+                const int64_t* before = now - 4 * levels;
+                if (now[0] != before[0]) code[s] = 15;
+                else if (now[1] != before[1]) code[s] = code[s] == 0 && k < 14 ? (unsigned)k + 1 : 15;
+            }
+        moves[n] = (uint8_t)(code[0] | code[1] << 4);
+    }
+}
+
 /* Does the book equal this side of the row, as it did before the message? So it is where neither has changed, and where both have in the size of
  * one level alone, which is what most messages do. 0: it has to be looked at level by level. */
 static inline int gm_replay_still_equal(gm_replay_t* r, const int64_t* row, int s) {
@@ -178,6 +196,13 @@ static inline int gm_replay_still_equal(gm_replay_t* r, const int64_t* row, int 
     const gm_level_t* level;
     int64_t change = 0, size = -1;
     if (r->position == r->begun || (touched && r->touches != 1)) return 0;
+    if (r->moves) {
+        const int code = r->moves[r->position] >> (s == 0 ? 0 : 4) & 15;
+        if (code == 0 || code == 15 || !touched) return code == 0 && !touched;
+        now += 4 * (code - 1);
+        level = gm_book_level(&r->book, s, r->touched_tick);
+        return now[0] == at_e9 && now[1] > 0 && level && level->quantity == now[1];
+    }
     for (int32_t k = 0; k < r->levels; k++, now += 4, before += 4) {
         change |= now[0] ^ before[0];
         if (touched && now[0] == at_e9) size = now[1];
@@ -362,7 +387,7 @@ static inline int64_t gm_replay_advance(gm_market_t* market, int64_t until_ns) {
         market->messages++;
         market->now_ns = m->time_ns;
         gm_replay_quote(r, m->time_ns);
-        if (market->stop) return market->now_ns;
+        if (market->stop | (market->messages == market->pause)) return market->now_ns;
     }
     if (until_ns > market->now_ns) market->now_ns = until_ns;
     return market->now_ns;

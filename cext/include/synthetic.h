@@ -698,7 +698,7 @@ static inline int64_t gm_synthetic_advance(gm_market_t* market, int64_t until_ns
         if (next > until_ns || chosen < 0) break;
         gm_flow_event(s, chosen);
         if (next > market->now_ns) market->now_ns = next;
-        if (market->stop) return market->now_ns;
+        if (market->stop | (market->messages == market->pause)) return market->now_ns;
     }
     if (until_ns > market->now_ns) market->now_ns = until_ns;
     return market->now_ns;

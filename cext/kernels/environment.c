@@ -181,7 +181,7 @@ static void settle(gm_stage_t* g, gm_seat_t* a, double share_before) {
     double risk = a->role == GM_SEAT_MAKES ? 1.0 : g->sight.volatility * g->sight.volatility;
     if (a->role == GM_SEAT_MAKES) cost = -gain_of(g, a, g->sight.mid_e9);
     else if (p) cost = gm_shortfall_so_far(p, a->decision_e9, g->sight.mid_e9);
-    a->reward = -(double)(cost - a->cost) * scale - (a->penalty > 0.0 ? a->penalty * share_before * share_before * risk : 0.0);
+    a->reward = (double)(a->cost - cost) * scale - (a->penalty > 0.0 ? a->penalty * share_before * share_before * risk : 0.0);
     a->rewards += a->reward;
     a->cost = cost;
 }

@@ -310,3 +310,62 @@ def test_conservation_on_random_days(seed, mine, cancels):
     assert taken["quantity"].sum() <= messages[messages["action"] == ADD]["quantity"].sum()
     position = core.portfolio.position("X")[0]
     assert position == int((fills["side"].astype(np.int64) * fills["quantity"]).sum())
+
+
+# ---- rows compared once for many markets
+
+
+def test_row_moves_say_how_a_row_differs():
+    from grandmodel.execution._core.replay import row_moves
+
+    rows = np.array(
+        [
+            [[101, 5, 99, 7], [102, 6, 98, 8]],
+            [[101, 5, 99, 7], [102, 6, 98, 8]],  # nothing
+            [[101, 4, 99, 7], [102, 6, 98, 8]],  # the best ask's size
+            [[101, 4, 99, 7], [102, 6, 98, 9]],  # the second bid's
+            [[101, 3, 99, 6], [102, 6, 98, 9]],  # both sides' best
+            [[100, 1, 99, 6], [101, 3, 98, 9]],  # prices of asks
+            [[100, 1, 99, 5], [101, 3, 98, 8]],  # two sizes of bids
+        ],
+        np.int64,
+    )
+    assert row_moves(rows).tolist() == [0xFF, 0, 0x10, 0x02, 0x11, 0xF0, 0x0F]
+    for bad in (rows[:0], rows[:, :0], rows[:, :, :3]):
+        with pytest.raises(ValueError, match="must be"):
+            row_moves(np.ascontiguousarray(bad))
+
+
+def test_a_market_that_was_told_how_rows_move_is_the_same(amzn_files):
+    from grandmodel.execution._core.instruments import Instruments
+    from grandmodel.execution._core.replay import ReplayMarket, row_moves
+    from grandmodel.execution._core.scoring import Venues
+    from grandmodel.execution.simulation.lobster import read_lobster
+
+    day = read_lobster(*amzn_files)
+    found = []
+    spoiled = day.books.copy()
+    spoiled[5000, 1, 1] += 3  # a row that is wrong, and the next that is right again
+    for books in (day.books, spoiled):
+        for moves in (None, row_moves(books)):
+            instruments = Instruments()
+            instruments.add("AMZN", tick_e9=day.tick_e9)
+            venues = Venues(instruments)
+            venues.add("X")
+            market = ReplayMarket(venues, "AMZN", "X", day.messages, books, moves=moves)
+            market.play()
+            market.check_invariants()
+            found.append((market.counters, market.state_hash()))
+    assert found[0] == found[1]
+    assert found[2] == found[3]
+    assert found[0][0]["repaired"] == 0 < found[2][0]["repaired"]
+    for moves in (row_moves(day.books)[:-1], row_moves(day.books)):
+        with pytest.raises(ValueError, match="moves has"):
+            ReplayMarket(
+                venues,
+                "AMZN",
+                "X",
+                day.messages[:10],
+                None if len(moves) == len(day.books) else day.books[:10],
+                moves=moves,
+            )

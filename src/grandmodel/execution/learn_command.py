@@ -136,11 +136,12 @@ def _module(text: str, place: str) -> Any:
 
     if place.endswith(".py"):
         path = Path(place)
-        spec = spec_from_file_location(path.stem, path) if path.is_file() else None
+        own = f"_policy_{path.stem}"  # it takes no other module's name
+        spec = spec_from_file_location(own, path) if path.is_file() else None
         if spec is None or spec.loader is None:
             raise ValueError(f"policy is {text!r}: no file {place}")
         module = module_from_spec(spec)
-        sys.modules[path.stem] = module
+        sys.modules[own] = module
         spec.loader.exec_module(module)
         return module
     if "" not in sys.path:

@@ -11,6 +11,7 @@ from grandmodel.execution._core.values import MarketDataError as MarketDataError
 
 QUEUE_MODELS: dict[str, int]
 
+def row_moves(rows: NDArray[np.int64]) -> NDArray[np.uint8]: ...
 @disjoint_base
 class LevelReplayMarket(Market):
     def __new__(
@@ -51,6 +52,7 @@ class ReplayMarket(Market):
         start_ns: SupportsIndex | None = None,
         ticks: SupportsIndex = ...,
         capacity: SupportsIndex = ...,
+        moves: NDArray[np.uint8] | None = None,
     ) -> Self: ...
     def play(self, count: SupportsIndex = -1) -> int: ...
     def depth(self, levels: SupportsIndex = 5) -> tuple[list[tuple[int, int, int]], list[tuple[int, int, int]]]: ...

@@ -141,7 +141,7 @@ class RecordedDay:
         def market(table: Any, _: Any, now_ns: int) -> Any:
             return ReplayMarket(
                 table, day.symbol, day.venues[0], day.messages, day.books, start_ns=now_ns, ticks=1 << 14,
-                capacity=_capacity_of(day),
+                capacity=_capacity_of(day), moves=_moves_of(day),
             )  # fmt: skip
 
         core = _core(config, day.venues, self.take_fee, self.make_fee, catalog[day.symbol], day.start_ns, market)
@@ -169,6 +169,13 @@ class RecordedDay:
 
 #: Where episodes come from.
 Day = SyntheticDay | RecordedDay
+
+
+@lru_cache(maxsize=8)
+def _moves_of(day: Recording) -> Any:
+    from .._core.replay import row_moves
+
+    return None if day.books is None else row_moves(day.books)
 
 
 @lru_cache(maxsize=8)
