@@ -649,12 +649,46 @@ def shortfall_one(
         if prices[i] < 1:
             _refuse("fill_price_e9", i, price_array, _POSITIVE)
         gm_fill_sum_add(&result.fills, quantities[i], prices[i])
-    cdef gm_costs_status_t status = gm_shortfall(o, &result.fills, order_basis, &result.parts)
+    _shortfall(result, order_basis)
+    return result
+
+
+cdef int _shortfall(Shortfall result, int order_basis) except -1:
+    cdef gm_costs_status_t status = gm_shortfall(&result.order, &result.fills, order_basis, &result.parts)
     if status == GM_COSTS_OVERFILLED:
         total = "2**63 or more" if result.fills.quantity < 0 else result.fills.quantity
-        raise ValueError(f"fills add up to {total}, above order_quantity, {o.order_quantity}")
+        raise ValueError(f"fills add up to {total}, above order_quantity, {result.order.order_quantity}")
     if status != GM_COSTS_OK:           # every other input was checked above
         raise ValueError("a cost of the order does not fit into int64 (9.2e9 of the currency)")
+    return 0
+
+
+def shortfall_of_sums(
+    side, order_quantity, decision_price_e9, arrival_price_e9, end_price_e9, fees_e9, filled_quantity, notional_e9
+):
+    """The same of an order whose fills are known by their sums: what they are each does not matter to any part.
+
+    Parameters
+    ----------
+    filled_quantity : int >= 0. notional_e9 : int >= 0, the sum of price_e9 times quantity.
+    """
+    cdef Shortfall result = Shortfall.__new__(Shortfall)
+    cdef gm_order_cost_t* o = &result.order
+    o.side = _side(side)
+    o.order_quantity = int_argument(order_quantity, "order_quantity", 1, INT64_MAX)
+    o.decision_e9 = _maybe_price(decision_price_e9, "decision_price_e9")
+    o.arrival_e9 = _maybe_price(arrival_price_e9, "arrival_price_e9")
+    o.end_e9 = _maybe_price(end_price_e9, "end_price_e9")
+    o.fees_e9 = GM_PRICE_UNKNOWN if fees_e9 is None else int_argument(fees_e9, "fees_e9", INT64_MIN, INT64_MAX)
+    result.fills.quantity = int_argument(filled_quantity, "filled_quantity", 0, INT64_MAX)
+    if isinstance(notional_e9, bool) or not isinstance(notional_e9, int) or not 0 <= notional_e9 < 1 << 127:
+        raise ValueError(f"notional_e9 is {notional_e9!r}, must be an int from 0 up")
+    if (notional_e9 == 0) != (result.fills.quantity == 0):
+        raise ValueError(f"notional_e9 is {notional_e9} of filled_quantity {filled_quantity}: one of them cannot be")
+    result.fills.notional_low = <uint64_t>(notional_e9 & 0xFFFFFFFFFFFFFFFF)
+    result.fills.notional_high = <uint64_t>(notional_e9 >> 64)
+    result.fills.fills = result.fills.quantity > 0
+    _shortfall(result, _order_basis("fill"))
     return result
 
 

@@ -24,9 +24,10 @@ from posix.unistd cimport getpid
 
 from grandmodel.execution._core.clock cimport CLOCK_MONOTONIC, gm_machine_ns
 from grandmodel.execution._core.records cimport (
-    GM_ERR_CORRUPT, GM_ERR_STATE, GM_NAME_LENGTH, GM_RECORD_NAME, GM_RECORD_SMALL, gm_name_t,
+    GM_ERR_CORRUPT, GM_ERR_STATE, GM_NAME_LENGTH, GM_RECORD_NAME, GM_RECORD_ORDER, GM_RECORD_REPORT, GM_RECORD_SMALL, gm_name_t,
+    gm_order_t, gm_report_t,
 )
-from grandmodel.execution._core.records import HEADER_DTYPE, RECORD_DTYPES
+from grandmodel.execution._core.records import HEADER_DTYPE, ORDER_DTYPE, RECORD_DTYPES, REPORT_DTYPE
 from grandmodel.execution._core.store import STATES, layout_hash, release, verify
 from grandmodel.execution._core.values import EngineForked, JournalError
 
@@ -576,6 +577,39 @@ cdef class Journal:
     def scan(self, int64_t position=0):
         """Iterates over the records from `position` on: (position, kind, structured scalar of the whole record)."""
         return scan(self.read, position)
+
+    def family(self, int64_t order_id, int64_t position, last=None):
+        """What stands of an order and its children between two positions: their ORDER rows and their REPORT rows, oldest first: two structured
+        arrays (copies), from one pass."""
+        cdef const unsigned char[::1] view
+        cdef int64_t offset, end, subject, parent
+        cdef uint16_t size, found
+        orders, reports, ids = bytearray(), bytearray(), {order_id}
+        stop = self.log.head if last is None else min(last + 256, self.log.head)
+        while position < stop:
+            piece = self.read(position, min(_CHUNK, stop - position))
+            view = piece
+            offset, end = 0, len(piece)
+            while offset + 32 <= end:
+                memcpy(&found, &view[offset + 12], 2)
+                memcpy(&size, &view[offset + 14], 2)
+                if size < 32 or offset + size > end:
+                    break
+                if found == GM_RECORD_REPORT or found == GM_RECORD_ORDER:
+                    memcpy(&subject, &view[offset + 32], 8)
+                    if found == GM_RECORD_REPORT:
+                        if subject in ids:
+                            reports += piece[offset + 32:offset + 32 + sizeof(gm_report_t)]
+                    else:
+                        memcpy(&parent, &view[offset + 40], 8)
+                        if parent == order_id or subject == order_id:
+                            ids.add(subject)
+                            orders += piece[offset + 32:offset + 32 + sizeof(gm_order_t)]
+                offset += size
+            if offset == 0:
+                break
+            position += offset
+        return np.frombuffer(orders, ORDER_DTYPE), np.frombuffer(reports, REPORT_DTYPE)
 
     def rows(self, int kind, int64_t position=0, last=None):
         """The rows of one kind, in order, as a structured array (a copy), from the record at `position` to the one at `last` (None: all)."""

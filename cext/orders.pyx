@@ -6,8 +6,8 @@ from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memcpy
 
 from grandmodel.execution._core.records cimport (
-    GM_ALL_OR_NONE, GM_CHILD, GM_HELD, GM_HIDDEN, GM_NO_PRICE, GM_PARENT, GM_PENDING_REPLACE, GM_POST_ONLY,
-    GM_REDUCE_ONLY, GM_SUSPENDED, gm_order_t, gm_report_t,
+    GM_ALL_OR_NONE, GM_CHILD, GM_END_TOLD, GM_HELD, GM_HIDDEN, GM_NO_PRICE, GM_PARENT, GM_PENDING_REPLACE, GM_POST_ONLY,
+    GM_REDUCE_ONLY, GM_SUSPENDED, GM_URGENCY_MASK, gm_order_t, gm_report_t,
 )
 from grandmodel.execution._core.records import ORDER_DTYPE
 from grandmodel.execution._core.values import (
@@ -356,7 +356,12 @@ cdef class Order:
 
     @property
     def urgency(self):
-        return URGENCIES[self.row.urgency & 127]      # the highest bit: a sweep's leg (records.h)
+        return URGENCIES[self.row.urgency & GM_URGENCY_MASK]      # the higher bits say other things (records.h)
+
+    @property
+    def owes_executions(self):
+        """Whether its venue has ended it and, by its own count, not yet told executions of `leaves_quantity`."""
+        return bool(self.row.urgency & GM_END_TOLD) and self.row.leaves_quantity > 0
 
     @property
     def is_parent(self):

@@ -25,6 +25,10 @@ cdef extern from "gate.h" nogil:
     void gm_gate_leave(gm_gate_t* g) noexcept
     void gm_gate_wait(gm_gate_t* g) noexcept
 
+cdef extern from "calls.h" nogil:
+    ctypedef struct gm_native_t:
+        pass
+
 cdef extern from "durable.h" nogil:
     enum: GM_NEWS_MAX
 
@@ -113,6 +117,7 @@ cdef extern from "durable.h" nogil:
     int64_t gm_engine_refuse(gm_engine_t* e, gm_order_t* o, uint16_t reason, uint64_t checks, uint64_t fields, int64_t price_e9,
                              const gm_nbbo_t* n, int64_t now) noexcept
     int64_t gm_engine_cancel(gm_engine_t* e, int64_t order_id, uint16_t reason) noexcept
+    int64_t gm_engine_resolve(gm_engine_t* e, int64_t order_id, gm_report_t* told, int32_t count) noexcept
     int64_t gm_engine_close_parent(gm_engine_t* e, int64_t order_id, uint8_t status, uint16_t reason) noexcept
     void gm_engine_release(gm_engine_t* e, int64_t forced) noexcept
     void gm_engine_report(void* e, const gm_report_t* r) noexcept
@@ -140,6 +145,7 @@ cdef class Core:
     cdef readonly OrderReader reader
     cdef readonly StageHistograms latency
     cdef readonly int64_t started_ns
+    cdef gm_native_t parts              # what native code outside drives it by
     cdef gm_engine_link_t* link         # to the journal's writer
     cdef readonly set introduced        # (kind, number) of the symbols and venues that the log knows
     cdef public int64_t snapshot_due    # records in the log at which `on_snapshot` is called

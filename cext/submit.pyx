@@ -6,6 +6,7 @@ from operator import index
 
 import numpy as np
 
+from cpython.pycapsule cimport PyCapsule_New
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy, memset
@@ -34,7 +35,7 @@ from grandmodel.execution._core.records cimport (
     GM_REASON_UNSUPPORTED, GM_REASON_USER,
     GM_RECORD_BALANCE, GM_RECORD_NAME, GM_RECORD_ORDER, GM_RECORD_REFUSAL, GM_RECORD_REPORT, GM_RECORD_REQUEST,
     GM_RECORD_SMALL, GM_RECORD_TERMS, GM_REDUCE_ONLY, GM_REJECTED, GM_STATUS_END, GM_TRAILING_STOP, GM_TRAILING_STOP_LIMIT,
-    GM_UNKNOWN_STATUS, gm_balance_t, gm_header_t, gm_latch_t,
+    GM_END_TOLD, GM_REASON_ILLEGAL_TRANSITION, GM_UNKNOWN_STATUS, gm_balance_t, gm_header_t, gm_latch_t,
     gm_name_t, gm_order_t, gm_refusal_t, gm_report_t, gm_request_t, gm_terms_t,
 )
 from grandmodel.execution._core.risk cimport Limits, gm_limits_t, gm_risk_detail_t
@@ -72,6 +73,9 @@ cdef extern from "durable.h" nogil:
     void gm_engine_unlink(gm_engine_link_t* link) noexcept
     int gm_engine_open(gm_engine_t* e, int hold) noexcept
     void gm_engine_free(gm_engine_t* e) noexcept
+
+cdef extern from "engine_calls.h" nogil:
+    void gm_native_of(gm_native_t* n, gm_engine_t* e, gm_gate_t* gate) noexcept
 
 gm_crc32c_setup()
 gm_gate_setup()
@@ -542,6 +546,31 @@ cdef class Core:
         self._after()
         raise self._refused(o, &refusal, NULL, errors)
 
+    def refuse(self, int reason, *, int32_t symbol=-1, int side=0, int64_t quantity=0, fields=()):
+        """Records that something was refused before it became an order: its id, or 0 where the journal takes nothing.
+
+        Parameters
+        ----------
+        reason : a Reason
+        symbol, side, quantity : as far as they are known (a symbol's number, 1 or -1, steps)
+        fields : names of order fields that were wrong
+        """
+        cdef gm_order_t o
+        cdef uint64_t mask = 0
+        cdef int64_t order_id
+        self._check_open()
+        for field in fields:
+            mask |= <uint64_t><int>FIELD_BITS.get(field, FIELD_BITS["order"])
+        memset(&o, 0, sizeof(o))
+        o.symbol, o.side, o.quantity, o.order_type, o.venue = symbol, side, quantity, GM_MARKET, -1
+        o.limit_price_e9 = GM_NO_PRICE
+        self._enter()
+        gm_engine_refuse(&self.engine, &o, reason, 0, mask, GM_NO_PRICE, NULL, gm_engine_now(&self.engine))
+        order_id = self.engine.refusal.order_id
+        self._leave()
+        self._after()
+        return order_id
+
     def submit_child(self, int64_t parent_id, int64_t quantity, limit_price_e9=None, time_in_force="DAY", bint post_only=False,
                      venue=None, *, str order_type=None, bint hidden=False, int64_t min_quantity=0, int64_t peg_offset_e9=0):
         """Sends `quantity` steps of a parent to a venue (None: the router's choice). A ticket; OrderRejected when refused.
@@ -603,7 +632,7 @@ cdef class Core:
             o.terms = min_quantity != 0 or peg_offset_e9 != 0
         return self._submit(&o, &terms)
 
-    def sweep(self, int64_t parent_id, int64_t quantity, limit_price_e9=None, bint rest=True):
+    def sweep(self, int64_t parent_id, int64_t quantity, limit_price_e9=None, bint rest=True, *, bint told=True):
         """Splits a marketable `quantity` of a parent over the venues' displayed quotes within a limit, and sends all the legs under one
         holding of the core: immediate orders, each at its leg's price at its venue, the better prices first (include/split.h, sweep.h).
         No leg is refused for a better quote elsewhere, as that is swept at the same time.
@@ -612,6 +641,7 @@ cdef class Core:
         ----------
         limit_price_e9 : int, the worst price; None, or worse than the parent's limit: that limit
         rest : bool, what is beyond the displayed quotes goes with the last leg
+        told : bool, False: the ids alone are returned, as a list
 
         Returns
         -------
@@ -648,7 +678,8 @@ cdef class Core:
             raise OrderStateError(f"order {parent_id}: no sweep of {quantity}: {REASON_TEXT[Reason(-count)]}")
         if self.journal.log.sequence >= self.snapshot_due:
             self._snapshot()
-        return {**split_of(self.venues, &s), "ids": [ids[k] for k in range(s.count)]}
+        found = [ids[k] for k in range(s.count)]
+        return {**split_of(self.venues, &s), "ids": found} if told else found
 
     def venue_statistics(self, str symbol, str venue):
         """What has been learned of a venue in a symbol (include/venue_statistics.h): counts, and figures, Unknown where nothing is.
@@ -769,7 +800,7 @@ cdef class Core:
         self._enter()
         code = gm_engine_cancel(&self.engine, order_id, GM_REASON_USER)
         row = gm_orders_find(self.engine.orders, order_id)
-        if code == 0 and row != NULL and row.status in (GM_NEW, GM_PARTIALLY_FILLED, GM_UNKNOWN_STATUS):
+        if code == 0 and row != NULL and row.status in (GM_NEW, GM_PARTIALLY_FILLED, GM_UNKNOWN_STATUS) and not row.urgency & GM_END_TOLD:
             refused = True                  # its venue answered on the spot that it takes none
         self._leave()
         if self.engine.news_count or self.engine.news_lost or self.listeners:
@@ -779,6 +810,39 @@ cdef class Core:
         if refused:
             raise OrderStateError(f"order {order_id}: its venue did not take the cancel (not connected, or the order is not there); "
                                   "it is open still")
+
+    def resolve(self, int64_t order_id, executions=()):
+        """Books what a person knows of an order whose venue owes a word, and ends it (include/resolution.h). All of it, or nothing.
+
+        Parameters
+        ----------
+        executions : (n, 4) int64: the venue's id (0: not known), quantity, price_e9, fee_e9
+
+        Raises
+        ------
+        UnknownOrder     no order has the id
+        OrderStateError  it has ended, its venue still speaks for it, it is a parent or held by the engine, or the journal takes nothing
+        ValueError       more than is open, or figures that no execution can have
+        """
+        self._check_open()
+        cdef const int64_t[:, ::1] view = np.array([*executions], np.int64).reshape(-1, 4)
+        cdef gm_report_t told[64]
+        cdef int32_t k, count
+        if view.shape[0] > 64:
+            raise ValueError(f"executions has {view.shape[0]} rows, must be at most 64 at a time")
+        count = <int32_t>view.shape[0]
+        for k in range(count):
+            told[k].execution_id, told[k].quantity, told[k].price_e9, told[k].fee_e9 = view[k, 0], view[k, 1], view[k, 2], view[k, 3]
+        self._enter()
+        code = gm_engine_resolve(&self.engine, order_id, told, count)
+        self._leave()
+        self._after()
+        if code == -GM_REASON_INVALID:
+            raise ValueError(f"order {order_id}: the executions are more than is open of it, or cannot be")
+        if code == -GM_REASON_ILLEGAL_TRANSITION:
+            status = self.get_order(order_id).status
+            raise OrderStateError(f"order {order_id} is {status}: only an order at a venue that owes a word is resolved by hand")
+        self._check_request(code, order_id)
 
     def replace(self, int64_t order_id, int64_t quantity=0, int64_t limit_price_e9=GM_NO_PRICE, int64_t stop_price_e9=GM_NO_PRICE):
         """Asks for another total quantity (0: as it is), limit and stop price. UnknownOrder, OrderStateError, RiskLimitBreached."""
@@ -938,6 +1002,10 @@ cdef class Core:
         if not text or not text.isprintable() or len(text.encode("utf-8", "surrogatepass")) > 72:
             raise ValueError(f"strategy is {text!r}, must be 1 to 72 bytes of printable text")
         return self.reader._named(self.reader.strategies, GM_NAME_STRATEGY, text)
+
+    def algorithm_number(self, str text not None):
+        """The number of an algorithm's name, a new one at first sight."""
+        return self.reader._named(self.reader.algorithms, GM_NAME_ALGORITHM, text)
 
     # ---- days ----
 
@@ -1349,6 +1417,12 @@ cdef class Core:
         if not waiting:
             del self.waiters[order_id]
             self._await_flag(order_id, False)
+
+    @property
+    def native(self):
+        """A capsule around what native code drives this engine by (include/calls.h); valid while the core lives."""
+        gm_native_of(&self.parts, &self.engine, &self.gate)
+        return PyCapsule_New(&self.parts, "gm_native", NULL)
 
     # ---- names ----
 

@@ -28,6 +28,7 @@ cdef extern from "market.h" nogil:
         int (*control)(gm_market_t* m, int32_t symbol, int32_t what, int64_t low_e9, int64_t high_e9, int64_t now_ns) noexcept nogil
         int32_t (*indicate)(gm_market_t* m, int32_t symbol, gm_indication_t* out) noexcept nogil
         int64_t (*next_ns)(gm_market_t* m) noexcept nogil
+        int (*renew)(gm_market_t* m, uint64_t seed, int64_t start_ns) noexcept nogil
         int64_t now_ns
         int64_t executions
         int64_t messages
@@ -109,6 +110,7 @@ cdef extern from "synthetic.h" nogil:
         gm_flow_t* flows
         gm_flow_calendar_t calendars[9]
         int32_t active_count
+        int32_t orders
         int64_t start_ns
         gm_hours_t hours
 

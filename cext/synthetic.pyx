@@ -250,10 +250,12 @@ cdef class SyntheticMarket(Market):
         opening_call, closing_call, gathering : seconds (of the last: before the close, when others' orders for it come in);
         opening_share, closing_share : what others bring to an auction a side, as parts of a session's volume; band : part of the last auction's
         price that trades may be away from it, 0: any
+    capacity : orders that may rest in one book; what would come on top does not
     """
 
     def __cinit__(self, Venues venues not None, shares, *, uint64_t seed=0, int64_t start_ns=0, double warmup_seconds=60.0,
-                  double events_per_second=50.0, double depth=10.0, str source="synthetic", FlowModel model=None, sessions=None, hours=None):
+                  double events_per_second=50.0, double depth=10.0, str source="synthetic", FlowModel model=None, sessions=None, hours=None,
+                  int capacity=1 << 17):
         cdef double weights[64]
         cdef int32_t s
         memset(&self.flow, 0, sizeof(self.flow))
@@ -277,6 +279,9 @@ cdef class SyntheticMarket(Market):
             raise ValueError("no venue that displays quotes has a share: the flow would have nowhere to go")
         if code != 0:
             raise MemoryError("the synthetic market could not be reserved")
+        if not 1024 <= capacity <= 1 << 24:
+            raise ValueError(f"capacity is {capacity}, must be from 1024 to {1 << 24}")
+        self.flow.orders = capacity
         self.market = &self.flow.market
         self._open(sessions or {})
         self._keep(hours)

@@ -32,7 +32,8 @@ from grandmodel.execution._core.records cimport (
     GM_REASON_CONTINGENCY, GM_REASON_DUPLICATE_EXECUTION, GM_REASON_KILLED, GM_REASON_LATE_FILL, GM_REASON_LIST_REFUSED,
     GM_REASON_NO_ANSWER, GM_REASON_OVERFILL, GM_REASON_REDUCE_ONLY, GM_REASON_REDUCING, GM_REASON_TIME_EXPIRED,
     GM_REASON_TRIGGERED, GM_REASON_UNKNOWN_EXECUTION, GM_REASON_NOT_TRADING,
-    GM_REASON_TRADE_THROUGH, GM_REASON_UNSOUND_REPORT, GM_REASON_BEYOND_LIMIT,
+    GM_REASON_TRADE_THROUGH, GM_REASON_UNSOUND_REPORT, GM_REASON_BEYOND_LIMIT, GM_REASON_RESOLVED,
+    GM_REASON_DECISION, GM_REASON_DECISION_FLOOD, GM_REASON_DECISION_STALE,
     GM_REASON_WOULD_CROSS, GM_REJECTED, GM_REMOVED, GM_SELL, GM_STOP, GM_STOP_LIMIT, GM_SUSPENDED, GM_TRAILING_STOP,
     GM_TRAILING_STOP_LIMIT, GM_UNKNOWN_STATUS, GM_URGENCY_HIGH, GM_URGENCY_IMMEDIATE, GM_URGENCY_LOW, GM_URGENCY_MEDIUM,
     GM_URGENCY_NONE,
@@ -193,6 +194,9 @@ class Reason(IntEnum):
     ILLEGAL_TRANSITION = GM_REASON_ILLEGAL_TRANSITION
     REDUCE_ONLY = GM_REASON_REDUCE_ONLY
     LIST_REFUSED = GM_REASON_LIST_REFUSED
+    DECISION = GM_REASON_DECISION
+    DECISION_STALE = GM_REASON_DECISION_STALE
+    DECISION_FLOOD = GM_REASON_DECISION_FLOOD
     RISK = GM_REASON_RISK
     KILLED = GM_REASON_KILLED
     REDUCING = GM_REASON_REDUCING
@@ -217,6 +221,7 @@ class Reason(IntEnum):
     TRADE_THROUGH = GM_REASON_TRADE_THROUGH
     UNSOUND_REPORT = GM_REASON_UNSOUND_REPORT
     BEYOND_LIMIT = GM_REASON_BEYOND_LIMIT
+    RESOLVED = GM_REASON_RESOLVED
     CAPACITY = GM_REASON_CAPACITY
     JOURNAL = GM_REASON_JOURNAL
     USER = GM_REASON_USER
@@ -259,6 +264,9 @@ REASON_TEXT = {
     Reason.ENGINE_RESTARTED: "the engine restarted, and the algorithm with it",
     Reason.REDUCE_ONLY: "a reduce-only order would not only reduce the position",
     Reason.LIST_REFUSED: "another order of its list was refused",
+    Reason.DECISION: "an agent's decision was wrong",
+    Reason.DECISION_STALE: "an agent's decision was too old when its turn came",
+    Reason.DECISION_FLOOD: "more decisions came than are taken",
     Reason.KILLED: "a kill switch stands; reset_kill() lifts it",
     Reason.REDUCING: "trading is reduced to orders that do not raise the risk",
     Reason.NO_ANSWER: "the venue did not answer in time",
@@ -269,6 +277,7 @@ REASON_TEXT = {
     Reason.TRADE_THROUGH: "executed at a worse price than another venue displayed then (Reg NMS 611)",
     Reason.UNSOUND_REPORT: "the report cannot be: another symbol or side, no such kind, or figures that nothing can have; nothing is booked",
     Reason.BEYOND_LIMIT: "executed at a worse price than the order's limit; it is booked",
+    Reason.RESOLVED: "its venue said nothing more; a person did",
     Reason.NOT_TRADING: "the venue does not take it in its present phase (a call, a halt, closed)",
     Reason.TIME_EXPIRED: "its time in force is over",
     Reason.CONTINGENCY: "another order of its list decided it",

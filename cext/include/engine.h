@@ -1,5 +1,6 @@
 /* The engine: an order's way in (submission.h), a venue's report's way back (reports.h), requests on live orders (requests.h), the checks (checks.h,
- * self_match.h), what stops trading (latches.h), and what the engine does by itself: triggers, lists of orders, parents it works, timers (working.h).
+ * self_match.h), what stops trading (latches.h), and what the engine does by itself: triggers, lists of orders, parents it works, timers (working.h), and
+ * what a person says where a venue does not (resolution.h).
  *
  * Journal before effect: an order's record is committed before gm_engine_send, the one place that hands anything to a venue; a
  * report's record is committed before the state it changes. What changes state (gm_engine_accept, _take, _obey, _latch) is the same
@@ -18,5 +19,6 @@
 #include "requests.h"
 #include "self_match.h"
 #include "working.h"
+#include "resolution.h"
 
 #endif

@@ -267,7 +267,7 @@ static inline int64_t gm_open_as(const gm_orders_t* t, const gm_order_t* o, uint
     if (gm_is_closed(status)) return 0;
     if (__builtin_expect(o->flags & GM_PARENT, 0)) return o->working_quantity > o->leaves_quantity ? o->working_quantity : o->leaves_quantity;
     if (__builtin_expect(o->terms != 0, 0) && t->terms[o->terms - 1].waiting) return 0;
-    if (__builtin_expect(o->working_quantity == 0, 1)) return o->leaves_quantity;
+    if (__builtin_expect(o->working_quantity == 0, 1) || (o->urgency & GM_END_TOLD)) return o->leaves_quantity;
     asked = o->working_quantity - o->filled_quantity;
     return asked > o->leaves_quantity ? asked : o->leaves_quantity;
 }

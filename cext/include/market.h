@@ -46,6 +46,8 @@ struct gm_market {
     /* What an auction in a symbol would give now; its venue, or -1: it has none. NULL: there are no auctions. */
     int32_t (*indicate)(gm_market_t*, int32_t symbol, gm_indication_t* out);
     int64_t (*next_ns)(gm_market_t*);                       /* time of its next event; INT64_MAX: none */
+    /* Begins again, as one just made with this seed (of a recording: wherever it is at that time), its quotes said anew. NULL: it cannot. */
+    int (*renew)(gm_market_t*, uint64_t seed, int64_t start_ns);
     int64_t now_ns;
     int64_t executions;                                     /* execution ids given out */
     int64_t messages;                                       /* market events lived through */

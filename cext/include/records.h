@@ -29,7 +29,11 @@ enum gm_order_type {
 enum gm_time_in_force { GM_DAY = 1, GM_GTC, GM_IOC, GM_FOK, GM_GTD, GM_OPG, GM_CLS, GM_TIME_IN_FORCE_END };
 
 enum gm_urgency { GM_URGENCY_NONE = 0, GM_URGENCY_LOW, GM_URGENCY_MEDIUM, GM_URGENCY_HIGH, GM_URGENCY_IMMEDIATE };
-#define GM_SWEEP 128              /* beside the urgency: a leg of a sweep, an intermarket sweep order (split.h) */
+/* Beside the urgency: */
+#define GM_SWEEP 128              /* a leg of a sweep, an intermarket sweep order (split.h) */
+#define GM_END_TOLD 64            /* its venue has ended it, and by the venue's count not yet told all that it filled before (reports.h) */
+#define GM_END_EXPIRED 32         /* that end was an expiry */
+#define GM_URGENCY_MASK 7
 
 /* FIX OrdStatus names, plus UNKNOWN: sent, and no answer. */
 enum gm_status {
@@ -82,6 +86,7 @@ enum gm_reason {
     GM_REASON_INVALID = 100, GM_REASON_UNSUPPORTED = 101, GM_REASON_DUPLICATE_CLIENT_ID = 102,
     GM_REASON_PARENT_EXCEEDED = 103, GM_REASON_UNKNOWN_ORDER = 104, GM_REASON_ORDER_CLOSED = 105,
     GM_REASON_ILLEGAL_TRANSITION = 106, GM_REASON_REDUCE_ONLY = 107, GM_REASON_LIST_REFUSED = 108,
+    GM_REASON_DECISION = 109, GM_REASON_DECISION_STALE = 110, GM_REASON_DECISION_FLOOD = 111,
     GM_REASON_RISK = 200, GM_REASON_KILLED = 201, GM_REASON_REDUCING = 202,
     GM_REASON_NO_VENUE = 300,
     GM_REASON_VENUE_REJECTED = 400, GM_REASON_NO_LIQUIDITY = 401, GM_REASON_WOULD_CROSS = 402,
@@ -90,6 +95,7 @@ enum gm_reason {
     GM_REASON_NOT_AT_VENUE = 409, GM_REASON_DISCONNECTED = 410, GM_REASON_NO_ANSWER = 411, GM_REASON_DUPLICATE_EXECUTION = 412,
     GM_REASON_OVERFILL = 413, GM_REASON_LATE_FILL = 414, GM_REASON_UNKNOWN_EXECUTION = 415, GM_REASON_NOT_TRADING = 416, GM_REASON_TRADE_THROUGH = 417,
     GM_REASON_UNSOUND_REPORT = 418, GM_REASON_BEYOND_LIMIT = 419,
+    GM_REASON_RESOLVED = 420,
     GM_REASON_CAPACITY = 500, GM_REASON_JOURNAL = 501, GM_REASON_USER = 502, GM_REASON_ALGORITHM_DONE = 503,
     GM_REASON_CLOSED = 504, GM_REASON_ENGINE_RESTARTED = 505, GM_REASON_TIME_EXPIRED = 506, GM_REASON_CONTINGENCY = 507,
     GM_REASON_TRIGGERED = 508
@@ -150,7 +156,7 @@ typedef struct gm_order {
     uint8_t order_type;
     uint8_t time_in_force;
     uint8_t status;
-    uint8_t urgency;               /* gm_urgency, and GM_SWEEP */
+    uint8_t urgency;               /* gm_urgency, GM_SWEEP, GM_END_TOLD, GM_END_EXPIRED */
     uint8_t flags;
     uint16_t reason;
 

@@ -24,6 +24,10 @@ typedef struct gm_replay {
     const gm_message_t* messages;
     int64_t count;
     int64_t position;           /* next message */
+    int64_t begun;              /* the message at which it began */
+    int32_t touched;            /* sides that the message at hand may have changed, a bit each, */
+    int32_t touches;            /* how often, */
+    int64_t touched_tick;       /* and where last */
     const int64_t* rows;        /* [message][level][ask price, ask size, bid price, bid size]; NULL: full-depth feed */
     int32_t levels;
     int32_t symbol, venue;
@@ -100,9 +104,16 @@ static inline int64_t gm_replay_own_trade(gm_replay_t* r, int s, int64_t price_e
 
 /* ---- the recorded layer ---- */
 
+static inline void gm_replay_touch_level(gm_replay_t* r, int s, int64_t tick) {
+    r->touched |= 1 << s;
+    r->touches++;
+    r->touched_tick = tick;
+}
+
 static inline void gm_replay_leave(gm_replay_t* r, int32_t slot, int64_t quantity) {
     gm_resting_t* x = &r->book.pool[slot];
     int64_t left = x->quantity > quantity ? x->quantity - quantity : 0;
+    gm_replay_touch_level(r, gm_side_of(x->side), x->tick);
     if (x->reserve > left) {
         r->taken -= x->reserve - left;
         x->reserve = left;
@@ -157,17 +168,40 @@ static inline void gm_replay_repair(gm_replay_t* r, int s, int64_t tick, int64_t
 /* The outermost recorded tick kept as "none": every tick is inside. */
 #define GM_NO_WORST(s) ((s) == 0 ? INT64_MAX : INT64_MIN)
 
+/* Does the book equal this side of the row, as it did before the message? So it is where neither has changed, and where both have in the size of
+ * one level alone, which is what most messages do. 0: it has to be looked at level by level. */
+static inline int gm_replay_still_equal(gm_replay_t* r, const int64_t* row, int s) {
+    const int64_t* now = row + (s == 0 ? 2 : 0);
+    const int64_t* before = now - 4 * r->levels;
+    const int touched = r->touched >> s & 1;
+    const int64_t at_e9 = touched ? r->touched_tick * r->tick_e9 : GM_NO_PRICE;
+    const gm_level_t* level;
+    int64_t change = 0, size = -1;
+    if (r->position == r->begun || (touched && r->touches != 1)) return 0;
+    for (int32_t k = 0; k < r->levels; k++, now += 4, before += 4) {
+        change |= now[0] ^ before[0];
+        if (touched && now[0] == at_e9) size = now[1];
+        else change |= now[1] ^ before[1];
+    }
+    if (change != 0) return 0;
+    level = touched ? gm_book_level(&r->book, s, r->touched_tick) : NULL;
+    return !touched || (size > 0 && level && level->quantity == size);
+}
+
 /* Holds the book against the row of the message just applied. */
 static inline void gm_replay_hold(gm_replay_t* r, const int64_t* row) {
+    const int same = gm_replay_still_equal(r, row, 0) | gm_replay_still_equal(r, row, 1) << 1;
     int64_t repaired = r->repaired;
     for (int s = 0; s < 2; s++) {
+        if (same >> s & 1) continue;
         const int64_t* cell = row + (s == 0 ? 2 : 0);
         int64_t at = gm_book_has(&r->book, s) ? gm_book_best_tick(&r->book, s) : INT64_MIN;   /* INT64_MIN: no level left */
         int64_t worst = GM_NO_WORST(s);
         for (int32_t level = 0; level < r->levels; level++, cell += 4) {
             int64_t tick;
             if (cell[0] == GM_NO_PRICE || cell[1] == 0) break;
-            tick = cell[0] / r->tick_e9;
+            /* Mostly it is the level that is there: a product is cheaper than a division. */
+            tick = at != INT64_MIN && at * r->tick_e9 == cell[0] ? at : cell[0] / r->tick_e9;
             while (at != INT64_MIN && gm_book_better(s, at, tick)) {
                 int64_t next = gm_book_next(&r->book, s, at - r->book.base);
                 int64_t gone = at;
@@ -179,7 +213,7 @@ static inline void gm_replay_hold(gm_replay_t* r, const int64_t* row) {
                 int64_t next = gm_book_next(&r->book, s, at - r->book.base);
                 if (r->book.levels[s][at - r->book.base].quantity != cell[1]) {
                     gm_replay_repair(r, s, tick, cell[1]);
-                    if (r->position == 0) r->revealed++; else r->repaired++;   /* the first row shows what stood before */
+                    if (r->position == r->begun) r->revealed++; else r->repaired++;   /* the first row shows what stood before */
                 }
                 at = next < 0 ? INT64_MIN : r->book.base + next;
             } else {
@@ -229,7 +263,9 @@ static inline void gm_replay_print(gm_replay_t* r, const gm_message_t* m, int64_
 }
 
 static inline void gm_replay_add(gm_replay_t* r, int64_t order_id, int8_t side, int64_t price_e9, int64_t quantity, int64_t time_ns) {
-    const int32_t slot = gm_book_add(&r->book, order_id, side, price_e9 / r->tick_e9, quantity, 0);
+    const int64_t tick = price_e9 / r->tick_e9;
+    const int32_t slot = gm_book_add(&r->book, order_id, side, tick, quantity, 0);
+    gm_replay_touch_level(r, gm_side_of(side), tick);
     if (slot >= 0 && r->own_count > 0) {                    /* in the recording it rests; against us it would have traded */
         int64_t took = gm_replay_own_trade(r, 1 - gm_side_of(side), price_e9, quantity, time_ns);
         r->book.pool[slot].reserve += took;
@@ -319,6 +355,7 @@ static inline int64_t gm_replay_advance(gm_market_t* market, int64_t until_ns) {
     gm_replay_t* r = (gm_replay_t*)market->self;
     while (r->position < r->count && r->messages[r->position].time_ns <= until_ns) {
         const gm_message_t* m = &r->messages[r->position];
+        r->touched = r->touches = 0;
         gm_replay_message(r, m);
         if (r->rows) gm_replay_hold(r, r->rows + r->position * 4 * r->levels);
         r->position++;
@@ -504,6 +541,37 @@ static inline int64_t gm_replay_ahead(const gm_replay_t* r, int64_t order_id) {
     return ahead;
 }
 
+/* Begins again at the first message from `start_ns` on: with what the row before it shows, or, where the file has no rows, with what all
+ * messages before it left. */
+static inline int gm_replay_renew(gm_market_t* market, uint64_t seed, int64_t start_ns) {
+    gm_replay_t* r = (gm_replay_t*)market->self;
+    int64_t low = 0, high = r->count;
+    (void)seed;
+    while (low < high) {
+        const int64_t middle = low + (high - low) / 2;
+        if (r->messages[middle].time_ns < start_ns) low = middle + 1; else high = middle;
+    }
+    gm_book_clear(&r->book);
+    r->worst[0] = GM_NO_WORST(0);
+    r->worst[1] = GM_NO_WORST(1);
+    r->position = r->begun = r->anonymous = r->taken = 0;
+    r->own_count = 0;
+    market->stop = 0;
+    if (r->rows == NULL) {
+        market->now_ns = INT64_MIN;
+        gm_replay_advance(market, start_ns - 1);
+    } else if (low > 0) {
+        r->position = r->begun = low - 1;
+        gm_replay_hold(r, r->rows + r->position * 4 * r->levels);
+        r->position = low;
+        gm_replay_quote(r, r->messages[low - 1].time_ns);
+    }
+    r->revealed = r->dropped = r->repaired = r->unknown = r->executions = r->executed = r->out_of_turn = r->rows_equal = 0;
+    market->now_ns = start_ns;
+    market->executions = market->messages = 0;
+    return GM_OK;
+}
+
 static inline int gm_replay_init(gm_replay_t* r, gm_venues_t* venues, int32_t symbol, int32_t venue, int64_t tick_e9,
                                  const gm_message_t* messages, int64_t count, const int64_t* rows, int32_t levels,
                                  uint32_t ticks, int32_t capacity, int64_t start_ns) {
@@ -529,6 +597,7 @@ static inline int gm_replay_init(gm_replay_t* r, gm_venues_t* venues, int32_t sy
     r->market.touch = gm_replay_touch;
     r->market.levels = gm_replay_levels;
     r->market.next_ns = gm_replay_next;
+    r->market.renew = gm_replay_renew;
     r->market.now_ns = start_ns;
     return GM_OK;
 }

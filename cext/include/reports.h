@@ -3,7 +3,11 @@
  * (another symbol or side than the order's, no such kind, no such quantity or price) is in the log, and changes nothing.
  *
  * The status after a report follows FIX 4.4, appendix D: a pending cancel or replace stands until the venue has answered it, also
- * when fills come in between. */
+ * when fills come in between.
+ *
+ * An end says how much of the order ended. Where that is less than what is open here, the rest was executed and the executions are still on
+ * their way: so much stays open (GM_END_TOLD, UNKNOWN), reserved and not the parent's to give to another child, until they have come. An end
+ * that says nothing (0) is taken at its word. */
 #ifndef GM_REPORTS_H
 #define GM_REPORTS_H
 
@@ -49,10 +53,42 @@ static inline uint8_t gm_live_status(const gm_order_t* o) {
     return o->leaves_quantity == 0 ? GM_FILLED : o->filled_quantity ? GM_PARTIALLY_FILLED : GM_NEW;
 }
 
+/* The most that can be open at an order's venue: a replace that is not answered may hold there already. */
+static inline int64_t gm_most_open(const gm_order_t* o) {
+    const int64_t asked = o->working_quantity == 0 ? 0 : o->working_quantity - o->filled_quantity;
+    return asked > o->leaves_quantity ? asked : o->leaves_quantity;
+}
+
+/* Does this end, the venue's own word, leave executions to be told? */
+static inline int gm_ends_too_soon(const gm_order_t* o, const gm_report_t* r) {
+    return (r->exec_type == GM_EXEC_CANCELED || r->exec_type == GM_EXEC_EXPIRED) && r->execution_id > 0 && r->quantity > 0
+           && !(o->flags & (GM_PARENT | GM_HELD)) && !(o->urgency & GM_END_TOLD) && !gm_is_closed(o->status) && r->quantity < gm_most_open(o);
+}
+
+/* Of an order that ended too soon: what is still to be told, after `r`. A replace that was on the way when it ended made the count one of the larger
+ * quantity; its answer says which it is. The engine's own word, which has no execution id, ends the waiting. */
+static __attribute__((noinline)) int64_t gm_left_to_tell(const gm_order_t* o, const gm_report_t* r) {
+    const int64_t counted = o->working_quantity > o->quantity ? o->working_quantity : o->quantity;
+    int64_t left = o->leaves_quantity;
+    if (r->exec_type == GM_EXEC_TRADE) left -= r->quantity;
+    else if (gm_is_revision(r)) left = r->leaves_quantity;
+    else if (r->exec_type == GM_EXEC_REPLACED) left -= counted - r->quantity;
+    else if (r->exec_type == GM_EXEC_CANCEL_REJECTED && gm_answers_replace(o, r)) left -= counted - o->quantity;
+    else if ((r->exec_type == GM_EXEC_CANCELED || r->exec_type == GM_EXEC_EXPIRED) && r->execution_id == 0) left = 0;
+    return left > 0 ? left : 0;
+}
+
+static inline uint8_t gm_told_end(const gm_order_t* o, const gm_report_t* r) {
+    const int64_t filled = o->filled_quantity + (r->exec_type == GM_EXEC_TRADE ? r->quantity : 0);
+    if (filled >= (r->exec_type == GM_EXEC_REPLACED ? r->quantity : o->quantity)) return GM_FILLED;
+    return (o->urgency & GM_END_EXPIRED) || o->reason == GM_REASON_TIME_EXPIRED ? GM_EXPIRED : GM_CANCELED;
+}
+
 /* The order's status after a report. */
 static inline uint8_t gm_report_status(const gm_order_t* o, const gm_report_t* r) {
     const int closed = gm_is_closed(o->status);
     if (gm_is_void(r)) return o->status;
+    if (__builtin_expect(o->urgency & GM_END_TOLD, 0) && !closed) return gm_left_to_tell(o, r) ? GM_UNKNOWN_STATUS : gm_told_end(o, r);
     switch (r->exec_type) {
     case GM_EXEC_NEW:
         if (closed) return o->status;
@@ -66,6 +102,7 @@ static inline uint8_t gm_report_status(const gm_order_t* o, const gm_report_t* r
     case GM_EXEC_EXPIRED:
         if (closed) return r->exec_type == GM_EXEC_EXPIRED || o->reason == GM_REASON_TIME_EXPIRED ? GM_EXPIRED : GM_CANCELED;
         if (o->leaves_quantity == 0 && o->filled_quantity) return GM_FILLED;   /* there was nothing left to end */
+        if (gm_ends_too_soon(o, r)) return GM_UNKNOWN_STATUS;
         return r->exec_type == GM_EXEC_EXPIRED || o->reason == GM_REASON_TIME_EXPIRED ? GM_EXPIRED : GM_CANCELED;
     case GM_EXEC_REJECTED: return GM_REJECTED;
     case GM_EXEC_REPLACED:
@@ -117,8 +154,16 @@ static inline void gm_order_book(gm_order_t* o, const gm_report_t* r, int sign) 
 /* What a recorded report does to its own order's row, but for the change of its status. */
 static inline void gm_order_take(gm_order_t* o, const gm_report_t* r) {
     const int answers = gm_answers_replace(o, r) || (o->working_quantity != 0 && !(o->flags & GM_PARENT) && gm_is_closed(r->status));
+    const int too_soon = r->status == GM_UNKNOWN_STATUS && gm_ends_too_soon(o, r);
+    int64_t left;
     o->updated_ns = r->venue_time_ns;
-    if (!o->acknowledged_ns && r->exec_type != GM_EXEC_STATUS && r->status != GM_UNKNOWN_STATUS) o->acknowledged_ns = r->venue_time_ns;
+    if (!o->acknowledged_ns && r->exec_type != GM_EXEC_STATUS && (r->status != GM_UNKNOWN_STATUS || too_soon)) o->acknowledged_ns = r->venue_time_ns;
+    if (__builtin_expect(too_soon, 0)) {
+        o->leaves_quantity = gm_most_open(o) - r->quantity;
+        o->urgency |= GM_END_TOLD | (r->exec_type == GM_EXEC_EXPIRED ? GM_END_EXPIRED : 0);
+        if (o->reason != GM_REASON_TIME_EXPIRED) o->reason = r->reason;
+        return;
+    }
     switch (r->exec_type) {
     case GM_EXEC_TRADE:
         gm_order_book(o, r, +1);
@@ -131,24 +176,26 @@ static inline void gm_order_take(gm_order_t* o, const gm_report_t* r) {
         break;
     case GM_EXEC_REPLACED:
         if (gm_is_closed(o->status)) break;
+        left = o->urgency & GM_END_TOLD ? gm_left_to_tell(o, r) : -1;
         o->quantity = r->quantity > o->filled_quantity ? r->quantity : o->filled_quantity;
-        o->leaves_quantity = o->quantity - o->filled_quantity;
+        o->leaves_quantity = left >= 0 ? left : o->quantity - o->filled_quantity;
         if (r->price_e9 != GM_NO_PRICE) o->limit_price_e9 = r->price_e9;
         if (o->limit_price_e9 != GM_NO_PRICE) o->reserve_price_e9 = o->limit_price_e9;     /* also of one that nobody here asked for */
         break;
     default: break;
     }
     if (answers) {
+        if ((o->urgency & GM_END_TOLD) && r->exec_type == GM_EXEC_CANCEL_REJECTED) o->leaves_quantity = gm_left_to_tell(o, r);
         o->working_quantity = 0;
         o->pending_price_e9 = GM_NO_PRICE;
         if (o->limit_price_e9 != GM_NO_PRICE) o->reserve_price_e9 = o->limit_price_e9;
     }
     if (gm_is_closed(r->status) && !gm_is_closed(o->status)) {
         o->leaves_quantity = 0;
-        if (r->exec_type != GM_EXEC_TRADE && r->status != GM_FILLED
+        if (r->exec_type != GM_EXEC_TRADE && r->status != GM_FILLED && (!(o->urgency & GM_END_TOLD) || r->reason != GM_REASON_NONE)
             && !(o->reason == GM_REASON_TIME_EXPIRED && r->exec_type == GM_EXEC_CANCELED)) o->reason = r->reason;
         if (r->status == GM_FILLED) o->reason = GM_REASON_NONE;
-    } else if (r->exec_type == GM_EXEC_CANCEL_REJECTED && !gm_is_closed(o->status)) {
+    } else if (r->exec_type == GM_EXEC_CANCEL_REJECTED && !gm_is_closed(o->status) && !(o->urgency & GM_END_TOLD)) {
         o->reason = r->reason;                  /* why it stands as it was */
     }
 }
@@ -160,9 +207,10 @@ static inline void gm_engine_apply(gm_order_t* o, const gm_report_t* r) {
     o->status = r->status;
 }
 
-/* Where a venue that outlives the engine has to go on after a restart, and one that does not continues its numbers. */
+/* Where a venue that outlives the engine has to go on after a restart, and one that does not continues its numbers. What a person tells in its place
+ * has not been heard. */
 static inline void gm_engine_heard(gm_engine_t* e, const gm_report_t* r) {
-    if (r->venue >= 0 && r->venue < GM_MAX_VENUES && r->execution_id > e->last_execution[r->venue])
+    if (r->reason != GM_REASON_RESOLVED && r->venue >= 0 && r->venue < GM_MAX_VENUES && r->execution_id > e->last_execution[r->venue])
         e->last_execution[r->venue] = r->execution_id;
 }
 
@@ -285,6 +333,10 @@ static inline int gm_engine_record_report(gm_engine_t* e, gm_order_t* o, gm_repo
         r->leaves_quantity = gm_is_closed(r->status) || r->quantity > o->leaves_quantity ? 0 : o->leaves_quantity - r->quantity;
     } else if (gm_is_revision(r)) {
         r->filled_quantity += r->exec_type == GM_EXEC_TRADE_CORRECT ? r->quantity : -r->quantity;
+    } else if (__builtin_expect(o->urgency & GM_END_TOLD, 0) && !gm_is_closed(o->status)) {
+        r->leaves_quantity = gm_left_to_tell(o, r);
+    } else if (r->status == GM_UNKNOWN_STATUS && gm_ends_too_soon(o, r)) {
+        r->leaves_quantity = gm_most_open(o) - r->quantity;
     } else if (r->exec_type == GM_EXEC_REPLACED && !gm_is_closed(r->status)) {
         r->leaves_quantity = r->quantity > o->filled_quantity ? r->quantity - o->filled_quantity : 0;
     } else {
@@ -322,7 +374,7 @@ static inline void gm_engine_revise(gm_engine_t* e, gm_order_t* o, gm_report_t* 
     back.leaves_quantity = o->leaves_quantity;
     if (r->exec_type == GM_EXEC_TRADE_CANCEL) {             /* busted shares are open again only if the venue says so */
         left = o->quantity - (o->filled_quantity - booked.quantity);
-        if (!gm_is_closed(o->status) && said > o->leaves_quantity && said <= left) back.leaves_quantity = said;
+        if (!gm_is_closed(o->status) && !(o->urgency & GM_END_TOLD) && said > o->leaves_quantity && said <= left) back.leaves_quantity = said;
         gm_engine_record_report(e, o, &back);
         return;
     }
@@ -367,7 +419,8 @@ static inline void gm_engine_report(void* context, const gm_report_t* given) {
         gm_engine_set_aside(e, &r);
         return;
     }
-    again = r.execution_id > 0 && r.venue >= 0 && r.venue < GM_MAX_VENUES && r.execution_id <= e->last_execution[r.venue];
+    again = r.execution_id > 0 && r.venue >= 0 && r.venue < GM_MAX_VENUES
+            && (r.execution_id <= e->last_execution[r.venue] || (r.exec_type == GM_EXEC_TRADE && o && gm_is_closed(o->status)));
     if (!gm_is_revision(&r)) {
         gm_nbbo_t n = gm_consolidate(e->venues, r.symbol);
         r.bid_e9 = n.bid_e9;
@@ -394,7 +447,7 @@ static inline void gm_engine_report(void* context, const gm_report_t* given) {
         gm_engine_revise(e, o, &r);
         return;
     }
-    if (r.exec_type == GM_EXEC_TRADE && !gm_is_void(&r)) {
+    if (r.exec_type == GM_EXEC_TRADE && !gm_is_void(&r) && r.reason != GM_REASON_RESOLVED) {
         if (gm_is_closed(o->status)) r.reason = GM_REASON_LATE_FILL;
         else if (r.quantity > gm_open_as(e->orders, o, o->status)) r.reason = GM_REASON_OVERFILL;
         else if (r.liquidity == GM_REMOVED && !(o->urgency & GM_SWEEP) && __builtin_expect(gm_trades_through(e->venues, r.symbol, r.venue, r.side, r.price_e9), 0)) r.reason = GM_REASON_TRADE_THROUGH;

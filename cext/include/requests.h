@@ -125,7 +125,7 @@ static inline int64_t gm_engine_deny(gm_engine_t* e, gm_order_t* o, uint16_t kin
 static inline int64_t gm_engine_cancel_order(gm_engine_t* e, gm_order_t* o, uint16_t kind, uint16_t reason, int64_t now) {
     int64_t code;
     if (gm_is_closed(o->status)) return -(int64_t)GM_REASON_ORDER_CLOSED;
-    if (o->status == GM_PENDING_CANCEL) return GM_OK;
+    if (o->status == GM_PENDING_CANCEL || (o->urgency & GM_END_TOLD)) return GM_OK;     /* its end is under way, or has been told */
     if (!gm_is_legal(o->status, GM_PENDING_CANCEL)) return gm_engine_deny(e, o, kind, GM_REASON_ILLEGAL_TRANSITION, now);
     if (!gm_engine_may_hold(e)) return -(int64_t)GM_REASON_CAPACITY;
     if (gm_journal_fenced(e->journal)) return -(int64_t)GM_REASON_JOURNAL;     /* the order is another engine's now */

@@ -33,6 +33,7 @@ typedef struct gm_flow {
     int32_t started;
     int32_t in_active;
     int32_t calendar;           /* of its sessions */
+    int64_t first_tick;         /* its reference when it started */
     int32_t stage;              /* of its day (market_hours.h); 0: it is always trading */
     int32_t halted;
     int64_t session;            /* of the calendar: the one that goes on, or the next */
@@ -66,6 +67,8 @@ typedef struct gm_synthetic {
     int32_t* active;            /* symbols with own orders */
     int32_t active_count;
     int32_t symbols;            /* capacity */
+    int32_t known;              /* every symbol that has started is below */
+    int32_t orders;             /* that may rest in a book */
     int32_t venue_count;
     int32_t lit[GM_MAX_VENUES]; /* venues that carry the flow: those that display and have a share of it */
     int32_t lit_count;
@@ -289,7 +292,12 @@ static inline void gm_flow_best(gm_synthetic_t* s, int32_t symbol, int64_t best[
         if (q[v].bid_e9 > 0 && (best[0] < 0 || q[v].bid_e9 > best[0])) best[0] = q[v].bid_e9;
         if (q[v].ask_e9 > 0 && (best[1] < 0 || q[v].ask_e9 < best[1])) best[1] = q[v].ask_e9;
     }
-    for (int i = 0; i < 2; i++) if (best[i] >= 0) best[i] /= s->flows[symbol].tick_e9;
+    for (int i = 0; i < 2; i++)
+        if (best[i] >= 0) {                                 /* mostly the last book's own best: a product is cheaper than a division */
+            const gm_book_t* b = &gm_synthetic_matcher(s, symbol, s->lit[s->lit_count - 1])->book;
+            const int64_t tick_e9 = s->flows[symbol].tick_e9, tick = gm_book_has(b, i) ? gm_book_best_tick(b, i) : 0;
+            best[i] = tick * tick_e9 == best[i] ? tick : best[i] / tick_e9;
+        }
 }
 
 static inline int32_t gm_flow_pick_venue(gm_synthetic_t* s, gm_flow_t* f) {
@@ -610,13 +618,17 @@ static inline int gm_flow_start(gm_synthetic_t* s, int32_t symbol) {
     double paper_events = 4.0 * model->arrival / 60.0 * s->depth;   /* a second: arrivals and as many departures */
     double speed = s->events_per_second / paper_events;
     f->started = 1;
+    f->first_tick = f->reference_tick;
+    if (symbol >= s->known) s->known = symbol + 1;
     gm_random_seed(&f->state.random, s->seed, (uint64_t)symbol + 1);
     gm_flow_begin(model, &f->state, speed * s->depth / 60e9, speed / 60e9);
     f->next_id = -1;
     f->now_ns = s->start_ns - s->warmup_ns;
     gm_flow_pace_at(model, &s->calendars[f->calendar], &f->state, f->now_ns);
     for (int32_t k = 0; k < s->lit_count; k++) {
-        if (gm_exchange_init(gm_synthetic_exchange(s, symbol, s->lit[k]), f->tick_e9, GM_FLOW_BOOK_TICKS, GM_FLOW_BOOK_ORDERS) != GM_OK) return GM_ERR_MEMORY;
+        gm_exchange_t* x = gm_synthetic_exchange(s, symbol, s->lit[k]);
+        if (x->rare != NULL) continue;                      /* it begins again, with its books empty */
+        if (gm_exchange_init(x, f->tick_e9, GM_FLOW_BOOK_TICKS, s->orders) != GM_OK) return GM_ERR_MEMORY;
     }
     gm_day_start(s, symbol);
     if (gm_trades(f)) {
@@ -907,6 +919,49 @@ static inline void gm_synthetic_follow(gm_market_t* market, int32_t symbol, int3
     gm_synthetic_keep(s, symbol);
 }
 
+/* An exchange as it was made, but for the memory that it has. */
+static inline void gm_exchange_renew(gm_exchange_t* x) {
+    gm_exchange_t made;
+    memset(&made, 0, sizeof made);
+    gm_book_clear(&x->lit.book);
+    made.lit.book = x->lit.book;
+    made.lit.tick_e9 = x->lit.tick_e9;
+    made.lit.last_e9 = GM_NO_PRICE;
+    made.rare = x->rare;
+    made.lot = 1;
+    made.reference_bid_e9 = made.reference_ask_e9 = GM_NO_PRICE;
+    *x = made;
+}
+
+/* Begins again with another seed and time: every symbol is as if nobody had ever looked at it. */
+static inline int gm_synthetic_renew(gm_market_t* market, uint64_t seed, int64_t start_ns) {
+    gm_synthetic_t* s = (gm_synthetic_t*)market->self;
+    for (int32_t symbol = 0; symbol < s->known; symbol++) {
+        gm_flow_t* f = &s->flows[symbol];
+        const gm_flow_t old = *f;
+        if (!old.started) continue;
+        for (int32_t v = 0; v < s->venue_count; v++) {
+            gm_exchange_t* x = gm_synthetic_exchange(s, symbol, v);
+            if (x->rare == NULL) continue;
+            if (gm_synthetic_carries(s, v)) gm_exchange_renew(x);
+            else gm_exchange_free(x);                       /* a dark pool begins with its first own order */
+        }
+        memset(f, 0, sizeof *f);
+        f->tick_e9 = old.tick_e9;
+        f->reference_tick = old.first_tick;
+        f->calendar = old.calendar;
+        memset(&s->dark[symbol], 0, sizeof s->dark[symbol]);
+    }
+    s->active_count = s->known = 0;
+    s->seed = seed;
+    s->start_ns = start_ns;
+    s->apart = 0;
+    market->now_ns = start_ns;
+    market->executions = market->messages = 0;
+    market->stop = 0;
+    return GM_OK;
+}
+
 static inline void gm_synthetic_free(gm_synthetic_t* s) {
     if (s->exchanges && s->flows)
         for (int32_t symbol = 0; symbol < s->symbols; symbol++)
@@ -927,6 +982,7 @@ static inline int gm_synthetic_init(gm_synthetic_t* s, gm_venues_t* venues, cons
     double sum = 0.0;
     memset(s, 0, sizeof *s);
     s->symbols = venues->symbols;
+    s->orders = GM_FLOW_BOOK_ORDERS;
     s->venue_count = venues->count;
     s->exchanges = (gm_exchange_t*)gm_reserve((size_t)s->symbols * GM_MAX_VENUES * sizeof(gm_exchange_t));
     s->dark = (gm_random_t*)gm_reserve((size_t)s->symbols * sizeof(gm_random_t));
@@ -963,6 +1019,7 @@ static inline int gm_synthetic_init(gm_synthetic_t* s, gm_venues_t* venues, cons
     s->market.next_ns = gm_synthetic_next;
     s->market.control = gm_synthetic_control;
     s->market.indicate = gm_synthetic_indicate;
+    s->market.renew = gm_synthetic_renew;
     s->market.now_ns = start_ns;
     return GM_OK;
 }

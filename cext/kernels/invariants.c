@@ -7,10 +7,11 @@ typedef struct sums { int64_t open_buy, open_sell, quantity; } sums_t;
 static int check_row(const gm_engine_t* e, const gm_order_t* o) {
     const int closed = gm_is_closed(o->status);
     const gm_i128 notional = (gm_i128)(((gm_u128)(uint64_t)o->notional_hi << 64) | o->notional_lo);
+    const int64_t most = (o->urgency & GM_END_TOLD) && o->working_quantity > o->quantity ? o->working_quantity : o->quantity;
     if (o->status == 0 || o->status >= GM_STATUS_END) return GM_BROKEN_STATUS;
     if (o->filled_quantity < 0 || o->leaves_quantity < 0 || o->quantity <= 0 || gm_open_as(e->orders, o, o->status) < 0) return GM_BROKEN_NEGATIVE;
     if (closed && o->leaves_quantity != 0) return GM_BROKEN_CLOSED;
-    if (!closed && o->leaves_quantity > 0 && o->filled_quantity + o->leaves_quantity > o->quantity) return GM_BROKEN_CONSERVATION;
+    if (!closed && o->leaves_quantity > 0 && o->filled_quantity + o->leaves_quantity > most) return GM_BROKEN_CONSERVATION;
     if ((o->filled_quantity == 0) != (notional == 0)) return GM_BROKEN_NOTIONAL;
     return 0;
 }

@@ -17,6 +17,7 @@ from grandmodel.execution._core.costs import (
     implementation_shortfall,
     markouts,
     reason_text,
+    shortfall_of_sums,
     shortfall_one,
     spread_capture,
     vwap,
@@ -80,9 +81,7 @@ def test_example_700_of_1000():
 
 
 def test_example_constructed():
-    cost = one(
-        ordered=100_000, decision=30.0, arrival=30.10, end=30.65, fees=1_600.0, fills=((80_000, 30.26),)
-    )
+    cost = one(ordered=100_000, decision=30.0, arrival=30.10, end=30.65, fees=1_600.0, fills=((80_000, 30.26),))
     money = [cost.delay_e9, cost.trading_e9, cost.opportunity_e9, cost.fees_e9, cost.total_e9]
     assert money == [e9(x) for x in (8_000, 12_800, 13_000, 1_600, 35_400)]
     assert cost.total_bps == 118.0
@@ -331,9 +330,7 @@ def test_columns_object():
 @given(st.lists(st.tuples(st.integers(1, 10**15), st.integers(1, 10**12)), max_size=20))
 def test_vwap_against_fractions(trades):
     got = vwap([p for p, _ in trades], [q for _, q in trades])
-    np.testing.assert_allclose(
-        got, reference.vwap(*zip(*trades, strict=True)) if trades else math.nan, rtol=1e-15
-    )
+    np.testing.assert_allclose(got, reference.vwap(*zip(*trades, strict=True)) if trades else math.nan, rtol=1e-15)
 
 
 def test_vwap_of_one_price_is_that_price():
@@ -467,9 +464,7 @@ def test_bad_rows(name, bad, message):
 
 
 @pytest.mark.parametrize("name", list(good()))
-@pytest.mark.parametrize(
-    "bad", [[1.0, 2.0, 3.0], [True, False, True], ["1", "2", "3"], None, "abc", [1, None, 2]]
-)
+@pytest.mark.parametrize("bad", [[1.0, 2.0, 3.0], [True, False, True], ["1", "2", "3"], None, "abc", [1, None, 2]])
 def test_bad_types(name, bad):
     with pytest.raises(TypeError, match=name):
         implementation_shortfall(**{**good(), name: bad})
@@ -506,10 +501,7 @@ def test_columns_of_any_layout_are_accepted():
         lambda a: a.astype(">i8"),
         lambda a: a.astype(np.uint64) if a.min() >= 0 else a,
     ):
-        assert (
-            implementation_shortfall(**{k: change(a) for k, a in arguments.items()}).total_bps.tolist()
-            == expected
-        )
+        assert implementation_shortfall(**{k: change(a) for k, a in arguments.items()}).total_bps.tolist() == expected
     for array in arguments.values():
         array.flags.writeable = False
     assert implementation_shortfall(**arguments).total_bps.tolist() == expected
@@ -557,3 +549,49 @@ def test_market_columns_refusals():
     ]:
         with pytest.raises(error, match=message):
             call()
+
+
+# ---- by sums
+
+
+prices = st.one_of(st.none(), st.integers(1, 10**15))
+
+
+@given(
+    st.sampled_from([1, -1]),
+    st.lists(st.tuples(st.integers(1, 10**6), st.integers(1, 10**13)), max_size=6),
+    st.integers(0, 10**6),
+    prices,
+    prices,
+    prices,
+    st.integers(-(10**12), 10**12),
+)
+def test_an_orders_sums_say_as_much_as_its_fills(side, fills, rest, decision, arrival, end, fees):
+    quantity = sum(q for q, _ in fills)
+    ordered = max(1, quantity + rest)
+    whole = shortfall_one(side, ordered, decision, arrival, end, fees, [q for q, _ in fills], [p for _, p in fills])
+    sums = shortfall_of_sums(side, ordered, decision, arrival, end, fees, quantity, sum(q * p for q, p in fills))
+    for part in PARTS:
+        assert getattr(sums, f"{part}_e9") == getattr(whole, f"{part}_e9")
+        assert str(getattr(sums, f"{part}_bps")) == str(getattr(whole, f"{part}_bps"))
+        assert sums.reason(part) == whole.reason(part)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"filled_quantity": 101}, "fills add up to 101, above order_quantity, 100"),
+        ({"filled_quantity": -1}, "filled_quantity"), ({"filled_quantity": True}, "filled_quantity"),
+        ({"notional_e9": -1}, "notional_e9 is -1"), ({"notional_e9": 1 << 127}, "notional_e9"),
+        ({"notional_e9": 1.0}, "notional_e9 is 1.0"), ({"notional_e9": True}, "notional_e9 is True"),
+        ({"notional_e9": 0}, "one of them cannot be"), ({"side": 0}, "side"),
+        ({"order_quantity": 2**63}, "order_quantity"),
+    ],
+)  # fmt: skip
+def test_sums_that_cannot_be(change, message):
+    given_ = {
+        "side": 1, "order_quantity": 100, "decision_price_e9": 10**9, "arrival_price_e9": 10**9, "end_price_e9": 10**9,
+        "fees_e9": 0, "filled_quantity": 10, "notional_e9": 10**10,
+    }  # fmt: skip
+    with pytest.raises((TypeError, ValueError), match=message):
+        shortfall_of_sums(**{**given_, **change})

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import make_core, order, resting
+from support import EXEC_TRADE, make_core, order, report, resting
 
 from grandmodel.execution._core.journal import Journal, crc32c, iterate, layout_hash, sha256, verify
 from grandmodel.execution._core.records import HEADER_DTYPE, ORDER_DTYPE, RECORD_DTYPES, REPORT_DTYPE
@@ -115,6 +115,26 @@ def test_reading_at_the_edges(tmp_path):
     assert journal.read(5, 10) == whole[5:15]
     with pytest.raises(ValueError, match="position"):
         journal.read(-1)
+
+
+def test_an_orders_family_is_what_the_whole_log_says_of_it():
+    core, gate = make_core(limits={})
+    others = [gate.submit_order(resting()) for _ in range(3)]
+    parent = core.submit_parent(resting(quantity=500), "twap").order_id
+    before = core.journal.find(parent)[0]
+    children = [core.submit_child(parent, 100, 140 * 10**9).order_id for _ in range(3)]
+    for order_id in (*children, others[0].order_id):
+        core.report(report(core, order_id, EXEC_TRADE, quantity=40, price=140.0))
+    for position in (0, before):
+        orders, reports = core.journal.family(parent, position)
+        assert orders["order_id"].tolist() == [parent, *children]
+        assert set(reports["order_id"].tolist()) == set(children)
+        wanted = core.journal.rows(REPORT)
+        assert (reports == wanted[np.isin(wanted["order_id"], children)]).all()
+    orders, reports = core.journal.family(others[1].order_id, 0)
+    assert orders["order_id"].tolist() == [others[1].order_id]
+    assert set(reports["order_id"].tolist()) == {others[1].order_id}
+    assert [len(each) for each in core.journal.family(10**6, 0)] == [0, 0]
 
 
 @pytest.mark.parametrize(

@@ -69,9 +69,21 @@ class Model:
 
     def __init__(self):
         self.status, self.filled, self.leaves, self.illegal = "NEW", 0, 100, 0
+        self.told = None  # the end that its venue has told too soon: executions of `leaves` are still to come
 
     def take(self, code, quantity):
         closed = self.status in CLOSED
+        if self.told and not closed:
+            if code == EXEC_TRADE:
+                self.filled += quantity
+                self.leaves = max(0, self.leaves - quantity)
+                if self.leaves == 0:
+                    self.status = "FILLED" if self.filled >= 100 else self.told
+            return
+        if code in (EXEC_CANCELED, EXEC_EXPIRED) and not closed and 0 < quantity < self.leaves:
+            self.status, self.leaves = "UNKNOWN", self.leaves - quantity
+            self.told = "CANCELED" if code == EXEC_CANCELED else "EXPIRED"
+            return
         after = {
             EXEC_NEW: self.status,
             EXEC_CANCELED: "CANCELED",

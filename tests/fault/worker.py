@@ -19,7 +19,7 @@ import time
 
 import grandmodel.execution
 from grandmodel.execution._core.recovery import snapshot
-from grandmodel.execution._core.values import JournalError, OrderRejected, OrderStateError
+from grandmodel.execution._core.values import JournalError, OrderRejected, OrderStateError, Reason
 from grandmodel.execution.order_management import reconciliation  # noqa: F401 - loaded before the fork
 from grandmodel.execution.order_management.order_manager import OrderManager
 from grandmodel.execution.venues import links, process  # noqa: F401
@@ -241,7 +241,11 @@ def fill(task, acks, shim):
         resource.setrlimit(resource.RLIMIT_FSIZE, (task["file_size"], resource.RLIM_INFINITY))
     first, until = 0, time.monotonic() + 20
     while core.health()["accepting"] and time.monotonic() < until:
-        asyncio.run(_work(om, acks, rng, task["name"], 50, wild=False, first=first))
+        try:
+            asyncio.run(_work(om, acks, rng, task["name"], 50, wild=False, first=first))
+        except OrderRejected as refused:  # the writer met the limit while these were on their way
+            if refused.reason is not Reason.JOURNAL:
+                raise
         first += 50
         with contextlib.suppress(JournalError):
             core.journal.flush()

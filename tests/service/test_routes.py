@@ -6,6 +6,7 @@ import asyncio
 import json
 
 import pytest
+from support import EXEC_CANCELED, report
 from support_service import ADMIN, HOST, ORDER, RISK, TRADE, bearer
 
 from grandmodel.execution.service.port import EnginePort
@@ -51,6 +52,27 @@ def test_an_order_from_submission_to_its_end(serving):
         assert (await here.http.get("/execution/orders")).json()["orders"] == []
         ended = (await here.http.get("/execution/orders", params={"state": "ended"})).json()["orders"]
         assert [row["status"] for row in ended] == ["CANCELED"]
+
+    serving(work)
+
+
+def test_an_order_on_which_its_venue_is_silent_is_resolved_by_hand(serving):
+    async def work(here):
+        order_id = (await here.http.post("/execution/orders", json=ORDER, headers=bearer(TRADE))).json()["order_id"]
+        path = f"/execution/orders/{order_id}/resolution"
+        body = {"executions": [{"quantity": 60, "price": 1.25, "fee": 0.1}]}
+        early = await here.http.post(path, json=body, headers=bearer(ADMIN))
+        assert (early.status_code, "owes a word" in early.text) == (409, True)
+        core = here.engine.core
+        core.report(report(core, order_id, EXEC_CANCELED, quantity=core.get_order(order_id).quantity - 60))
+        order = (await here.http.get(f"/execution/orders/{order_id}")).json()
+        assert (order["status"], order["leaves_quantity"], order["owes_executions"]) == ("UNKNOWN", 60, True)
+        assert (await here.http.post(path, json=body, headers=bearer(TRADE))).status_code == 403
+        wrong = await here.http.post(path, json={"executions": [{"quantity": 61}]}, headers=bearer(ADMIN))
+        assert (wrong.status_code, "executions[0] has no 'price'" in wrong.text) == (422, True), wrong.text
+        ended = (await here.http.post(path, json=body, headers=bearer(ADMIN))).json()
+        assert (ended["status"], ended["filled_quantity"], ended["owes_executions"]) == ("CANCELED", 60, False)
+        assert core.portfolio.position("AAPL") == (60, 0, 0)
 
     serving(work)
 

@@ -53,7 +53,9 @@ if TYPE_CHECKING:
     from .performance import HighPerformanceExecutionEngine
     from .risk.monitor import RealTimeExecutionRiskMonitor
     from .risk.pre_trade import PreTradeRiskManager, RiskCheckResult
-    from .routing.smart_router import ExecutionResult, RoutingDecision, SmartOrderRouter
+    from .routing.decision import RoutingDecision
+    from .routing.smart_router import SmartOrderRouter
+    from .routing.ticket import ExecutionResult
 
 _HOME = {
     "._core.book": ("OrderBook",),
@@ -80,7 +82,9 @@ _HOME = {
     ".performance": ("HighPerformanceExecutionEngine",),
     ".risk.monitor": ("RealTimeExecutionRiskMonitor",),
     ".risk.pre_trade": ("PreTradeRiskManager", "RiskCheckResult"),
-    ".routing.smart_router": ("ExecutionResult", "RoutingDecision", "SmartOrderRouter"),
+    ".routing.decision": ("RoutingDecision",),
+    ".routing.smart_router": ("SmartOrderRouter",),
+    ".routing.ticket": ("ExecutionResult",),
 }  # fmt: skip
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

@@ -18,12 +18,13 @@ from .compare_command import register as register_compare
 from .config_command import app as config_app
 from .data_command import app as data_app
 from .journal_command import app as journal_app
+from .learn_command import app as learn_app
 from .service.command import register as register_service
 from .tca_command import register as register_tca
 from .venues.command import register as register_venue
 
 if TYPE_CHECKING:
-    from .routing.smart_router import ExecutionResult
+    from .routing.ticket import ExecutionResult
     from .simulation.basket import BasketReport
     from .simulation.replay import ReplayReport
 
@@ -41,6 +42,7 @@ Begin with:
   gmexec tca --help          what its orders cost, why, and where
   gmexec data --help         what a file of market data holds
   gmexec config --help       whether a configuration is right
+  gmexec learn --help        what a policy costs next to TWAP and the like
   gmexec venue --help        a venue as a process of its own
   gmexec serve --help        the engine over HTTP, with a dashboard
 \b
@@ -49,6 +51,7 @@ Exit status: 0 done, 2 an input was wrong (stderr says which and how).""",
 app.add_typer(journal_app, name="journal")
 app.add_typer(data_app, name="data")
 app.add_typer(config_app, name="config")
+app.add_typer(learn_app, name="learn")
 
 
 class _Side(StrEnum):

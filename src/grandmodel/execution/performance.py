@@ -28,7 +28,7 @@ from .order_management.storage import CapacityError
 if TYPE_CHECKING:
     from .clock import Clock
     from .config import Performance
-    from .routing.smart_router import ExecutionResult
+    from .routing.ticket import ExecutionResult
 
 log = logging.getLogger("grandmodel.execution.performance")
 

@@ -255,7 +255,7 @@ class RecordView:
             "strategy": names.strategy_text(int(row["strategy"])),
             "algorithm": names.algorithm_text(int(row["algorithm"])),
             "tag": names.tag_text(int(row["tag"])),
-            "urgency": URGENCIES[int(row["urgency"]) & 127],
+            "urgency": URGENCIES[int(row["urgency"]) & 7],
             "instructions": [name for bit, name in _INSTRUCTIONS if flags & bit],
             "is_parent": bool(flags & 16),
         }

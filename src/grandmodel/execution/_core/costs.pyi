@@ -168,6 +168,16 @@ def shortfall_one(
     fill_price_e9: ArrayLike,
     delay_basis: Literal["fill", "order"] = "fill",
 ) -> Shortfall: ...
+def shortfall_of_sums(
+    side: int,
+    order_quantity: int,
+    decision_price_e9: int | None,
+    arrival_price_e9: int | None,
+    end_price_e9: int | None,
+    fees_e9: int | None,
+    filled_quantity: int,
+    notional_e9: int,
+) -> Shortfall: ...
 def vwap(price_e9: ArrayLike, quantity: ArrayLike) -> float: ...
 def group_vwap(
     group: ArrayLike, price_e9: ArrayLike, quantity: ArrayLike, groups: int

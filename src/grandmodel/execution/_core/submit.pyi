@@ -1,7 +1,7 @@
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Self, SupportsIndex
+from typing import Any, Literal, Self, SupportsIndex, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -105,9 +105,26 @@ class Core:
         min_quantity: int = 0,
         peg_offset_e9: int = 0,
     ) -> Ticket: ...
+    @overload
     def sweep(
-        self, parent_id: int, quantity: int, limit_price_e9: int | None = None, rest: bool = True
+        self,
+        parent_id: int,
+        quantity: int,
+        limit_price_e9: int | None = None,
+        rest: bool = True,
+        *,
+        told: Literal[True] = True,
     ) -> dict[str, Any]: ...
+    @overload
+    def sweep(
+        self,
+        parent_id: int,
+        quantity: int,
+        limit_price_e9: int | None = None,
+        rest: bool = True,
+        *,
+        told: Literal[False],
+    ) -> list[int]: ...
     def venue_statistics(self, symbol: str, venue: str) -> dict[str, Any]: ...
     def venues_out(self) -> dict[str, dict[str, Any]]: ...
     def submit_rows(self, rows: NDArray[np.void]) -> NDArray[np.int64]: ...
@@ -116,6 +133,10 @@ class Core:
     def replace(
         self, order_id: int, quantity: int = 0, limit_price_e9: int = ..., stop_price_e9: int = ...
     ) -> None: ...
+    def refuse(
+        self, reason: int, *, symbol: int = -1, side: int = 0, quantity: int = 0, fields: Iterable[str] = ()
+    ) -> int: ...
+    def resolve(self, order_id: int, executions: Iterable[Sequence[int]] = ()) -> None: ...
     def cancel_all(
         self,
         account: int = -1,
@@ -137,6 +158,9 @@ class Core:
         account: int | None = None,
     ) -> list[Order]: ...
     def strategy_number(self, text: str) -> int: ...
+    def algorithm_number(self, text: str) -> int: ...
+    @property
+    def native(self) -> object: ...
     def set_calendar(self, name: str, closes_ns: ArrayLike) -> None: ...
     def set_timeout(self, timeout_ns: int) -> None: ...
     def close_parent(self, order_id: int, expired: bool = False, reason: int = ...) -> None: ...

@@ -76,6 +76,7 @@ class SyntheticMarket(Market):
         model: FlowModel | None = None,
         sessions: Mapping[str, tuple[ArrayLike, ArrayLike]] | None = None,
         hours: Mapping[str, float] | None = None,
+        capacity: int = ...,
     ) -> Self: ...
     @property
     def keeps_hours(self) -> bool: ...

@@ -129,6 +129,9 @@ class Reason(IntEnum):
     TRIGGERED = 508
     REDUCE_ONLY = 107
     LIST_REFUSED = 108
+    DECISION = 109
+    DECISION_STALE = 110
+    DECISION_FLOOD = 111
     KILLED = 201
     REDUCING = 202
     NO_ANSWER = 411
@@ -140,6 +143,7 @@ class Reason(IntEnum):
     TRADE_THROUGH = 417
     UNSOUND_REPORT = 418
     BEYOND_LIMIT = 419
+    RESOLVED = 420
 
 REASON_TEXT: Final[dict[Reason, str]]
 SIDE_CODES: Final[dict[str, int]]

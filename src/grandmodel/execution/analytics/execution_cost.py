@@ -14,7 +14,6 @@ import numpy as np
 
 from .._core import costs
 from .._core.values import Unknown
-from ..records_view import REPORT
 from .journal_records import standing_fills
 
 if TYPE_CHECKING:
@@ -62,7 +61,9 @@ class ExecutionCost:
         return self.total_bps / 1e4
 
 
-def execution_cost(core: Core, order_id: int, end_mid_e9: int | None = None) -> ExecutionCost:
+def execution_cost(
+    core: Core, order_id: int, end_mid_e9: int | None = None, *, since: int | None = None
+) -> ExecutionCost:
     """The cost of an order that has ended.
 
     The decision price is the consolidated mid when the order was given; the arrival price the mid when its first child
@@ -70,21 +71,21 @@ def execution_cost(core: Core, order_id: int, end_mid_e9: int | None = None) -> 
 
     Executions that were taken back do not count; those that were corrected count as they are now.
 
-    Cost: two passes over the journal from the order's first record to its last.
+    Cost: one pass over the journal from the order's first record to its last. `since`: a position of the log at or
+    before the first, where the caller knows one: nothing has to be looked up then.
     """
     order = core.get_order(order_id)
-    rows = core.journal_orders(order_id)
-    fills = _fills(core, order_id, rows)
-    sent = rows[rows["order_id"] != order_id] if order.is_parent else rows
+    first, last = (core.journal.find(order_id) or (0, -1)) if since is None else (since, None)
+    rows, reports = core.journal.family(order_id, first, last)
+    sent = rows[1:] if order.is_parent else rows  # a parent's own record comes before its children's
     arrival_e9 = _known(sent["arrival_mid_e9"][0]) if len(sent) else None
-    decision_e9 = order.arrival_mid_e9
     end_e9 = core.quote(order.symbol).mid_e9 if end_mid_e9 is None else end_mid_e9
-    exact, bps = _parts(order, decision_e9, arrival_e9, end_e9, fills)
+    exact, bps = cost_parts(order, arrival_e9, end_e9)
     return ExecutionCost(
         order=order,
         children=len(rows) - 1 if order.is_parent else 0,
-        fills=fills,
-        decision_price=_price(decision_e9, "no quote at the decision"),
+        fills=_fills(reports),
+        decision_price=_price(order.arrival_mid_e9, "no quote at the decision"),
         arrival_price=_price(arrival_e9, "no quote at arrival" if len(sent) else "nothing was sent to a venue"),
         end_price=_price(end_e9, "no quote at the end"),
         average_price=order.average_price,
@@ -93,14 +94,14 @@ def execution_cost(core: Core, order_id: int, end_mid_e9: int | None = None) -> 
     )
 
 
-def _fills(core: Core, order_id: int, rows: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """The executions of an order and its children that stand, each with the quote at its first report."""
-    reports = core.journal.rows(REPORT, *(core.journal.find(order_id) or (0, -1)))
-    places, origins, _, _ = standing_fills(reports)
+def _fills(reports: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The executions that stand, each with the quote at its first report."""
+    places, origins, busted, _ = standing_fills(reports)
     fills = reports[places]
-    for name in ("bid_e9", "ask_e9", "venue_time_ns"):
-        fills[name] = reports[name][origins]
-    return fills[np.isin(fills["order_id"], rows["order_id"])]
+    if busted:
+        for name in ("bid_e9", "ask_e9", "venue_time_ns"):
+            fills[name] = reports[name][origins]
+    return fills
 
 
 def _known(price_e9: int) -> int | None:
@@ -111,19 +112,23 @@ def _price(price_e9: int | None, reason: str) -> float:
     return Unknown(reason) if price_e9 is None else price_e9 / 1e9
 
 
-def _parts(
-    order: Order, decision_e9: int | None, arrival_e9: int | None, end_e9: int | None, fills: np.ndarray[Any, Any]
+def cost_parts(
+    order: Order, arrival_e9: int | None, end_e9: int | None
 ) -> tuple[dict[str, int | None], dict[str, float]]:
-    unknown = costs.PRICE_UNKNOWN
-    result = costs.shortfall_one(
+    """What an order cost, by part: exactly in 1e-9 money (None: not known), and in bps by the names of ExecutionCost.
+
+    From the order's own sums: nothing of the log is read. `arrival_e9`, `end_e9`: mids, None where there was none.
+    """
+    unknown, decision_e9 = costs.PRICE_UNKNOWN, order.arrival_mid_e9
+    result = costs.shortfall_of_sums(
         order.side.sign,
         order.quantity,
         unknown if decision_e9 is None else decision_e9,
         unknown if arrival_e9 is None else arrival_e9,
         unknown if end_e9 is None else end_e9,
         order.fees_e9,
-        np.ascontiguousarray(fills["quantity"]),
-        np.ascontiguousarray(fills["price_e9"]),
+        order.filled_quantity,
+        order.notional_e9,
     )
     exact: dict[str, int | None] = {}
     bps: dict[str, float] = {}
@@ -135,6 +140,18 @@ def _parts(
         else:  # without a decision price there is nothing that a part could be a share of
             bps[f"{part}_bps"] = value if value == value else Unknown("no decision price")
     return exact, bps
+
+
+def market_conditions(
+    core: Core, decision_e9: int | None, arrival_e9: int | None, end_e9: int | None, was_sent: bool
+) -> dict[str, Any]:
+    """The mids that an order's cost is measured by, and where they are from."""
+    return {
+        "decision_price": _price(decision_e9, "no quote at the decision"),
+        "arrival_price": _price(arrival_e9, "no quote at arrival" if was_sent else "nothing was sent to a venue"),
+        "end_price": _price(end_e9, "no quote at the end"),
+        "source": core.market.source,
+    }
 
 
 def market_vwap(before: dict[str, int], after: dict[str, int]) -> float:

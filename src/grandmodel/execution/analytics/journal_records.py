@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .._core.records import NO_PRICE, RECORD_DTYPES, is_booked
+from .._core.records import NO_PRICE, RECORD_DTYPES, VOID_REASONS, is_booked
 from ..records_split import RecordStream, split
 from ..records_view import DECISION, NAME, ORDER, REFUSAL, REPORT, REQUEST, JournalNames, Names
 
@@ -80,6 +80,25 @@ def read_records(
     return JournalRecords(names=learnt if names is None else names, head=position, records=count, **arrays)
 
 
+_FEW = 64
+
+
+def _few_standing(reports: Rows) -> Rows | None:
+    """The same of a few reports none of which revises another; None: one does."""
+    kinds = reports["exec_type"].tolist()
+    if EXEC_TRADE_CANCEL in kinds:
+        return None
+    words = zip(kinds, reports["status"].tolist(), reports["reason"].tolist(), strict=True)
+    return np.array(
+        [
+            place
+            for place, (kind, status, reason) in enumerate(words)
+            if kind in (EXEC_TRADE, EXEC_TRADE_CORRECT) and status and reason not in VOID_REASONS
+        ],
+        np.int64,
+    )
+
+
 def standing_fills(reports: Rows) -> tuple[Rows, Rows, int, int]:
     """Which executions stand, as places in `reports`.
 
@@ -93,6 +112,10 @@ def standing_fills(reports: Rows) -> tuple[Rows, Rows, int, int]:
     origins : (m,) int64 of the TRADE that each was first; of a TRADE itself
     busted, corrected : how many executions were taken back, and how many of these came again with other figures
     """
+    if len(reports) <= _FEW:  # of one order: sooner looked at row by row than as columns
+        places = _few_standing(reports)
+        if places is not None:
+            return places, places, 0, 0
     booked = is_booked(reports)
     kind = reports["exec_type"]
     trades = np.flatnonzero(booked & ((kind == EXEC_TRADE) | (kind == EXEC_TRADE_CORRECT)))

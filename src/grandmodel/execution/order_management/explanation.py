@@ -175,7 +175,7 @@ def explain(core: Core, order_id: int) -> Explanation:
                 StateAccount(time_ns, str(type_of(kind, row)), None if status is None else str(status), payload)
             )
     notes: list[str] = []
-    checks = [] if asked is None or int(asked["symbol"]) < 0 else _checks(core, place[0], asked, notes)
+    checks = _checks(core, place[0], asked, notes) if asked is not None and _is_sound(asked) else []
     venues: list[VenueAccount] = []
     quotes: dict[str, Any] = {}
     if decision is not None:
@@ -185,9 +185,16 @@ def explain(core: Core, order_id: int) -> Explanation:
             notes.append(f"a decision records the first {len(venues)} of {len(core.venues.names)} venues")
     elif order.status != "REJECTED":
         notes.append("order_management.enable_order_audit is false: decisions are not recorded")
+    if order.owes_executions:
+        notes.append(f"its venue has ended it and not yet told executions of {order.leaves_quantity} (resolve_order)")
     return Explanation(
         order_id, str(order.status), order.reason_text, terms, checks, venues, quotes, history, children, notes
     )
+
+
+def _is_sound(asked: Any) -> bool:
+    """Could it be checked at all? Else a field of it was wrong, and no check was reached."""
+    return int(asked["symbol"]) >= 0 and int(asked["quantity"]) > 0 and int(asked["side"]) in (1, -1)
 
 
 def _asked(payload: dict[str, Any]) -> dict[str, Any]:

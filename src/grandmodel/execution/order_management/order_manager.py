@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self, SupportsIndex
 from .._core.submit import OrderGate, read_id
 from .._core.values import OrderStateError
 from .kill_switch import REDUCE, RESET, KillReport, KillSwitch, check_reason, kill, read_scope, set_latch, standing
+from .resolution import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -222,6 +223,29 @@ class OrderManager(OrderGate):
                 f"{refused} of {len(ids)} cancels could not be asked for; those orders are open: see health()"
             )
         return [int(order_id) for order_id in ids]
+
+    def resolve_order(self, order_id: SupportsIndex, executions: Sequence[Mapping[str, Any]] = ()) -> Order:
+        """Says in a venue's place what became of an order on which it is silent: UNKNOWN, or with an answer pending.
+
+        Parameters
+        ----------
+        executions : what it has executed and not told: mappings of `quantity`, `price`, `fee` (currency units,
+            positive: we pay) and, if known, the venue's `execution_id`, by which its own word is known again should it
+            come after all
+
+        Returns
+        -------
+        Order : ended: FILLED, or CANCELED with the reason RESOLVED (EXPIRED where that had been told)
+
+        Raises
+        ------
+        ValueError       a field is wrong (named), or it is more than is open; nothing is booked
+        UnknownOrder     no order has the id
+        OrderStateError  the order has ended, or its venue still speaks for it: cancel it then
+        """
+        number = read_id(order_id)
+        resolve(self.core, number, executions)
+        return self.core.get_order(number)
 
     def kill(self, scope: object, reason: str, *, name: str | None = None) -> KillReport:
         """Stops a scope: latched first, then every open order in it is cancelled. It stands, over restarts too, until

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 # Codes of cext/include/records.h.
 _EXEC_TRADE, _EXEC_CANCELED, _EXEC_STATUS = 2, 3, 10
 _PARENT = 16
+_END_TOLD = 64  # beside the urgency: the venue has ended it and owes executions
 _ORDER_RECORD, _REPORT_RECORD = 2, 4
 _EXECUTION_FIELDS = ("order_id", "side", "price_e9", "quantity", "symbol")
 
@@ -167,7 +168,8 @@ def _position_breaks(
 
 
 def reconcile(core: Core, market: RemoteMarket, venue: str, *, since: int = 0, timeout: float = 5.0) -> list[Break]:
-    """Holds the engine against one venue. Open orders of ours that it does not have are canceled, and still listed.
+    """Holds the engine against one venue. Open orders of ours that it does not have are canceled, and still listed; not
+    those that it has ended and owes executions of: they wait for these (`OrderManager.resolve_order`).
 
     Orders may be submitted meanwhile: what the venue did after it answered is left out of the comparison.
 
@@ -207,7 +209,7 @@ def reconcile(core: Core, market: RemoteMarket, venue: str, *, since: int = 0, t
     for found in breaks:
         if found.order_id is None:
             continue
-        if found.kind is BreakKind.NOT_AT_VENUE:
+        if found.kind is BreakKind.NOT_AT_VENUE and not int(rows[found.order_id]["urgency"]) & _END_TOLD:
             core.report(_canceled(core, rows[found.order_id]))
         elif found.kind is BreakKind.STATUS and _resolves(rows[found.order_id], theirs[found.order_id]):
             core.report(_answered(core, rows[found.order_id], theirs[found.order_id]))

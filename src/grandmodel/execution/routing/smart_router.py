@@ -5,29 +5,29 @@ Whatever it executes passes the engine's one gate, like any other order.
 
 from __future__ import annotations
 
-import asyncio
 import math
 from _thread import RLock
-from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from .._core.values import OrderStatus, OrderValidationError, Reason, Unknown
-from ..analytics.execution_cost import ExecutionCost, execution_cost
-from ..clock import Clock, to_ns
+from .._core.values import OrderValidationError, Reason, Unknown
+from ..analytics.execution_cost import execution_cost
+from ..clock import Clock
 from .algorithms import WHEEL, Algorithm, make_algorithm
 from .algorithms.dark_first import DarkFirst, DarkHistory
+from .algorithms.market import Market
 from .algorithms.parameters import AlgorithmConfigError
-from .algorithms.parent import Parent, Progress, run_parent
+from .algorithms.parent import Parent
+from .at_once import Taking, take_at_once
+from .decision import RoutingDecision, RoutingLeg, VenueScore
+from .destinations import largest_child
 from .legs import RestingLegs
 from .splits import cont_kukanov, queue_ahead, whole_lots
+from .ticket import AlgorithmTicket, ExecutionResult
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from .._core.orders import Order
     from .._core.submit import Core
     from ..instruments import Instrument
     from .estimate import Frontier, PreTradeEstimate
@@ -42,162 +42,6 @@ SPLIT_KEYS = frozenset({
 
 #: How long a resting leg is expected to wait, when sizes are chosen (this project's choice).
 HORIZON_SECONDS = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class VenueScore:
-    """What an order would cost at one venue, and why it was or was not chosen. `cost`: per share against the mid."""
-
-    venue: str
-    cost: float
-    verdict: str
-    terms: Mapping[str, float] = field(default_factory=dict)  # of `cost`, what was learned adds: name -> per share
-
-
-@dataclass(frozen=True, slots=True)
-class RoutingLeg:
-    """A part of an order, and where it would go. `cost`: per share against the mid; `scores`: every venue, and why it
-    has this or another leg, or none."""
-
-    venue: str
-    quantity: int
-    price: float
-    cost: float
-    reason: str
-    scores: tuple[VenueScore, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class RoutingDecision:
-    """Where an order would go. Awaitable, so that both ways of asking for it work.
-
-    `estimated_cost`: dollars for the whole order against the consolidated mid, spread and fees and impact; without
-    quotes the fees only, which `assumptions` then says. `venue` is None when no venue can take the order; `reason` says
-    why. `legs`: how it would be split; `residual`: shares that no venue could have within the limit now.
-    """
-
-    venue: str | None
-    estimated_cost: float
-    estimated_cost_bps: float
-    expected_price: float
-    reason: str
-    venues: tuple[VenueScore, ...]
-    assumptions: tuple[str, ...] = ()
-    source: str = "paper"
-    legs: tuple[RoutingLeg, ...] = ()
-    residual: int = 0
-
-    def __await__(self) -> Generator[None, None, RoutingDecision]:
-        return self
-        yield
-
-
-@dataclass(frozen=True, slots=True)
-class ExecutionResult:
-    """How an order ended and what it cost. Costs are fractions of the decision price, positive = bad for the trader."""
-
-    order_id: int
-    status: OrderStatus
-    symbol: str
-    venue: str | None
-    algorithm: str
-    order_quantity: int
-    filled_quantity: int
-    average_price: float
-    fills: np.ndarray[Any, Any]
-    shortfall: float
-    market_impact: float
-    timing_cost: float
-    execution_duration: float
-    market_conditions: dict[str, Any] = field(default_factory=dict)
-    cost: ExecutionCost | None = None
-
-
-class AlgorithmTicket:
-    """A parent order that an algorithm works, in a task of its own: look at it, change it, await its result."""
-
-    def __init__(self, router: SmartOrderRouter, parent: Parent) -> None:
-        self._router, self.parent = router, parent
-        self._task = asyncio.ensure_future(run_parent(parent))
-
-    @property
-    def order_id(self) -> int:
-        return self.parent.order_id
-
-    @property
-    def order(self) -> Order:
-        """The parent as it stands now."""
-        return self.parent.order
-
-    @property
-    def status(self) -> OrderStatus:
-        return self.parent.order.status
-
-    @property
-    def progress(self) -> Progress:
-        """How far it is, now."""
-        return self.parent.progress
-
-    def pause(self) -> None:
-        """Withdraws what is at work, and places nothing until `resume`; its end does not move."""
-        self.parent.pause()
-
-    def resume(self) -> None:
-        """Goes on, with a plan for what is left."""
-        self.parent.resume()
-
-    def amend(
-        self,
-        *,
-        quantity: int | None = None,
-        end: datetime | int | None = None,
-        limit_price: float | Decimal | str | int | None = None,
-    ) -> None:
-        """Another quantity of the whole order, end (aware datetime, or nanoseconds) or limit; what is left is planned
-        anew.
-
-        Raises
-        ------
-        ValueError  when the end is not after now, or less is asked than is filled or at work; nothing has changed then
-        OrderValidationError, OrderStateError, RiskLimitBreached  when the engine does not take the others
-        """
-        now = self.parent.clock.now_ns()
-        end_ns = None if end is None else to_ns(end, "end")
-        if end_ns is not None and end_ns <= now:
-            raise ValueError(f"end is {end!r}, must be after now ({now})")
-        if quantity is None and limit_price is None and end is None:
-            raise ValueError("nothing is changed: give quantity, end or limit_price")
-        order = self.order
-        if quantity is not None and quantity < order.filled_quantity + order.working_quantity:
-            least = order.filled_quantity + order.working_quantity
-            raise ValueError(f"quantity is {quantity}, must be at least {least}: what is filled or at work")
-        if quantity is not None or limit_price is not None:
-            from ..order_management.order_manager import OrderManager
-
-            manager = OrderManager(engine=self._router.core)
-            manager.replace_order(self.order_id, quantity=quantity, limit_price=limit_price)
-        self.parent.replan(end_ns, withdraw=limit_price is not None)
-
-    def cancel(self) -> None:
-        """Asks for the end of parent and children; the ticket's result then says what was done."""
-        self._router.core.cancel(self.order_id)
-
-    def done_callback(self, callback: Callable[[AlgorithmTicket], object]) -> None:
-        """Calls `callback(ticket)` once the algorithm has ended, in the loop that it runs in."""
-        self._task.add_done_callback(lambda _: callback(self))
-
-    def __await__(self) -> Generator[Any, None, ExecutionResult]:
-        return self._finish().__await__()
-
-    async def _finish(self) -> ExecutionResult:
-        try:
-            await asyncio.shield(self._task)
-        except asyncio.CancelledError:  # whoever waits is cancelled: so is the order
-            if not self._task.done():
-                self._task.cancel()
-                await asyncio.wait({self._task})
-            raise
-        return self._router.result(self.parent)
 
 
 class SmartOrderRouter:
@@ -219,6 +63,7 @@ class SmartOrderRouter:
         self._core: Core | None = None
         self._opening = RLock()
         self._dark_history: DarkHistory | None = None
+        self._child_bound: list[int | None] = []  # empty until it is looked up: the venues of a core stay as they are
         if engine is None:
             from ..config import router_config
 
@@ -243,6 +88,12 @@ class SmartOrderRouter:
         if self._dark_history is None:
             self._dark_history = DarkHistory.of(self.core)
         return self._dark_history
+
+    @property
+    def _largest_child(self) -> int | None:
+        if not self._child_bound:
+            self._child_bound.append(largest_child(self.core))
+        return self._child_bound[0]
 
     def route_order(self, order: Mapping[str, Any]) -> RoutingDecision:
         """Where `order` would go now; nothing is sent. Works when called, and may be awaited.
@@ -509,18 +360,46 @@ class SmartOrderRouter:
         AlgorithmConfigError  when a parameter is wrong; nothing has been submitted then
         OrderRejected         when the parent is refused
         """
-        ticket = AlgorithmTicket(self, self.start(order, config))
+        algorithm = None if _is_wheel(config) else self._algorithm(config)
+        if wait and type(algorithm) is Market:
+            return await self.execute_at_once(order, algorithm)
+        parent = self.start(order, config) if algorithm is None else self._start(order, algorithm)
+        ticket = AlgorithmTicket(self, parent)
         return await ticket if wait else ticket
+
+    async def execute_at_once(self, order: Mapping[str, Any], algorithm: Market) -> ExecutionResult:
+        """As `execute_algorithm_order` by the algorithm `market`: what stands at the best price is taken before anybody
+        else runs."""
+        taking = self.take_at_once(order, algorithm)
+        return self.taken(taking) if taking.is_over else await self.take_on(taking, algorithm)
+
+    def take_at_once(self, order: Mapping[str, Any], algorithm: Market) -> Taking:
+        """The first step of that, and it may be the last (`Taking.is_over`); then `taken` has its result, or else
+        `take_on` goes on with it."""
+        return take_at_once(self.core, order, algorithm.name, self._largest_child)
+
+    def taken(self, taking: Taking) -> ExecutionResult:
+        """What came of an order that was over when it had taken."""
+        return self._result(taking.order_id, taking.algorithm, taking.since, taking.end_e9)
+
+    async def take_on(self, taking: Taking, algorithm: Market) -> ExecutionResult:
+        """Goes on with an order that was not over when it had taken what it found."""
+        parent = self._parent(taking.order_id, algorithm)
+        parent.adopt(taking.legs)
+        return await AlgorithmTicket(self, parent)
 
     def start(self, order: Mapping[str, Any], config: Mapping[str, Any]) -> Parent:
         """Accepts the parent order of an algorithm; `run_parent` then works it."""
-        if isinstance(config, Mapping) and config.get("algorithm") == WHEEL:
+        if _is_wheel(config):
             rest = {key: value for key, value in config.items() if key not in ("algorithm", WHEEL)}
             return self.wheel(config.get(WHEEL)).start(order, rest, self.start)
+        return self._start(order, self._algorithm(config))
+
+    def _algorithm(self, config: Mapping[str, Any]) -> Algorithm:
         algorithm = make_algorithm(config)
         if isinstance(algorithm, DarkFirst):
             algorithm.history = self.dark_history
-        return self._start(order, algorithm)
+        return algorithm
 
     def wheel(self, name: str | None = None) -> OrderWheel:
         """A wheel by its name; without one the only one there is.
@@ -561,15 +440,18 @@ class SmartOrderRouter:
         )
 
     def _start(self, order: Mapping[str, Any], algorithm: Algorithm) -> Parent:
-        core = self.core
-        clock = core.clock
+        if not isinstance(self.core.clock, Clock):
+            raise TypeError("the engine's core has a bare native clock; give it a LiveClock or SimulatedClock")
+        return self._parent(self.core.submit_parent(order, algorithm.name).order_id, algorithm)
+
+    def _parent(self, order_id: int, algorithm: Algorithm) -> Parent:
+        core, clock = self.core, self.core.clock
         if not isinstance(clock, Clock):
             raise TypeError("the engine's core has a bare native clock; give it a LiveClock or SimulatedClock")
-        ticket = core.submit_parent(order, algorithm.name)
         try:
-            return Parent(core, clock, ticket.order_id, algorithm)
+            return Parent(core, clock, order_id, algorithm)
         except Exception:  # an algorithm that fails to say its horizon leaves no order behind
-            core.close_parent(ticket.order_id, reason=Reason.USER)
+            core.close_parent(order_id, reason=Reason.USER)
             raise
 
     def result(self, parent: Parent) -> ExecutionResult:
@@ -580,9 +462,11 @@ class SmartOrderRouter:
         """What came of an order that has ended, of an algorithm's or any other."""
         return self._result(order_id, self.core.get_order(order_id).algorithm or "smart_router")
 
-    def _result(self, order_id: int, algorithm: str) -> ExecutionResult:
+    def _result(
+        self, order_id: int, algorithm: str, since: int | None = None, end_e9: int | None = None
+    ) -> ExecutionResult:
         core = self.core
-        cost = execution_cost(core, order_id)
+        cost = execution_cost(core, order_id, end_e9, since=since)
         order = cost.order
         venues = {core.venue_text(int(number)) for number in set(cost.fills["venue"].tolist())}
         return ExecutionResult(
@@ -607,6 +491,11 @@ class SmartOrderRouter:
             },
             cost=cost,
         )
+
+
+def _is_wheel(config: Mapping[str, Any]) -> bool:
+    """Is its algorithm to be drawn?"""
+    return isinstance(config, Mapping) and config.get("algorithm") == WHEEL
 
 
 def _assumptions(score: dict[str, Any], quantity: int) -> tuple[str, ...]:

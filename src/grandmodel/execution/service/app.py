@@ -17,7 +17,7 @@ from ..config import Service
 from .access import Rate, Tokens, served_hosts
 from .board import Board
 from .engine_client import EngineClient, EngineError
-from .openapi import ORDER_BODY, page
+from .openapi import ORDER_BODY, RESOLUTION_BODY, page
 
 #: Seconds between two rows of the monitor's stream.
 MONITOR_EVERY = 1.0
@@ -384,6 +384,18 @@ def _order_routes(
     async def cancel(order_id: number, who: Annotated[str, Depends(may("trade"))]) -> Any:
         """Asks for an order's cancel; it is done when its venue says so."""
         return Json(await hub.client.ask("cancel", order_id=order_id), 202)
+
+    @app.post(
+        "/execution/orders/{order_id}/resolution",
+        tags=["orders"],
+        responses=problems,
+        openapi_extra={"requestBody": RESOLUTION_BODY},
+    )
+    async def resolve(order_id: number, request: Request, who: Annotated[str, Depends(may("admin"))]) -> Any:
+        """Says in a venue's place what became of an order on which it is silent: what it had executed, and that it has
+        ended."""
+        given = _only(await _object(request), "executions")
+        return await hub.client.ask("resolve", order_id=order_id, **given)
 
 
 def _control_routes(

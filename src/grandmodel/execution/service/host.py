@@ -28,7 +28,7 @@ from .port import EnginePort
 from .process import start_service, stop_service
 
 if TYPE_CHECKING:
-    from ..routing.smart_router import ExecutionResult
+    from ..routing.ticket import ExecutionResult
 
 log = logging.getLogger("grandmodel.execution.service")
 

@@ -44,6 +44,35 @@ ORDER_BODY = {
     },
 }
 
+RESOLUTION_BODY = {
+    "required": True,
+    "content": {
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "required": ["executions"],
+                "properties": {
+                    "executions": {
+                        "type": "array",
+                        "maxItems": 64,
+                        "items": {
+                            "type": "object",
+                            "required": ["quantity", "price", "fee"],
+                            "properties": {
+                                "quantity": {"type": "integer", "minimum": 1},
+                                "price": {"type": "number", "exclusiveMinimum": 0},
+                                "fee": {"type": "number", "description": "positive: we pay"},
+                                "execution_id": {"type": "integer", "minimum": 0},
+                            },
+                        },
+                    }
+                },
+            },
+            "example": {"executions": [{"quantity": 100, "price": 150.25, "fee": 0.3}]},
+        }
+    },
+}
+
 _STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#111}"
     "code,pre{font-family:ui-monospace,monospace;background:#f2f2f2;padding:.1rem .3rem}"

@@ -153,7 +153,7 @@ class EnginePort:
             return self._order(int(self.engine.order_manager.submit_order(order)))
         if not isinstance(algorithm, dict):
             raise ValueError("algorithm must be a JSON object")
-        from ..routing.smart_router import AlgorithmTicket
+        from ..routing.ticket import AlgorithmTicket
 
         router = self.engine.router
         ticket = AlgorithmTicket(router, router.start(order, algorithm))
@@ -164,6 +164,11 @@ class EnginePort:
     def _cancel(self, request: dict[str, Any]) -> dict[str, Any]:
         order_id = _order_id(request)
         self.engine.order_manager.cancel_order(order_id)
+        return self._order(order_id)
+
+    def _resolve(self, request: dict[str, Any]) -> dict[str, Any]:
+        order_id = _order_id(request)
+        self.engine.order_manager.resolve_order(order_id, request.get("executions", ()))
         return self._order(order_id)
 
     def _status(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -177,7 +182,11 @@ class EnginePort:
             "algorithm", "strategy", "account", "created_ns", "updated_ns",
         )  # fmt: skip
         told = {name: getattr(order, name) for name in names}
-        return {**told, "reason": None if order.reason == 0 else order.reason.name}
+        return {
+            **told,
+            "owes_executions": order.owes_executions,
+            "reason": None if order.reason == 0 else order.reason.name,
+        }
 
     def _explain(self, request: dict[str, Any]) -> dict[str, Any]:
         return self.engine.order_manager.explain(_order_id(request)).to_dict()
@@ -250,6 +259,7 @@ _OPERATIONS: dict[str, Callable[[EnginePort, dict[str, Any]], dict[str, Any]]] =
     "snapshot": EnginePort._snapshot,
     "submit": EnginePort._submit,
     "cancel": EnginePort._cancel,
+    "resolve": EnginePort._resolve,
     "status": EnginePort._status,
     "explain": EnginePort._explain,
     "kill": EnginePort._kill,

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from ..clock import Clock, SimulatedClock, run
 from ..engine import make_core
 from ..routing.algorithms.parent import Parent, run_parent
-from ..routing.smart_router import ExecutionResult, SmartOrderRouter
+from ..routing.smart_router import SmartOrderRouter
+from ..routing.ticket import ExecutionResult
 from ..sessions import session
 from .fresh import fresh
 

@@ -17,6 +17,7 @@ class Market(Algorithm):
 
     async def run(self, parent: Parent) -> None:
         parent.scheduled = parent.quantity
+        await parent.wait_all()  # for what was taken before there was a parent object (routing/at_once.py)
         await parent.take(0)
 
     @property

@@ -20,7 +20,7 @@ from weakref import WeakKeyDictionary, WeakSet
 
 from ..._core.submit import ParentFigures
 from ..._core.values import EngineClosed, OrderRejected, OrderStateError, OrderStatus, Reason, Unknown
-from ..destinations import destinations
+from ..destinations import largest_child
 from .algorithm import PATIENCE
 from .hours import session_begin_ns, session_end_ns
 
@@ -114,10 +114,13 @@ class Parent:
         self._terms = 0  # how often they have changed
         self._planned = 0
         self._waiting: set[asyncio.Future[None]] = set()
-        lit = destinations(core, "exchange", "ecn") or destinations(core, "dark_pool", "wholesaler")
+        self._venue_most = largest_child(core)
         _WORKING.setdefault(core, WeakSet()).add(self)
-        sizes = [venue["max_order_size"] for venue in lit]
-        self._venue_most: int | None = max(sizes) if sizes and None not in sizes else None
+
+    def adopt(self, legs: list[int]) -> None:
+        """Takes children as its own that were sent before it was made."""
+        self.children.extend(legs)
+        self._live.update(legs)
 
     # ---- what it sees ----
 
@@ -438,8 +441,7 @@ class Parent:
         except OrderStateError:  # the market lives on as the engine is entered: its end has come, or a late fill
             return 0
         legs = [order_id for order_id in ids if order_id > 0]
-        self.children.extend(legs)
-        self._live.update(legs)
+        self.adopt(legs)
         for order_id in legs:
             await self.wait_closed(order_id)
         return sum(self.core.get_order(order_id).filled_quantity for order_id in legs)
