@@ -41,6 +41,7 @@ cdef extern from "split.h" nogil:
     ctypedef struct gm_tap_t:
         void* self
         void* market
+        gm_tap_t* next
 
     ctypedef struct gm_learned_t:
         double unfilled, adverse, slippage
@@ -135,6 +136,10 @@ cdef extern from "split.h" nogil:
     uint64_t GM_NEED_IOC, GM_NEED_FOK, GM_NEED_AUCTION, GM_NEED_POST_ONLY, GM_NEED_HIDDEN, GM_NEED_MINIMUM
 
 
+cdef enum:
+    TAPS = 16       # who can hear one symbol at once
+
+
 cdef class Tap:                         # an ear at one symbol's quotes and prints
     cdef gm_tap_t tap
     cdef int fits(self, Tap other) except -1
@@ -143,13 +148,16 @@ cdef class Tap:                         # an ear at one symbol's quotes and prin
 
 cdef class Venues:
     cdef gm_venues_t table
-    cdef dict taps                      # symbol number -> Tap: keeps what `table.taps` points to
+    cdef dict taps, beside              # symbol number -> Tap, and -> list of those that hear it too: keep what `table.taps` points to
     cdef readonly Instruments instruments
     cdef readonly list names
     cdef object capture                 # keeps what `table.capture` points to
     cdef int32_t _symbol(self, symbol) except -1
     cdef int _may_listen(self, int32_t s, str symbol, Tap tap) except -1
-    cdef void _place(self, int32_t s, gm_tap_t* tap) noexcept
+    cdef int _is_free(self, Tap tap) except -1
+    cdef int _overhear(self, int32_t s, Tap tap, bint on) except -1
+    cdef int _gather(self, int32_t s, gm_tap_t** chain) except -1
+    cdef void _link(self, int32_t s, gm_tap_t** chain, int count) noexcept
     cdef dict _learned_terms(self, const gm_nbbo_t* n, int32_t s, int32_t v, int side, bint takes, limit_e9)
 
 

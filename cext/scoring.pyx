@@ -173,6 +173,7 @@ cdef class Venues:
         self.instruments = instruments
         self.names = []
         self.taps = {}
+        self.beside = {}
         if gm_venues_init(&self.table, GM_MAX_SYMBOLS) != 0:
             raise MemoryError("the venue table could not be reserved")
 
@@ -348,27 +349,56 @@ cdef class Venues:
             raise TypeError("a bare Tap hears nothing")
         if s in self.taps:
             raise ValueError(f"somebody listens to {symbol!r} already")
-        for other in self.taps.values():
+        return self._is_free(tap)
+
+    cdef int _is_free(self, Tap tap) except -1:
+        for other in [*self.taps.values(), *(each for beside in self.beside.values() for each in beside)]:
             if other is tap:
                 raise ValueError("this tap listens to another symbol already")
         return 0
 
-    cdef void _place(self, int32_t s, gm_tap_t* tap) noexcept:
-        self.table.listeners += (tap != NULL) - (self.table.taps[s] != NULL)
-        self.table.taps[s] = tap
+    cdef int _gather(self, int32_t s, gm_tap_t** chain) except -1:
+        """Who hears a symbol, as pointers for `_link`; how many. `chain` has room for TAPS."""
+        cdef Tap tap
+        cdef int count = 0
+        for tap in [*([self.taps[s]] if s in self.taps else []), *self.beside.get(s, ())]:
+            chain[count] = &tap.tap
+            count += 1
+        return count
+
+    cdef void _link(self, int32_t s, gm_tap_t** chain, int count) noexcept:
+        cdef int k
+        for k in range(count):
+            chain[k].next = chain[k + 1] if k + 1 < count else NULL
+        self.table.listeners += (count > 0) - (self.table.taps[s] != NULL)
+        self.table.taps[s] = chain[0] if count else NULL
+
+    cdef int _overhear(self, int32_t s, Tap tap, bint on) except -1:
+        if not on:
+            if tap in self.beside.get(s, ()):
+                self.beside[s].remove(tap)
+            return 0
+        if tap.tap.self == NULL:
+            raise TypeError("a bare Tap hears nothing")
+        self._is_free(tap)
+        if len(self.beside.get(s, ())) >= TAPS - 1:
+            raise ValueError(f"{TAPS - 1} hear that symbol beside its listener already")
+        self.beside.setdefault(s, []).append(tap)
+        return 0
 
     def listen(self, str symbol, Tap tap):
         """Has `tap` hear the symbol's quotes and prints from now on (None: nobody). ValueError where somebody does already.
 
         Of a table that no engine has yet; then `Core.listen` does it.
         """
+        cdef gm_tap_t* chain[TAPS]
         cdef int32_t s = self._symbol(symbol)
         if tap is not None:
             self._may_listen(s, symbol, tap)
-        self._place(s, NULL if tap is None else &tap.tap)
-        self.taps.pop(s, None)
-        if tap is not None:
             self.taps[s] = tap
+        else:
+            self.taps.pop(s, None)
+        self._link(s, chain, self._gather(s, chain))
 
     def split(self, str symbol, int side, int64_t quantity, limit_e9=None, bint rest=True):
         """A marketable quantity over the displayed quotes within a limit, best price first (include/split.h has the rule).

@@ -10,7 +10,7 @@ from grandmodel.execution._core.orders cimport Order, OrderTable, gm_orders_t
 from grandmodel.execution._core.portfolio cimport Portfolio, gm_portfolio_t
 from grandmodel.execution._core.records cimport gm_decision_t, gm_latch_t, gm_order_t, gm_refusal_t, gm_report_t, gm_request_t, gm_terms_t
 from grandmodel.execution._core.risk cimport Limits, gm_limits_t, gm_risk_detail_t
-from grandmodel.execution._core.scoring cimport Venues, gm_nbbo_t, gm_route_t, gm_split_t, gm_venues_t
+from grandmodel.execution._core.scoring cimport Tap, Venues, gm_nbbo_t, gm_route_t, gm_split_t, gm_venues_t
 from grandmodel.execution._core.synthetic cimport Market, gm_market_t
 from grandmodel.execution._core.validation cimport OrderReader
 
@@ -164,6 +164,7 @@ cdef class Core:
     cdef int _told(self) except -1
     cdef object _refused(self, gm_order_t* o, gm_refusal_t* refusal, gm_risk_detail_t* detail, dict errors)
     cdef int _refuse_fields(self, gm_order_t* o, dict errors) except -1
+    cdef int _linked(self, int32_t s, Tap tap) except -1
     cdef bint _from_log(self, int64_t order_id, gm_order_t* row) except *
     cdef Order _order(self, gm_order_t* row)
     cdef Ticket _ticket(self, int64_t order_id)

@@ -40,7 +40,7 @@ from grandmodel.execution._core.records cimport (
 )
 from grandmodel.execution._core.risk cimport Limits, gm_limits_t, gm_risk_detail_t
 from grandmodel.execution._core.scoring cimport (
-    Tap, Venues, gm_consolidate_afresh, gm_mid, gm_nbbo_t, gm_split_t, gm_tape_t, gm_venues_begin, split_of,
+    TAPS, Tap, Venues, gm_consolidate_afresh, gm_mid, gm_nbbo_t, gm_split_t, gm_tap_t, gm_tape_t, gm_venues_begin, split_of,
 )
 from grandmodel.execution._core.synthetic cimport (
     GM_CONTROL_BAND, GM_CONTROL_HALT, GM_CONTROL_RESUME, Market, gm_indication_t, gm_market_levels,
@@ -1187,15 +1187,29 @@ cdef class Core:
     def listen(self, str symbol, Tap tap):
         """Has `tap` hear the symbol's quotes and prints from now on; None: nobody. ValueError where somebody does already."""
         cdef int32_t s = self.venues._symbol(symbol)
+        former = self.venues.taps.get(s)        # kept until nobody points to it any more
         if tap is not None:
             self.venues._may_listen(s, symbol, tap)
-            tap.tap.market = self.engine.market
             self.venues.taps[s] = tap
-        self._enter()
-        self.venues._place(s, NULL if tap is None else &tap.tap)
-        self._leave()
-        if tap is None:
+        else:
             self.venues.taps.pop(s, None)
+        self._linked(s, tap)
+
+    def overhear(self, str symbol, Tap tap not None, bint on=True):
+        """Has `tap` hear the symbol beside whoever listens to it (15 can), or no more (on=False)."""
+        cdef int32_t s = self.venues._symbol(symbol)
+        self.venues._overhear(s, tap, on)
+        self._linked(s, tap)
+
+    cdef int _linked(self, int32_t s, Tap tap) except -1:
+        cdef gm_tap_t* chain[TAPS]
+        cdef int count = self.venues._gather(s, chain)
+        if tap is not None:
+            tap.tap.market = self.engine.market
+        self._enter()
+        self.venues._link(s, chain, count)
+        self._leave()
+        return 0
 
     def listening(self, str symbol):
         """The tap that hears the symbol, or None."""

@@ -40,6 +40,7 @@ struct gm_tap {
     void* market;                           /* the gm_market_t behind the venues; NULL: not known */
     void (*quote)(gm_tap_t* t, const gm_venues_t* v, int32_t symbol, int64_t time_ns);
     void (*print)(gm_tap_t* t, int64_t price_e9, int64_t quantity, int64_t time_ns);
+    gm_tap_t* next;                         /* who hears the same symbol beside it; NULL: nobody */
 };
 
 /* Somebody who passes on all that is said here, in its order (link.h). `volume` tells of the last price with it. */
@@ -102,7 +103,7 @@ struct gm_venues {
     int32_t moved_count;
     int32_t* stop;                          /* the market's: it returns to the engine after the event */
     int32_t listeners;                      /* symbols that somebody listens to, and one for a relay */
-    gm_tap_t** taps;                        /* [symbol] NULL: nobody does */
+    gm_tap_t** taps;                        /* [symbol] the first; NULL: nobody does */
     gm_relay_t* relay;                      /* NULL: none */
     /* what has been learned of them (venue_statistics.h), as scoring takes it in; the figures are kept anyway, scoring reads them where `learns` is not 0 */
     int32_t learns;                         /* a weight is not 0 */
@@ -273,12 +274,12 @@ static inline int64_t gm_fee(const gm_venues_t* v, int32_t venue, uint8_t liquid
 /* ---- what a market says, each said here alone: it gets the next feed sequence and, in a capture, its rows ---- */
 
 static inline void gm_venues_tell_quote(gm_venues_t* v, int32_t symbol, int32_t venue, int64_t time_ns) {
-    if (v->taps[symbol]) v->taps[symbol]->quote(v->taps[symbol], v, symbol, time_ns);
+    for (gm_tap_t* t = v->taps[symbol]; t; t = t->next) t->quote(t, v, symbol, time_ns);
     if (v->relay) v->relay->quote(v->relay, symbol, venue, time_ns);
 }
 
 static inline void gm_venues_tell_print(gm_venues_t* v, int32_t symbol, int32_t venue, int64_t price_e9, int64_t quantity, int own, int64_t time_ns) {
-    if (v->taps[symbol]) v->taps[symbol]->print(v->taps[symbol], price_e9, quantity, time_ns);
+    for (gm_tap_t* t = v->taps[symbol]; t; t = t->next) t->print(t, price_e9, quantity, time_ns);
     if (v->relay) v->relay->print(v->relay, symbol, venue, price_e9, quantity, own, time_ns);
 }
 

@@ -5,15 +5,22 @@ Importing this module registers it. On the same market with the same decision ti
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .._core.environment import Sight
 from ..routing.algorithms import Algorithm, AlgorithmConfigError, Parent, register
 from ..routing.algorithms.parameters import read_count, read_number, read_seconds
-from .actions import ACTIONS, action_reader
+from .actions import ACTIONS, PLACEMENTS, Intent, action_reader
+from .answers import Answers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+log = logging.getLogger("grandmodel.execution.environments")
+
+#: The schedule's own slice, taken: what becomes of a decision that the policy misses.
+SCHEDULE: Intent = (1.0, PLACEMENTS.index("cross"), 0.0)
 
 #: Children of one price that rest at once, as in an episode.
 _CHILDREN = 4
@@ -25,12 +32,14 @@ class PolicyAlgorithm(Algorithm):
 
     Parameters
     ----------
-    policy  : the callable, or MODULE:NAME, FILE.py:NAME
+    policy  : the callable, or MODULE:NAME, FILE.py:NAME; it may be a coroutine function
     steps, interval_seconds : decisions, and the time between two of them
+    deadline_seconds : how long the policy may take over one; by default a tenth of the interval, at most a second
     kappa, actions : as in `Episode` and `ExecutionEnv`
 
-    It listens to its symbol meanwhile; ValueError where somebody else does. What is left at the end is taken through
-    the book.
+    A policy that is late, fails, or asks for what there is not has the schedule's own slice taken in its place at once;
+    what it answers later is nobody's. `misses` counts them, and `progress` of the order says so. What is left at the
+    end is taken through the book.
     """
 
     name: ClassVar[str] = "policy"
@@ -49,6 +58,11 @@ class PolicyAlgorithm(Algorithm):
         assert steps is not None
         assert seconds is not None
         self.steps, self.interval_ns = steps, round(seconds * 1e9)
+        deadline = read_seconds(config, "deadline_seconds", min(1.0, seconds / 10))
+        assert deadline is not None
+        if deadline >= seconds:
+            raise AlgorithmConfigError("deadline_seconds", deadline, f"seconds below interval_seconds, {seconds:g}")
+        self.deadline_seconds, self.misses = deadline, 0
         kappa = read_number(config, "kappa", 0.0, -1e-300, 100.0, "a number from 0 to 100")
         self.kappa = float(kappa or 0.0)
         kind = config.pop("actions", "discrete")
@@ -66,13 +80,15 @@ class PolicyAlgorithm(Algorithm):
         core, number = parent.core, parent.core.instruments.symbols.number(parent.symbol)
         core.touch(parent.symbol)
         sight = Sight(core, number, parent.order_id, self.kappa)
-        core.listen(parent.symbol, sight)
+        core.overhear(parent.symbol, sight)
+        answers = Answers(self.policy, self.deadline_seconds, parent.clock)
         try:
-            await self._decide(parent, sight)
+            await self._decide(parent, sight, answers)
         finally:
-            core.listen(parent.symbol, None)
+            answers.close()
+            core.overhear(parent.symbol, sight, False)
 
-    async def _decide(self, parent: Parent, sight: Sight) -> None:
+    async def _decide(self, parent: Parent, sight: Sight, answers: Answers) -> None:
         begin_ns, asked, before = parent.clock.now_ns(), 0, 0
         resting: dict[int, int] = {}
         for k in range(self.steps):
@@ -82,7 +98,9 @@ class PolicyAlgorithm(Algorithm):
             parent.core.touch(parent.symbol)
             filled = parent.filled
             fill = min(1.0, (filled - before) / asked) if asked else 0.0
-            pace, place, reach = self._read(self.policy(sight.look(k / self.steps, fill)))
+            pace, place, reach = await self._intent(parent, answers, sight.look(k / self.steps, fill))
+            if parent.is_over:
+                break
             asked, price, takes = sight.intend(pace, place, reach, k / self.steps, (k + 1) / self.steps)
             before = filled
             await self._act(parent, resting, asked, price, takes)
@@ -90,6 +108,17 @@ class PolicyAlgorithm(Algorithm):
         await parent.withdraw_all()
         if not parent.is_over:
             await self._take(parent, parent.remaining, None)
+
+    async def _intent(self, parent: Parent, answers: Answers, observation: Any) -> Intent:
+        """What the policy wants; where it says nothing that can be done in time, what the schedule does."""
+        try:
+            return self._read(await answers.to(observation))
+        except Exception as error:
+            self.misses += 1
+            if self.misses == 1:
+                log.warning("order %s: %r of the policy: the schedule's slice is taken", parent.order_id, error)
+                parent.assumptions.append("where the policy was late or failed, the schedule was followed")
+            return SCHEDULE
 
     async def _act(
         self, parent: Parent, resting: dict[int, int], quantity: int, price: int | None, takes: bool

@@ -9,12 +9,12 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
+from ..deadlines import call_within
 from ..engine import ExecutionEngine
 from ..events import Event, EventBus
 from ..microstructure.microstructure_engine import MicrostructureEngine
 from ..routing.algorithms import make_algorithm
 from ..routing.algorithms.market import Market
-from .deadlines import call_within
 from .decisions import SAFE, Decision, execution_strategy, is_at_once
 from .feedback import feedback_event, netted_feedback
 from .intake import Intake

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
 from .adaptive import Adaptive
@@ -32,6 +33,9 @@ _OURS = (
 ALGORITHMS: dict[str, type[Algorithm]] = {each.name: each for each in _OURS}
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
+
+#: Those that are registered by a module of theirs, which is loaded when they are asked for.
+_ELSEWHERE = {"policy": "grandmodel.execution.environments.live"}
 
 #: Instead of an algorithm: one of several, drawn by the router (`routing.wheel`).
 WHEEL = "wheel"
@@ -75,6 +79,8 @@ def make_algorithm(config: Mapping[str, Any]) -> Algorithm:
     parameters = dict(config)
     name = parameters.pop("algorithm", None)
     known = SYNONYMS.get(name, name) if isinstance(name, str) else name
+    if isinstance(known, str) and known in _ELSEWHERE:
+        import_module(_ELSEWHERE[known])
     if not isinstance(known, str) or known not in ALGORITHMS:
         near = get_close_matches(str(name), [*ALGORITHMS, *SYNONYMS], 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..clock import Clock
+    from .clock import Clock
 
 
 async def call_within(clock: Clock, seconds: float, function: Callable[..., Any], *given: Any) -> Any:
