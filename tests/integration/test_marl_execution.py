@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import math
+import random
 from datetime import UTC, timedelta
+from fractions import Fraction
 
 import pytest
 
@@ -95,6 +97,56 @@ def test_a_decision_is_executed_and_its_feedback_is_the_missions():
             assert result.execution_duration > 60  # in the clock's time
 
     clocks.run(main(), seed=3)
+
+
+@pytest.mark.parametrize(
+    ("confidence", "liquidity", "algorithm"),
+    [(0.81, 0.71, "market"), (0.8, 0.71, "twap"), (0.81, 0.7, "twap"), (0.61, 0.0, "twap"), (0.6, 1.0, "vwap")],
+)
+def test_the_way_that_the_thresholds_choose_is_the_orders(confidence, liquidity, algorithm):
+    async def main():
+        with MARLExecutionEngine(CONFIG, None) as engine:
+            engine._liquidity_of = lambda symbol: liquidity
+            result = await engine.execute_marl_decision(decided(confidence=confidence))
+            assert (result.algorithm, result.filled_quantity) == (algorithm, 200)
+            assert engine.engine.core.get_order(result.order_id).algorithm == algorithm
+
+    clocks.run(main(), seed=3)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_what_is_fed_back_is_paper_return_less_actual_return(seed):
+    """Perold 1988, from the fills alone, over random decisions; a part of some is not filled."""
+    draw = random.Random(seed)
+    side, quantity = draw.choice(["buy", "sell"]), draw.choice([1, 137, 900, 60_000])
+
+    async def main():
+        component = Component()
+        with MARLExecutionEngine(CONFIG, component) as engine:
+            engine._liquidity_of = lambda symbol: draw.random()
+            terms = {"side": side, "quantity": quantity, "confidence": draw.random()}
+            result = await engine.execute_marl_decision(decided(**terms))
+            return result, component.heard[0].payload["execution_metrics"]
+
+    result, told = clocks.run(main(), seed=seed)
+    sign = 1 if side == "buy" else -1
+    decision, arrival, end = (
+        Fraction(result.market_conditions[name]).limit_denominator(10**9)
+        for name in ("decision_price", "arrival_price", "end_price")
+    )
+    fills = [(int(row["quantity"]), Fraction(int(row["price_e9"]), 10**9)) for row in result.fills]
+    fees = Fraction(int(result.fills["fee_e9"].sum()), 10**9)
+    filled = sum(q for q, _ in fills)
+    actual = sign * sum(q * (end - p) for q, p in fills) - fees
+    paper = sign * quantity * (end - decision)
+    paid = quantity * decision
+    assert told["implementation_shortfall"] == pytest.approx(float((paper - actual) / paid), rel=1e-9, abs=1e-15)
+    impact = sign * sum(q * (p - arrival) for q, p in fills)
+    assert told["market_impact"] == pytest.approx(float(impact / paid), rel=1e-9, abs=1e-15)
+    assert told["timing_cost"] == pytest.approx(float(sign * filled * (arrival - decision) / paid), rel=1e-9, abs=1e-15)
+    assert told["fill_ratio"] == filled / quantity
+    assert 0.0 <= told["fill_ratio"] <= 1.0
+    assert told["execution_time"] == result.execution_duration >= 0.0
 
 
 def test_a_stale_decision_is_refused_and_one_without_a_zone_is_not_judged():
