@@ -1187,7 +1187,7 @@ cdef class Core:
     def listen(self, str symbol, Tap tap):
         """Has `tap` hear the symbol's quotes and prints from now on; None: nobody. ValueError where somebody does already."""
         cdef int32_t s = self.venues._symbol(symbol)
-        former = self.venues.taps.get(s)        # kept until nobody points to it any more
+        _former = self.venues.taps.get(s)       # kept until nobody points to it any more
         if tap is not None:
             self.venues._may_listen(s, symbol, tap)
             self.venues.taps[s] = tap
