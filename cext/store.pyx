@@ -42,6 +42,7 @@ _SEAL = struct.Struct("<4q32s32siI")
 _TAIL = struct.Struct("<8sIIQ16s16sqq")
 _SEALS = struct.Struct("<8sIIQ16s")
 _CHUNK = 1 << 22
+_ZEROS = bytes(_CHUNK)
 _TMPFS = (0x01021994, 0x858458F6)
 _NAME = re.compile(r"(\d{8})\.segment$")
 #: Why a journal takes no records, by the numbers of gm_journal_state.
@@ -442,14 +443,18 @@ def check_segment(segment, stop=None):
     return used, sequence
 
 
-def walk_segment(segment, stop=None, start=0, first=None):
-    """As check_segment, with what is wrong as a third value instead of an error; from byte `start` on, where record `first` begins."""
+def walk_segment(segment, stop=None, start=0, first=None, whole=True):
+    """As check_segment, with what is wrong as a third value instead of an error; from byte `start` on, where record `first` begins.
+
+    `whole`: what follows the last record must be zero to the segment's end; False: nobody looks, as of one that is written still.
+    """
+    cdef int64_t most = _CHUNK if whole else 1 << 18
     end = segment.size if stop is None else stop
     at, sequence = start, segment.sequence if first is None else first
     with open(segment.path, "rb") as file:
         while at < end:
             file.seek(PAGE + at)
-            piece = file.read(min(_CHUNK, end - at))
+            piece = file.read(min(most, end - at))
             if not piece:
                 return at, sequence, f"{segment.path}: cut: ends at byte {PAGE + at}, must reach {PAGE + end}"
             last = at + len(piece) >= end
@@ -460,9 +465,9 @@ def walk_segment(segment, stop=None, start=0, first=None):
             if fault is None and used < len(piece):         # a zero commit word
                 if stop is not None:
                     return at, sequence, f"{segment.path}: record {sequence} at byte {PAGE + at} is missing"
-                rest = piece[used:]
+                rest = piece[used:] if whole else b""
                 while rest:
-                    if any(rest):
+                    if rest != _ZEROS[:len(rest)]:      # compared as memory: byte by byte it takes a hundred times as long
                         return at, sequence, (f"{segment.path}: record {sequence} at byte {PAGE + at} was never committed, "
                                               "but something follows it")
                     rest = file.read(_CHUNK)

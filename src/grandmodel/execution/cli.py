@@ -21,6 +21,7 @@ from .journal_command import app as journal_app
 from .learn_command import app as learn_app
 from .service.command import register as register_service
 from .tca_command import register as register_tca
+from .user_modules import name_modules
 from .venues.command import register as register_venue
 
 if TYPE_CHECKING:
@@ -219,6 +220,12 @@ def replay_command(
     ] = None,
     risk_aversion: Annotated[
         float | None, typer.Option(metavar="NUMBER", help="Of implementation_shortfall: 0 patient to 1 urgent.")
+    ] = None,
+    imported: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--import", metavar="MODULE|FILE.py", help="Registers your own algorithms.", callback=name_modules
+        ),
     ] = None,
     urgency: Annotated[
         _Urgency | None, typer.Option(help="How long a child waits before it crosses; the algorithm's own otherwise.")

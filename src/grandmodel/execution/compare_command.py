@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .user_modules import name_modules
+
 if TYPE_CHECKING:
     from .simulation.comparison import Job, Summary, Way
     from .simulation.recording import Recording
@@ -51,6 +53,12 @@ def compare_command(
     orders: Annotated[Path | None, typer.Option(metavar="FILE", help="Parent orders, as CSV, instead of one.")] = None,
     start: Annotated[
         list[str] | None, typer.Option(metavar="HH:MM", help="When the order is given, exchange time; or several.")
+    ] = None,
+    imported: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--import", metavar="MODULE|FILE.py", help="Registers your own algorithms.", callback=name_modules
+        ),
     ] = None,
     duration_minutes: Annotated[float, typer.Option(metavar="MINUTES", help="How long a way has.")] = 60.0,
     seeds: Annotated[int, typer.Option(min=1, max=100_000, help="Runs of each order and way.")] = 30,
@@ -137,10 +145,19 @@ def _ways(texts: Sequence[str], duration_minutes: float, configs: Sequence[Path]
 
 def _algorithm(text: str, duration_minutes: float) -> dict[str, Any]:
     name, _, given = text.partition(":")
-    parameters: dict[str, Any] = {"algorithm": name}
-    if name not in AT_ONCE:
-        parameters["duration_minutes"] = duration_minutes
-    return parameters | read_settings(f"--way {text}:", given.split(","))
+    parameters = {"algorithm": name} | read_settings(f"--way {text}:", given.split(","))
+    if name in AT_ONCE:
+        return parameters
+    from .routing.algorithms import AlgorithmConfigError, make_algorithm
+
+    timed = {"duration_minutes": duration_minutes, **parameters}
+    try:
+        make_algorithm(timed)
+    except AlgorithmConfigError as error:
+        if error.field == "duration_minutes" and "duration_minutes" not in parameters:
+            return parameters  # a user's own, which has a horizon of its own
+        raise
+    return timed
 
 
 def read_settings(option: str, pairs: Sequence[str]) -> dict[str, Any]:

@@ -43,8 +43,10 @@ def check_command(
     instruments), but a misspelt limit limits nothing.
     """
     from .config import load_config
+    from .routing.checks import check_routing
 
     config = load_config(file)
+    check_routing(config)
     doubts = config.symbol_problems()
     routing = config.routing
     venues = [*routing.venues, *routing.dark_pools, *routing.wholesalers]

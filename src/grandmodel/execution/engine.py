@@ -136,6 +136,7 @@ def make_core(
     instruments : the instruments it knows; None: the configuration's catalog
     market : makes what stands behind the venues; None: the paper market
     """
+    _check_algorithms(config)
     clock = current_clock() if clock is None else clock
     simulated = isinstance(clock, SimulatedClock)
     settings = config.journal
@@ -158,6 +159,14 @@ def make_core(
     if index is not None and core.capture is not None and index in core.instruments.symbols:
         core.follow(index)  # so that costs can be held against it: nobody else may look at it
     return core
+
+
+def _check_algorithms(config: ExecutionConfig) -> None:
+    routing = config.routing
+    if routing.modules or routing.algorithms or routing.wheels or routing.default_algorithm != "smart_router":
+        from .routing.checks import check_routing  # which loads the algorithms
+
+        check_routing(config)
 
 
 def config_of(core: Core) -> ExecutionConfig | None:

@@ -58,7 +58,7 @@ class JournalFile:
             if not live and survey.tail is not None:
                 stop = read_tail(survey.tail, survey.mark)[0] - (last.position or 0)
             begin, first = self._looked if len(self._segments) == self._looked_in else (0, None)
-            used, sequence, fault = walk_segment(last, stop, begin, first)
+            used, sequence, fault = walk_segment(last, stop, begin, first, not live)
             self._looked, self._looked_in = (used, sequence), len(self._segments)
             if fault is not None and not live and survey.same_boot:
                 raise JournalError(fault)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from .user_modules import load_module
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -118,7 +119,10 @@ def load_policy(text: str) -> Any:
     place, colon, name = text.rpartition(":")
     if not colon or not place or not name:
         raise ValueError(f"policy is {text!r}, must be MODULE:NAME, FILE.py:NAME, or one of {', '.join(BASELINES)}")
-    found: Any = _module(text, place)
+    try:
+        found: Any = load_module(place, "_policy")
+    except ValueError as error:
+        raise ValueError(f"policy is {text!r}: {error}") from None
     for part in name.split("."):
         if not hasattr(found, part):
             raise ValueError(f"policy is {text!r}: {place} has no {part!r}")
@@ -128,30 +132,6 @@ def load_policy(text: str) -> Any:
     if not callable(found):
         raise ValueError(f"policy is {text!r}: {name} is {type(found).__name__}, must be callable")
     return found
-
-
-def _module(text: str, place: str) -> Any:
-    from importlib import import_module
-    from importlib.util import module_from_spec, spec_from_file_location
-
-    if place.endswith(".py"):
-        path = Path(place)
-        own = f"_policy_{path.stem}"  # it takes no other module's name
-        spec = spec_from_file_location(own, path) if path.is_file() else None
-        if spec is None or spec.loader is None:
-            raise ValueError(f"policy is {text!r}: no file {place}")
-        module = module_from_spec(spec)
-        sys.modules[own] = module
-        spec.loader.exec_module(module)
-        return module
-    if "" not in sys.path:
-        sys.path.insert(0, "")
-    try:
-        return import_module(place)
-    except ModuleNotFoundError as error:
-        if error.name is None or not place.startswith(error.name):
-            raise
-        raise ValueError(f"policy is {text!r}: no module {error.name!r}") from None
 
 
 def _mapping(score: Score) -> dict[str, Any]:

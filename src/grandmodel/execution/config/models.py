@@ -291,7 +291,9 @@ class Routing(Section):
     wholesalers stand there with illustrative fees; if one is given, the others default to none. ``protect_quotes``
     refuses an order that would trade through a better displayed quote (17 CFR 242.611). ``retail`` says that the
     orders are a retail customer's: wholesalers, which take no others, then compete for marketable ones. ``wheels``
-    are algorithm wheels by name.
+    are algorithm wheels by name. ``modules`` (names, or FILE.py) register a user's own algorithms; ``algorithms`` has
+    parameters by algorithm, for what an order leaves out; ``default_algorithm`` executes market orders, and whatever
+    names no algorithm.
     """
 
     default_algorithm: Name = "smart_router"
@@ -301,6 +303,8 @@ class Routing(Section):
     scoring: Scoring = Field(default_factory=Scoring)
     circuit_breaker: CircuitBreaker = Field(default_factory=CircuitBreaker)
     wheels: dict[Name, Wheel] = Field(default_factory=dict)
+    modules: list[str] = Field(default_factory=list)
+    algorithms: dict[Name, dict[str, Any]] = Field(default_factory=dict)
     venues: dict[Name, Venue] = Field(default_factory=dict)
     dark_pools: dict[Name, DarkPool] = Field(default_factory=dict)
     wholesalers: dict[Name, Wholesaler] = Field(default_factory=dict)
@@ -311,7 +315,10 @@ class Routing(Section):
         if not isinstance(data, dict):
             return data
         groups = ("venues", "dark_pools", "wholesalers")
-        data = {key: value for key, value in data.items() if key not in (*groups, "wheels") or value is not None}
+        optional = (*groups, "wheels", "modules", "algorithms")
+        data = {key: value for key, value in data.items() if key not in optional or value is not None}
+        if isinstance(data.get("algorithms"), dict):
+            data["algorithms"] = {name: own or {} for name, own in data["algorithms"].items()}
         return data if any(group in data for group in groups) else {**data, **_default_destinations()}
 
     @model_validator(mode="after")

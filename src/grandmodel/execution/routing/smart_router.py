@@ -21,6 +21,7 @@ from .algorithms.market import Market
 from .algorithms.parameters import AlgorithmConfigError
 from .algorithms.parent import Parent
 from .at_once import Taking, take_at_once
+from .checks import defaults_of
 from .decision import RoutingDecision, RoutingLeg, VenueScore
 from .destinations import largest_child
 from .legs import RestingLegs
@@ -311,13 +312,14 @@ class SmartOrderRouter:
         """Executes an order and waits until it has ended: an ExecutionResult. With `wait=False`: a ticket, at once.
 
         A market order takes the best price wherever it stands, venue by venue (a retail customer's goes to a wholesaler
-        that gives a better one). Any other goes to the venue with the
+        that gives a better one), or is worked by `routing.default_algorithm`. Any other, and one that names its venue,
+        goes to the venue with the
         lowest all-in cost, and rests there if it does not trade at once; a plain limit order that rests and is larger
         than a round lot is split over venues (`route_order` tells the legs), as the children of one parent.
         """
-        is_market = isinstance(order, Mapping) and order.get("order_type") == "market"
+        is_market = isinstance(order, Mapping) and order.get("order_type") == "market" and order.get("venue") is None
         if is_market and not self._is_wholesale(order):
-            return await self.execute_algorithm_order(order, {"algorithm": "market"}, wait=wait)
+            return await self.execute_algorithm_order(order, {"algorithm": self.default_algorithm}, wait=wait)
         from ..order_management.order_manager import OrderManager
 
         if isinstance(order, Mapping) and order.get("order_type") == "limit" and not order.get("client_order_id"):
@@ -395,7 +397,20 @@ class SmartOrderRouter:
             return self.wheel(config.get(WHEEL)).start(order, rest, self.start)
         return self._start(order, self._algorithm(config))
 
+    @property
+    def default_algorithm(self) -> str:
+        """`routing.default_algorithm`."""
+        from ..engine import config_of
+
+        config = config_of(self.core)
+        return "market" if config is None else config.routing.default_algorithm
+
     def _algorithm(self, config: Mapping[str, Any]) -> Algorithm:
+        from ..engine import config_of
+
+        if isinstance(config, Mapping):
+            given = {"algorithm": self.default_algorithm, **config}
+            config = {**defaults_of(config_of(self.core), given["algorithm"]), **given}
         algorithm = make_algorithm(config)
         if isinstance(algorithm, DarkFirst):
             algorithm.history = self.dark_history

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
+from ...user_modules import load_named_modules
 from .adaptive import Adaptive
 from .algorithm import PLACEMENTS, Algorithm, Plan
 from .close import Close
@@ -81,6 +82,8 @@ def make_algorithm(config: Mapping[str, Any]) -> Algorithm:
     known = SYNONYMS.get(name, name) if isinstance(name, str) else name
     if isinstance(known, str) and known in _ELSEWHERE:
         import_module(_ELSEWHERE[known])
+    elif isinstance(known, str) and known not in ALGORITHMS:
+        load_named_modules()
     if not isinstance(known, str) or known not in ALGORITHMS:
         near = get_close_matches(str(name), [*ALGORITHMS, *SYNONYMS], 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
