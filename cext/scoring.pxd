@@ -60,6 +60,7 @@ cdef extern from "split.h" nogil:
         int64_t make_fee_e9[64]
         int64_t max_order_size[64]
         int64_t min_size[64]
+        int64_t tick_e9[64]
         int64_t latency_ns[64]
         int64_t auction_fee_e9[64]
         int64_t improvement[64]

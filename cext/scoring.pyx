@@ -188,11 +188,12 @@ cdef class Venues:
 
     def add(self, str name, *, str kind="exchange", int priority=0, int64_t take_fee_e9=0, int64_t make_fee_e9=0,
             int64_t max_order_size=0, int64_t min_size=0, int64_t latency_ns=0, bint enabled=True, order_types=None,
-            times_in_force=None, instructions=None, int64_t improvement_e9=0, auction_fee_e9=None):
+            times_in_force=None, instructions=None, int64_t improvement_e9=0, auction_fee_e9=None, int64_t tick_e9=0):
         """Adds a venue; its number. Fees in 1e-9 a unit, negative: a rebate. max_order_size 0: none.
 
         improvement_e9: of a wholesaler, how far inside the quote it fills, in 1e-9 of the mid.
         auction_fee_e9: of a unit that trades in an auction; None: as taking.
+        tick_e9: limit prices that are not on it are not sent there; 0: the instrument's own.
         order_types, times_in_force, instructions: names of what it takes; None: market, limit, iceberg; IOC, FOK; post_only. What
         rests until it is cancelled needs no time in force here.
         """
@@ -203,6 +204,8 @@ cdef class Venues:
             raise ValueError(f"venue {name!r} is in the table already")
         if v >= GM_MAX_VENUES:
             raise ValueError(f"more than {GM_MAX_VENUES} venues")
+        if tick_e9 < 0:
+            raise ValueError(f"tick_e9 of {name!r} is {tick_e9}, must not be negative")
         if max_order_size < 0 or min_size < 0 or latency_ns < 0 or not 0 <= improvement_e9 <= 1_000_000_000:
             raise ValueError(f"max_order_size, min_size, latency_ns or improvement_e9 of {name!r} is negative (or the last above 1)")
         for fee in (take_fee_e9, make_fee_e9, take_fee_e9 if auction_fee_e9 is None else <int64_t>auction_fee_e9):
@@ -217,6 +220,7 @@ cdef class Venues:
         self.table.auction_fee_e9[v] = take_fee_e9 if auction_fee_e9 is None else <int64_t>auction_fee_e9
         self.table.max_order_size[v] = max_order_size
         self.table.min_size[v] = min_size
+        self.table.tick_e9[v] = tick_e9
         self.table.latency_ns[v] = latency_ns
         self.table.improvement[v] = improvement_e9
         gm_venue_settle(&self.table, v)
@@ -293,6 +297,7 @@ cdef class Venues:
             other.table.make_fee_e9[v] = self.table.make_fee_e9[v]
             other.table.max_order_size[v] = self.table.max_order_size[v]
             other.table.min_size[v] = self.table.min_size[v]
+            other.table.tick_e9[v] = self.table.tick_e9[v]
             other.table.latency_ns[v] = self.table.latency_ns[v]
             other.table.improvement[v] = self.table.improvement[v]
             other.table.auction_fee_e9[v] = self.table.auction_fee_e9[v]

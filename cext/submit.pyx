@@ -35,7 +35,7 @@ from grandmodel.execution._core.records cimport (
     GM_REASON_UNSUPPORTED, GM_REASON_USER,
     GM_RECORD_BALANCE, GM_RECORD_NAME, GM_RECORD_ORDER, GM_RECORD_REFUSAL, GM_RECORD_REPORT, GM_RECORD_REQUEST,
     GM_RECORD_SMALL, GM_RECORD_TERMS, GM_REDUCE_ONLY, GM_REJECTED, GM_STATUS_END, GM_TRAILING_STOP, GM_TRAILING_STOP_LIMIT,
-    GM_END_TOLD, GM_REASON_ILLEGAL_TRANSITION, GM_UNKNOWN_STATUS, gm_balance_t, gm_header_t, gm_latch_t,
+    GM_END_TOLD, GM_REASON_BEYOND_LIMIT, GM_REASON_DUPLICATE_EXECUTION, GM_REASON_ILLEGAL_TRANSITION, GM_UNKNOWN_STATUS, gm_balance_t, gm_header_t, gm_latch_t,
     gm_name_t, gm_order_t, gm_refusal_t, gm_report_t, gm_request_t, gm_terms_t,
 )
 from grandmodel.execution._core.risk cimport Limits, gm_limits_t, gm_risk_detail_t
@@ -839,6 +839,10 @@ cdef class Core:
         self._after()
         if code == -GM_REASON_INVALID:
             raise ValueError(f"order {order_id}: the executions are more than is open of it, or cannot be")
+        if code == -GM_REASON_DUPLICATE_EXECUTION:
+            raise ValueError(f"order {order_id}: an execution_id is given twice, or booked already")
+        if code == -GM_REASON_BEYOND_LIMIT:
+            raise ValueError(f"order {order_id}: an execution is at a worse price than its limit")
         if code == -GM_REASON_ILLEGAL_TRANSITION:
             status = self.get_order(order_id).status
             raise OrderStateError(f"order {order_id} is {status}: only an order at a venue that owes a word is resolved by hand")

@@ -274,7 +274,7 @@ static inline void gm_engine_take(gm_engine_t* e, gm_order_t* o, const gm_report
     at_work = gm_open_as(e->orders, o, o->status);
     if (r->exec_type == GM_EXEC_TRADE) {
         if (was_closed) e->late_fills++;
-        else if (r->quantity > at_work) e->overfills++;
+        if (was_closed ? o->filled_quantity + r->quantity > o->quantity : r->quantity > at_work) e->overfills++;
         if (r->reason == GM_REASON_TRADE_THROUGH) e->trade_throughs++;
         e->fills++;
     }
@@ -448,7 +448,7 @@ static inline void gm_engine_report(void* context, const gm_report_t* given) {
         return;
     }
     if (r.exec_type == GM_EXEC_TRADE && !gm_is_void(&r) && r.reason != GM_REASON_RESOLVED) {
-        if (gm_is_closed(o->status)) r.reason = GM_REASON_LATE_FILL;
+        if (gm_is_closed(o->status)) r.reason = o->filled_quantity + r.quantity > o->quantity ? GM_REASON_OVERFILL : GM_REASON_LATE_FILL;
         else if (r.quantity > gm_open_as(e->orders, o, o->status)) r.reason = GM_REASON_OVERFILL;
         else if (r.liquidity == GM_REMOVED && !(o->urgency & GM_SWEEP) && __builtin_expect(gm_trades_through(e->venues, r.symbol, r.venue, r.side, r.price_e9), 0)) r.reason = GM_REASON_TRADE_THROUGH;
         else if (__builtin_expect(gm_is_beyond_limit(o, &r), 0)) r.reason = GM_REASON_BEYOND_LIMIT;

@@ -23,6 +23,12 @@ static int64_t gm_engine_resolve(gm_engine_t* e, int64_t order_id, gm_report_t* 
         r->price_e9 = x.price_e9;
         r->fee_e9 = x.fee_e9;
         if (r->execution_id < 0 || !gm_report_can_be(e, o, r)) return -(int64_t)GM_REASON_INVALID;
+        if (gm_is_beyond_limit(o, r)) return -(int64_t)GM_REASON_BEYOND_LIMIT;
+        if (r->execution_id > 0) {
+            gm_report_t before;
+            for (int32_t j = 0; j < k; j++) if (told[j].execution_id == r->execution_id) return -(int64_t)GM_REASON_DUPLICATE_EXECUTION;
+            if (gm_engine_find_execution(e, order_id, o->venue, r->execution_id, &before) != GM_ERR_NOT_FOUND) return -(int64_t)GM_REASON_DUPLICATE_EXECUTION;
+        }
         total += r->quantity;
         if (total > gm_most_open(o)) return -(int64_t)GM_REASON_INVALID;
     }

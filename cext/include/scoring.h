@@ -58,12 +58,17 @@ static inline uint64_t gm_unseen(const gm_venues_t* v, uint64_t needs, int takes
     return __builtin_expect(v->retail, 0) && takes && (needs & (GM_NEED_TYPE(GM_MARKET) | GM_NEED_IOC | GM_NEED_FOK)) ? v->wholesale : 0;
 }
 
+/* May a limit price stand at a venue with a tick of its own? */
+static inline int gm_is_off_tick(const gm_venues_t* v, int32_t i, int64_t limit_e9) {
+    return (v->coarse >> i & 1) && limit_e9 != GM_NO_PRICE && limit_e9 % v->tick_e9[i] != 0;
+}
+
 /* A venue that is no candidate, and why not. */
-static inline int32_t gm_bystander(const gm_venues_t* v, int32_t symbol, int32_t i, int64_t quantity, uint64_t needs, int takes) {
+static inline int32_t gm_bystander(const gm_venues_t* v, int32_t symbol, int32_t i, int64_t quantity, int64_t limit_e9, uint64_t needs, int takes) {
     if (!v->enabled[i]) return GM_VENUE_DISABLED;
     if (v->barred[i]) return GM_VENUE_BARRED;
     if (v->tripped >> i & 1 & ~(v->probing >> i)) return GM_VENUE_TRIPPED;
-    if (!gm_venue_supports(v, i, needs) || !(gm_venues_for(v, symbol, needs) >> i & 1)) return GM_VENUE_UNSUPPORTED;
+    if (!gm_venue_supports(v, i, needs) || !(gm_venues_for(v, symbol, needs) >> i & 1) || gm_is_off_tick(v, i, limit_e9)) return GM_VENUE_UNSUPPORTED;
     if (!gm_displays(v, i) && !(gm_unseen(v, needs, takes) >> i & 1)) return GM_VENUE_NOT_DISPLAYED;
     return v->max_order_size[i] && quantity > v->max_order_size[i] ? GM_VENUE_TOO_LARGE : GM_VENUE_TOO_SMALL;
 }
@@ -79,6 +84,14 @@ static inline uint64_t gm_candidates(const gm_venues_t* v, int64_t quantity, uin
     for (uint64_t sized = mask & v->sized; sized; sized &= sized - 1) {
         const int32_t i = __builtin_ctzll(sized);
         if (quantity < v->min_size[i] || (v->max_order_size[i] && quantity > v->max_order_size[i])) mask &= ~((uint64_t)1 << i);
+    }
+    return mask;
+}
+
+static inline uint64_t gm_on_tick(const gm_venues_t* v, uint64_t mask, int64_t limit_e9) {
+    for (uint64_t coarse = mask & v->coarse; __builtin_expect(coarse != 0, 0); coarse &= coarse - 1) {
+        const int32_t i = __builtin_ctzll(coarse);
+        if (gm_is_off_tick(v, i, limit_e9)) mask &= ~((uint64_t)1 << i);
     }
     return mask;
 }
@@ -119,13 +132,13 @@ static inline gm_route_t gm_score_venues(const gm_venues_t* v, const gm_nbbo_t* 
     const int64_t mid = gm_mid(n);
     const int crosses = __builtin_expect((needs & GM_NEED_AUCTION) != 0, 0);
     const int takes = !(flags & GM_POST_ONLY) && !crosses && gm_is_marketable(n, side, limit_e9);
-    const uint64_t able = gm_candidates(v, quantity, needs, takes) & gm_venues_for(v, symbol, needs);
+    const uint64_t able = gm_on_tick(v, gm_candidates(v, quantity, needs, takes) & gm_venues_for(v, symbol, needs), limit_e9);
     gm_route_t r = {-1, -1, 0, GM_REASON_NO_VENUE, (uint8_t)takes, INT64_MAX, INT64_MAX, GM_NO_PRICE};
     if (detail)
         for (uint64_t others = ~able & (v->count < 64 ? ((uint64_t)1 << v->count) - 1 : ~(uint64_t)0); others; others &= others - 1) {
             const int32_t i = __builtin_ctzll(others);
             detail[i].cost_e9 = INT64_MAX;
-            detail[i].verdict = gm_bystander(v, symbol, i, quantity, needs, takes);
+            detail[i].verdict = gm_bystander(v, symbol, i, quantity, limit_e9, needs, takes);
         }
     if (takes) {
         const int64_t half_spread = mid == GM_NO_PRICE ? 0 : (n->ask_e9 - n->bid_e9) / 2;
@@ -218,6 +231,7 @@ static inline gm_route_t gm_route_order(const gm_venues_t* v, const gm_nbbo_t* n
     }
     if (o->venue >= v->count || !gm_venue_open(v, o->venue)) r.reason = GM_REASON_NO_VENUE;
     else if (!gm_venue_supports(v, o->venue, needs) || !(gm_venues_for(v, o->symbol, needs) >> o->venue & 1)) r.reason = GM_REASON_UNSUPPORTED;
+    else if (__builtin_expect(gm_is_off_tick(v, o->venue, o->limit_price_e9), 0)) r.reason = GM_REASON_PRICE_OUT_OF_RANGE;
     else if (v->protects && !(o->urgency & GM_SWEEP) && gm_route_trades_through(v, n, o, o->venue, needs)) r.reason = GM_REASON_TRADE_THROUGH;
     if (r.reason) r.venue = -1;
     return r;

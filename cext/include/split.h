@@ -57,8 +57,8 @@ static __attribute__((noinline)) void gm_split_marketable(const gm_venues_t* v, 
         const int32_t i = __builtin_ctzll(able);
         const int64_t touch = side > 0 ? q[i].ask_e9 : q[i].bid_e9, shown = side > 0 ? q[i].ask_quantity : q[i].bid_quantity;
         int32_t at;
-        if (!(gm_venues_open(v) >> i & 1) || !gm_displays(v, i) || !gm_venue_supports(v, i, needs)) {
-            out->verdicts[i] = (uint8_t)gm_bystander(v, symbol, i, quantity, needs, 0);
+        if (!(gm_venues_open(v) >> i & 1) || !gm_displays(v, i) || !gm_venue_supports(v, i, needs) || gm_is_off_tick(v, i, touch)) {
+            out->verdicts[i] = (uint8_t)gm_bystander(v, symbol, i, quantity, touch, needs, 0);
             continue;
         }
         if (touch <= 0 || shown <= 0) continue;

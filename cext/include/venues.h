@@ -75,6 +75,8 @@ struct gm_venues {
     int64_t make_fee_e9[GM_MAX_VENUES];
     int64_t max_order_size[GM_MAX_VENUES];  /* 0: none */
     int64_t min_size[GM_MAX_VENUES];
+    int64_t tick_e9[GM_MAX_VENUES];         /* limit prices are on it; 0: on the instrument's */
+    uint64_t coarse;                        /* bits: those with a tick of their own */
     int64_t latency_ns[GM_MAX_VENUES];
     int64_t auction_fee_e9[GM_MAX_VENUES];  /* per unit that trades in an auction there */
     int64_t improvement[GM_MAX_VENUES];     /* of a wholesaler: inside the quote by so much of the mid, 1e-9 of it */
@@ -162,6 +164,7 @@ static inline void gm_venue_settle(gm_venues_t* v, int32_t venue) {
     v->displays = gm_with_bit(v->displays, venue, v->kind[venue] <= GM_ECN);
     v->dark = gm_with_bit(v->dark, venue, v->kind[venue] == GM_DARK_POOL);
     v->wholesale = gm_with_bit(v->wholesale, venue, v->kind[venue] == GM_WHOLESALER);
+    v->coarse = gm_with_bit(v->coarse, venue, v->tick_e9[venue] > 0);
     v->sized = gm_with_bit(v->sized, venue, v->min_size[venue] > 0 || v->max_order_size[venue] > 0);
     v->usual = gm_with_bit(v->usual, venue, gm_venue_supports(v, venue, GM_NEED_USUAL));
 }

@@ -181,6 +181,24 @@ def test_it_is_explained():
     assert om.explain(order_id).notes[-1] == "its venue has ended it and not yet told executions of 70 (resolve_order)"
 
 
+def test_what_was_told_before_is_not_told_again():
+    core, ticket = at_a_distance()
+    told(core, ticket.order_id, EXEC_TRADE, 1, quantity=10, price=140.0)
+    told(core, ticket.order_id, EXEC_CANCELED, 2, quantity=60)
+    with pytest.raises(ValueError, match="booked already"):
+        OrderManager(engine=core).resolve_order(ticket, [{**PRICED, "quantity": 30, "execution_id": 1001}])
+    assert standing(ticket.order) == ("UNKNOWN", 10, 30, True)
+
+
+def test_a_late_word_on_what_a_person_had_said_is_flagged_as_beyond_the_order():
+    om, order_id = silent()
+    om.resolve_order(order_id, [{"quantity": 70, "price": 140.0, "fee": 0}])
+    told(om.core, order_id, EXEC_TRADE, 9, quantity=40, price=140.0)  # nobody had named it
+    assert om.core.journal.rows(4)["reason"].tolist()[-1] == Reason.OVERFILL
+    assert (om.statistics()["late_fills"], om.statistics()["overfills"]) == (1, 1)
+    the_log_is_the_state(om.core)
+
+
 def test_all_of_it_was_executed_or_nothing():
     om, order_id = silent()
     whole = om.resolve_order(order_id, [{"quantity": 70, "price": 140.0, "fee": 0}])
@@ -226,6 +244,8 @@ PRICED = {"quantity": 1, "price": 140.0, "fee": 0}
         ([{**PRICED, "quantity": 40}, {**PRICED, "quantity": 31}], "more than is open of it"),
         ([{**PRICED, "price": 9e9}], "cannot be"),
         ([PRICED] * 65, "must be at most 64"),
+        ([{**PRICED, "execution_id": 7}, {**PRICED, "execution_id": 7}], "given twice, or booked already"),
+        ([{**PRICED, "price": 140.01}], "a worse price than its limit"),
     ],
 )
 def test_what_is_wrong_is_named_and_nothing_is_booked(executions, message):

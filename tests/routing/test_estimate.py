@@ -61,10 +61,8 @@ def test_a_placement_says_what_is_crossed():
 
 def test_every_way_side_by_side():
     router = SmartOrderRouter({})
-    market, twap, vwap, shortfall = router.estimate(ORDER)
-    assert [each.algorithm for each in (market, twap, vwap, shortfall)] == [
-        "market", "twap", "vwap", "implementation_shortfall",
-    ]  # fmt: skip
+    found = {each.algorithm: each for each in router.estimate(ORDER)}
+    market, twap, vwap, shortfall = (found[name] for name in ("market", "twap", "vwap", "implementation_shortfall"))
     for each in (market, twap, vwap, shortfall):
         parts = each.spread_bps + each.fees_bps + each.temporary_bps + each.permanent_bps
         assert each.total_bps == pytest.approx(parts, rel=1e-12)

@@ -84,6 +84,7 @@ def make_venues(config: ExecutionConfig, instruments: Instruments, known: Sequen
             enabled=venue.enabled,
             improvement_e9=round(getattr(venue, "price_improvement_bps", 0) * 1e5),
             auction_fee_e9=getattr(venue, "auction_fee_e9", None),
+            tick_e9=int((getattr(venue, "tick", None) or 0) * 10**9),
             **capabilities(venue, kind, config.market.hours.keep),
         )
     table.protects_quotes = config.routing.protect_quotes

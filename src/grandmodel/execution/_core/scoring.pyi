@@ -72,6 +72,7 @@ class Venues:
         instructions: Iterable[str] | None = None,
         improvement_e9: int = 0,
         auction_fee_e9: int | None = None,
+        tick_e9: int = 0,
     ) -> int: ...
     def set_listing(self, symbol: str, venue: str | None) -> None: ...
     def set_learning(

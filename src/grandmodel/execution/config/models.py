@@ -159,7 +159,8 @@ class Venue(_Destination):
     """A lit venue. ``kind`` that is left out is "ecn" for the names in ECN_NAMES, else "exchange".
 
     ``connection`` is where another process serves it, ``unix:PATH``; without one it is simulated. ``auction_fee`` is
-    what a share in an auction costs, as taking one if left out.
+    what a share in an auction costs, as taking one if left out. Limit prices that are not on ``tick`` are not sent
+    there; without one the instrument's holds.
     """
 
     kind: Annotated[Literal["exchange", "ecn"] | None, *choice("exchange", "ecn")] = None

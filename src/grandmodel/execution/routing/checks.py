@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..user_modules import load_module
-from .algorithms import SYNONYMS, WHEEL, make_algorithm
+from .algorithms import OURS, SYNONYMS, WHEEL, make_algorithm
 from .algorithms.parameters import AlgorithmConfigError
 
 if TYPE_CHECKING:
@@ -60,6 +60,31 @@ _BROUGHT = {
     "duration_minutes": 30, "participation_rate": 0.1, "max_participation": 0.1, "display_quantity": 100,
     "threshold": 100,
 }  # fmt: skip
+
+
+def usual_ways(duration_minutes: float = 60.0) -> list[dict[str, Any]]:
+    """Every algorithm of ours with what it cannot do without, at once first; over `duration_minutes` where it may."""
+    ways = []
+    for name in OURS:
+        way: dict[str, Any] = {"algorithm": name}
+        for more in ({"duration_minutes": duration_minutes}, {}):
+            try:
+                ways.append(_completed({**way, **more}))
+                break
+            except AlgorithmConfigError:
+                continue
+    return sorted(ways, key=lambda way: way["algorithm"] != "market")
+
+
+def _completed(way: dict[str, Any]) -> dict[str, Any]:
+    while True:
+        try:
+            make_algorithm(way)
+            return way
+        except AlgorithmConfigError as error:
+            if error.value is not None or error.field not in _BROUGHT or error.field in way:
+                raise
+            way = {**way, error.field: _BROUGHT[error.field]}
 
 
 def _check(where: str, name: str, parameters: dict[str, Any], *, whole: bool) -> None:

@@ -21,7 +21,7 @@ from .algorithms.market import Market
 from .algorithms.parameters import AlgorithmConfigError
 from .algorithms.parent import Parent
 from .at_once import Taking, take_at_once
-from .checks import defaults_of
+from .checks import defaults_of, usual_ways
 from .decision import RoutingDecision, RoutingLeg, VenueScore
 from .destinations import largest_child
 from .legs import RestingLegs
@@ -43,6 +43,9 @@ SPLIT_KEYS = frozenset({
 
 #: How long a resting leg is expected to wait, when sizes are chosen (this project's choice).
 HORIZON_SECONDS = 60.0
+
+#: Parts into which an order is split that is more than any venue takes at once.
+MOST_LEGS = 1000
 
 
 class SmartOrderRouter:
@@ -106,16 +109,58 @@ class SmartOrderRouter:
         terms = core.reader.terms(order)
         symbol = order["symbol"]
         core.touch(symbol)
-        score = self._score(symbol, terms)
+        largest = self._largest_child
+        in_parts = order.get("venue") is None and largest is not None and terms["quantity"] > largest
+        score = self._score(symbol, {**terms, "quantity": largest} if in_parts else terms)
         decision = self._decision(score, terms["quantity"])
-        if score["venue"] is None or order.get("venue") is not None:
+        if order.get("venue") is not None:
+            return self._named(decision, order["venue"], terms["quantity"])
+        if score["venue"] is None:
             return decision
         if score["takes"]:
             return self._swept(decision, symbol, terms)
         if terms["limit_price_e9"] is None:
             return decision
-        legs, assumed = self._resting(order, terms, score)
-        return replace(decision, legs=legs, assumptions=decision.assumptions + assumed)
+        legs, assumed = self._in_parts(terms, score) if in_parts else self._resting(order, terms, score)
+        return replace(
+            decision,
+            legs=legs,
+            assumptions=decision.assumptions + assumed,
+            residual=terms["quantity"] - sum(leg.quantity for leg in legs),
+        )
+
+    def _named(self, decision: RoutingDecision, venue: str, quantity: int) -> RoutingDecision:
+        """An order that names its venue, which may not take that much, or that little."""
+        row = self.core.venues.describe(venue)
+        largest = row["max_order_size"]
+        if decision.venue is None or (quantity >= row["min_size"] and (largest is None or quantity <= largest)):
+            return decision
+        why = f"takes orders of {row['min_size']}" + (" and more" if largest is None else f" to {largest}")
+        nowhere = Unknown(f"{venue} {why}")
+        scores = tuple(replace(each, verdict=why) if each.venue == venue else each for each in decision.venues)
+        return replace(
+            decision, venue=None, estimated_cost=nowhere, estimated_cost_bps=nowhere, expected_price=nowhere,
+            reason="NO_VENUE", venues=scores,
+        )  # fmt: skip
+
+    def _in_parts(
+        self, terms: dict[str, Any], score: dict[str, Any]
+    ) -> tuple[tuple[RoutingLeg, ...], tuple[str, ...]]:
+        """A resting order that is more than any venue takes at once: as large parts as each takes, by cost, in turn."""
+        costs = {name: cost / 1e9 for name, (cost, _) in score["venues"].items() if cost is not None}
+        scores, left = self._scores(score), terms["quantity"]
+        legs: list[RoutingLeg] = []
+        while left > 0 and len(legs) < MOST_LEGS:
+            for name in sorted(costs, key=costs.__getitem__):
+                row = self.core.venues.describe(name)
+                size = min(left, row["max_order_size"] or left)
+                if 0 < row["min_size"] <= size or (size > 0 and not row["min_size"]):
+                    reason = "a part as large as it takes"
+                    legs.append(RoutingLeg(name, size, terms["limit_price_e9"] / 1e9, costs[name], reason, scores))
+                    left -= size
+            if not legs:
+                break
+        return tuple(legs), ("no venue takes all of it at once: it is sent in parts",)
 
     def _swept(self, decision: RoutingDecision, symbol: str, terms: dict[str, Any]) -> RoutingDecision:
         """A marketable order's legs, and with them the cost of the whole."""
@@ -134,19 +179,44 @@ class SmartOrderRouter:
         )
         decision = replace(decision, legs=legs, residual=split["residual"])
         quote = self.core.quote(symbol)
-        if len(legs) < 2 or quote.mid_e9 is None:
+        if quote.mid_e9 is None or not legs:
             return decision
         placed = terms["quantity"] - split["residual"]
         hidden = placed - sum(shown for shown in {row[0]: min(row[4], placed) for row in split["legs"]}.values())
+        if len(legs) < 2:
+            return self._with_impact(decision, symbol, terms, placed, hidden)
         cost = math.fsum(leg.cost * leg.quantity for leg in legs) + max(0, hidden) * quote.spread / 2
         assumed = [f"{hidden} beyond what is displayed are assumed to pay half a spread more"] if hidden > 0 else []
         if split["residual"]:
             assumed.append(f"the cost is that of {placed}: no venue could have the other {split['residual']} now")
-        return replace(
+        told = replace(
             decision,
             estimated_cost=cost,
             estimated_cost_bps=cost / (quote.mid * placed) * 1e4,
             assumptions=tuple(assumed),
+        )
+        return self._with_impact(told, symbol, terms, placed, hidden)
+
+    def _with_impact(
+        self, decision: RoutingDecision, symbol: str, terms: dict[str, Any], placed: int, hidden: int
+    ) -> RoutingDecision:
+        """What is beyond the displayed sizes moves the price: where a model of that says more, its figure stands."""
+        from .estimate import pre_trade_estimate
+
+        instrument = self._instrument(symbol)
+        if hidden <= 0 or instrument is None or instrument.adv is None:
+            return decision
+        side = "buy" if terms["side"] > 0 else "sell"
+        order = {"symbol": symbol, "side": side, "quantity": placed, "order_type": "market"}
+        (at_once,) = pre_trade_estimate(self.core, order, [{"algorithm": "market"}], instrument)
+        if not at_once.total_bps > decision.estimated_cost_bps:  # nor where it is not known
+            return decision
+        mid = self.core.quote(symbol).mid
+        return replace(
+            decision,
+            estimated_cost=at_once.total_bps * 1e-4 * mid * placed,
+            estimated_cost_bps=at_once.total_bps,
+            assumptions=(*decision.assumptions, f"with the impact of {placed} at once: {at_once.model}"),
         )
 
     def _resting(
@@ -262,16 +332,14 @@ class SmartOrderRouter:
         Parameters
         ----------
         order : mapping of an order
-        ways : algorithms' configurations; None: at once, and TWAP, VWAP and implementation shortfall over an hour
+        ways : algorithms' configurations; None: every algorithm of ours, over an hour where it has a duration
         instrument : its adv, volatility and shares outstanding; None: the configuration's catalog
         """
         from .estimate import pre_trade_estimate
 
         self._check(order)
         if ways is None:
-            hour = {"duration_minutes": 60}
-            names = ("twap", "vwap", "implementation_shortfall")
-            ways = [{"algorithm": "market"}, *({"algorithm": name, **hour} for name in names)]
+            ways = usual_ways()
         return pre_trade_estimate(self.core, order, ways, instrument or self._instrument(order["symbol"]))
 
     def efficient_frontier(
@@ -298,7 +366,9 @@ class SmartOrderRouter:
         return efficient_frontier(float(order["quantity"]), duration_minutes, found, mid / 1e9, points=points)
 
     def _instrument(self, symbol: str) -> Instrument | None:
-        config = getattr(self._engine, "config", None) if self._engine is not None else self._config
+        from ..engine import config_of
+
+        config = config_of(self.core)
         catalog = getattr(config, "catalog", None)
         return None if catalog is None else catalog().get(symbol)
 
@@ -324,7 +394,8 @@ class SmartOrderRouter:
 
         if isinstance(order, Mapping) and order.get("order_type") == "limit" and not order.get("client_order_id"):
             decision = self.route_order(order)
-            if len(decision.legs) > 1 and decision.legs[0].price == decision.legs[-1].price and self._rests(order):
+            legs = decision.legs
+            if self._is_in_parts(order) or (len(legs) > 1 and legs[0].price == legs[-1].price and self._rests(order)):
                 time_in_force = str(order.get("time_in_force", "DAY"))
                 post_only = bool(order.get("post_only", False))
                 plain = {key: value for key, value in order.items() if key != "post_only"}
@@ -342,6 +413,12 @@ class SmartOrderRouter:
             return ticket
         await ticket.done()
         return self._result(ticket.order_id, "smart_router")
+
+    def _is_in_parts(self, order: Mapping[str, Any]) -> bool:
+        """Is it a plain limit order for more than any venue takes at once?"""
+        largest = self._largest_child
+        plain = order.get("time_in_force", "DAY") in ("DAY", "GTC") and SPLIT_KEYS.issuperset(order)
+        return plain and largest is not None and self.core.reader.terms(order)["quantity"] > largest
 
     def _is_wholesale(self, order: Mapping[str, Any]) -> bool:
         """Does it go to a wholesaler?"""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from .._core.orders import Order
     from ..analytics.execution_cost import ExecutionCost
     from .smart_router import SmartOrderRouter
+
+log = logging.getLogger("grandmodel.execution.routing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,19 @@ class AlgorithmTicket:
     def __init__(self, router: SmartOrderRouter, parent: Parent) -> None:
         self._router, self.parent = router, parent
         self._task = asyncio.ensure_future(run_parent(parent))
+        self._task.add_done_callback(self._failed)
+
+    def _failed(self, task: asyncio.Future[Order]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("order %s: its algorithm %s failed", self.order_id, self.parent.algorithm.name, exc_info=error)
+
+    @property
+    def error(self) -> BaseException | None:
+        """What its algorithm raised; the order was withdrawn then. Awaiting the ticket raises it."""
+        return self._task.exception() if self._task.done() and not self._task.cancelled() else None
+
+    def __repr__(self) -> str:
+        return f"AlgorithmTicket({self.order})"
 
     @property
     def order_id(self) -> int:

@@ -35,6 +35,9 @@ ALGORITHMS: dict[str, type[Algorithm]] = {each.name: each for each in _OURS}
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
+#: The names of ours.
+OURS: tuple[str, ...] = tuple(each.name for each in _OURS)
+
 #: Those that are registered by a module of theirs, which is loaded when they are asked for.
 _ELSEWHERE = {"policy": "grandmodel.execution.environments.live"}
 
@@ -93,6 +96,7 @@ def make_algorithm(config: Mapping[str, Any]) -> Algorithm:
 
 __all__ = [
     "ALGORITHMS",
+    "OURS",
     "PLACEMENTS",
     "SYNONYMS",
     "Algorithm",

@@ -1,0 +1,138 @@
+"""What a venue takes: sizes, ticks; orders that are more than any takes; what is said is what is done."""
+
+from __future__ import annotations
+
+import pytest
+from support_routing import synthetic
+
+from grandmodel.execution import OrderManager, OrderRejected, Reason, SmartOrderRouter, schedules
+from grandmodel.execution.clock import run
+
+SMALL = {
+    "NYSE": {"cost_per_share": 0.0015, "max_order_size": 500},
+    "NASDAQ": {"cost_per_share": 0.0018, "max_order_size": 500},
+}
+MARKET = {"symbol": "AAPL", "side": "buy", "order_type": "market"}
+RESTING = {"symbol": "AAPL", "side": "buy", "order_type": "limit", "limit_price": 149.0}
+
+
+def routed(order, **routing):
+    core, clock = synthetic(3, routing=routing)
+    decision = SmartOrderRouter(engine=core).route_order(order)
+    return decision, core, clock
+
+
+@pytest.mark.parametrize("quantity", [501, 900, 1500, 1_000_000])
+def test_a_market_order_for_more_than_any_takes_is_swept(quantity):
+    decision, core, clock = routed({**MARKET, "quantity": quantity}, venues=SMALL)
+    assert decision.reason == "chosen"
+    assert sum(leg.quantity for leg in decision.legs) + decision.residual == quantity
+    assert max(leg.quantity for leg in decision.legs) <= 500
+    if quantity < 1_000_000:
+        work = SmartOrderRouter(engine=core).execute_order({**MARKET, "quantity": quantity})
+        assert run(work, clock=clock).filled_quantity == quantity
+
+
+def test_a_resting_order_for_more_than_any_takes_is_sent_in_parts():
+    order = {**RESTING, "quantity": 1200}
+    decision, core, clock = routed(order, venues=SMALL)
+    parts = [(leg.venue, leg.quantity) for leg in decision.legs]
+    assert sorted(parts) == [("NASDAQ", 500), ("NYSE", 200), ("NYSE", 500)]
+    assert decision.residual == 0
+    assert "sent in parts" in decision.assumptions[-1]
+
+    async def main():
+        ticket = await SmartOrderRouter(engine=core).execute_order(order, wait=False)
+        await clock.sleep(2.0)
+        children = [core.get_order(child) for child in ticket.parent.children]
+        assert [(child.venue, child.quantity) for child in children] == parts
+        assert {str(child.status) for child in children} == {"NEW"}
+        assert ticket.order.working_quantity == 1200
+        ticket.cancel()
+        assert (await ticket).filled_quantity == 0
+        assert core.open_orders() == []
+
+    run(main(), clock=clock)
+
+
+def test_a_named_venue_is_told_to_take_no_such_size_before_it_is_asked():
+    for quantity, venue in ((100, None), (500, "POOL")):
+        pools = {"POOL": {"min_size": 500, "cost_per_share": 0.0008}}
+        order = {**MARKET, "quantity": quantity, "venue": "POOL"}
+        decision, _, _ = routed(order, venues=SMALL, dark_pools=pools)
+        assert decision.venue == venue
+        assert ("takes orders of 500 and more" in str(decision.venues)) == (venue is None)
+
+
+def test_a_limit_off_a_venues_tick_is_not_sent_there():
+    venues = {"NYSE": {"cost_per_share": 0.001, "tick": 0.05}, "NASDAQ": {"cost_per_share": 0.002}}
+    for price, venue in ((149.0, "NYSE"), (149.05, "NYSE"), (149.01, "NASDAQ")):
+        decision, core, _ = routed({**RESTING, "limit_price": price, "quantity": 100}, venues=venues)
+        assert decision.venue == venue
+        ticket = OrderManager(engine=core).submit_order({**RESTING, "limit_price": price, "quantity": 100})
+        assert ticket.order.venue == venue
+    with pytest.raises(OrderRejected) as refused:
+        OrderManager(engine=core).submit_order({**RESTING, "limit_price": 149.01, "quantity": 100, "venue": "NYSE"})
+    assert refused.value.reason is Reason.PRICE_OUT_OF_RANGE
+
+
+def test_who_names_a_venue_has_his_market_order_sent_there():
+    _, core, clock = routed({**MARKET, "quantity": 50}, venues=SMALL)
+    work = SmartOrderRouter(engine=core).execute_order({**MARKET, "quantity": 50, "venue": "NASDAQ"})
+    assert run(work, clock=clock).venue == "NASDAQ"
+
+
+def test_what_is_beyond_the_displayed_sizes_has_an_impact():
+    costs = []
+    for quantity in (100, 10_000, 1_000_000):
+        decision, core, _ = routed({**MARKET, "quantity": quantity})
+        costs.append(decision.estimated_cost_bps)
+        mid = core.quote("AAPL").mid
+        assert decision.estimated_cost == pytest.approx(decision.estimated_cost_bps * 1e-4 * mid * quantity, rel=1e-6)
+    assert costs[0] < costs[1] < costs[2]
+    assert "impact of 1000000 at once" in decision.assumptions[-1]
+    (at_once,) = SmartOrderRouter(engine=core).estimate({**MARKET, "quantity": 1_000_000}, [{"algorithm": "market"}])
+    assert costs[2] == pytest.approx(at_once.total_bps)
+
+
+def test_an_estimate_is_of_every_algorithm():
+    from grandmodel.execution.routing.algorithms import OURS
+
+    core, _ = synthetic(3)
+    found = SmartOrderRouter(engine=core).estimate({**MARKET, "quantity": 10_000})
+    assert found[0].algorithm == "market"
+    assert sorted(each.algorithm for each in found) == sorted(OURS)
+
+
+def test_schedules_are_public():
+    assert schedules.twap_slices(10, 3).tolist() == [4, 3, 3] or sum(schedules.twap_slices(10, 3)) == 10
+    assert all(callable(getattr(schedules, name)) for name in schedules.__all__)
+
+
+def test_an_algorithm_that_fails_says_so_though_nobody_waits(caplog):
+    from grandmodel.execution.routing.algorithms import ALGORITHMS, Algorithm, register
+
+    class Slips(Algorithm):
+        name = "slips_of_a_test"
+
+        async def run(self, parent):
+            raise KeyError("clip")
+
+    register(Slips)
+    core, clock = synthetic(3)
+
+    async def main():
+        router = SmartOrderRouter(engine=core)
+        way = {"algorithm": "slips_of_a_test"}
+        ticket = await router.execute_algorithm_order({**MARKET, "quantity": 5}, way, wait=False)
+        await clock.sleep(1.0)
+        return ticket
+
+    try:
+        ticket = run(main(), clock=clock)
+    finally:
+        del ALGORITHMS["slips_of_a_test"]
+    assert isinstance(ticket.error, KeyError)
+    assert "its algorithm slips_of_a_test failed" in caplog.text
+    assert ticket.status == "CANCELED"
+    assert "5" in repr(ticket)
