@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -21,6 +22,7 @@ from grandmodel.execution.cli import app
 from grandmodel.execution.config import load_config
 from grandmodel.execution.engine import ExecutionEngine
 from grandmodel.execution.service.access import Rate, Tokens, token_hash
+from grandmodel.execution.service.process import listen, start_service, stop_service
 
 pytest.importorskip("uvicorn", reason="the extra `service` is not installed")
 httpx = pytest.importorskip("httpx", reason="httpx is not installed")
@@ -78,6 +80,52 @@ def test_a_day_is_served_while_it_runs(tmp_path):
     orders = json.loads(told.splitlines()[-1])["orders"]
     assert len(orders) == 7
     assert all(order["executed_quantity"] == order["quantity"] for order in orders)
+
+
+def _refused(directory, **service):
+    """What `gmexec serve` says when it cannot, and that it has begun nothing."""
+    file = directory / "engine.yaml"
+    file.write_text(json.dumps({"journal": {"path": str(directory / "log")}, "service": service}))
+    code = "from grandmodel.execution.cli import main; main()"
+    command = [sys.executable, "-c", code, "serve", "--config", str(file), "--seconds", "5"]
+    ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stdout) == (2, ""), ended
+    assert not (directory / "log").exists()
+    return ended.stderr
+
+
+def test_a_port_in_use_is_said_before_anything_is_begun(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert _refused(tmp_path, port=port) == f"gmexec: port {port} is in use\n"
+
+
+def test_a_tls_file_that_is_missing_or_wrong_is_named(tmp_path):
+    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
+    files = {"port": free_port(), "tls_key": str(key), "tls_certificate": str(certificate)}
+    certificate.write_text("nothing of that kind\n")
+    assert _refused(tmp_path, **files) == f"gmexec: {key}: No such file or directory\n"
+    key.write_text("neither\n")
+    told = _refused(tmp_path, **files)
+    assert str(certificate) in told
+    assert "no pair of PEM files" in told
+
+
+def test_a_service_that_ends_at_its_first_start_is_an_error(tmp_path, monkeypatch):
+    settings = load_config({"service": {"port": free_port()}}).service
+    listening = listen(settings)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))  # a module of that name breaks the start
+    (tmp_path / "uvicorn.py").write_text("raise ImportError('broken')\n")
+    with pytest.raises(OSError, match="does not start: its process ended with status 1"):
+        start_service(settings, listening, tmp_path / "engine.sock", None)
+    (tmp_path / "uvicorn.py").unlink()
+    child = start_service(settings, listening, tmp_path / "engine.sock", None)
+    assert httpx.get(f"http://127.0.0.1:{settings.port}/execution/live", timeout=10).status_code == 200  # at once
+    assert stop_service(child) == 0
+    for each in listening:
+        each.close()
 
 
 @pytest.mark.parametrize("form", ["json", "console"])
