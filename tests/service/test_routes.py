@@ -267,6 +267,63 @@ def test_a_closed_engine_is_not_ready(serving):
     serving(work)
 
 
+def test_a_kill_switch_is_told_at_once_by_its_list_health_and_readiness(serving):
+    async def work(here):
+        async def now():
+            health = (await here.http.get("/execution/health")).json()
+            ready = (await here.http.get("/execution/ready")).status_code
+            return health["status"], health["trading_state"], health["reasons"], ready
+
+        stop = {"scope": "engine", "reason": "a drill", "name": "drill"}
+        assert (await here.http.post("/execution/kill", json=stop, headers=bearer(RISK))).status_code == 200
+        # no snapshot was taken in between but by the route itself: the next is due in half a minute
+        told = (await here.http.get("/execution/kill")).json()["kill_switches"]
+        assert told == [{"name": "drill", "scope": "engine", "reason": "a drill", "action": "kill"}]
+        assert await now() == ("halted", "HALTED", ["kill switch drill of engine: a drill"], 503)
+        assert "drill" in (await here.http.get("/execution/ready")).text
+        lifted = await here.http.delete("/execution/kill/drill?reason=over", headers=bearer(RISK))
+        assert lifted.status_code == 200
+        assert (await here.http.get("/execution/kill")).json() == {"kill_switches": []}
+        assert await now() == ("ok", "ACTIVE", [], 200)
+
+    serving(work)
+
+
+def test_a_reduction_and_a_narrow_stop_are_told_and_orders_go_on(serving):
+    async def work(here):
+        manager = here.engine.order_manager
+        manager.kill("symbol:AAPL", "a halt")
+        await here.fresh()
+        health = (await here.http.get("/execution/health")).json()
+        assert (health["status"], health["reasons"]) == ("ok", ["kill switch symbol:AAPL: a halt"])
+        manager.reduce("engine", "the close")
+        assert len((await here.http.get("/execution/kill")).json()["kill_switches"]) == 2  # the engine's own word
+        await here.fresh()
+        health = (await here.http.get("/execution/health")).json()
+        assert (health["status"], health["reasons"][1]) == ("reducing", "reduction engine: the close")
+        assert (await here.http.get("/execution/ready")).status_code == 200
+
+    serving(work)
+
+
+@pytest.mark.parametrize(
+    ("body", "key"),
+    [
+        (b'{"symbol": "AAPL", "side": "buy", "quantity": 1, "quantity": 900, "order_type": "market"}', "quantity"),
+        (b'{"symbol": "AAPL", "side": "buy", "quantity": 1, "order_type": "market", '
+         b'"algorithm": {"algorithm": "twap", "algorithm": "vwap"}}', "algorithm"),
+        (b'{"\\ud800": 1, "\\ud800": 2}', "\\ud800"),
+    ],
+)  # fmt: skip
+def test_a_key_given_twice_is_refused_by_its_name(serving, body, key):
+    async def work(here):
+        answer = await here.http.post("/execution/orders", content=body, headers=bearer(TRADE))
+        assert (answer.status_code, answer.json()["detail"]) == (422, f'the key "{key}" is given twice')
+        assert here.engine.order_manager.statistics()["accepted"] == 0
+
+    serving(work)
+
+
 def test_pages_ask_nothing_of_another_host(serving):
     async def work(here):
         for path in ("/execution/dashboard", "/execution/docs", "/execution/static/dashboard.js",

@@ -129,10 +129,7 @@ class EnginePort:
                 for each in utilisation(core)
             ],
             "positions": {symbol: quantity for symbol, (quantity, _, _) in positions.items()},
-            "kill_switches": [
-                {"name": each.name, "scope": each.scope, "reason": each.reason, "action": each.action}
-                for each in manager.kill_switches()
-            ],
+            **self._kill_switches(request),
             "metrics": {} if monitor is None else monitor.metrics,
             "alerts": [] if monitor is None else monitor.alerts,
             "quotes": {symbol: self._quote(symbol) for symbol in symbols},
@@ -196,6 +193,11 @@ class EnginePort:
         report = self.engine.order_manager.kill(scope, reason, name=request.get("name"))
         return {"name": report.name, "scope": report.scope, "asked": report.order_ids, "refused": report.refused,
                 "unconfirmed": report.unconfirmed()}  # fmt: skip
+
+    def _kill_switches(self, request: dict[str, Any]) -> dict[str, Any]:
+        names = ("name", "scope", "reason", "action")
+        standing = self.engine.order_manager.kill_switches()
+        return {"kill_switches": [{name: getattr(each, name) for name in names} for each in standing]}
 
     def _reset_kill(self, request: dict[str, Any]) -> dict[str, Any]:
         self.engine.order_manager.reset_kill(request.get("name", ""), request.get("reason", ""))
@@ -263,6 +265,7 @@ _OPERATIONS: dict[str, Callable[[EnginePort, dict[str, Any]], dict[str, Any]]] =
     "status": EnginePort._status,
     "explain": EnginePort._explain,
     "kill": EnginePort._kill,
+    "kill_switches": EnginePort._kill_switches,
     "reset_kill": EnginePort._reset_kill,
     "limits": EnginePort._limits,
 }
