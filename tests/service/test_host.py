@@ -169,6 +169,20 @@ def test_a_token_is_shown_once_and_its_hash_is_kept():
     assert CliRunner().invoke(app, ["token", "desk", "--scope", "all"]).exit_code != 0
 
 
+@pytest.mark.parametrize("name", ["yes", "123", "1e5", "null", "desk-1.a_b"])
+def test_a_tokens_block_is_configuration_whatever_the_name(name):
+    result = CliRunner().invoke(app, ["token", name])
+    config = load_config(yaml.safe_load(result.output.split("for the configuration:\n")[1]))
+    assert set(config.service.tokens) == {name}
+
+
+@pytest.mark.parametrize("name", ["ü x", "", "a b", 'a"b', "a" * 33, "-a", "desk\n"])
+def test_a_name_that_the_configuration_refuses_gets_no_token(name):
+    result = CliRunner().invoke(app, ["token", "--", name])
+    assert "gmx_" not in result.output
+    assert "must be a name of up to 32 letters, digits, _ . -" in str(result.exception)
+
+
 def test_a_rate_is_by_client_and_bounded():
     rate = Rate(2.0, 2)
     assert [rate.allows("a", 0.0) for _ in range(3)] == [True, True, False]
