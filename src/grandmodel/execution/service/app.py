@@ -17,7 +17,7 @@ from ..config import Service
 from .access import Rate, Tokens, served_hosts
 from .board import Board
 from .engine_client import EngineClient, EngineError
-from .openapi import ORDER_BODY, RESOLUTION_BODY, page
+from .openapi import KILL_BODY, LIMITS_BODY, ORDER_BODY, RESOLUTION_BODY, page
 
 #: Seconds between two rows of the monitor's stream.
 MONITOR_EVERY = 1.0
@@ -224,6 +224,7 @@ def create_app(client: EngineClient, board: Board | None, settings: Service, tok
         redoc_url=None,
         openapi_url="/execution/openapi.json",
         default_response_class=Json,
+        dependencies=[Depends(_known_query)],
     )
     app.state.hub = hub
     app.add_middleware(Guard, settings=settings, hosts=hosts)
@@ -415,11 +416,6 @@ def _control_routes(
 ) -> None:
     guarded = [Depends(reads)]
     problems = _problems("Nothing of that name stands", "Not in this state")
-    text = {"type": "string"}
-
-    def body(required: list[str], **properties: Any) -> dict[str, Any]:
-        schema = {"type": "object", "required": required, "properties": properties}
-        return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
     @app.get("/execution/kill", tags=["control"], dependencies=guarded, responses=problems)
     async def kill_switches() -> Any:
@@ -430,10 +426,11 @@ def _control_routes(
         "/execution/kill",
         tags=["control"],
         responses=problems,
-        openapi_extra=body(["scope", "reason"], scope=text, reason=text, name=text),
+        openapi_extra={"requestBody": KILL_BODY},
     )
     async def kill(request: Request, who: Annotated[str, Depends(may("risk"))]) -> Any:
-        """Stops a scope (`engine`, `symbol:AAPL`, `strategy:...`, `venue:...`, `account:0`) and cancels its orders."""
+        """Stops a scope (`engine`, `symbol:AAPL`, `strategy:...`, `venue:...`, `account:0`) and cancels its orders. It
+        stands, over restarts too, until `DELETE /execution/kill/NAME?reason=...`."""
         given = await _object(request)
         told = await hub.client.ask("kill", **_only(given, "scope", "reason", "name"))
         await hub.client.look()
@@ -459,12 +456,14 @@ def _control_routes(
         "/execution/limits",
         tags=["control"],
         responses=problems,
-        openapi_extra=body(["limits", "why"], limits={"type": "object"}, why=text, allow_loosening={"type": "boolean"}),
+        openapi_extra={"requestBody": LIMITS_BODY},
     )
     async def set_limits(request: Request, who: Annotated[str, Depends(may("risk"))]) -> Any:
         """Puts other limits in force (a mapping as `risk_controls`). What loosens wants `allow_loosening` and a token
         for admin."""
         given = _only(await _object(request), "limits", "why", "allow_loosening")
+        if "limits" not in given:  # without any, the engine tells those in force
+            raise HTTPException(422, '"limits" is missing')
         if given.get("allow_loosening") is True:
             who = may("admin")(request)
         return await hub.client.ask("limits", who=who[:31], **given)
@@ -537,6 +536,18 @@ def dashboard_state(hub: Hub) -> dict[str, Any]:
     return state
 
 
+def _known_query(request: Request) -> None:
+    """A parameter that a route does not know is most likely misspelled: what it asks for would be passed over."""
+    route = request.scope["route"]
+    if request.method != "GET" or not route.include_in_schema:  # of a page, nothing depends on it
+        return
+    known = [each.alias for each in route.dependant.query_params]
+    unknown = sorted(set(request.query_params) - set(known))
+    if unknown:
+        told = f"known are {', '.join(known)}" if known else "there are none"
+        raise HTTPException(422, f"the parameter {json.dumps(unknown[0])} is not known here; {told}")
+
+
 async def _object(request: Request) -> dict[str, Any]:
     """The body as a JSON object; 422 for anything else; infinities, NaN and a key given twice included."""
     text = await request.body()
@@ -573,5 +584,5 @@ def _finite(text: str) -> float:
 def _only(given: dict[str, Any], *names: str) -> dict[str, Any]:
     unknown = sorted(set(given) - set(names))
     if unknown:
-        raise HTTPException(422, f"{unknown[0]!r} is not known here; known are {', '.join(names)}")
+        raise HTTPException(422, f"{json.dumps(unknown[0])} is not known here; known are {', '.join(names)}")
     return given

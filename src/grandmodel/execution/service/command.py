@@ -66,5 +66,5 @@ def register(app: typer.Typer) -> None:
         token = new_token()
         typer.echo(f"token (keep it secret, it is not shown again):\n  {token}\n")
         typer.echo("for the configuration:")
-        typer.echo(f"service:\n  tokens:\n    \"{name}\":\n      sha256: {token_hash(token)}")
+        typer.echo(f'service:\n  tokens:\n    "{name}":\n      sha256: {token_hash(token)}')
         typer.echo(f"      scopes: [{', '.join(scopes)}]")
