@@ -62,6 +62,13 @@ def test_a_service_that_dies_is_started_again_and_the_engine_goes_on(tmp_path):
         assert run.stop() == 0
 
 
+def test_ctrl_c_stops_it_in_order_without_a_traceback(tmp_path):
+    with Run(tmp_path) as run:
+        os.killpg(run.process.pid, signal.SIGINT)  # as a terminal does: everybody in the group
+        assert run.process.wait(60) == 0
+        assert "Traceback" not in run.log.read_text()
+
+
 def test_a_day_is_served_while_it_runs(tmp_path):
     file = tmp_path / "day.yaml"
     file.write_text(f"journal: {{path: {tmp_path / 'log'}}}\n")

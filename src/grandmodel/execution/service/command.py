@@ -17,7 +17,7 @@ Examples:
       http://127.0.0.1:8000/execution/orders
 \b
 Pages: /execution/dashboard, /execution/docs. Exit status: 0 stopped in order,
-2 an input was wrong."""
+2 an input was wrong, or it cannot start: the port is in use, say."""
 
 
 def register(app: typer.Typer) -> None:

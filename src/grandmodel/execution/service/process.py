@@ -110,6 +110,7 @@ def start_service(
             [sys.executable, "-m", "grandmodel.execution.service.process"],
             stdin=subprocess.PIPE,
             pass_fds=(*fds, told_on),
+            start_new_session=True,  # a terminal's Ctrl-C is the host's, who ends this in order
         )
     except BaseException:
         os.close(ready)
