@@ -111,6 +111,7 @@ class Run:
                 start_new_session=True,
             )
         self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=10)
+        self._until(lambda: "in order" in self.log.read_text())  # the banner is whole
         self._until(lambda: self.http.get("/execution/ready").status_code == 200)
         self.token = next(word for word in self.log.read_text().split() if word.startswith("gmx_"))
 

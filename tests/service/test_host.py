@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -21,6 +22,7 @@ from grandmodel.execution.cli import app
 from grandmodel.execution.config import load_config
 from grandmodel.execution.engine import ExecutionEngine
 from grandmodel.execution.service.access import Rate, Tokens, token_hash
+from grandmodel.execution.service.process import listen, start_service, stop_service
 
 pytest.importorskip("uvicorn", reason="the extra `service` is not installed")
 httpx = pytest.importorskip("httpx", reason="httpx is not installed")
@@ -60,6 +62,13 @@ def test_a_service_that_dies_is_started_again_and_the_engine_goes_on(tmp_path):
         assert run.stop() == 0
 
 
+def test_ctrl_c_stops_it_in_order_without_a_traceback(tmp_path):
+    with Run(tmp_path) as run:
+        os.killpg(run.process.pid, signal.SIGINT)  # as a terminal does: everybody in the group
+        assert run.process.wait(60) == 0
+        assert "Traceback" not in run.log.read_text()
+
+
 def test_a_day_is_served_while_it_runs(tmp_path):
     file = tmp_path / "day.yaml"
     file.write_text(f"journal: {{path: {tmp_path / 'log'}}}\n")
@@ -78,6 +87,52 @@ def test_a_day_is_served_while_it_runs(tmp_path):
     orders = json.loads(told.splitlines()[-1])["orders"]
     assert len(orders) == 7
     assert all(order["executed_quantity"] == order["quantity"] for order in orders)
+
+
+def _refused(directory, **service):
+    """What `gmexec serve` says when it cannot, and that it has begun nothing."""
+    file = directory / "engine.yaml"
+    file.write_text(json.dumps({"journal": {"path": str(directory / "log")}, "service": service}))
+    code = "from grandmodel.execution.cli import main; main()"
+    command = [sys.executable, "-c", code, "serve", "--config", str(file), "--seconds", "5"]
+    ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stdout) == (2, ""), ended
+    assert not (directory / "log").exists()
+    return ended.stderr
+
+
+def test_a_port_in_use_is_said_before_anything_is_begun(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert _refused(tmp_path, port=port) == f"gmexec: port {port} is in use\n"
+
+
+def test_a_tls_file_that_is_missing_or_wrong_is_named(tmp_path):
+    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
+    files = {"port": free_port(), "tls_key": str(key), "tls_certificate": str(certificate)}
+    certificate.write_text("nothing of that kind\n")
+    assert _refused(tmp_path, **files) == f"gmexec: {key}: No such file or directory\n"
+    key.write_text("neither\n")
+    told = _refused(tmp_path, **files)
+    assert str(certificate) in told
+    assert "no pair of PEM files" in told
+
+
+def test_a_service_that_ends_at_its_first_start_is_an_error(tmp_path, monkeypatch):
+    settings = load_config({"service": {"port": free_port()}}).service
+    listening = listen(settings)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))  # a module of that name breaks the start
+    (tmp_path / "uvicorn.py").write_text("raise ImportError('broken')\n")
+    with pytest.raises(OSError, match="does not start: its process ended with status 1"):
+        start_service(settings, listening, tmp_path / "engine.sock", None)
+    (tmp_path / "uvicorn.py").unlink()
+    child = start_service(settings, listening, tmp_path / "engine.sock", None)
+    assert httpx.get(f"http://127.0.0.1:{settings.port}/execution/live", timeout=10).status_code == 200  # at once
+    assert stop_service(child) == 0
+    for each in listening:
+        each.close()
 
 
 @pytest.mark.parametrize("form", ["json", "console"])
@@ -119,6 +174,20 @@ def test_a_token_is_shown_once_and_its_hash_is_kept():
     for wrong in (None, "", "Bearer", f"Basic {token}", f"Bearer {token}x", f"bearer {token_hash(token)}"):
         assert tokens.holder(wrong) is None
     assert CliRunner().invoke(app, ["token", "desk", "--scope", "all"]).exit_code != 0
+
+
+@pytest.mark.parametrize("name", ["yes", "123", "1e5", "null", "desk-1.a_b"])
+def test_a_tokens_block_is_configuration_whatever_the_name(name):
+    result = CliRunner().invoke(app, ["token", name])
+    config = load_config(yaml.safe_load(result.output.split("for the configuration:\n")[1]))
+    assert set(config.service.tokens) == {name}
+
+
+@pytest.mark.parametrize("name", ["ü x", "", "a b", 'a"b', "a" * 33, "-a", "desk\n"])
+def test_a_name_that_the_configuration_refuses_gets_no_token(name):
+    result = CliRunner().invoke(app, ["token", "--", name])
+    assert "gmx_" not in result.output
+    assert "must be a name of up to 32 letters, digits, _ . -" in str(result.exception)
 
 
 def test_a_rate_is_by_client_and_bounded():

@@ -267,6 +267,138 @@ def test_a_closed_engine_is_not_ready(serving):
     serving(work)
 
 
+def test_a_kill_switch_is_told_at_once_by_its_list_health_and_readiness(serving):
+    async def work(here):
+        async def now():
+            health = (await here.http.get("/execution/health")).json()
+            ready = (await here.http.get("/execution/ready")).status_code
+            return health["status"], health["trading_state"], health["reasons"], ready
+
+        stop = {"scope": "engine", "reason": "a drill", "name": "drill"}
+        assert (await here.http.post("/execution/kill", json=stop, headers=bearer(RISK))).status_code == 200
+        # no snapshot was taken in between but by the route itself: the next is due in half a minute
+        told = (await here.http.get("/execution/kill")).json()["kill_switches"]
+        assert told == [{"name": "drill", "scope": "engine", "reason": "a drill", "action": "kill"}]
+        assert await now() == ("halted", "HALTED", ["kill switch drill of engine: a drill"], 503)
+        assert "drill" in (await here.http.get("/execution/ready")).text
+        lifted = await here.http.delete("/execution/kill/drill?reason=over", headers=bearer(RISK))
+        assert lifted.status_code == 200
+        assert (await here.http.get("/execution/kill")).json() == {"kill_switches": []}
+        assert await now() == ("ok", "ACTIVE", [], 200)
+
+    serving(work)
+
+
+def test_a_reduction_and_a_narrow_stop_are_told_and_orders_go_on(serving):
+    async def work(here):
+        manager = here.engine.order_manager
+        manager.kill("symbol:AAPL", "a halt")
+        await here.fresh()
+        health = (await here.http.get("/execution/health")).json()
+        assert (health["status"], health["reasons"]) == ("ok", ["kill switch symbol:AAPL: a halt"])
+        manager.reduce("engine", "the close")
+        assert len((await here.http.get("/execution/kill")).json()["kill_switches"]) == 2  # the engine's own word
+        await here.fresh()
+        health = (await here.http.get("/execution/health")).json()
+        assert (health["status"], health["reasons"][1]) == ("reducing", "reduction engine: the close")
+        assert (await here.http.get("/execution/ready")).status_code == 200
+
+    serving(work)
+
+
+@pytest.mark.parametrize(
+    ("body", "key"),
+    [
+        (b'{"symbol": "AAPL", "side": "buy", "quantity": 1, "quantity": 900, "order_type": "market"}', "quantity"),
+        (b'{"symbol": "AAPL", "side": "buy", "quantity": 1, "order_type": "market", '
+         b'"algorithm": {"algorithm": "twap", "algorithm": "vwap"}}', "algorithm"),
+        (b'{"\\ud800": 1, "\\ud800": 2}', "\\ud800"),
+    ],
+)  # fmt: skip
+def test_a_key_given_twice_is_refused_by_its_name(serving, body, key):
+    async def work(here):
+        answer = await here.http.post("/execution/orders", content=body, headers=bearer(TRADE))
+        assert (answer.status_code, answer.json()["detail"]) == (422, f'the key "{key}" is given twice')
+        assert here.engine.order_manager.statistics()["accepted"] == 0
+
+    serving(work)
+
+
+def test_messages_are_in_the_words_of_http(serving):
+    async def work(here):
+        async def told(method, path, token, body):
+            answer = await here.http.request(method, path, headers=bearer(token), json=body)
+            return answer.status_code, answer.json()["message"]
+
+        for scope in ("fly", None, 5, True, [], ["symbol"], ["symbol", None], ["account", True], [["symbol"], "AAPL"]):
+            status, text = await told("POST", "/execution/kill", RISK, {"scope": scope, "reason": "a test"})
+            assert status == 422
+            assert text.startswith(f"scope is {json.dumps(scope)}, must be"), text
+            assert '"symbol:AAPL" or ["symbol", "AAPL"]' in text
+        for scope, name in ((["account", 3], "account:3"), (["symbol", "AAPL"], "symbol:AAPL")):
+            body = {"scope": scope, "reason": "a test"}
+            answer = await here.http.post("/execution/kill", json=body, headers=bearer(RISK))
+            assert (answer.status_code, answer.json()["name"]) == (200, name)
+        for method, path, body, text in (
+            ("POST", "/execution/kill", {"scope": "engine", "reason": None}, "reason is null, must be text"),
+            ("POST", "/execution/kill", {"scope": "engine", "reason": "x", "name": True}, "name is true, must be text"),
+            ("PUT", "/execution/limits", {"limits": {}, "why": None}, "why is null, must be text"),
+            ("PUT", "/execution/limits", {"limits": {}, "why": "x", "allow_loosening": None},
+             "allow_loosening is null, must be true or false"),
+        ):  # fmt: skip
+            assert await told(method, path, RISK, body) == (422, text)
+        missing = await here.http.put("/execution/limits", json={"why": "x"}, headers=bearer(RISK))
+        assert (missing.status_code, missing.json()["detail"]) == (422, '"limits" is missing')
+        status, text = await told("POST", "/execution/orders", TRADE, ORDER)
+        assert (status, "DELETE /execution/kill/NAME?reason=..." in text, "reset_kill" in text) == (409, True, False)
+        await here.fresh()
+        assert "DELETE /execution/kill/" in here.app.state.hub.board.refusals[-1]["reason_text"]
+        limits = {"limits": {"order_limits": {"max_order_size": 5000}}, "why": "a test"}
+        status, text = await told("PUT", "/execution/limits", RISK, limits)
+        assert (status, '"allow_loosening": true permits it' in text, "True" in text) == (422, True, False)
+
+    serving(work, risk_controls={"order_limits": {"max_order_size": 500}})
+
+
+def test_a_parameter_that_a_route_does_not_know_is_named(serving):
+    async def work(here):
+        for path, unknown, known in (
+            ("/execution/orders?stat=all", "stat", "known are state, top, limit"),
+            ("/execution/fills?limit=1&Limit=2", "Limit", "known are limit"),
+            ("/execution/health?x", "x", "there are none"),
+            ("/execution/orders/1?full=1", "full", "there are none"),
+        ):
+            answer = await here.http.get(path + ("=" if path.endswith("?x") else ""))
+            told = f'the parameter "{unknown}" is not known here; {known}'
+            assert (answer.status_code, answer.json()["detail"]) == (422, told)
+        assert (await here.http.get("/execution/orders?state=all&top=true&limit=5")).status_code == 200
+        assert (await here.http.get("/execution/static/dashboard.js?v=1")).status_code == 200
+
+    serving(work)
+
+
+def test_the_examples_of_the_page_are_valid_bodies(serving):
+    async def work(here):
+        schema = (await here.http.get("/execution/openapi.json")).json()
+        tried = 0
+        for path, methods in schema["paths"].items():
+            for method, route in methods.items():
+                if "requestBody" in route and "{" not in path:
+                    body = route["requestBody"]["content"]["application/json"]["example"]
+                    answer = await here.http.request(method, path, json=body, headers=bearer(ADMIN))
+                    assert answer.status_code in (200, 201), (path, answer.text)
+                    tried += 1
+                    await here.http.delete("/execution/kill/aapl-news?reason=over", headers=bearer(ADMIN))
+        assert tried == 3
+        docs = (await here.http.get("/execution/docs")).text
+        assert "keys" not in docs
+        assert "`" not in docs
+        assert "<code>symbol:AAPL</code>" in docs
+        assert "<link rel=icon href=data:,>" in docs  # a browser asks for no other
+
+    serving(work)
+
+
 def test_pages_ask_nothing_of_another_host(serving):
     async def work(here):
         for path in ("/execution/dashboard", "/execution/docs", "/execution/static/dashboard.js",

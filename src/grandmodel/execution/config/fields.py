@@ -27,7 +27,7 @@ from .units import RefusedError, money_e9
 
 HOUR_NS = 3600 * 10**9
 _SYMBOL = r"[A-Z0-9][A-Z0-9._/\-]{0,15}"
-_NAME = r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,31}"
+NAME = r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,31}"
 ECN_NAMES = frozenset({"ARCA", "BATS", "IEX", "EDGX", "EDGA", "BYX"})
 
 
@@ -179,7 +179,7 @@ Share = Annotated[float, checked(units.read_fraction(0, 1)), schema("number", "s
 Multiple = Annotated[float, checked(units.read_fraction(0, 1000)), schema("number", "string")]
 Threshold = Annotated[float, checked(units.read_fraction(0, 1e15, "a number")), schema("number", "string")]
 Latency = Annotated[float, checked(units.read_duration("us", 0, 60 * 10**9)), schema("number", "string")]
-Name = Annotated[str, *text(_NAME, "a name of up to 32 letters, digits, _ . -")]
+Name = Annotated[str, *text(NAME, "a name of up to 32 letters, digits, _ . -")]
 Symbol = Annotated[str, *text(_SYMBOL, "a symbol in capital letters")]
 Sector = Annotated[str, *text(r"[a-z][a-z0-9_]{0,31}", "a sector in lower case")]
 

@@ -17,7 +17,7 @@ from ..config import Service
 from .access import Rate, Tokens, served_hosts
 from .board import Board
 from .engine_client import EngineClient, EngineError
-from .openapi import ORDER_BODY, RESOLUTION_BODY, page
+from .openapi import KILL_BODY, LIMITS_BODY, ORDER_BODY, RESOLUTION_BODY, page
 
 #: Seconds between two rows of the monitor's stream.
 MONITOR_EVERY = 1.0
@@ -95,19 +95,28 @@ class Hub:
         """The health page's JSON, made once for each snapshot: it is asked for most."""
         snapshot = self.snapshot()
         if snapshot is not self._health_of:
-            health = snapshot["health"]
+            health, state = snapshot["health"], snapshot["trading_state"]
             reasons = [f"journal {health['journal']}"] if health["journal"] != "healthy" else []
             reasons += [] if health["accepting"] else ["no orders are taken"]
+            reasons += [_stop_told(each) for each in snapshot["kill_switches"]]
             reasons += [f"{venue} is out" for venue in health["venues_out"]]
+            well = health["accepting"] and health["journal"] == "healthy"
             body = {
-                "status": "ok" if health["accepting"] and health["journal"] == "healthy" else "unhealthy",
-                "trading_state": snapshot["trading_state"],
+                "status": {"HALTED": "halted", "REDUCING": "reducing"}.get(state, "ok") if well else "unhealthy",
+                "trading_state": state,
                 "reasons": reasons,
                 "time_ns": snapshot["time_ns"],
                 **health,
             }
             self._health, self._health_of = to_json(body).encode(), snapshot
         return self._health
+
+
+def _stop_told(stop: dict[str, Any]) -> str:
+    """A kill switch or reduction that stands, in one line."""
+    kind = "kill switch" if stop["action"] == "kill" else "reduction"
+    about = "" if stop["name"] == stop["scope"] else f" of {stop['scope']}"
+    return f"{kind} {stop['name']}{about}: {stop['reason']}"
 
 
 class Guard:
@@ -215,6 +224,7 @@ def create_app(client: EngineClient, board: Board | None, settings: Service, tok
         redoc_url=None,
         openapi_url="/execution/openapi.json",
         default_response_class=Json,
+        dependencies=[Depends(_known_query)],
     )
     app.state.hub = hub
     app.add_middleware(Guard, settings=settings, hosts=hosts)
@@ -257,15 +267,18 @@ def _read_routes(app: FastAPI, hub: Hub, reads: Callable[[Request], None]) -> No
 
     @app.get("/execution/ready", tags=["health"], responses=unwell)
     async def ready() -> Any:
-        """The engine answers and takes orders; 503 otherwise."""
+        """The engine answers and takes orders; 503 otherwise, also while a kill switch stops all of it."""
         snapshot = hub.snapshot()
+        if snapshot["trading_state"] == "HALTED":
+            names = ", ".join(each["name"] for each in snapshot["kill_switches"] if each["scope"] == "engine")
+            raise HTTPException(503, f"the engine is halted by its kill switch: {names}")
         if not snapshot["health"]["accepting"]:
             raise HTTPException(503, "the engine takes no orders")
         return {"ready": True}
 
     @app.get("/execution/health", tags=["health"], dependencies=guarded, responses=unwell)
     async def health() -> Any:
-        """Whether orders are taken and, if not, why; the journal; venues that are out."""
+        """`status` is ok, reducing, halted or unhealthy, and `reasons` say why; the journal; venues that are out."""
         return Response(hub.health_body(), media_type="application/json")
 
     @app.get("/execution/stats", tags=["figures"], dependencies=guarded, responses=unwell)
@@ -403,27 +416,25 @@ def _control_routes(
 ) -> None:
     guarded = [Depends(reads)]
     problems = _problems("Nothing of that name stands", "Not in this state")
-    text = {"type": "string"}
-
-    def body(required: list[str], **properties: Any) -> dict[str, Any]:
-        schema = {"type": "object", "required": required, "properties": properties}
-        return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
     @app.get("/execution/kill", tags=["control"], dependencies=guarded, responses=problems)
     async def kill_switches() -> Any:
         """The kill switches that stand."""
-        return {"kill_switches": hub.snapshot()["kill_switches"]}
+        return await hub.client.ask("kill_switches")
 
     @app.post(
         "/execution/kill",
         tags=["control"],
         responses=problems,
-        openapi_extra=body(["scope", "reason"], scope=text, reason=text, name=text),
+        openapi_extra={"requestBody": KILL_BODY},
     )
     async def kill(request: Request, who: Annotated[str, Depends(may("risk"))]) -> Any:
-        """Stops a scope (`engine`, `symbol:AAPL`, `strategy:...`, `venue:...`, `account:0`) and cancels its orders."""
+        """Stops a scope (`engine`, `symbol:AAPL`, `strategy:...`, `venue:...`, `account:0`) and cancels its orders. It
+        stands, over restarts too, until `DELETE /execution/kill/NAME?reason=...`."""
         given = await _object(request)
-        return await hub.client.ask("kill", **_only(given, "scope", "reason", "name"))
+        told = await hub.client.ask("kill", **_only(given, "scope", "reason", "name"))
+        await hub.client.look()
+        return told
 
     @app.delete("/execution/kill/{name}", tags=["control"], responses=problems)
     async def reset_kill(
@@ -431,8 +442,10 @@ def _control_routes(
         who: Annotated[str, Depends(may("risk"))],
         reason: Annotated[str, Query(min_length=1, max_length=100)],
     ) -> Any:
-        """Lifts a kill switch."""
-        return await hub.client.ask("reset_kill", name=name, reason=reason)
+        """Lifts the kill switch of that name."""
+        told = await hub.client.ask("reset_kill", name=name, reason=reason)
+        await hub.client.look()
+        return told
 
     @app.get("/execution/limits", tags=["control"], dependencies=guarded, responses=problems)
     async def limits() -> Any:
@@ -443,12 +456,14 @@ def _control_routes(
         "/execution/limits",
         tags=["control"],
         responses=problems,
-        openapi_extra=body(["limits", "why"], limits={"type": "object"}, why=text, allow_loosening={"type": "boolean"}),
+        openapi_extra={"requestBody": LIMITS_BODY},
     )
     async def set_limits(request: Request, who: Annotated[str, Depends(may("risk"))]) -> Any:
         """Puts other limits in force (a mapping as `risk_controls`). What loosens wants `allow_loosening` and a token
         for admin."""
         given = _only(await _object(request), "limits", "why", "allow_loosening")
+        if "limits" not in given:  # without any, the engine tells those in force
+            raise HTTPException(422, '"limits" is missing')
         if given.get("allow_loosening") is True:
             who = may("admin")(request)
         return await hub.client.ask("limits", who=who[:31], **given)
@@ -521,15 +536,38 @@ def dashboard_state(hub: Hub) -> dict[str, Any]:
     return state
 
 
+def _known_query(request: Request) -> None:
+    """A parameter that a route does not know is most likely misspelled: what it asks for would be passed over."""
+    route = request.scope["route"]
+    if request.method != "GET" or not route.include_in_schema:  # of a page, nothing depends on it
+        return
+    known = [each.alias for each in route.dependant.query_params]
+    unknown = sorted(set(request.query_params) - set(known))
+    if unknown:
+        told = f"known are {', '.join(known)}" if known else "there are none"
+        raise HTTPException(422, f"the parameter {json.dumps(unknown[0])} is not known here; {told}")
+
+
 async def _object(request: Request) -> dict[str, Any]:
-    """The body as a JSON object; 422 for anything else, infinities and NaN included."""
+    """The body as a JSON object; 422 for anything else; infinities, NaN and a key given twice included."""
+    text = await request.body()
     try:
-        body = json.loads(await request.body(), parse_constant=_no_constant, parse_float=_finite)
+        body = json.loads(text, parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_distinct)
     except (ValueError, RecursionError) as error:
         raise HTTPException(422, f"the body is no JSON: {error}") from None
     if not isinstance(body, dict):
         raise HTTPException(422, "the body must be a JSON object")
     return body
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Of a key that is given twice nobody knows which value was meant."""
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise HTTPException(422, f"the key {json.dumps(key)} is given twice")
+        found[key] = value
+    return found
 
 
 def _no_constant(text: str) -> Any:
@@ -546,5 +584,5 @@ def _finite(text: str) -> float:
 def _only(given: dict[str, Any], *names: str) -> dict[str, Any]:
     unknown = sorted(set(given) - set(names))
     if unknown:
-        raise HTTPException(422, f"{unknown[0]!r} is not known here; known are {', '.join(names)}")
+        raise HTTPException(422, f"{json.dumps(unknown[0])} is not known here; known are {', '.join(names)}")
     return given

@@ -11,6 +11,7 @@ from .._core.values import Unknown
 from ..records_split import RecordStream
 from ..records_view import NAME, ORDER, REFUSAL, REPORT, REQUEST, EventType, JournalNames, RecordView, type_of
 from ..risk.execution_watch import ExecutionWatch
+from .port import over_http
 
 #: Ended orders, fills and alerts that are kept.
 KEPT = 500
@@ -89,7 +90,7 @@ class Board:
         elif kind == REQUEST:
             self._request(int(row["kind"]), self._view.payload(kind, record))
         elif kind == REFUSAL:
-            self.refusals.append(self._view.payload(kind, record))
+            self.refusals.append(over_http(self._view.payload(kind, record)))
         else:
             event_type = type_of(kind, row)
             if event_type in _TOLD:

@@ -17,7 +17,7 @@ Examples:
       http://127.0.0.1:8000/execution/orders
 \b
 Pages: /execution/dashboard, /execution/docs. Exit status: 0 stopped in order,
-2 an input was wrong."""
+2 an input was wrong, or it cannot start: the port is in use, say."""
 
 
 def register(app: typer.Typer) -> None:
@@ -52,8 +52,13 @@ def register(app: typer.Typer) -> None:
         ] = None,
     ) -> None:
         """Make a token: the text, shown once, and its hash for `service.tokens` of the configuration."""
+        import re
+
+        from ..config.fields import NAME
         from .access import SCOPES, new_token, token_hash
 
+        if not re.fullmatch(NAME, name):
+            raise ValueError(f"NAME is {name!r}, must be a name of up to 32 letters, digits, _ . -")
         scopes = list(dict.fromkeys(scope or ["trade"]))
         for each in scopes:
             if each not in SCOPES:
@@ -61,5 +66,5 @@ def register(app: typer.Typer) -> None:
         token = new_token()
         typer.echo(f"token (keep it secret, it is not shown again):\n  {token}\n")
         typer.echo("for the configuration:")
-        typer.echo(f"service:\n  tokens:\n    {name}:\n      sha256: {token_hash(token)}")
+        typer.echo(f'service:\n  tokens:\n    "{name}":\n      sha256: {token_hash(token)}')
         typer.echo(f"      scopes: [{', '.join(scopes)}]")

@@ -106,10 +106,14 @@ class EngineClient:
             self._writer.close()
         self._reader = self._writer = None
 
+    async def look(self) -> None:
+        """Takes a snapshot now: what was just changed is then in it."""
+        try:
+            self.snapshot, self.taken = await self.ask("snapshot"), time.monotonic()
+        except EngineError as error:
+            log.debug("no snapshot: %s", error)
+
     async def _follow(self) -> None:
         while True:
-            try:
-                self.snapshot, self.taken = await self.ask("snapshot"), time.monotonic()
-            except EngineError as error:
-                log.debug("no snapshot: %s", error)
+            await self.look()
             await asyncio.sleep(self.interval)

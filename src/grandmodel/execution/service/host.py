@@ -25,7 +25,7 @@ from ..performance import HighPerformanceExecutionEngine
 from ..risk.monitor import RealTimeExecutionRiskMonitor
 from .access import new_token, token_hash
 from .port import EnginePort
-from .process import start_service, stop_service
+from .process import listen, start_service, stop_service
 
 if TYPE_CHECKING:
     from ..routing.ticket import ExecutionResult
@@ -46,6 +46,7 @@ class Host:
     """
 
     def __init__(self, config: ExecutionConfig, clock: LiveClock | None = None) -> None:
+        self.listening = listen(config.service)  # first: who cannot serve need not open a journal
         self.directory = Path(tempfile.mkdtemp(prefix="gmexec-"))  # mode 0700
         self.token: str | None = None
         settings = config.service
@@ -60,6 +61,7 @@ class Host:
         try:
             self.engine = HighPerformanceExecutionEngine(self.config, clock=clock)
         except BaseException:
+            self._unlisten()
             shutil.rmtree(self.directory, ignore_errors=True)
             raise
         self.monitor = RealTimeExecutionRiskMonitor(engine=self.engine, window_seconds=settings.window_seconds)
@@ -72,9 +74,17 @@ class Host:
         loop.submit(self.port.start()).result()
         loop.submit(self.monitor.monitor_execution_risk())
         loop.submit(self._beat())
+        self.start_child()
+
+    def start_child(self) -> None:
+        """Starts the service's process. OSError when it does not serve."""
         path = self.config.journal.path
         assert path is not None
-        self.child = start_service(self.config.service, self.port.path, Path(path))
+        self.child = start_service(self.config.service, self.listening, self.port.path, Path(path))
+
+    def _unlisten(self) -> None:
+        for each in self.listening:
+            each.close()
 
     async def _beat(self) -> None:
         """A market lives when somebody asks it: here somebody does."""
@@ -106,6 +116,7 @@ class Host:
                 time.sleep(BEAT)
         left = len(engine.order_manager.open_orders())
         self.monitor.monitoring_enabled = False
+        self._unlisten()
         status = None if self.child is None else stop_service(self.child)
         engine.loop_thread.submit(self.port.close()).result()
         statistics = engine.order_manager.statistics()
@@ -181,7 +192,10 @@ def _hosted(
         while not ending.wait(0.2) and not is_over(host, began):
             if host.child.poll() is not None:
                 log.error("the service has ended with status %s: it is started again", host.child.returncode)
-                host.child = start_service(host.config.service, host.port.path, Path(host.config.journal.path or ""))
+                try:
+                    host.start_child()
+                except OSError as error:
+                    log.error("%s", error)
                 ending.wait(1.0)
     finally:
         report = host.stop()

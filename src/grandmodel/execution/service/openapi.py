@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from typing import Any
 
 from .._core.values import ORDER_TYPE_CODES, TIME_IN_FORCE_CODES
@@ -73,6 +74,48 @@ RESOLUTION_BODY = {
     },
 }
 
+KILL_BODY = {
+    "required": True,
+    "content": {
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "required": ["scope", "reason"],
+                "properties": {
+                    "scope": {
+                        "oneOf": [
+                            _TEXT,
+                            {"type": "array", "prefixItems": [_TEXT, {}], "minItems": 2, "maxItems": 2},
+                        ],
+                        "description": '"engine", "symbol:AAPL", or the same as a pair: ["symbol", "AAPL"]',
+                    },
+                    "reason": _TEXT,
+                    "name": {"type": "string", "description": "what lifts it; the scope's text without one"},
+                },
+            },
+            "example": {"scope": "symbol:AAPL", "reason": "news", "name": "aapl-news"},
+        }
+    },
+}
+
+LIMITS_BODY = {
+    "required": True,
+    "content": {
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "required": ["limits", "why"],
+                "properties": {
+                    "limits": {"type": "object", "description": "as risk_controls of the configuration"},
+                    "why": _TEXT,
+                    "allow_loosening": _FLAG,
+                },
+            },
+            "example": {"limits": {"order_limits": {"max_order_size": 500}}, "why": "a calm day ends"},
+        }
+    },
+}
+
 _STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#111}"
     "code,pre{font-family:ui-monospace,monospace;background:#f2f2f2;padding:.1rem .3rem}"
@@ -86,7 +129,8 @@ def page(schema: dict[str, Any]) -> str:
     """The routes as one HTML page, made from the OpenAPI document."""
     parts = [
         "<!doctype html><html lang=en><head><meta charset=utf-8>",
-        f"<title>{html.escape(schema['info']['title'])}: routes</title><style>{_STYLE}</style></head><body>",
+        f"<title>{html.escape(schema['info']['title'])}: routes</title>",
+        f"<link rel=icon href=data:,><style>{_STYLE}</style></head><body>",
         f"<h1>{html.escape(schema['info']['title'])}</h1><p>{html.escape(schema['info'].get('description', ''))} ",
         "The same for programs: <a href=/execution/openapi.json>openapi.json</a>. ",
         "Writes want <code>Authorization: Bearer TOKEN</code>.</p>",
@@ -103,13 +147,12 @@ def page(schema: dict[str, Any]) -> str:
 
 
 def _route(path: str, method: str, route: dict[str, Any]) -> str:
-    text = html.escape(route.get("description", ""))
+    text = re.sub("`([^`]+)`", r"<code>\1</code>", html.escape(route.get("description", "")))
     parts = [f"<p><b class=m>{method.upper()}</b> <code>{html.escape(path)}</code><br>{text}</p>"]
     names = [f"{each['name']} ({each['in']})" for each in route.get("parameters", ())]
     if names:
         parts.append(f"<p>Parameters: {html.escape(', '.join(names))}</p>")
     content = route.get("requestBody", {}).get("content", {}).get("application/json")
     if content:
-        example = content.get("example") or {"keys": list(content.get("schema", {}).get("properties", {}))}
-        parts.append(f"<pre>{html.escape(json.dumps(example, indent=1))}</pre>")
+        parts.append(f"<pre>{html.escape(json.dumps(content['example'], indent=1))}</pre>")
     return "".join(parts)

@@ -12,7 +12,7 @@ import json
 import logging
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,8 @@ from .._core.values import (
     UnknownOrder,
     to_json,
 )
+from ..order_management.kill_switch import SCOPES
+from ..risk.limits import LimitsLoosened
 from ..risk.utilisation import utilisation
 from ..routing.algorithms.parent import working_parents
 
@@ -38,6 +40,8 @@ log = logging.getLogger("grandmodel.execution.service")
 
 #: Longest line of a request.
 LINE = 1 << 18
+#: How a kill switch is lifted, for who asks over HTTP.
+LIFTED = "DELETE /execution/kill/NAME?reason=... lifts it, and GET /execution/kill has its name"
 #: Symbols whose quotes a snapshot tells, at most.
 QUOTES = 32
 
@@ -129,10 +133,7 @@ class EnginePort:
                 for each in utilisation(core)
             ],
             "positions": {symbol: quantity for symbol, (quantity, _, _) in positions.items()},
-            "kill_switches": [
-                {"name": each.name, "scope": each.scope, "reason": each.reason, "action": each.action}
-                for each in manager.kill_switches()
-            ],
+            **self._kill_switches(request),
             "metrics": {} if monitor is None else monitor.metrics,
             "alerts": [] if monitor is None else monitor.alerts,
             "quotes": {symbol: self._quote(symbol) for symbol in symbols},
@@ -189,13 +190,20 @@ class EnginePort:
         }
 
     def _explain(self, request: dict[str, Any]) -> dict[str, Any]:
-        return self.engine.order_manager.explain(_order_id(request)).to_dict()
+        told: dict[str, Any] = over_http(self.engine.order_manager.explain(_order_id(request)).to_dict())
+        return told
 
     def _kill(self, request: dict[str, Any]) -> dict[str, Any]:
-        scope, reason = request.get("scope"), request.get("reason", "")
-        report = self.engine.order_manager.kill(scope, reason, name=request.get("name"))
+        scope, reason = _scope(request.get("scope")), _text(request, "reason")
+        name = None if request.get("name") is None else _text(request, "name")
+        report = self.engine.order_manager.kill(scope, reason, name=name)
         return {"name": report.name, "scope": report.scope, "asked": report.order_ids, "refused": report.refused,
                 "unconfirmed": report.unconfirmed()}  # fmt: skip
+
+    def _kill_switches(self, request: dict[str, Any]) -> dict[str, Any]:
+        names = ("name", "scope", "reason", "action")
+        standing = self.engine.order_manager.kill_switches()
+        return {"kill_switches": [{name: getattr(each, name) for name in names} for each in standing]}
 
     def _reset_kill(self, request: dict[str, Any]) -> dict[str, Any]:
         self.engine.order_manager.reset_kill(request.get("name", ""), request.get("reason", ""))
@@ -205,11 +213,11 @@ class EnginePort:
         values = self.engine.core.limits.values
         if "limits" not in request:
             return {"limits": dict(values)}
+        allowed = request.get("allow_loosening", False)
+        if not isinstance(allowed, bool):
+            raise ValueError(f"allow_loosening is {json.dumps(allowed)[:80]}, must be true or false")
         changes = self.engine.order_manager.reload_limits(
-            request["limits"],
-            who=str(request.get("who", "")),
-            why=str(request.get("why", "")),
-            allow_loosening=request.get("allow_loosening") is True,
+            request["limits"], who=_text(request, "who"), why=_text(request, "why"), allow_loosening=allowed
         )
         return {"changes": [{"name": each.name, "old": each.old, "new": each.new} for each in changes]}
 
@@ -229,6 +237,33 @@ def _order_id(request: dict[str, Any]) -> int:
     return value
 
 
+def over_http(told: Any) -> Any:
+    """What the engine says to a program in Python, for who asks over HTTP."""
+    if isinstance(told, str):
+        return told.replace("reset_kill() lifts it", LIFTED)
+    if isinstance(told, Mapping):
+        return {key: over_http(value) for key, value in told.items()}
+    return [over_http(each) for each in told] if isinstance(told, list | tuple) else told
+
+
+def _text(request: dict[str, Any], name: str) -> str:
+    value = request.get(name, "")
+    if not isinstance(value, str):
+        raise ValueError(f"{name} is {json.dumps(value)[:80]}, must be text")
+    return value
+
+
+def _scope(value: Any) -> str:
+    """A scope's text: it is that, or a JSON pair."""
+    text = value
+    if isinstance(value, list) and len(value) == 2 and not any(isinstance(each, bool) for each in value):
+        text = ":".join(map(str, value)) if isinstance(value[0], str) and isinstance(value[1], str | int) else value
+    if not isinstance(text, str) or text.partition(":")[0] not in SCOPES:
+        told = f'scope is {json.dumps(value)[:80]}, must be "engine", or such as "symbol:AAPL" or ["symbol", "AAPL"]'
+        raise ValueError(f"{told}; the kinds are {', '.join(SCOPES)}")
+    return text
+
+
 def _no_constant(text: str) -> Any:
     raise ValueError(f"{text} is no number in JSON")
 
@@ -236,7 +271,7 @@ def _no_constant(text: str) -> Any:
 def _told(error: Exception) -> dict[str, Any]:
     """An error as data; a fault of ours is logged, and told without its inside."""
     text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
-    told: dict[str, Any] = {"kind": "value", "message": text}
+    told: dict[str, Any] = {"kind": "value", "message": over_http(text)}
     if isinstance(error, OrderValidationError):
         told |= {"kind": "validation", "errors": error.errors}
     elif isinstance(error, OrderRejected):
@@ -249,6 +284,10 @@ def _told(error: Exception) -> dict[str, Any]:
         told["kind"] = "state"
     elif isinstance(error, EngineClosed):
         told["kind"] = "closed"
+    elif isinstance(error, LimitsLoosened):
+        named = "; ".join(map(str, error.changes))
+        text = f'limits refused, they would loosen {named}; "allow_loosening": true permits it, with a token for admin'
+        told["message"] = text
     elif not isinstance(error, ValueError | TypeError | OverflowError | ExecutionError):
         log.exception("a request of the service failed")
         told = {"kind": "fault", "message": f"the engine failed: {type(error).__name__}"}
@@ -263,6 +302,7 @@ _OPERATIONS: dict[str, Callable[[EnginePort, dict[str, Any]], dict[str, Any]]] =
     "status": EnginePort._status,
     "explain": EnginePort._explain,
     "kill": EnginePort._kill,
+    "kill_switches": EnginePort._kill_switches,
     "reset_kill": EnginePort._reset_kill,
     "limits": EnginePort._limits,
 }
