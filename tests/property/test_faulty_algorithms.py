@@ -117,7 +117,8 @@ async def person(clock, core) -> None:
             if row.order_id in asked and (row.reason is Reason.UNKNOWN_ORDER or row.owes_executions):
                 missing = core.market.executed(row.order_id) - row.filled_quantity
                 assert missing <= row.leaves_quantity
-                core.resolve(row.order_id, [(0, missing, 150 * 10**9, 0)] if missing else [])
+                price = row.limit_price_e9 or 150 * 10**9  # nobody would be believed who said a worse one
+                core.resolve(row.order_id, [(0, missing, price, 0)] if missing else [])
                 assert core.get_order(row.order_id).status.is_closed
             else:
                 asked.add(row.order_id)

@@ -334,7 +334,7 @@ class Book:
     def trade(self, o: Order, quantity: int, price: int, fee: int) -> None:
         self.fills += 1
         self.late += o.closed
-        self.over += not o.closed and quantity > self.may_fill(o)
+        self.over += o.filled + quantity > o.quantity if o.closed else quantity > self.may_fill(o)
         o.acknowledged = True
         fills = quantity >= o.leaves
         self.book(o, quantity, price, fee)

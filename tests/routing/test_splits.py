@@ -298,7 +298,22 @@ def test_the_cost_of_a_swept_order_is_that_of_its_legs():
     more = router.route_order({**MARKET_ORDER, "quantity": quantity + 1000})
     spread = core.quote("AAPL").spread
     last = more.legs[-1].cost
-    assert more.estimated_cost == pytest.approx(legs + 1000 * (last + spread / 2))
+    assert more.assumptions[0] == "1000 beyond what is displayed are assumed to pay half a spread more"
+    (at_once,) = router.estimate({**MARKET_ORDER, "quantity": quantity + 1000}, [{"algorithm": "market"}])
+    shown = (legs + 1000 * (last + spread / 2)) / (core.quote("AAPL").mid * (quantity + 1000)) * 1e4
+    assert more.estimated_cost_bps == pytest.approx(max(shown, at_once.total_bps))  # whichever says more
+    core.close()
+
+
+def test_without_figures_of_the_instrument_the_cost_is_that_of_the_legs():
+    terms = {"sector": "technology", "reference_price": "150.00"}
+    core, _ = synthetic(instruments={"XYZ": terms})
+    core.touch("XYZ")
+    router = SmartOrderRouter(engine=core)
+    quantity = sum(core.venues.shown("XYZ", name)["ask_quantity"] or 0 for name in core.venues.names)
+    legs = router.route_order({**MARKET_ORDER, "symbol": "XYZ", "quantity": quantity}).estimated_cost
+    more = router.route_order({**MARKET_ORDER, "symbol": "XYZ", "quantity": quantity + 1000})
+    assert more.estimated_cost == pytest.approx(legs + 1000 * (more.legs[-1].cost + core.quote("XYZ").spread / 2))
     assert more.assumptions == ("1000 beyond what is displayed are assumed to pay half a spread more",)
     core.close()
 
