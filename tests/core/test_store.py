@@ -382,6 +382,21 @@ def test_records_swapped_doubled_or_removed(copy):
     assert "never committed, but something follows" in refused(copy)
 
 
+def test_of_a_journal_that_is_written_nobody_looks_at_what_is_not_written_yet(copy):
+    from grandmodel.execution._core.store import Survey, walk_segment
+
+    segment = Survey(str(copy)).segments[-1]
+    used, sequence, fault = walk_segment(segment)
+    assert fault is None
+    with open(segment.path, "r+b") as file:
+        file.truncate(PAGE + used + (1 << 20))
+        file.seek(PAGE + used + (1 << 19))
+        file.write(b"x")
+    segment = Survey(str(copy)).segments[-1]
+    assert walk_segment(segment, whole=False) == (used, sequence, None)
+    assert "something follows it" in walk_segment(segment)[2]
+
+
 def test_a_record_that_was_made_anew_does_not_match_its_seal(copy):
     """Even with its checksum made right."""
     file = copy / "00000001.segment"
