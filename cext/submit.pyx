@@ -35,7 +35,8 @@ from grandmodel.execution._core.records cimport (
     GM_REASON_UNSUPPORTED, GM_REASON_USER,
     GM_RECORD_BALANCE, GM_RECORD_NAME, GM_RECORD_ORDER, GM_RECORD_REFUSAL, GM_RECORD_REPORT, GM_RECORD_REQUEST,
     GM_RECORD_SMALL, GM_RECORD_TERMS, GM_REDUCE_ONLY, GM_REJECTED, GM_STATUS_END, GM_TRAILING_STOP, GM_TRAILING_STOP_LIMIT,
-    GM_END_TOLD, GM_REASON_BEYOND_LIMIT, GM_REASON_DUPLICATE_EXECUTION, GM_REASON_ILLEGAL_TRANSITION, GM_UNKNOWN_STATUS, gm_balance_t, gm_header_t, gm_latch_t,
+    GM_END_TOLD, GM_REASON_BEYOND_LIMIT, GM_REASON_DUPLICATE_EXECUTION, GM_REASON_ILLEGAL_TRANSITION, GM_UNKNOWN_STATUS,
+    gm_balance_t, gm_header_t, gm_latch_t,
     gm_name_t, gm_order_t, gm_refusal_t, gm_report_t, gm_request_t, gm_terms_t,
 )
 from grandmodel.execution._core.risk cimport Limits, gm_limits_t, gm_risk_detail_t
