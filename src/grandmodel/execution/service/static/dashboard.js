@@ -189,7 +189,7 @@ function show(s) {
     figures(s);
   }
   const alerts = (s.alerts || []).map((a) => `${a.severity}: ${a.message} (now ${a.current_value}, limit ${a.limit})`)
-    .concat((s.kill_switches || []).map((k) => `Stopped: ${k.scope} (${k.reason}); lifted by the name ${k.name}`));
+    .concat((s.kill_switches || []).map((k) => `Stopped: ${k.scope} (${k.reason}). The switch is named ${k.name}`));
   if (alerts.join() !== $("alerts").dataset.shown) {
     $("alerts").dataset.shown = alerts.join();
     list($("alerts"), alerts.length ? alerts : ["No alerts stand."], "p", alerts.length ? "alert" : "quiet");
