@@ -581,7 +581,8 @@ def test_taq_quotes_and_trades(market_data, facts):
     from grandmodel.execution.microstructure import time_weighted_spread
 
     fact = facts["taq 2018-01-02"]
-    folder, symbol = market_data / "taq", "XXX"  # the recording is of one security, and its SYMBOL column calls it so
+    folder = market_data / "taq"
+    symbol = next(folder.glob("*_2018-01-02_quotes.csv.xz")).name.split("_")[0]  # its SYMBOL column has the same
     plan = read_map(
         {
             "time_zone": "America/New_York",

@@ -6,6 +6,7 @@ trades until the next decision.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -23,24 +24,25 @@ KAPPA = 2.0
 _CROSS = PLACEMENTS.index("cross")
 
 
-class Policy:
+class Policy(ABC):
     """A policy over episodes: `begin` at each begin, then `intend` at each decision."""
 
     name: ClassVar[str] = ""
 
-    def begin(self, stage: Stage, seed: int) -> None:
+    def begin(self, stage: Stage, seed: int) -> None:  # noqa: B027 - most have nothing to prepare
         """An episode has begun."""
 
+    @abstractmethod
     def intend(self, stage: Stage, observation: NDArray[Any]) -> Intent:
         """(pace, placement, reach) of the next step."""
-        raise NotImplementedError
 
 
 class _Follower(Policy):
     """Follows a schedule, given as the part of it that is left at a time from 0 to 1."""
 
+    @abstractmethod
     def left(self, stage: Stage, time: float) -> float:
-        raise NotImplementedError
+        """The part of the order that the schedule has left at `time`."""
 
     def intend(self, stage: Stage, observation: NDArray[Any]) -> Intent:
         step, steps, _ = stage.place
