@@ -25,6 +25,9 @@ from .user_modules import name_modules
 from .venues.command import register as register_venue
 
 if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
     from .routing.ticket import ExecutionResult
     from .simulation.basket import BasketReport
     from .simulation.replay import ReplayReport
@@ -325,6 +328,14 @@ def _fee_e9(option: str, dollars: float) -> int:
     if not -1.0 <= dollars <= 1.0:
         raise ValueError(f"{option} is {dollars}, must be dollars a share from -1 to 1")
     return round(dollars * 1e9)
+
+
+def counting(screen: Console) -> Progress:
+    """A bar for long work, how many of how many, and how much longer; nothing where nobody looks."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal)
 
 
 def console() -> Any:

@@ -98,15 +98,10 @@ def compare_command(
 
         print_json({"ways": [_mapping(each) for each in compare(ways, jobs, **arguments)]})
         return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from .cli import console
+    from .cli import console, counting
 
     screen = console()
-    with Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-        console=screen, transient=True, disable=not screen.is_terminal,
-    ) as bars:  # fmt: skip
+    with counting(screen) as bars:
         bar = bars.add_task("runs", total=len(ways) * len(jobs))
         found = compare(
             ways, jobs, progress=lambda done, total: bars.update(bar, completed=done, total=total), **arguments

@@ -93,15 +93,10 @@ def evaluate_command(
 
         print_json({"policies": [_mapping(score) for score in evaluate(policies, **arguments)]})
         return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from .cli import console
+    from .cli import console, counting
 
     screen = console()
-    with Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-        console=screen, transient=True, disable=not screen.is_terminal,
-    ) as bars:  # fmt: skip
+    with counting(screen) as bars:
         bar = bars.add_task("episodes", total=len(policies) * episodes)
         scores = evaluate(policies, progress=lambda done, _: bars.update(bar, completed=done), **arguments)
     _print(screen, scores, bool(messages))
