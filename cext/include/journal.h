@@ -37,6 +37,7 @@ typedef struct gm_journal {
     int64_t ring_bytes;         /* a power of two, at least 4 MiB */
     int64_t head;               /* bytes appended; written by the owner of the core alone */
     int64_t noticed;            /* head when the writer was last woken */
+    int64_t touched;            /* so much of the ring has its pages; moved by the writer alone */
     int64_t sequence;           /* of the last record; the first is 1 */
     int64_t lost;               /* records that found no room: the engine has stopped */
     gm_tail_t* tail;            /* the first page of the ring's file: drained, epoch */
@@ -138,7 +139,7 @@ static inline int gm_journal_append(gm_journal_t* j, uint16_t kind, uint16_t siz
     *(uint64_t*)((char*)h + size) = 0;          /* the end of the log, for who reads the ring after a crash */
     __atomic_store_n(&h->commit, gm_commit_word(j->sequence), __ATOMIC_RELEASE);
     __atomic_store_n(&j->head, j->head + size, __ATOMIC_RELEASE);      /* a reader in another thread sees whole records */
-    /* The writer looks by itself twenty times a second; waking it costs the waker a system call, so only as the ring fills. */
+    /* The writer looks by itself a hundred times a second; waking it costs the waker a system call, so only as the ring fills. */
     if (__builtin_expect(j->head - j->noticed >= j->ring_bytes / 8, 0)) gm_journal_wake(j);
     return GM_OK;
 }

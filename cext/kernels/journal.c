@@ -20,6 +20,11 @@
 #define SEAL_STEP ((int64_t)1 << 15)     /* sealed at once, from the stack */
 #define INDEX_PIECE ((int64_t)1 << 16)
 #define FULL_SEGMENTS 8
+#define TOUCH_PIECE ((int64_t)1 << 18)     /* of the ring, whose size it divides */
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
 
 static int64_t monotonic_ns(void) {
     struct timespec t;
@@ -411,12 +416,28 @@ static void notify(gm_journal_t* j) {
     }
 }
 
+/* Touches the pages that the next records fall on, which would cost their owner half a microsecond an order. */
+static void touch_ahead(gm_journal_t* j) {
+    const int64_t head = __atomic_load_n(&j->head, __ATOMIC_ACQUIRE);
+    int64_t until = head + j->ring_bytes / 4;
+    if (until > j->ring_bytes) until = j->ring_bytes;
+    if (j->touched < head) j->touched = head & -TOUCH_PIECE;
+    while (j->touched < until) {
+        if (madvise(j->ring + j->touched, (size_t)TOUCH_PIECE, MADV_POPULATE_WRITE) != 0) {
+            j->touched = j->ring_bytes;     /* a kernel before 5.14: pages come as they are met */
+            return;
+        }
+        j->touched += TOUCH_PIECE;
+    }
+}
+
 static void* writer(void* given) {
     gm_journal_t* j = (gm_journal_t*)given;
     int state = j->state;
     while (!__atomic_load_n(&j->stop, __ATOMIC_ACQUIRE)) {
         const int32_t bell = __atomic_load_n(&j->bell, __ATOMIC_SEQ_CST);
         int64_t pause = WRITER_PAUSE_NS, spin = 0;
+        if (j->touched < j->ring_bytes) touch_ahead(j);
         gm_journal_drain(j);
         if (j->state == GM_JOURNAL_HEALTHY && j->tail->drained > j->forced) {
             int64_t wait = j->durability ? j->forced_at_ns + j->interval_ns - monotonic_ns() : pause;
@@ -494,6 +515,7 @@ int gm_journal_init(gm_journal_t* j, int64_t ring_bytes, int fd, int populate) {
     char* twice;
     void* tail;
     j->ring_bytes = ring_bytes;
+    j->touched = populate ? ring_bytes : 0;
     j->process = getpid();
     j->file = j->forcing = unlocked;
     j->store.in_force = -1;

@@ -1,6 +1,10 @@
 """The log: appended, read, scanned and verified; every flipped byte and every cut is found."""
 
+import gc
 import hashlib
+import os
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -180,6 +184,34 @@ def test_the_ring_goes_round():
     for edge in range(journal.head - (1 << 22) - 512, journal.head - (1 << 22) + 512, 128):
         _, _, record = next(journal.scan(edge))
         assert int(record["row"]["order_id"]) == edge // 128 + 1
+
+
+def resident_kib():
+    """Of this process's journal rings, their first mappings."""
+    maps = Path("/proc/self/smaps").read_text().split("VmFlags")
+    return sum(
+        int(m.split("Rss:")[1].split()[0])
+        for m in maps
+        if "memfd:gm-journal" in m and int(m.split("Size:")[1].split()[0]) > 4
+    )
+
+
+def test_the_writer_touches_pages_before_records_fall_on_them():
+    """A temporary journal's ring begins without pages; from the first wake-up on they are there before the records."""
+    if tuple(map(int, os.uname().release.split(".")[:2])) < (5, 14):
+        pytest.skip("the kernel cannot be asked to populate pages (5.14)")
+    gc.collect()  # rings of other tests
+    before = resident_kib()
+    journal = Journal(ring_bytes=1 << 22)
+    journal.append_many(REPORT, rows(100), 5)
+    assert resident_kib() - before <= 2 * 16  # what was written; drains read it through the same mapping
+    count = (1 << 19) // 128 + 1
+    journal.append_many(REPORT, rows(count), 5)  # an eighth of the ring: the writer is woken
+    deadline = time.monotonic() + 20
+    while (got := resident_kib() - before) < 1024 + 512 and time.monotonic() < deadline:
+        time.sleep(0.005)
+    assert 1024 + 512 <= got < 4096, "a quarter of the ring ahead of the log, not all of it"
+    journal.close()
 
 
 def test_sha256_is_of_the_records_alone(tmp_path):
