@@ -185,7 +185,7 @@ def bench_kill(benchmark):
 
 
 def bench_submit_to_fill(benchmark):
-    """submit_order(dict), a marketable limit, to its fill on the ticket, every check configured. Per round: 100 orders."""
+    """submit_order(dict), a marketable limit, to its fill on the ticket, every check on. Per round: 100 orders."""
     om = OrderManager({**EVERY_CHECK, "market": {"events_per_second": 500}})
     orders = []
     for k in range(50):  # no two of them alike, and all within the collar
