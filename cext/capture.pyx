@@ -15,8 +15,9 @@ from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memset
 from posix.unistd cimport getpid
 
-from grandmodel.execution._core.journal cimport Journal, gm_crc32c, gm_crc32c_setup
+from grandmodel.execution._core.journal cimport Journal, gm_crc32c_setup
 from grandmodel.execution._core.records cimport GM_NAME_SYMBOL, GM_NAME_VENUE
+from grandmodel.execution._core.framing import crc32c
 from grandmodel.execution._core.records import MESSAGE_DTYPE, NAME_DTYPE
 from grandmodel.execution._core.store import hold, layout_hash, release
 from grandmodel.execution._core.values import MarketDataError
@@ -32,11 +33,6 @@ _HEAD = struct.Struct("<8sIIQ16sqqqQiiqqI")
 _BLOCK = struct.Struct("<8sIIqqqqqq")
 _ROW = 64
 _TEMPORARY = bytes(16)
-
-
-def _crc(data, seed=0):
-    cdef const unsigned char[::1] view = data
-    return gm_crc32c(seed, &view[0], view.shape[0]) if view.shape[0] else seed
 
 
 def _names(kind, texts, ticks):
@@ -118,9 +114,9 @@ cdef class Capture:
                 + _names(GM_NAME_VENUE, venues.names, [venues.table.take_fee_e9[v] for v in range(venues.table.count)]) + text)
         body += bytes(-len(body) % _ROW)
         front = struct.pack("<Q16sqqqQiiqqI", layout_hash(), self.uuid, self.log.run, venues.table.updates + 1, now_ns, config_hash,
-                            len(symbols), len(venues.names), len(text), len(body), _crc(body))
+                            len(symbols), len(venues.names), len(text), len(body), crc32c(body))
         front = front.ljust(PAGE - 16, b"\0")
-        data = struct.pack("<8sII", _MAGIC, VERSION, _crc(front)) + front + body
+        data = struct.pack("<8sII", _MAGIC, VERSION, crc32c(front)) + front + body
         try:
             written = os.pwrite(self.log.fd, data, self.log.offset)
             if written != len(data):
@@ -236,13 +232,13 @@ class CaptureFile:
         fault = f"{self.path}: the head of run {len(self.runs) + 1}, at byte {self.end}, "
         if version != VERSION:
             raise MarketDataError(f"{fault}is of format {version}, this engine reads {VERSION}")
-        if _crc(page[16:]) != check:
+        if crc32c(page[16:]) != check:
             raise MarketDataError(f"{fault}does not match its checksum")
         body = file.read(body_bytes)
         if len(body) < body_bytes:
             self.torn = f"{self.path}: its last {size - self.end} bytes, from byte {self.end} on, are no whole head"
             return 0
-        if _crc(body) != body_check:
+        if crc32c(body) != body_check:
             raise MarketDataError(f"{fault}does not match the checksum of its names")
         if layout != layout_hash():
             raise MarketDataError(f"{fault}is of an engine with other rows than this one's")
@@ -256,7 +252,7 @@ class CaptureFile:
     def _block(self, head, size):
         _, check, rows_check, number, run, first, last, count, _ = _BLOCK.unpack(head)
         blocks = self.runs[-1].blocks
-        if (_crc(head[12:], number & 0xFFFFFFFF) != check or number != len(blocks) + 1 or run != self.runs[-1].number
+        if (crc32c(head[12:], number & 0xFFFFFFFF) != check or number != len(blocks) + 1 or run != self.runs[-1].number
                 or not 0 < count <= GM_CAPTURE_ROWS):
             raise MarketDataError(f"{self.path}: damaged at byte {self.end}: the head of the block with {self._next_row()} is not what was "
                                   "written")
@@ -283,7 +279,7 @@ class CaptureFile:
                             break
                         file.seek(offset)
                         raw = file.read(_ROW * count)
-                        if len(raw) != _ROW * count or _crc(raw, number & 0xFFFFFFFF) != check:
+                        if len(raw) != _ROW * count or crc32c(raw, number & 0xFFFFFFFF) != check:
                             raise MarketDataError(f"{self.path}: damaged at byte {offset}: rows {before + 1} to {before + count} of run "
                                                   f"{run.number} are not what was written")
                         before += count

@@ -61,7 +61,6 @@ cdef extern from "index.h" nogil:
     uint64_t gm_index_check(const gm_index_entry_t* e) noexcept
 
 cdef extern from "journal.h" nogil:
-    enum: GM_JOURNAL_PAGE
     enum: GM_JOURNAL_RESERVE
     enum: GM_JOURNAL_NOTICES
     enum gm_journal_state:
@@ -118,8 +117,6 @@ cdef extern from "sha256.h" nogil:
 
 cdef extern from "crc32c.h" nogil:
     void gm_crc32c_setup() noexcept
-    uint32_t gm_crc32c(uint32_t crc, const void* data, size_t size) noexcept
-    uint32_t gm_crc32c_portable(uint32_t crc, const void* data, size_t size) noexcept
 
 
 cdef int name_row(gm_name_t* row, int kind, int number, str text, int64_t value, int64_t value2) except -1

@@ -27,6 +27,7 @@ from grandmodel.execution._core.records cimport (
     GM_ERR_CORRUPT, GM_ERR_STATE, GM_NAME_LENGTH, GM_RECORD_NAME, GM_RECORD_ORDER, GM_RECORD_REPORT, GM_RECORD_SMALL, gm_name_t,
     gm_order_t, gm_report_t,
 )
+from grandmodel.execution._core.framing import PAGE, crc32c
 from grandmodel.execution._core.records import HEADER_DTYPE, ORDER_DTYPE, RECORD_DTYPES, REPORT_DTYPE
 from grandmodel.execution._core.store import STATES, layout_hash, release, verify
 from grandmodel.execution._core.values import EngineForked, JournalError
@@ -34,7 +35,6 @@ from grandmodel.execution._core.values import EngineForked, JournalError
 gm_crc32c_setup()
 gm_sha256_setup()
 
-PAGE = GM_JOURNAL_PAGE
 __all__ = ["DURABILITIES", "Journal", "crc32c", "iterate", "layout_hash", "scan", "sha256", "verify"]
 #: What `durability` may be: never forced to the disk; forced soon; forced before a venue hears of an order.
 DURABILITIES = ("process", "group", "always")
@@ -62,17 +62,6 @@ def _close_all():
 
 _open = weakref.WeakSet()
 atexit.register(_close_all)
-
-
-def crc32c(data, portable=False):
-    """CRC-32C of a bytes-like object; `portable` forces the table."""
-    cdef const unsigned char[::1] view = data
-    cdef size_t size = view.shape[0]
-    if size == 0:
-        return 0
-    if portable:
-        return gm_crc32c_portable(0, &view[0], size)
-    return gm_crc32c(0, &view[0], size)
 
 
 def sha256(data, portable=False):

@@ -11,13 +11,14 @@ import numpy as np
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memcpy
 
-from grandmodel.execution._core.journal cimport Journal, gm_crc32c, gm_crc32c_setup
+from grandmodel.execution._core.journal cimport Journal, gm_crc32c_setup
 from grandmodel.execution._core.orders cimport gm_is_closed, gm_orders_find
 from grandmodel.execution._core.records cimport (
     GM_ERR_CAPACITY, GM_ERR_CORRUPT, GM_ERR_FORMAT, GM_ERR_NOT_FOUND, GM_ERR_STATE, GM_NAME_ALGORITHM, GM_NAME_STRATEGY, GM_NAME_SYMBOL,
     GM_NAME_TAG, GM_NAME_VENUE, GM_OK, gm_name_t, gm_order_t,
 )
 from grandmodel.execution._core.submit cimport Core, gm_engine_now, gm_engine_settle, gm_engine_t
+from grandmodel.execution._core.framing import crc32c
 from grandmodel.execution._core.records import LIMIT_DTYPE, NAME_DTYPE
 from grandmodel.execution._core.store import SNAPSHOT_VERSION, layout_hash
 from grandmodel.execution._core.values import JournalError
@@ -290,7 +291,7 @@ def snapshot(Core core not None):
     limits = _limit_rows(recorded)
     data = body[:size].tobytes() + table + limits
     front = struct.pack("<Q16sqqQqq", layout_hash(), core.journal.uuid, position, sequence, state, size, len(table) // 96)
-    page = (struct.pack("<8sII", b"GMSNAP01", VERSION, _crc(front + data)) + front).ljust(128, b"\0")
+    page = (struct.pack("<8sII", b"GMSNAP01", VERSION, crc32c(front + data)) + front).ljust(128, b"\0")
     path = _path_of(core, sequence)
     temporary = path + ".new"
     try:
@@ -322,11 +323,6 @@ def _remove(path):
         os.unlink(path)
     except OSError:
         pass
-
-
-def _crc(data):
-    cdef const unsigned char[::1] view = data
-    return gm_crc32c(0, &view[0], view.shape[0])
 
 
 def _name_rows(Core core, names, introduced):
@@ -369,7 +365,7 @@ def _read_snapshot(path, Journal journal):
     if uuid != journal.uuid:
         return raw, "is of another journal"
     limits = len(raw) - 128 - size - 96 * count         # bytes of them
-    if limits < 0 or limits % LIMIT_DTYPE.itemsize or _crc(raw[16:_HEAD.size] + raw[128:]) != check or any(raw[_HEAD.size:128]):
+    if limits < 0 or limits % LIMIT_DTYPE.itemsize or crc32c(raw[16:_HEAD.size] + raw[128:]) != check or any(raw[_HEAD.size:128]):
         return raw, "does not match its checksum"
     if position > journal.head or sequence > journal.records:
         return raw, "is of records that the log does not have"

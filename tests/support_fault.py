@@ -17,11 +17,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from grandmodel.execution._core.framing import MARK_BYTES, crc32c
 from grandmodel.execution._core.journal import Journal
 from grandmodel.execution._core.orders import OrderTable
 from grandmodel.execution._core.portfolio import Portfolio
 from grandmodel.execution._core.recovery import known_names, recover, snapshots, state_hash
-from grandmodel.execution._core.store import MARK_BYTES, crc, is_new, verify
+from grandmodel.execution._core.store import is_new, verify
 from grandmodel.execution._core.submit import Core
 from grandmodel.execution.clock import current_clock
 from grandmodel.execution.config.loader import order_manager_config
@@ -155,7 +156,7 @@ def copy_of(path, tails, into):
         if os.path.exists(tail) and not os.path.exists(place):
             shutil.copy(tail, place)
         mark[120:376] = os.fsencode(place).ljust(256, b"\0")
-        mark[12:16] = struct.pack("<I", crc(bytes(mark[16:])))
+        mark[12:16] = struct.pack("<I", crc32c(bytes(mark[16:])))
         raw[at : at + MARK_BYTES] = mark
     control.write_bytes(raw)
     return into

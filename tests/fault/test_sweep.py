@@ -7,7 +7,7 @@ import shutil
 import pytest
 from support_fault import KILLED, LONG, check_recovery, config, copy_of, linux_only, said, words
 
-from grandmodel.execution._core.store import MARK_BYTES, PAGE, crc
+from grandmodel.execution._core.framing import MARK_BYTES, PAGE, crc32c
 
 pytestmark = linux_only
 COUNT = 130
@@ -109,7 +109,7 @@ def after_a_reboot(path, tails, into):
         if any(mark):
             os.unlink(os.fsdecode(bytes(mark[120:376]).rstrip(b"\0"))) if at == 0 else None
             mark[40:56] = b"another boot, so"
-            mark[12:16] = crc(bytes(mark[16:])).to_bytes(4, "little")
+            mark[12:16] = crc32c(bytes(mark[16:])).to_bytes(4, "little")
             raw[at : at + MARK_BYTES] = mark
     control.write_bytes(raw)
     for index in ("orders.index", "clients.index"):  # of that boot too

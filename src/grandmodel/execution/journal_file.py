@@ -49,24 +49,24 @@ class JournalFile:
         """Looks at the files anew; the end of the log then."""
         live = is_live(self.path)
         survey = Survey(self.path)
-        self._segments = [segment for segment in survey.segments if segment.position is not None]
-        self._starts = [segment.position or 0 for segment in self._segments]
+        self._segments = survey.segments
+        self._starts = [segment.position for segment in self._segments]
         written, sequence = 0, 1
         if self._segments:
             last = self._segments[-1]
             stop = None
             if not live and survey.tail is not None:
-                stop = read_tail(survey.tail, survey.mark)[0] - (last.position or 0)
+                stop = read_tail(survey.tail, survey.mark)[0] - last.position
             begin, first = self._looked if len(self._segments) == self._looked_in else (0, None)
             used, sequence, fault = walk_segment(last, stop, begin, first, not live)
             self._looked, self._looked_in = (used, sequence), len(self._segments)
             if fault is not None and not live and survey.same_boot:
                 raise JournalError(fault)
-            written = (last.position or 0) + used
+            written = last.position + used
         self._written, self._sequence = written, sequence - 1
         self._tail = b""
         if not live and survey.tail is not None:
-            _, self._tail, after = tail_records(survey, sequence)
+            _, self._tail, after = tail_records(survey.tail, survey.mark, sequence)
             self._sequence = after - 1
         return written + len(self._tail)
 

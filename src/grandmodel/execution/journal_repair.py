@@ -89,7 +89,7 @@ def _distrusted(survey: Survey, mark: Mark) -> list[Segment]:
     """The segments that hold something that was not forced, each checked: what is read now is what is kept."""
     wanted = []
     for segment in survey.segments:
-        if segment.position is None or segment.position + segment.size <= mark.forced:
+        if segment.position + segment.size <= mark.forced:
             continue
         _, _, fault = walk_segment(segment)
         if fault is not None and survey.tail is None:

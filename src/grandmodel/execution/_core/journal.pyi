@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import Buffer, disjoint_base
 
+from grandmodel.execution._core.framing import PAGE as PAGE
+from grandmodel.execution._core.framing import crc32c as crc32c
 from grandmodel.execution._core.records import HEADER_DTYPE as HEADER_DTYPE
 from grandmodel.execution._core.records import RECORD_DTYPES as RECORD_DTYPES
 from grandmodel.execution._core.store import STATES as STATES
@@ -15,10 +17,8 @@ from grandmodel.execution._core.values import JournalError as JournalError
 
 __all__ = ["DURABILITIES", "Journal", "crc32c", "iterate", "layout_hash", "scan", "sha256", "verify"]
 
-PAGE: Final[int]
 DURABILITIES: Final[tuple[str, ...]]
 
-def crc32c(data: Buffer, portable: bool = False) -> int: ...
 def sha256(data: Buffer, portable: bool = False) -> bytes: ...
 def iterate(data: bytes) -> Iterator[tuple[int, int, np.void]]: ...
 def scan(read: Callable[[int], bytes], position: int = 0) -> Iterator[tuple[int, int, np.void]]: ...
