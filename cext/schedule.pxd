@@ -1,8 +1,13 @@
-# How much by when. The inline functions are for native callers (no GIL, no call); quantities up to 2**62.
+# How much by when. Bodies in include/schedule.h.
 from libc.stdint cimport int64_t, uint64_t
+
+from grandmodel.execution._core.arguments cimport int_argument
 
 
 cdef extern from "schedule.h" nogil:
+    const int64_t GM_SCHEDULE_QUANTITY_MAX
+    const int64_t GM_SCHEDULE_SLICES_MAX
+
     # cumulative targets, lots of `lot`
     int64_t gm_schedule_twap_target(int64_t quantity, int64_t k, int64_t n, int64_t lot) noexcept
     int64_t gm_schedule_share_target(int64_t quantity, double share, int64_t lot) noexcept
@@ -35,11 +40,9 @@ cdef extern from "schedule.h" nogil:
     void gm_almgren_chriss_cost(const gm_almgren_chriss_t* p, double* expected, double* variance) noexcept
 
 
-# Cumulative quantity due after k of n even slices; quantity itself at k >= n, 0 at k <= 0.
-cdef int64_t schedule_twap_target(int64_t quantity, int64_t k, int64_t n) noexcept nogil
+cdef inline int64_t quantity_argument(object quantity) except -1:
+    return int_argument(quantity, "quantity", 1, GM_SCHEDULE_QUANTITY_MAX)
 
-# The same along a curve: cumulative[k - 1] is the share of the volume traded by the end of bin k.
-cdef int64_t schedule_curve_target(int64_t quantity, const double* cumulative, int64_t k, int64_t n) noexcept nogil
 
-# Cumulative shares of n weights >= 0 with a positive sum; the last one is exactly 1.
-cdef void schedule_cumulate(const double* weights, Py_ssize_t n, double* cumulative) noexcept nogil
+cdef inline int64_t lot_argument(object lot) except -1:
+    return int_argument(lot, "lot", 1, GM_SCHEDULE_QUANTITY_MAX)

@@ -12,6 +12,8 @@
 
 __extension__ typedef __int128 gm_schedule_wide_t;
 
+#define GM_SCHEDULE_QUANTITY_MAX ((int64_t)1 << 62)
+#define GM_SCHEDULE_SLICES_MAX 10000000
 #define GM_SCHEDULE_UNIT_BITS 60 /* a share of the whole is an integer in units of 2^-60 */
 
 /* floor(Q k / (n lot) + 1/2) lots, at most the whole lots of Q; Q itself at k = n (the odd lot is in the last slice).

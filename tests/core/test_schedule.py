@@ -10,25 +10,26 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from reference import schedule as reference
 
-from grandmodel.execution._core import schedule
+from grandmodel.execution._core import trajectories
+from grandmodel.execution._core.allocation import dark_allocation, product_limit
 from grandmodel.execution._core.schedule import (
     DEFAULT_VOLUME_CURVE,
-    AlmgrenChriss,
-    almgren_chriss,
-    almgren_power_law,
-    cartea_jaimungal,
-    dark_allocation,
-    is_trajectory,
-    kappa_from_urgency,
-    obizhaeva_wang,
     pov_child,
-    product_limit,
-    risk_aversion_from_kappa,
     twap_slices,
     twap_times,
     vwap_capped,
     vwap_next,
     vwap_slices,
+)
+from grandmodel.execution._core.trajectories import (
+    AlmgrenChriss,
+    almgren_chriss,
+    almgren_power_law,
+    cartea_jaimungal,
+    is_trajectory,
+    kappa_from_urgency,
+    obizhaeva_wang,
+    risk_aversion_from_kappa,
 )
 
 MAX = 2**62
@@ -173,10 +174,7 @@ def test_vwap_properties(quantity, curve, lot):
 
 @given(st.integers(1, 10**9), st.integers(1, 60), lots)
 def test_vwap_of_a_flat_curve_is_twap(quantity, slices, lot):
-    assert (
-        vwap_slices(quantity, [1 / slices] * slices, lot).tolist()
-        == twap_slices(quantity, slices, lot).tolist()
-    )
+    assert vwap_slices(quantity, [1 / slices] * slices, lot).tolist() == twap_slices(quantity, slices, lot).tolist()
 
 
 @given(
@@ -444,16 +442,12 @@ def test_urgency_map():
     assert kappa_from_urgency(0.0, "immediate") == math.inf
     assert risk_aversion_from_kappa(math.inf, 5.0, 5, 0.95, 2.5e-6) == math.inf
     assert risk_aversion_from_kappa(0.0, 5.0, 5, 0.95, 2.5e-6) == 0.0
-    table = [
-        [kappa_from_urgency(r / 10, u) for r in range(11)] for u in ("low", "medium", "high", "immediate")
-    ]
+    table = [[kappa_from_urgency(r / 10, u) for r in range(11)] for u in ("low", "medium", "high", "immediate")]
     assert all(row == sorted(row) for row in table)
     assert all(list(column) == sorted(column) for column in zip(*table, strict=True))
 
 
-@pytest.mark.parametrize(
-    ("kappa_horizon", "half"), [(0.5, 0.4848), (1, 0.4434), (2, 0.3240), (3, 0.2125), (4, 0.1329)]
-)
+@pytest.mark.parametrize(("kappa_horizon", "half"), [(0.5, 0.4848), (1, 0.4434), (2, 0.3240), (3, 0.2125), (4, 0.1329)])
 def test_left_at_half_time(kappa_horizon, half):
     assert is_trajectory(10**9, kappa_horizon, 2)[1] / 1e9 == pytest.approx(half, abs=5e-5)
 
@@ -482,9 +476,7 @@ def test_urgency_refusals():
 # ---- integer trajectories
 
 
-@given(
-    quantities, st.one_of(st.just(0.0), st.floats(1e-12, 1e4), st.just(math.inf)), st.integers(1, 60), lots
-)
+@given(quantities, st.one_of(st.just(0.0), st.floats(1e-12, 1e4), st.just(math.inf)), st.integers(1, 60), lots)
 def test_is_trajectory_falls_from_all_to_none(quantity, kappa_horizon, n, lot):
     x = is_trajectory(quantity, kappa_horizon, n, lot).tolist()
     assert x[0] == quantity
@@ -551,9 +543,7 @@ def test_power_law_reference():
         assert result.characteristic_time == pytest.approx(time, abs=0.005)
         assert result.expected_cost / 1e3 == pytest.approx(cost, abs=0.5)
         assert result.standard_deviation / 1e3 == pytest.approx(risk, abs=0.5)
-        assert result.holdings([result.characteristic_time])[0] / 1e5 == pytest.approx(
-            math.exp(-1), rel=1e-14
-        )
+        assert result.holdings([result.characteristic_time])[0] / 1e5 == pytest.approx(math.exp(-1), rel=1e-14)
 
 
 @pytest.mark.parametrize("exponent", [0.5, 0.6, 1.0, 1.5, 2.0])
@@ -563,9 +553,7 @@ def test_power_law_trajectory_integrates_to_its_cost_and_risk(exponent):
     t = end * np.linspace(0, 1, 400_001) ** 3
     x = result.holdings(t)
     speed = -np.diff(x) / np.diff(t)
-    assert (speed * 1e-3 * speed**exponent * np.diff(t)).sum() == pytest.approx(
-        result.expected_cost, rel=2e-4
-    )
+    assert (speed * 1e-3 * speed**exponent * np.diff(t)).sum() == pytest.approx(result.expected_cost, rel=2e-4)
     middle = (x[1:] + x[:-1]) / 2
     assert 0.8**2 * (middle**2 * np.diff(t)).sum() == pytest.approx(result.variance, rel=2e-4)
 
@@ -695,9 +683,9 @@ def test_refusals_of_the_other_models():
         (lambda: dark_allocation(1, [[1.0], [1.0, 0.5, 0.6]]), ValueError, r"tails\[1\]\[2\]"),
         (lambda: dark_allocation(1, [[1.0, math.nan]]), ValueError, r"tails\[0\]\[1\]"),
         (lambda: dark_allocation(1, 0.5), TypeError, "tails"),
-        (lambda: schedule.PowerLawTrajectory(), TypeError, "almgren_power_law"),
-        (lambda: schedule.ObizhaevaWang(), TypeError, "obizhaeva_wang"),
-        (lambda: schedule.CarteaJaimungal(), TypeError, "cartea_jaimungal"),
+        (lambda: trajectories.PowerLawTrajectory(), TypeError, "almgren_power_law"),
+        (lambda: trajectories.ObizhaevaWang(), TypeError, "obizhaeva_wang"),
+        (lambda: trajectories.CarteaJaimungal(), TypeError, "cartea_jaimungal"),
     ]:
         with pytest.raises(error, match=name):
             call()

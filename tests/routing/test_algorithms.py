@@ -14,7 +14,7 @@ from support_replay import ADD, EXECUTE, engine, order, recording
 from support_routing import IS, MARKET_ORDER, TWAP, VWAP, execute, synthetic
 
 from grandmodel.execution import OrderStatus, OrderValidationError, RiskLimitBreached, SmartOrderRouter
-from grandmodel.execution._core import schedule
+from grandmodel.execution._core import schedule, trajectories
 from grandmodel.execution._core.journal import iterate
 from grandmodel.execution._core.values import ORDER_TYPE_CODES
 from grandmodel.execution.clock import run
@@ -235,7 +235,7 @@ def done_by(core, result, times):
         (VWAP, lambda edges: schedule.vwap_slices(2400, volume_curve(edges)).cumsum()),
         (
             {**IS, "risk_aversion": 1.0, "urgency": "high", "adapt": False},
-            lambda edges: 2400 - schedule.is_trajectory(2400, 6.0, curve_in_24(edges))[-24:],
+            lambda edges: 2400 - trajectories.is_trajectory(2400, 6.0, curve_in_24(edges))[-24:],
         ),
     ],
     ids=["twap", "vwap-own-curve", "vwap", "is"],

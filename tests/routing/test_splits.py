@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from support_routing import MARKET_ORDER, execute, synthetic
 
 from grandmodel.execution import OrderManager, SmartOrderRouter
-from grandmodel.execution._core.schedule import cont_kukanov_cost
+from grandmodel.execution._core.allocation import cont_kukanov_cost
 from grandmodel.execution.clock import run
 from grandmodel.execution.routing.algorithms.dark_first import DarkHistory
 from grandmodel.execution.routing.splits import cont_kukanov, whole_lots

@@ -12,7 +12,7 @@ from support_replay import ADD, EXECUTE, engine, order, recording
 from support_routing import IS, MARKET_ORDER, TWAP, VWAP, execute, synthetic
 
 from grandmodel.execution import OrderStatus, SmartOrderRouter
-from grandmodel.execution._core import schedule
+from grandmodel.execution._core import allocation
 from grandmodel.execution._core.values import ORDER_TYPE_CODES, TIME_IN_FORCE_CODES
 from grandmodel.execution.clock import SimulatedClock, run
 from grandmodel.execution.config import load_config
@@ -192,7 +192,7 @@ def test_liquidity_seeking_looks_in_the_dark_first():
 def test_a_pool_that_gives_is_asked_for_more():
     """Ganchev et al. (2010): the split follows what each was seen to have."""
     rich, poor = DarkPool("rich", 0, None), DarkPool("poor", 0, None)
-    first = schedule.dark_allocation(100, [rich.tail(100), poor.tail(100)])
+    first = allocation.dark_allocation(100, [rich.tail(100), poor.tail(100)])
     assert first.tolist() == [50, 50]
     for _ in range(10):
         rich.sent.append(50)
@@ -203,7 +203,7 @@ def test_a_pool_that_gives_is_asked_for_more():
     for tail in tails:
         assert tail[0] == 1.0
         assert (np.diff(tail) <= 0).all()
-    assert schedule.dark_allocation(100, tails)[0] >= 95
+    assert allocation.dark_allocation(100, tails)[0] >= 95
 
 
 def test_without_dark_pools_and_hidden_orders_it_says_so():

@@ -15,24 +15,16 @@ Functions
 
 from __future__ import annotations
 
-from ._core.schedule import (
+from ._core.allocation import cont_kukanov, cont_kukanov_cost, dark_allocation, product_limit
+from ._core.schedule import pov_child, twap_slices, twap_times, vwap_capped, vwap_next, vwap_slices
+from ._core.trajectories import (
     almgren_chriss,
     almgren_power_law,
     cartea_jaimungal,
-    cont_kukanov,
-    cont_kukanov_cost,
-    dark_allocation,
     is_trajectory,
     kappa_from_urgency,
     obizhaeva_wang,
-    pov_child,
-    product_limit,
     risk_aversion_from_kappa,
-    twap_slices,
-    twap_times,
-    vwap_capped,
-    vwap_next,
-    vwap_slices,
 )
 
 __all__ = [

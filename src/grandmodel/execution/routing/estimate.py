@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._core import schedule
+from .._core import trajectories
 from .._core.values import Unknown
 from ..microstructure.impact import athl_permanent, athl_temporary
 from ..sessions import SESSION_MINUTES
@@ -274,6 +274,6 @@ def efficient_frontier(
         costs[k], risks[k] = (temporary + permanent) * 1e4, risk * 1e4
         aversions[k] = (
             0.0 if shape == 0
-            else schedule.risk_aversion_from_kappa(shape / days, days, intervals, sigma * price, eta)
+            else trajectories.risk_aversion_from_kappa(shape / days, days, intervals, sigma * price, eta)
         )  # fmt: skip
     return Frontier(shapes, aversions, costs, risks)

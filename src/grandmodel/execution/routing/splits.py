@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._core import schedule
+from .._core import allocation
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def cont_kukanov(
         if isinstance(values, (str, bytes)) or not hasattr(type(values), "__len__"):
             raise ValueError(f"{name} is {values!r}, must be a sequence of numbers, one a venue")
     return ContKukanov(
-        *schedule.cont_kukanov(
+        *allocation.cont_kukanov(
             size, half_spread, take_fee, queues, mean_outflows, rebates,
             impact=impact, underfill=underfill, overfill=overfill, takes=takes, tolerance=tolerance,
         )

@@ -2,7 +2,7 @@
 
 An algorithm is a class with one coroutine, `run`. Most have no `run` of their own: they say how much by when (`plan`),
 and `Algorithm.run` follows that slice by slice, plans anew when the order's terms change, and waits while it is paused.
-How much by when comes from the native `schedule`.
+How much by when comes from the native `schedule` and `trajectories`.
 """
 
 from __future__ import annotations

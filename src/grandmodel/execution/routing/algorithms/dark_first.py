@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ..._core import schedule
+from ..._core import allocation
 from ..._core.values import STATUSES, TIME_IN_FORCE_CODES, OrderStatus
 from ..destinations import destinations
 from .algorithm import Algorithm
@@ -64,7 +64,7 @@ class DarkHistory:
         rows = [*self.seen(venue, symbol), (quantity, quantity)]
         sent = [-(-s // unit) for s, _ in rows]
         filled = [s if f == n else min(f // unit, s) for s, (n, f) in zip(sent, rows, strict=True)]
-        return schedule.product_limit(sent, filled)
+        return allocation.product_limit(sent, filled)
 
     def allocate(self, symbol: str, quantity: int, unit: int, venues: Sequence[tuple[str, int, int]]) -> dict[str, int]:
         """Units of quantity for each dark pool, by greatest expected fill; what is missing from the sum is for others.
@@ -79,7 +79,7 @@ class DarkHistory:
         units = quantity // unit
         asked = [row for row in venues if row[1] <= quantity]
         while asked and units > 0:
-            given = schedule.dark_allocation(units, [self.tail(name, symbol, quantity, unit) for name, _, _ in asked])
+            given = allocation.dark_allocation(units, [self.tail(name, symbol, quantity, unit) for name, _, _ in asked])
             sizes = [int(n) * unit for n in given]
             small = [k for k, (_, least, _) in enumerate(asked) if sizes[k] < least]
             if not small:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..._core import schedule
+from ..._core import trajectories
 from ..._core.synthetic import SyntheticMarket
 from ...sessions import SESSION_MINUTES
 from .algorithm import Algorithm, Plan
@@ -97,7 +97,7 @@ class ImplementationShortfall(Algorithm):
         return max(MINUTE_NS, min(round(wanted_ns), rest_of_session_ns(parent)))
 
     def planned_left(self, time: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        pace = schedule.kappa_from_urgency(self.risk_aversion, self.urgency)
+        pace = trajectories.kappa_from_urgency(self.risk_aversion, self.urgency)
         if math.isinf(pace):
             return np.where(time > 0, 0.0, 1.0)
         return left_at(pace, time)
@@ -114,13 +114,13 @@ class ImplementationShortfall(Algorithm):
         bins = slices_left(self.bins, now - parent.start_ns, end - now, horizon)
         edges = now + np.linspace(0, end - now, bins + 1).astype(np.int64)
         # time consistent: what is left of kappa T is its part of the time that is left
-        pace = schedule.kappa_from_urgency(self.risk_aversion, self.urgency) * (end - now) / self._horizon_ns
+        pace = trajectories.kappa_from_urgency(self.risk_aversion, self.urgency) * (end - now) / self._horizon_ns
         pace *= self._bend
         if math.isinf(pace):
             done = np.full(bins, left)
         else:
             volume_time = np.concatenate(([0.0], volume_curve(edges).cumsum()))
-            holdings = schedule.is_trajectory(left, pace, volume_time / volume_time[-1], self.lot_size)
+            holdings = trajectories.is_trajectory(left, pace, volume_time / volume_time[-1], self.lot_size)
             done = left - np.asarray(holdings)[-bins:]
         return Plan(edges[:-1], edges[1:], filled + done)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..._core import schedule
+from ..._core import allocation
 from ..._core.values import Reason
 from ..destinations import destinations
 from .algorithm import Algorithm
@@ -37,7 +37,7 @@ class DarkPool:
         prior = 1.0 - np.arange(units + 1) / (units + 1)
         if not self.sent:
             return prior
-        known = schedule.product_limit(np.array(self.sent), np.array(self.filled))
+        known = allocation.product_limit(np.array(self.sent), np.array(self.filled))
         estimate = np.full(units + 1, known[-1])
         estimate[: min(len(known), units + 1)] = known[: units + 1]
         weight = PRIOR_ROUNDS / (PRIOR_ROUNDS + len(self.sent))
@@ -131,7 +131,7 @@ class LiquiditySeeking(Algorithm):
         sent: list[tuple[DarkPool, int, int]] = []
         if not pools or units <= 0 or quantity <= 0:
             return sent
-        split = schedule.dark_allocation(units, [pool.tail(units) for pool in pools])
+        split = allocation.dark_allocation(units, [pool.tail(units) for pool in pools])
         terms: dict[str, Any] = {} if self.min_quantity is None else {"min_quantity": self.min_quantity}
         for pool, count in zip(pools, split, strict=True):
             size = max(int(count) * self._unit, pool.least if count else 0)
