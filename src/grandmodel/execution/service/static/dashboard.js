@@ -131,6 +131,7 @@ function makeChart() {
   fig.scatter({ field: "time" }, { field: "price" }, { source: buys, marker: "triangle", size: 9, fill_color: "#009e73", line_color: null });
   fig.scatter({ field: "time" }, { field: "price" }, { source: sells, marker: "inverted_triangle", size: 9, fill_color: "#cc79a7", line_color: null });
   fig.y_range.range_padding = 0.25;
+  Object.assign(fig.below[0].formatter, { milliseconds: "%H:%M:%S.%3N", seconds: "%H:%M:%S", minsec: "%H:%M:%S", minutes: "%H:%M" });
   P.show(fig, $("price"));
   chart = { quotes, buys, sells, fig, bid, ask };
   paint();
@@ -169,8 +170,11 @@ function price(s) {
   if (!chart && window.Bokeh && Bokeh.Plotting && past.has(select.value)) makeChart();
   if (!chart) return;
   const row = past.get(select.value) || { time: [], bid: [], ask: [] };
-  chart.quotes.data = { time: [...row.time], bid: [...row.bid], ask: [...row.ask] };
   const since = row.time[0] || 0, mine = (s.fills || []).filter((f) => f.symbol === select.value && f.time_ns / 1e6 >= since - 60000);
+  // A quote stands until another is told: the line goes on to whatever is drawn last.
+  const end = Math.max(at, ...mine.map((f) => f.time_ns / 1e6)), drawn = { time: [...row.time], bid: [...row.bid], ask: [...row.ask] };
+  if (row.time.length && end > row.time[row.time.length - 1]) for (const column of Object.keys(drawn)) drawn[column].push(column === "time" ? end : row[column][row[column].length - 1]);
+  chart.quotes.data = drawn;
   for (const [side, source] of [["buy", chart.buys], ["sell", chart.sells]]) {
     const some = mine.filter((f) => f.side === side);
     source.data = { time: some.map((f) => f.time_ns / 1e6), price: some.map((f) => f.price) };
