@@ -45,15 +45,16 @@ cdef str _fault(const gm_message_t* m, int64_t tick_e9):
 
 
 def row_moves(rows):
-    """How each of a recording's rows differs from the one before it, for many markets that replay it: (n,) uint8 (include/replay.h)."""
+    """How each of a recording's rows differs from the one before it, for many markets that replay it: (n, 2) uint8 (include/replay.h)."""
     cdef const int64_t[:, :, ::1] grid = rows
-    cdef uint8_t[::1] view
-    if grid.shape[2] != 4 or grid.shape[0] < 1 or grid.shape[1] < 1:
+    cdef uint8_t[:, ::1] view
+    if grid.shape[2] != 4 or grid.shape[1] < 1:
         raise ValueError(f"rows has shape {rows.shape}, must be (n, levels, 4)")
-    out = np.empty(grid.shape[0], np.uint8)
+    out = np.empty((grid.shape[0], 2), np.uint8)
     view = out
-    with nogil:
-        gm_replay_moves(&grid[0, 0, 0], grid.shape[0], <int32_t>grid.shape[1], &view[0])
+    if grid.shape[0]:
+        with nogil:
+            gm_replay_moves(&grid[0, 0, 0], grid.shape[0], <int32_t>grid.shape[1], &view[0, 0])
     return out
 
 
@@ -79,7 +80,7 @@ cdef class ReplayMarket(Market):
     def __cinit__(self, Venues venues not None, str symbol not None, str venue not None, messages, rows=None, *, start_ns=None,
                   int ticks=1 << 16, int capacity=1 << 20, moves=None):
         cdef const unsigned char[::1] raw
-        cdef const uint8_t[::1] told
+        cdef const uint8_t[:, ::1] told
         cdef const int64_t[:, :, ::1] grid
         cdef const gm_message_t* table = NULL
         cdef const int64_t* cells = NULL
@@ -119,13 +120,15 @@ cdef class ReplayMarket(Market):
         if self.replay == NULL or gm_replay_init(self.replay, &venues.table, s, v, tick_e9, table, n, cells, levels, ticks,
                                                  capacity, begin) != 0:
             raise MemoryError("the replay's book could not be reserved")
-        self._messages, self._rows, self._moves = messages, rows, moves
-        if moves is not None:
-            told = moves
-            if rows is None or told.shape[0] != n:
-                raise ValueError(f"moves has {told.shape[0]} numbers, must be row_moves(rows)")
+        if rows is None and moves is not None:
+            raise ValueError("moves are given, but no rows that they could be of")
+        if rows is not None:
+            told = moves = row_moves(rows) if moves is None else moves
+            if told.shape[0] != n or told.shape[1] != 2:
+                raise ValueError(f"moves has shape {moves.shape}, must be row_moves(rows)")
             if n:
-                self.replay.moves = &told[0]
+                self.replay.moves = &told[0, 0]
+        self._messages, self._rows, self._moves = messages, rows, moves
         self.venues = venues
         self.source = "replay"
         self.market = &self.replay.market

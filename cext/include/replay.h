@@ -30,11 +30,11 @@ typedef struct gm_replay {
     int64_t touched_tick;       /* and where last */
     const int64_t* rows;        /* [message][level][ask price, ask size, bid price, bid size]; NULL: full-depth feed */
     int32_t levels;
-    const uint8_t* moves;       /* gm_replay_moves of the rows, where somebody has made them; or NULL */
+    const uint8_t* moves;       /* gm_replay_moves of the rows */
     int32_t symbol, venue;
     int64_t tick_e9;
     int64_t anonymous;          /* ids given to anonymous orders */
-    int64_t worst[2];           /* outermost tick of the last row, by side */
+    int64_t worst[2];           /* outermost price of the last row, by side */
     int64_t own[GM_REPLAY_OWN]; /* ids of own resting orders, in the order of their arrival */
     int32_t own_count;
     int64_t taken;              /* quantity of recorded orders that own orders took and that has not left yet */
@@ -166,96 +166,131 @@ static inline void gm_replay_repair(gm_replay_t* r, int s, int64_t tick, int64_t
     }
 }
 
-/* The outermost recorded tick kept as "none": every tick is inside. */
+/* The outermost recorded price kept as "none": every price is inside. */
 #define GM_NO_WORST(s) ((s) == 0 ? INT64_MAX : INT64_MIN)
 
-/* How each row differs from the one before it, once for all who replay them: a nibble for bids and, above it, one for asks. 0: not; k + 1: in the
- * size at level k alone; 15: otherwise. */
-static inline void gm_replay_moves(const int64_t* rows, int64_t count, int32_t levels, uint8_t* moves) {
-    for (int64_t n = 0; n < count; n++) {
-        const int64_t* row = rows + n * 4 * levels;
-        unsigned code[2] = {n == 0 ? 15 : 0, n == 0 ? 15 : 0};
-        for (int32_t k = 0; n > 0 && k < levels; k++)
-            for (int s = 0; s < 2; s++) {
-                const int64_t* now = row + 4 * k + (s == 0 ? 2 : 0);
-                const int64_t* before = now - 4 * levels;
-                if (now[0] != before[0]) code[s] = 15;
-                else if (now[1] != before[1]) code[s] = code[s] == 0 && k < 14 ? (unsigned)k + 1 : 15;
-            }
-        moves[n] = (uint8_t)(code[0] | code[1] << 4);
+/* How a side of a row differs from that of the row before: in nothing, in the size of one level, by a level more or a level less, or otherwise.
+ * A level's number is in the lower six bits. */
+#define GM_MOVE_NONE 0
+#define GM_MOVE_SIZE 0x40
+#define GM_MOVE_MORE 0x80
+#define GM_MOVE_LESS 0xc0
+#define GM_MOVE_OTHER 0xff
+#define GM_MOVE_LEVELS 63
+
+static inline int gm_replay_told(const int64_t* cell) { return cell[0] != GM_NO_PRICE && cell[1] != 0; }
+static inline int gm_replay_same(const int64_t* a, const int64_t* b) { return a[0] == b[0] && a[1] == b[1]; }
+
+static inline uint8_t gm_replay_move(const int64_t* before, const int64_t* now, int s, int32_t levels) {
+    int32_t k = 0, j;
+    while (k < levels && gm_replay_same(before + 4 * k, now + 4 * k)) k++;
+    if (k == levels) return GM_MOVE_NONE;
+    if (k >= GM_MOVE_LEVELS) return GM_MOVE_OTHER;
+    if (now[4 * k] == before[4 * k]) {
+        for (j = k + 1; j < levels && gm_replay_same(before + 4 * j, now + 4 * j);) j++;
+        return (uint8_t)(j == levels ? GM_MOVE_SIZE + k : GM_MOVE_OTHER);
     }
+    if (gm_replay_told(now + 4 * k) && (!gm_replay_told(before + 4 * k) || gm_book_better(s, now[4 * k], before[4 * k]))) {
+        for (j = k + 1; j < levels && gm_replay_same(before + 4 * (j - 1), now + 4 * j);) j++;
+        return (uint8_t)(j == levels ? GM_MOVE_MORE + k : GM_MOVE_OTHER);
+    }
+    for (j = k + 1; j < levels && gm_replay_same(before + 4 * j, now + 4 * (j - 1));) j++;
+    return (uint8_t)(j == levels ? GM_MOVE_LESS + k : GM_MOVE_OTHER);
 }
 
-/* Does the book equal this side of the row, as it did before the message? So it is where neither has changed, and where both have in the size of
- * one level alone, which is what most messages do. 0: it has to be looked at level by level. */
-static inline int gm_replay_still_equal(gm_replay_t* r, const int64_t* row, int s) {
+/* Of all rows, once for all who replay them: a byte for bids and one for asks. */
+static inline void gm_replay_moves(const int64_t* rows, int64_t count, int32_t levels, uint8_t* moves) {
+    if (count > 0) moves[0] = moves[1] = GM_MOVE_OTHER;
+    for (int64_t n = 1; n < count; n++)
+        for (int s = 0; s < 2; s++) {
+            const int64_t* now = rows + n * 4 * levels + (s == 0 ? 2 : 0);
+            moves[2 * n + s] = gm_replay_move(now - 4 * levels, now, s, levels);
+        }
+}
+
+/* The book equalled the row before on side s. Did the one order that the message changed there do what the row says? Then nothing has to be
+ * looked at but what came into sight, or fell out of it. 0: level by level. */
+static inline int gm_replay_follows(gm_replay_t* r, const int64_t* row, int s) {
+    const int move = r->moves[2 * r->position + s], touched = r->touched >> s & 1;
     const int64_t* now = row + (s == 0 ? 2 : 0);
     const int64_t* before = now - 4 * r->levels;
-    const int touched = r->touched >> s & 1;
-    const int64_t at_e9 = touched ? r->touched_tick * r->tick_e9 : GM_NO_PRICE;
+    const int32_t outer = 4 * (r->levels - 1), k = 4 * (move & 0x3f);
     const gm_level_t* level;
-    int64_t change = 0, size = -1;
-    if (r->position == r->begun || (touched && r->touches != 1)) return 0;
-    if (r->moves) {
-        const int code = r->moves[r->position] >> (s == 0 ? 0 : 4) & 15;
-        if (code == 0 || code == 15 || !touched) return code == 0 && !touched;
-        now += 4 * (code - 1);
-        level = gm_book_level(&r->book, s, r->touched_tick);
-        return now[0] == at_e9 && now[1] > 0 && level && level->quantity == now[1];
+    int64_t at_e9;
+    if (r->position == r->begun || move == GM_MOVE_OTHER) return 0;
+    if (!touched || move == GM_MOVE_NONE) return !touched && move == GM_MOVE_NONE;
+    if (r->touches != 1) return 0;
+    at_e9 = r->touched_tick * r->tick_e9;
+    level = gm_book_level(&r->book, s, r->touched_tick);
+    switch (move & 0xc0) {
+    case GM_MOVE_SIZE:
+        return now[k] == at_e9 && now[k + 1] > 0 && level && level->quantity == now[k + 1];
+    case GM_MOVE_MORE:
+        if (now[k] != at_e9 || !level || level->quantity != now[k + 1]) return 0;
+        if (gm_replay_told(before + outer)) {
+            gm_replay_drop_level(r, s, before[outer] / r->tick_e9);
+            r->dropped++;
+        }
+        break;
+    default:
+        if (before[k] != at_e9 || (level && level->count > 0)) return 0;
+        if (gm_replay_told(now + outer)) {
+            gm_replay_reveal(r, s, now[outer] / r->tick_e9, now[outer + 1]);
+            r->revealed++;
+        }
     }
-    for (int32_t k = 0; k < r->levels; k++, now += 4, before += 4) {
-        change |= now[0] ^ before[0];
-        if (touched && now[0] == at_e9) size = now[1];
-        else change |= now[1] ^ before[1];
-    }
-    if (change != 0) return 0;
-    level = touched ? gm_book_level(&r->book, s, r->touched_tick) : NULL;
-    return !touched || (size > 0 && level && level->quantity == size);
+    for (int32_t last = outer; last >= 0; last -= 4)
+        if (gm_replay_told(now + last)) {
+            r->worst[s] = now[last];
+            return 1;
+        }
+    r->worst[s] = GM_NO_WORST(s);
+    return 1;
 }
 
-/* Holds the book against the row of the message just applied. */
-static inline void gm_replay_hold(gm_replay_t* r, const int64_t* row) {
-    const int same = gm_replay_still_equal(r, row, 0) | gm_replay_still_equal(r, row, 1) << 1;
-    int64_t repaired = r->repaired;
-    for (int s = 0; s < 2; s++) {
-        if (same >> s & 1) continue;
-        const int64_t* cell = row + (s == 0 ? 2 : 0);
-        int64_t at = gm_book_has(&r->book, s) ? gm_book_best_tick(&r->book, s) : INT64_MIN;   /* INT64_MIN: no level left */
-        int64_t worst = GM_NO_WORST(s);
-        for (int32_t level = 0; level < r->levels; level++, cell += 4) {
-            int64_t tick;
-            if (cell[0] == GM_NO_PRICE || cell[1] == 0) break;
-            /* Mostly it is the level that is there: a product is cheaper than a division. */
-            tick = at != INT64_MIN && at * r->tick_e9 == cell[0] ? at : cell[0] / r->tick_e9;
-            while (at != INT64_MIN && gm_book_better(s, at, tick)) {
-                int64_t next = gm_book_next(&r->book, s, at - r->book.base);
-                int64_t gone = at;
-                at = next < 0 ? INT64_MIN : r->book.base + next;
-                gm_replay_drop_level(r, s, gone);
-                r->repaired++;
-            }
-            if (at == tick) {
-                int64_t next = gm_book_next(&r->book, s, at - r->book.base);
-                if (r->book.levels[s][at - r->book.base].quantity != cell[1]) {
-                    gm_replay_repair(r, s, tick, cell[1]);
-                    if (r->position == r->begun) r->revealed++; else r->repaired++;   /* the first row shows what stood before */
-                }
-                at = next < 0 ? INT64_MIN : r->book.base + next;
-            } else {
-                if (r->worst[s] != GM_NO_WORST(s) && !gm_book_better(s, r->worst[s], tick)) r->repaired++; else r->revealed++;
-                gm_replay_reveal(r, s, tick, cell[1]);
-            }
-            worst = tick;
-        }
-        while (at != INT64_MIN) {                       /* out of the recording's sight */
+/* Holds a side of the book against the row of the message just applied, level by level. */
+static inline void gm_replay_compare(gm_replay_t* r, const int64_t* row, int s) {
+    const int64_t* cell = row + (s == 0 ? 2 : 0);
+    int64_t at = gm_book_has(&r->book, s) ? gm_book_best_tick(&r->book, s) : INT64_MIN;   /* INT64_MIN: no level left */
+    int64_t worst_e9 = GM_NO_WORST(s);
+    for (int32_t level = 0; level < r->levels && gm_replay_told(cell); level++, cell += 4) {
+        /* Mostly it is the level that is there: a product is cheaper than a division. */
+        const int64_t tick = at != INT64_MIN && at * r->tick_e9 == cell[0] ? at : cell[0] / r->tick_e9;
+        while (at != INT64_MIN && gm_book_better(s, at, tick)) {
             int64_t next = gm_book_next(&r->book, s, at - r->book.base);
             int64_t gone = at;
             at = next < 0 ? INT64_MIN : r->book.base + next;
             gm_replay_drop_level(r, s, gone);
-            r->dropped++;
+            r->repaired++;
         }
-        r->worst[s] = worst;
+        if (at == tick) {
+            int64_t next = gm_book_next(&r->book, s, at - r->book.base);
+            if (r->book.levels[s][at - r->book.base].quantity != cell[1]) {
+                gm_replay_repair(r, s, tick, cell[1]);
+                if (r->position == r->begun) r->revealed++; else r->repaired++;   /* the first row shows what stood before */
+            }
+            at = next < 0 ? INT64_MIN : r->book.base + next;
+        } else {
+            if (r->worst[s] != GM_NO_WORST(s) && !gm_book_better(s, r->worst[s], cell[0])) r->repaired++; else r->revealed++;
+            gm_replay_reveal(r, s, tick, cell[1]);
+        }
+        worst_e9 = cell[0];
     }
+    while (at != INT64_MIN) {                       /* out of the recording's sight */
+        int64_t next = gm_book_next(&r->book, s, at - r->book.base);
+        int64_t gone = at;
+        at = next < 0 ? INT64_MIN : r->book.base + next;
+        gm_replay_drop_level(r, s, gone);
+        r->dropped++;
+    }
+    r->worst[s] = worst_e9;
+}
+
+static inline void gm_replay_hold(gm_replay_t* r, const int64_t* row) {
+    const int64_t repaired = r->repaired;
+    const int follows = gm_replay_follows(r, row, 0) | gm_replay_follows(r, row, 1) << 1;
+    for (int s = 0; s < 2; s++)
+        if (!(follows >> s & 1)) gm_replay_compare(r, row, s);
     r->rows_equal += r->repaired == repaired;
 }
 

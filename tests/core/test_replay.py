@@ -11,8 +11,12 @@ from hypothesis import strategies as st
 from support_replay import ADD, DELETE, EXECUTE, HIDDEN, REDUCE, TICK, at, engine, order, recording
 
 from grandmodel.execution import MarketDataError, OrderStatus
+from grandmodel.execution._core.instruments import Instruments
 from grandmodel.execution._core.matching import MatchingEngine
 from grandmodel.execution._core.records import NO_PRICE
+from grandmodel.execution._core.replay import ReplayMarket, row_moves
+from grandmodel.execution._core.scoring import Venues
+from grandmodel.execution.simulation.lobster import read_lobster
 
 
 def test_an_own_order_waits_behind_what_was_there_and_is_then_filled():
@@ -315,57 +319,64 @@ def test_conservation_on_random_days(seed, mine, cancels):
 # ---- rows compared once for many markets
 
 
-def test_row_moves_say_how_a_row_differs():
-    from grandmodel.execution._core.replay import row_moves
+NO = NO_PRICE
 
-    rows = np.array(
-        [
-            [[101, 5, 99, 7], [102, 6, 98, 8]],
-            [[101, 5, 99, 7], [102, 6, 98, 8]],  # nothing
-            [[101, 4, 99, 7], [102, 6, 98, 8]],  # the best ask's size
-            [[101, 4, 99, 7], [102, 6, 98, 9]],  # the second bid's
-            [[101, 3, 99, 6], [102, 6, 98, 9]],  # both sides' best
-            [[100, 1, 99, 6], [101, 3, 98, 9]],  # prices of asks
-            [[100, 1, 99, 5], [101, 3, 98, 8]],  # two sizes of bids
-        ],
-        np.int64,
-    )
-    assert row_moves(rows).tolist() == [0xFF, 0, 0x10, 0x02, 0x11, 0xF0, 0x0F]
-    for bad in (rows[:0], rows[:, :0], rows[:, :, :3]):
+
+@pytest.mark.parametrize(
+    ("before", "now", "asks", "bids"),
+    [
+        ([[101, 5, 99, 7], [102, 6, 98, 8]], [[101, 5, 99, 7], [102, 6, 98, 8]], 0, 0),
+        ([[101, 5, 99, 7], [102, 6, 98, 8]], [[101, 4, 99, 7], [102, 6, 98, 9]], 0x40, 0x41),  # sizes
+        ([[101, 5, 99, 7], [102, 6, 98, 8]], [[101, 4, 99, 6], [102, 5, 98, 8]], 0xFF, 0x40),  # two sizes
+        ([[102, 5, 98, 7], [103, 6, 97, 8]], [[101, 1, 99, 2], [102, 5, 98, 7]], 0x80, 0x80),  # a better level
+        ([[101, 5, 99, 7], [103, 6, 97, 8]], [[101, 5, 99, 7], [102, 1, 98, 1]], 0x81, 0x81),  # one between
+        ([[101, 5, 99, 7], [102, 6, 98, 8]], [[102, 6, 98, 8], [109, 1, 90, 1]], 0xC0, 0xC0),  # the best one less
+        ([[101, 5, 99, 7], [102, 6, 98, 8]], [[101, 5, 99, 7], [109, 1, 90, 1]], 0xC1, 0xC1),  # the outermost
+        ([[101, 5, 99, 7], [NO, 0, NO, 0]], [[101, 5, 99, 7], [102, 1, 98, 1]], 0x81, 0x81),  # few levels: one more
+        ([[101, 5, 99, 7], [102, 6, NO, 0]], [[102, 6, NO, 0], [NO, 0, NO, 0]], 0xC0, 0xC0),  # and less
+        ([[101, 5, 99, 7], [102, 6, 98, 8]], [[100, 1, 99, 7], [101, 4, 98, 8]], 0xFF, 0),  # one more, and a size
+        ([[101, 5, 99, 7], [102, 6, 98, 8]], [[103, 1, 90, 7], [104, 4, 89, 8]], 0xFF, 0xFF),
+    ],
+)
+def test_row_moves_say_how_a_row_differs(before, now, asks, bids):
+    assert row_moves(np.array([before, now], np.int64)).tolist() == [[0xFF, 0xFF], [bids, asks]]
+
+
+def test_row_moves_want_rows():
+    rows = np.zeros((3, 2, 4), np.int64)
+    assert row_moves(rows[:0]).shape == (0, 2)
+    for bad in (rows[:, :0], rows[:, :, :3]):
         with pytest.raises(ValueError, match="must be"):
             row_moves(np.ascontiguousarray(bad))
+    deep = np.zeros((2, 70, 4), np.int64) + [200, 1, 50, 1] + np.arange(70)[:, None] * [1, 0, -1, 0]
+    deep[1, 62, 1] = 2
+    deep[1, 63, 3] = 2  # beyond what a code can say
+    assert row_moves(deep).tolist() == [[0xFF, 0xFF], [0xFF, 0x40 + 62]]
 
 
-def test_a_market_that_was_told_how_rows_move_is_the_same(amzn_files):
-    from grandmodel.execution._core.instruments import Instruments
-    from grandmodel.execution._core.replay import ReplayMarket, row_moves
-    from grandmodel.execution._core.scoring import Venues
-    from grandmodel.execution.simulation.lobster import read_lobster
-
+@pytest.mark.parametrize("spoiled", [False, True])
+def test_what_rows_say_of_themselves_is_what_level_by_level_finds(amzn_files, spoiled):
     day = read_lobster(*amzn_files)
+    books = day.books.copy()
+    if spoiled:  # rows that are wrong, each before one that is right again
+        rng = np.random.default_rng(3)
+        for row in rng.integers(10, len(books), 200):
+            books[row, rng.integers(0, books.shape[1]), rng.choice([1, 3])] += 3
     found = []
-    spoiled = day.books.copy()
-    spoiled[5000, 1, 1] += 3  # a row that is wrong, and the next that is right again
-    for books in (day.books, spoiled):
-        for moves in (None, row_moves(books)):
-            instruments = Instruments()
-            instruments.add("AMZN", tick_e9=day.tick_e9)
-            venues = Venues(instruments)
-            venues.add("X")
-            market = ReplayMarket(venues, "AMZN", "X", day.messages, books, moves=moves)
-            market.play()
-            market.check_invariants()
-            found.append((market.counters, market.state_hash()))
-    assert found[0] == found[1]
-    assert found[2] == found[3]
-    assert found[0][0]["repaired"] == 0 < found[2][0]["repaired"]
-    for moves in (row_moves(day.books)[:-1], row_moves(day.books)):
-        with pytest.raises(ValueError, match="moves has"):
-            ReplayMarket(
-                venues,
-                "AMZN",
-                "X",
-                day.messages[:10],
-                None if len(moves) == len(day.books) else day.books[:10],
-                moves=moves,
-            )
+    for moves in (None, row_moves(books), np.full((len(books), 2), 0xFF, np.uint8)):
+        instruments = Instruments()
+        instruments.add("AMZN", tick_e9=day.tick_e9)
+        venues = Venues(instruments)
+        venues.add("X")
+        market = ReplayMarket(venues, "AMZN", "X", day.messages, books, moves=moves)
+        market.play()
+        market.check_invariants()
+        found.append((market.counters, market.state_hash()))
+    assert found[0] == found[1] == found[2]
+    assert (found[0][0]["repaired"] > 0) == spoiled
+    for rows, moves, message in (
+        (books[:10], row_moves(books), "moves has shape"),
+        (None, row_moves(books), "no rows"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            ReplayMarket(venues, "AMZN", "X", day.messages[:10], rows, moves=moves)
