@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from ..deadlines import call_within
+from ..deadlines import call_within, let_go
 
 if TYPE_CHECKING:
     from ..clock import Clock
@@ -42,7 +42,7 @@ class Answers:
         self._pending = asyncio.get_running_loop().run_in_executor(self._thread, self._policy, observation)
         done, _ = await asyncio.wait({self._pending}, timeout=self._seconds / getattr(self._clock, "speed", 1))
         if not done:
-            self._pending.add_done_callback(_let_go)
+            self._pending.add_done_callback(let_go)
             raise TimeoutError(f"the policy took more than {self._seconds:g} s")
         return self._pending.result()
 
@@ -50,8 +50,3 @@ class Answers:
         """Waits for nobody: a policy that never returns keeps its thread, and nothing else."""
         if self._thread is not None:
             self._thread.shutdown(wait=False, cancel_futures=True)
-
-
-def _let_go(late: asyncio.Future[Any]) -> None:
-    if not late.cancelled():
-        late.exception()  # so that nobody is told that nobody asked
