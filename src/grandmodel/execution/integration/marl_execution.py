@@ -81,7 +81,8 @@ class MARLExecutionEngine:
         ):  # fmt: skip
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 86_400:
                 raise ValueError(f"{name} is {value!r}, must be seconds above 0, below a day")
-        if isinstance(liquidity_seconds, bool) or not 0 <= liquidity_seconds < 86_400:
+        number = isinstance(liquidity_seconds, int | float) and not isinstance(liquidity_seconds, bool)
+        if not number or not 0 <= liquidity_seconds < 86_400:
             raise ValueError(f"liquidity_seconds is {liquidity_seconds!r}, must be seconds from 0 up, below a day")
         for name, count in (("decisions_per_second", decisions_per_second), ("queue_size", queue_size)):
             if isinstance(count, bool) or not isinstance(count, int) or not 0 < count < 2**31:
@@ -226,7 +227,7 @@ class MARLExecutionEngine:
             strategy: Mapping[str, Any] = await call_within(
                 self._clock, self.strategy_seconds, chooser, decision, liquidity
             )
-            make_algorithm(strategy)  # raises where there is no such way
+            self.smart_router.check_algorithm(strategy)  # raises where there is no such way
         except Exception:
             self.strategy_failures += 1
             log.exception("the component chose no way to work a decision: the safe one is taken")

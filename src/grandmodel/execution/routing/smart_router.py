@@ -151,6 +151,7 @@ class SmartOrderRouter:
         scores, left = self._scores(score), terms["quantity"]
         legs: list[RoutingLeg] = []
         while left > 0 and len(legs) < MOST_LEGS:
+            before = left
             for name in sorted(costs, key=costs.__getitem__):
                 row = self.core.venues.describe(name)
                 size = min(left, row["max_order_size"] or left)
@@ -158,7 +159,7 @@ class SmartOrderRouter:
                     reason = "a part as large as it takes"
                     legs.append(RoutingLeg(name, size, terms["limit_price_e9"] / 1e9, costs[name], reason, scores))
                     left -= size
-            if not legs:
+            if left == before:  # less than any of them takes
                 break
         return tuple(legs), ("no venue takes all of it at once: it is sent in parts",)
 
@@ -338,8 +339,9 @@ class SmartOrderRouter:
         from .estimate import pre_trade_estimate
 
         self._check(order)
-        if ways is None:
-            ways = usual_ways()
+        from ..engine import config_of
+
+        ways = usual_ways(config=config_of(self.core)) if ways is None else [self._whole(way) for way in ways]
         return pre_trade_estimate(self.core, order, ways, instrument or self._instrument(order["symbol"]))
 
     def efficient_frontier(
@@ -383,9 +385,9 @@ class SmartOrderRouter:
 
         A market order takes the best price wherever it stands, venue by venue (a retail customer's goes to a wholesaler
         that gives a better one), or is worked by `routing.default_algorithm`. Any other, and one that names its venue,
-        goes to the venue with the
-        lowest all-in cost, and rests there if it does not trade at once; a plain limit order that rests and is larger
-        than a round lot is split over venues (`route_order` tells the legs), as the children of one parent.
+        goes to the venue with the lowest all-in cost, and rests there if it does not trade at once; a plain limit order
+        that rests and is larger than a round lot is split over venues (`route_order` tells the legs), as the children
+        of one parent.
         """
         is_market = isinstance(order, Mapping) and order.get("order_type") == "market" and order.get("venue") is None
         if is_market and not self._is_wholesale(order):
@@ -449,6 +451,7 @@ class SmartOrderRouter:
     async def execute_at_once(self, order: Mapping[str, Any], algorithm: Market) -> ExecutionResult:
         """As `execute_algorithm_order` by the algorithm `market`: what stands at the best price is taken before anybody
         else runs."""
+        self._clock()  # that of what is left: asked before there is an order
         taking = self.take_at_once(order, algorithm)
         return self.taken(taking) if taking.is_over else await self.take_on(taking, algorithm)
 
@@ -470,8 +473,7 @@ class SmartOrderRouter:
     def start(self, order: Mapping[str, Any], config: Mapping[str, Any]) -> Parent:
         """Accepts the parent order of an algorithm; `run_parent` then works it."""
         if _is_wheel(config):
-            rest = {key: value for key, value in config.items() if key not in ("algorithm", WHEEL)}
-            return self.wheel(config.get(WHEEL)).start(order, rest, self.start)
+            return self.wheel(config.get(WHEEL)).start(order, _brought(config), self._algorithm, self.start)
         return self._start(order, self._algorithm(config))
 
     @property
@@ -482,13 +484,25 @@ class SmartOrderRouter:
         config = config_of(self.core)
         return "market" if config is None else config.routing.default_algorithm
 
-    def _algorithm(self, config: Mapping[str, Any]) -> Algorithm:
+    def check_algorithm(self, config: Mapping[str, Any]) -> None:
+        """Whether `execute_algorithm_order` takes `config`. AlgorithmConfigError where it does not."""
+        if _is_wheel(config):
+            for way in self.wheel(config.get(WHEEL)).ways(_brought(config)).values():
+                self._algorithm(way)
+        else:
+            self._algorithm(config)
+
+    def _whole(self, config: Mapping[str, Any]) -> Mapping[str, Any]:
+        """With the algorithm and the parameters that `routing` has where `config` has none."""
         from ..engine import config_of
 
-        if isinstance(config, Mapping):
-            given = {"algorithm": self.default_algorithm, **config}
-            config = {**defaults_of(config_of(self.core), given["algorithm"]), **given}
-        algorithm = make_algorithm(config)
+        if not isinstance(config, Mapping):
+            return config
+        given = {"algorithm": self.default_algorithm, **config}
+        return {**defaults_of(config_of(self.core), given["algorithm"]), **given}
+
+    def _algorithm(self, config: Mapping[str, Any]) -> Algorithm:
+        algorithm = make_algorithm(self._whole(config))
         if isinstance(algorithm, DarkFirst):
             algorithm.history = self.dark_history
         return algorithm
@@ -532,14 +546,18 @@ class SmartOrderRouter:
         )
 
     def _start(self, order: Mapping[str, Any], algorithm: Algorithm) -> Parent:
-        if not isinstance(self.core.clock, Clock):
-            raise TypeError("the engine's core has a bare native clock; give it a LiveClock or SimulatedClock")
+        self._clock()
         return self._parent(self.core.submit_parent(order, algorithm.name).order_id, algorithm)
 
-    def _parent(self, order_id: int, algorithm: Algorithm) -> Parent:
-        core, clock = self.core, self.core.clock
+    def _clock(self) -> Clock:
+        """The engine's clock, which algorithms can wait by. TypeError where nobody can."""
+        clock = self.core.clock
         if not isinstance(clock, Clock):
             raise TypeError("the engine's core has a bare native clock; give it a LiveClock or SimulatedClock")
+        return clock
+
+    def _parent(self, order_id: int, algorithm: Algorithm) -> Parent:
+        core, clock = self.core, self._clock()
         try:
             return Parent(core, clock, order_id, algorithm)
         except Exception:  # an algorithm that fails to say its horizon leaves no order behind
@@ -588,6 +606,11 @@ class SmartOrderRouter:
 def _is_wheel(config: Mapping[str, Any]) -> bool:
     """Is its algorithm to be drawn?"""
     return isinstance(config, Mapping) and config.get("algorithm") == WHEEL
+
+
+def _brought(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What an order of a wheel brings for whichever algorithm it is."""
+    return {key: value for key, value in config.items() if key not in ("algorithm", WHEEL)}
 
 
 def _assumptions(score: dict[str, Any], quantity: int) -> tuple[str, ...]:
