@@ -24,7 +24,7 @@ from .benchmarks import (
     price_percentile,
     read_trades,
 )
-from .columns import Quotes, Table, as_numbers, prices, times
+from .columns import Quotes, Table, as_numbers, prices, symbol_numbers, times
 from .references import References
 from .session_prices import Tape, given_closes, session_prices
 
@@ -119,9 +119,8 @@ def _index(
         arrival = _index_arrival(trades, number, quotes, begin, known.index)
     beta = np.full(n, np.nan)
     if "symbol" in table:
-        column = table["symbol"]
-        words = column.texts if column.kind == "text" else ()
-        beta = np.array([known.betas.get(word, np.nan) for word in words] or [np.nan])[column.values]
+        codes, names = symbol_numbers(table["symbol"])
+        beta = np.array([known.betas.get(word, np.nan) for word in names] or [np.nan])[codes]
     paid = prices(table, "arrival", "orders")
     own = np.full(n, np.nan) if paid is None else _price(paid)
     cost = costs.vwap_slippage(side, shortfall.average_price, own)

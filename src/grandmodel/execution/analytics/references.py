@@ -8,11 +8,12 @@ Nothing of it is guessed: a beta that nobody gave is not 1, and what needs it is
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation, Overflow
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,9 +34,13 @@ class ReferencesError(ExecutionError, ValueError):
 
 
 def _beta(value: object, what: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | Decimal) or not math.isfinite(value):
+    number = math.nan
+    if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+        with contextlib.suppress(ValueError, OverflowError):  # a signalling NaN; an int beyond any float
+            number = float(value)
+    if not math.isfinite(number):
         raise ReferencesError(f"{what} is {value!r}, must be a finite number")
-    return float(value)
+    return number
 
 
 def _price_e9(value: object, what: str) -> int:
@@ -45,7 +50,7 @@ def _price_e9(value: object, what: str) -> int:
         raise ReferencesError(expected)
     try:
         scaled = Decimal(str(value)).scaleb(9)
-    except InvalidOperation:
+    except (InvalidOperation, Overflow):
         raise ReferencesError(expected) from None
     if not scaled.is_finite() or not 0 < scaled < _PRICE_MAX * 10**9 or scaled != scaled.to_integral_value():
         raise ReferencesError(expected)
