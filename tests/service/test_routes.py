@@ -70,6 +70,8 @@ def test_an_order_on_which_its_venue_is_silent_is_resolved_by_hand(serving):
         assert (await here.http.post(path, json=body, headers=bearer(TRADE))).status_code == 403
         wrong = await here.http.post(path, json={"executions": [{"quantity": 61}]}, headers=bearer(ADMIN))
         assert (wrong.status_code, "executions[0] has no 'price'" in wrong.text) == (422, True), wrong.text
+        nothing = await here.http.post(path, json={}, headers=bearer(ADMIN))  # must not end it by mistake
+        assert (nothing.status_code, "executions is missing" in nothing.text) == (422, True), nothing.text
         ended = (await here.http.post(path, json=body, headers=bearer(ADMIN))).json()
         assert (ended["status"], ended["filled_quantity"], ended["owes_executions"]) == ("CANCELED", 60, False)
         assert core.portfolio.position("AAPL") == (60, 0, 0)

@@ -169,7 +169,9 @@ class EnginePort:
 
     def _resolve(self, request: dict[str, Any]) -> dict[str, Any]:
         order_id = _order_id(request)
-        self.engine.order_manager.resolve_order(order_id, request.get("executions", ()))
+        if "executions" not in request:  # nothing at all must not end an order by mistake; an empty list does
+            raise ValueError("executions is missing: a list, empty where nothing more was executed")
+        self.engine.order_manager.resolve_order(order_id, request["executions"])
         return self._order(order_id)
 
     def _status(self, request: dict[str, Any]) -> dict[str, Any]:
