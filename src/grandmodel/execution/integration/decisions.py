@@ -57,7 +57,7 @@ def read_decision(payload: Any, symbols: Container[str]) -> Decision:
     symbol = payload.get("symbol")
     if not isinstance(symbol, str) or symbol not in symbols:
         raise DecisionError("symbol", symbol, "a symbol that the engine knows")
-    confidence = payload.get("confidence")
+    confidence: Any = payload.get("confidence")
     number = type(confidence) is float or (
         isinstance(confidence, int | float | np.integer | np.floating) and not isinstance(confidence, bool)
     )
