@@ -30,6 +30,7 @@ from .._core.values import OrderStatus, Reason, Unknown, UnknownOrder
 from ..journal_file import JournalFile, open_journal
 from ..records_split import RecordStream
 from ..records_view import Names
+from .execution_cost import PARTS
 from .journal_records import JournalRecords, mid_e9, read_records, standing_fills
 from .market_view import MarketView, view_of_capture, view_of_journal
 from .order_benchmarks import HORIZONS_NS, add_benchmarks
@@ -41,7 +42,6 @@ Rows = np.ndarray[Any, Any]
 Columns = dict[str, Rows]
 
 HORIZON_NAMES = ("1s", "10s", "1m", "5m")
-PARTS = ("delay", "trading", "opportunity", "fees", "total")
 _CLOSED = (4, 7, 8, 9)  # FILLED, CANCELED, REJECTED, EXPIRED
 _FILLED, _REJECTED, _UNKNOWN_STATUS = 4, 8, 11
 

@@ -18,15 +18,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .._core.values import ExecutionError
+from .trade import PRICE_MAX
 
 if TYPE_CHECKING:
     from ..config import ExecutionConfig
     from ..instruments import Instrument
 
 __all__ = ["References", "ReferencesError", "read_previous_closes"]
-
-#: As core prices are bounded: below it neighbouring doubles are nearer to each other than 1e-9.
-_PRICE_MAX = 1 << 23
 
 
 class ReferencesError(ExecutionError, ValueError):
@@ -45,14 +43,14 @@ def _beta(value: object, what: str) -> float:
 
 def _price_e9(value: object, what: str) -> int:
     """Exactly value times 1e9; a float counts as the shortest decimal that reads back as it."""
-    expected = f"{what} is {value!r}, must be a price above 0 and below {_PRICE_MAX}, of at most nine decimals"
+    expected = f"{what} is {value!r}, must be a price above 0 and below {PRICE_MAX}, of at most nine decimals"
     if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
         raise ReferencesError(expected)
     try:
         scaled = Decimal(str(value)).scaleb(9)
     except (InvalidOperation, Overflow):
         raise ReferencesError(expected) from None
-    if not scaled.is_finite() or not 0 < scaled < _PRICE_MAX * 10**9 or scaled != scaled.to_integral_value():
+    if not scaled.is_finite() or not 0 < scaled < PRICE_MAX * 10**9 or scaled != scaled.to_integral_value():
         raise ReferencesError(expected)
     return int(scaled)
 
