@@ -180,3 +180,26 @@ def test_a_replace_keeps_to_its_venues_tick(held):
     manager.replace_order(ticket.order_id, quantity=50)
     manager.replace_order(ticket.order_id, limit_price=149.1)
     assert (ticket.order.limit_price, ticket.order.quantity) == (149.1, 50)
+
+
+@pytest.mark.parametrize("kind", [{"order_type": "limit", "limit_price": 149.0}, {"order_type": "market"}])
+def test_who_names_a_venue_keeps_to_what_it_takes(kind):
+    """What `route_order` says of a named venue's sizes is what is done, of a replace too."""
+    venues = {"NYSE": {"cost_per_share": 0.001, "max_order_size": 500}, "NASDAQ": {"cost_per_share": 0.002}}
+    pools = {"POOL": {"min_size": 500, "cost_per_share": 0.0008}}
+    core, _ = synthetic(3, routing={"venues": venues, "dark_pools": pools})
+    manager, router = OrderManager(engine=core), SmartOrderRouter(engine=core)
+    for venue, quantity in (("NYSE", 501), ("NYSE", 2**50), ("POOL", 499)):
+        order = {"symbol": "AAPL", "side": "buy", **kind, "venue": venue, "quantity": quantity}
+        decision = router.route_order(order)
+        assert (decision.venue, decision.reason) == (None, "NO_VENUE")
+        assert "takes orders of" in str(decision.venues)
+        with pytest.raises(OrderRejected) as refused:
+            manager.submit_order(order)
+        assert refused.value.reason is Reason.NO_VENUE
+    ticket = manager.submit_order({**RESTING, "venue": "NYSE", "quantity": 500})
+    with pytest.raises(OrderStateError, match="no enabled venue can take"):
+        manager.replace_order(ticket.order_id, quantity=501)
+    assert (ticket.order.quantity, str(ticket.order.status)) == (500, "NEW")
+    manager.replace_order(ticket.order_id, quantity=499)
+    assert ticket.order.quantity == 499

@@ -133,7 +133,7 @@ class SmartOrderRouter:
         """An order that names its venue, which may not take that much, or that little."""
         row = self.core.venues.describe(venue)
         largest = row["max_order_size"]
-        if decision.venue is None or (quantity >= row["min_size"] and (largest is None or quantity <= largest)):
+        if quantity >= row["min_size"] and (largest is None or quantity <= largest):
             return decision
         why = f"takes orders of {row['min_size']}" + (" and more" if largest is None else f" to {largest}")
         nowhere = Unknown(f"{venue} {why}")
