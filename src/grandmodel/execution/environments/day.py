@@ -222,7 +222,7 @@ def _core(
         "account": {"cash": 5e9},
         **config,
         "mode": "simulation",
-        "routing": {**config.get("routing", {}), **lit},
+        "routing": {**(config.get("routing") or {}), **lit},
         "journal": {},
     }
     loaded = load_config(settings)
