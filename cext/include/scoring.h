@@ -236,7 +236,9 @@ static inline gm_route_t gm_route_order(const gm_venues_t* v, const gm_nbbo_t* n
     }
     if (o->venue >= v->count || !gm_venue_open(v, o->venue)) r.reason = GM_REASON_NO_VENUE;
     else if (!gm_venue_supports(v, o->venue, needs) || !(gm_venues_for(v, o->symbol, needs) >> o->venue & 1)) r.reason = GM_REASON_UNSUPPORTED;
-    else if (__builtin_expect(v->sized >> o->venue & 1, 0) && !(o->urgency & GM_SWEEP) && !gm_takes_size(v, o->venue, o->quantity)) r.reason = GM_REASON_NO_VENUE;
+    /* One that displays nothing says so itself. */
+    else if (__builtin_expect((v->sized & v->displays) >> o->venue & 1, 0) && !(o->urgency & GM_SWEEP) && !gm_takes_size(v, o->venue, o->quantity))
+        r.reason = GM_REASON_NO_VENUE;
     else if (__builtin_expect(gm_is_off_tick(v, o->venue, o->limit_price_e9), 0)) r.reason = GM_REASON_PRICE_OUT_OF_RANGE;
     else if (v->protects && !(o->urgency & GM_SWEEP) && gm_route_trades_through(v, n, o, o->venue, needs)) r.reason = GM_REASON_TRADE_THROUGH;
     if (r.reason) r.venue = -1;

@@ -189,11 +189,14 @@ def test_who_names_a_venue_keeps_to_what_it_takes(kind):
     pools = {"POOL": {"min_size": 500, "cost_per_share": 0.0008}}
     core, _ = synthetic(3, routing={"venues": venues, "dark_pools": pools})
     manager, router = OrderManager(engine=core), SmartOrderRouter(engine=core)
-    for venue, quantity in (("NYSE", 501), ("NYSE", 2**50), ("POOL", 499)):
+    for venue, quantity in (("NYSE", 501), ("NYSE", 2**50), ("POOL", 499)):  # a pool says so itself
         order = {"symbol": "AAPL", "side": "buy", **kind, "venue": venue, "quantity": quantity}
         decision = router.route_order(order)
         assert (decision.venue, decision.reason) == (None, "NO_VENUE")
         assert "takes orders of" in str(decision.venues)
+        if venue == "POOL":
+            assert manager.submit_order(order).order.reason is Reason.VENUE_REJECTED
+            continue
         with pytest.raises(OrderRejected) as refused:
             manager.submit_order(order)
         assert refused.value.reason is Reason.NO_VENUE
