@@ -131,6 +131,11 @@ cdef class Stage(Tap):
         self.stage.seat_count += 1
         return self.stage.seat_count - 1
 
+    cdef gm_seat_t* _seat(self, int seat) except NULL:
+        if not 0 <= seat < self.stage.seat_count:
+            raise IndexError(f"seat is {seat}, must be from 0 to {self.stage.seat_count - 1}")
+        return &self.stage.seats[seat]
+
     cdef int _enter(self) except -1:
         cdef int code
         with nogil:
@@ -174,7 +179,7 @@ cdef class Stage(Tap):
 
     def act(self, int seat, double pace, int place, double reach=0.0):
         """What a seat does in the next step; of a maker `pace` is its bid's place, and `place` its ask's."""
-        cdef gm_seat_t* a = &self.stage.seats[seat]
+        cdef gm_seat_t* a = self._seat(seat)
         a.pace, a.place, a.reach = pace, place, reach
         if a.role == GM_SEAT_MAKES:
             a.place, a.place_ask = <int32_t>pace, place
@@ -190,7 +195,7 @@ cdef class Stage(Tap):
 
     def step_one(self, double pace, int place, double reach):
         """`act` and `step` of the first seat: (observation, reward, how it has ended)."""
-        cdef gm_seat_t* a = self.stage.seats
+        cdef gm_seat_t* a = self._seat(0)
         a.pace, a.place, a.reach = pace, place, reach
         self._enter()
         with nogil:
@@ -208,44 +213,45 @@ cdef class Stage(Tap):
 
     def observation(self, int seat=0):
         """(17,) float32 of a seat, a copy."""
-        memcpy(&self.seen[0], self.stage.seats[seat].seen, sizeof(self.stage.seats[seat].seen))
+        cdef gm_seat_t* a = self._seat(seat)
+        memcpy(&self.seen[0], a.seen, sizeof(a.seen))
         return self.row.copy()
 
     def reward(self, int seat=0):
         """Of a seat's last step."""
-        return self.stage.seats[seat].reward
+        return self._seat(seat).reward
 
     def done(self, int seat=0):
         """How a seat has ended (gm_seat_end); 0: it acts."""
-        return self.stage.seats[seat].done
+        return self._seat(seat).done
 
     def figures(self, int seat=0):
         """(11,) float64 of an executing seat: gm_stage_figures."""
         out = np.empty(GM_FIGURES)
         cdef double[::1] view = out
-        gm_stage_figures(self.stage, &self.stage.seats[seat], &view[0])
+        gm_stage_figures(self.stage, self._seat(seat), &view[0])
         return out
 
     def costs(self, int seat=0):
         """What an executing seat's order has cost so far, as a mapping; the quantity left is valued at the last mid that there was."""
         cdef double figures[11]
-        gm_stage_figures(self.stage, &self.stage.seats[seat], figures)
+        gm_stage_figures(self.stage, self._seat(seat), figures)
         return {"shortfall_bps": figures[0], "delay_bps": figures[1], "trading_bps": figures[2], "opportunity_bps": figures[3],
                 "fees_bps": figures[4], "filled": <int64_t>figures[5], "left": <int64_t>figures[6], "refused": <int64_t>figures[7]}
 
     def parent_id(self, int seat=0):
         """The order of an executing seat."""
-        return self.stage.seats[seat].parent_id
+        return self._seat(seat).parent_id
 
     def order(self, int seat=0):
         """(side, quantity, decision mid in 1e-9) of a seat's episode."""
-        cdef gm_seat_t* a = &self.stage.seats[seat]
+        cdef gm_seat_t* a = self._seat(seat)
         return a.side, a.quantity, a.decision_e9
 
     def slice(self, int seat=0):
         """The part of what is left that the seat's schedule trades in the next step."""
         cdef double steps = <double>self.stage.steps
-        return gm_plan_slice(self.stage.seats[seat].kappa, self.stage.step / steps, (self.stage.step + 1) / steps)
+        return gm_plan_slice(self._seat(seat).kappa, self.stage.step / steps, (self.stage.step + 1) / steps)
 
     @property
     def interval_ns(self):

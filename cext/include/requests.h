@@ -235,6 +235,10 @@ static inline int64_t gm_engine_replace(gm_engine_t* e, int64_t order_id, int64_
         || (quantity == o->quantity && limit_e9 == GM_NO_PRICE && stop_e9 == GM_NO_PRICE)
         || ((o->flags & GM_PARENT) && (quantity <= o->filled_quantity || quantity < o->filled_quantity + o->working_quantity)))
         return gm_engine_deny(e, o, GM_REQUEST_REPLACE, GM_REASON_INVALID, now);
+    if (!at_once && o->venue >= 0 && gm_is_off_tick(e->venues, o->venue, limit_e9))
+        return gm_engine_deny(e, o, GM_REQUEST_REPLACE, GM_REASON_PRICE_OUT_OF_RANGE, now);
+    if (!at_once && o->venue >= 0 && quantity > o->quantity && !gm_takes_size(e->venues, o->venue, quantity))
+        return gm_engine_deny(e, o, GM_REQUEST_REPLACE, GM_REASON_NO_VENUE, now);
     if (!gm_journal_accepts(e->journal)) return -(int64_t)GM_REASON_JOURNAL;
     if (!gm_engine_may_hold(e)) return -(int64_t)GM_REASON_CAPACITY;
     if ((o->flags & GM_CHILD) && quantity > o->quantity) {

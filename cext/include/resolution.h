@@ -30,7 +30,7 @@ static int64_t gm_engine_resolve(gm_engine_t* e, int64_t order_id, gm_report_t* 
             if (gm_engine_find_execution(e, order_id, o->venue, r->execution_id, &before) != GM_ERR_NOT_FOUND) return -(int64_t)GM_REASON_DUPLICATE_EXECUTION;
         }
         total += r->quantity;
-        if (total > gm_most_open(o)) return -(int64_t)GM_REASON_INVALID;
+        if (total > gm_open_as(e->orders, o, o->status)) return -(int64_t)GM_REASON_INVALID;
     }
     for (int32_t k = 0; k < count; k++) gm_engine_report(e, &told[k]);
     o = gm_orders_find(e->orders, order_id);

@@ -73,6 +73,11 @@ static inline int32_t gm_bystander(const gm_venues_t* v, int32_t symbol, int32_t
     return v->max_order_size[i] && quantity > v->max_order_size[i] ? GM_VENUE_TOO_LARGE : GM_VENUE_TOO_SMALL;
 }
 
+/* Does a venue take orders of this size? */
+static inline int gm_takes_size(const gm_venues_t* v, int32_t i, int64_t quantity) {
+    return quantity >= v->min_size[i] && (v->max_order_size[i] == 0 || quantity <= v->max_order_size[i]);
+}
+
 /* The venues that may have this order, a bit each: open, displaying (or gm_unseen), taking its kind and its size. */
 static inline uint64_t gm_candidates(const gm_venues_t* v, int64_t quantity, uint64_t needs, int takes) {
     uint64_t mask = gm_venues_open(v) & (v->displays | gm_unseen(v, needs, takes));
@@ -83,7 +88,7 @@ static inline uint64_t gm_candidates(const gm_venues_t* v, int64_t quantity, uin
     }
     for (uint64_t sized = mask & v->sized; sized; sized &= sized - 1) {
         const int32_t i = __builtin_ctzll(sized);
-        if (quantity < v->min_size[i] || (v->max_order_size[i] && quantity > v->max_order_size[i])) mask &= ~((uint64_t)1 << i);
+        if (!gm_takes_size(v, i, quantity)) mask &= ~((uint64_t)1 << i);
     }
     return mask;
 }
@@ -231,6 +236,9 @@ static inline gm_route_t gm_route_order(const gm_venues_t* v, const gm_nbbo_t* n
     }
     if (o->venue >= v->count || !gm_venue_open(v, o->venue)) r.reason = GM_REASON_NO_VENUE;
     else if (!gm_venue_supports(v, o->venue, needs) || !(gm_venues_for(v, o->symbol, needs) >> o->venue & 1)) r.reason = GM_REASON_UNSUPPORTED;
+    /* One that displays nothing says so itself. */
+    else if (__builtin_expect((v->sized & v->displays) >> o->venue & 1, 0) && !(o->urgency & GM_SWEEP) && !gm_takes_size(v, o->venue, o->quantity))
+        r.reason = GM_REASON_NO_VENUE;
     else if (__builtin_expect(gm_is_off_tick(v, o->venue, o->limit_price_e9), 0)) r.reason = GM_REASON_PRICE_OUT_OF_RANGE;
     else if (v->protects && !(o->urgency & GM_SWEEP) && gm_route_trades_through(v, n, o, o->venue, needs)) r.reason = GM_REASON_TRADE_THROUGH;
     if (r.reason) r.venue = -1;

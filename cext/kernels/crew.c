@@ -3,11 +3,13 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "environment.h"
 
 struct gm_crew {
     gm_stage_t** stages;
-    int32_t count, threads;
+    int32_t count;
+    pid_t process;                      /* whose threads they are: a forked child has none of them */
     pthread_t* hands;
     pthread_mutex_t lock;
     pthread_cond_t work, done;
@@ -91,6 +93,7 @@ gm_crew_t* gm_crew_make(gm_stage_t** stages, int32_t count, int32_t threads) {
     sigset_t all, before;
     if (c == NULL) return NULL;
     c->count = count;
+    c->process = getpid();
     c->stages = (gm_stage_t**)malloc((size_t)count * sizeof *stages);
     c->hands = (pthread_t*)malloc((size_t)threads * sizeof *c->hands);
     pthread_mutex_init(&c->lock, NULL);
@@ -109,7 +112,7 @@ gm_crew_t* gm_crew_make(gm_stage_t** stages, int32_t count, int32_t threads) {
 }
 
 void gm_crew_free(gm_crew_t* c) {
-    if (c == NULL) return;
+    if (c == NULL || c->process != getpid()) return;        /* in a forked child nobody would answer, or let go of the lock */
     pthread_mutex_lock(&c->lock);
     c->stop = 1;
     pthread_cond_broadcast(&c->work);

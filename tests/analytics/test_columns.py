@@ -12,6 +12,8 @@ from reference import costs as reference
 
 from grandmodel.execution._core.costs import PRICE_UNKNOWN, reason_text
 from grandmodel.execution.analytics.columns import HORIZONS_S, order_costs, read_quotes, read_table
+from grandmodel.execution.analytics.foreign_csv import text_column
+from grandmodel.execution.analytics.references import References
 
 SECOND = 10**9
 
@@ -250,3 +252,31 @@ def test_what_is_no_table():
     with pytest.raises(TypeError, match="must hold times"):
         read_quotes({"time": [1], "bid": [1.0], "ask": [2.0]})
     assert len(HORIZONS_S) == 4
+
+
+def test_a_text_that_a_column_has_twice_is_one_symbol():
+    """Columns of mostly different texts are not numbered by them (foreign_csv.text_column)."""
+    words = [f"S{k}" for k in range(1200)] + ["S3", "S1100"] * 20
+    n, begin = len(words), 10**18
+    orders = {
+        "order_id": np.arange(n), "side": np.ones(n, int), "quantity": np.full(n, 100), "decision": np.full(n, 10.0),
+        "symbol": text_column(words), "arrival_time_ns": np.full(n, begin), "end_time_ns": np.full(n, begin + 10**9),
+    }  # fmt: skip
+    fills = {"order_id": np.arange(n), "quantity": np.full(n, 100), "price": np.full(n, 10.1)}
+    trades = {"time_ns": np.array([begin + 5, begin + 6]), "price": np.full(2, 10.0), "quantity": np.full(2, 5),
+              "symbol": np.array(["S3", "S1100"])}  # fmt: skip
+    found = np.isfinite(order_costs(orders, fills, trades=trades)["vwap_slippage_bps"])
+    assert found.tolist() == [word in ("S3", "S1100") for word in words]
+
+
+def test_symbols_that_are_numbers_have_their_betas():
+    begin = 10**18
+    orders = {
+        "order_id": [1, 2], "side": [1, -1], "quantity": [100, 100], "decision": [10.0, 10.0], "arrival": [10.0, 10.0],
+        "symbol": [7, 8], "arrival_time_ns": [begin] * 2, "end_time_ns": [begin + 10**9] * 2,
+    }  # fmt: skip
+    fills = {"order_id": [1, 2], "quantity": [100, 100], "price": [10.1, 9.9]}
+    trades = {"time_ns": [begin + k for k in (5, 6, 7)], "price": [10.0] * 3, "quantity": [5] * 3, "symbol": [7, 8, 9]}
+    known = References(index="9", betas={"7": 1.5})
+    beta = order_costs(orders, fills, trades=trades, references=known)["beta"]
+    assert (beta[0], np.isnan(beta[1])) == (1.5, True)

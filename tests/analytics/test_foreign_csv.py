@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,9 @@ from hypothesis import strategies as st
 
 from grandmodel.execution.analytics import foreign_csv
 from grandmodel.execution.analytics.foreign import analyse
-from grandmodel.execution.analytics.foreign_csv import ForeignError, plain, read_csv
+from grandmodel.execution.analytics.foreign_csv import ForeignError, plain, read_csv, text_column
+from grandmodel.execution.analytics.foreign_map import Section
+from grandmodel.execution.analytics.foreign_read import ForeignTable
 from grandmodel.execution.analytics.foreign_times import read_time, read_times
 
 pytest.importorskip("duckdb", reason="the other reader is DuckDB's")
@@ -159,3 +162,11 @@ def test_times_are_those_read_one_by_one(texts, usual):
         assert bool(known[k]) == (one is not None), text
         if one is not None:
             assert (int(ns[k]), bool(zoned[k])) == one, text
+
+
+@pytest.mark.parametrize("text", ["9e999999", "-9e999999", "1e99999999999999999999", "sNaN", "nan", "1e10", "x"])
+def test_a_number_beyond_all_bounds_is_a_cell_without_a_value(text):
+    columns = {"price": text_column([text, "1.5"])}
+    table = ForeignTable(Path("x.csv"), Section({"price": "price"}), columns, np.arange(2), 0)
+    values, known = table.decimals("price")
+    assert (known.tolist(), values[1]) == ([False, True], 1_500_000_000)

@@ -152,6 +152,9 @@ def test_market_adjusted_cost_is_the_twins(rows, arrival, beta, side, paid):
         ({"betas": [1]}, r"betas is \[1\], must be a mapping"),
         ({"previous_closes": {"AAPL": 0}}, r"previous_closes\['AAPL'\] is 0, must be a price above 0"),
         ({"previous_closes": {"AAPL": "1.0000000001"}}, r"at most nine decimals"),
+        ({"betas": {"AAPL": 10**400}}, r"betas\['AAPL'\] is 1000"),
+        ({"betas": {"AAPL": Decimal("sNaN")}}, r"betas\['AAPL'\] is Decimal\('sNaN'\)"),
+        ({"previous_closes": {"AAPL": "1e999999"}}, r"previous_closes\['AAPL'\] is '1e999999'"),
         ({"previous_closes": {"AAPL": True}}, r"previous_closes\['AAPL'\] is True"),
     ],
 )

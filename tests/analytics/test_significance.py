@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from grandmodel.execution._core.values import Unknown
 from grandmodel.execution.analytics.significance import (
     SAMPLES_MIN,
+    T_MIN,
     benjamini_hochberg,
     clustered_mean,
     mean_interval,
@@ -211,3 +212,15 @@ def test_benjamini_and_hochbergs_own_example():
         benjamini_hochberg([1.5])
     with pytest.raises(ValueError, match="rate is 0"):
         benjamini_hochberg(p, 0)
+
+
+def test_a_block_that_decides_the_mean_alone_decides_no_verdict():
+    """Forty blocks of one sample cost more, one of a thousand samples less: t says the one, the mean the other."""
+    costs = np.concatenate([np.random.default_rng(1).normal(1.0, 1.0, 40), np.full(1000, -1.0)])
+    blocks = np.concatenate([np.arange(40), np.full(1000, 40)])
+    found = paired_difference(costs, np.zeros(1040), blocks=blocks)
+    assert (found.interval.mean < 0, found.t > T_MIN, found.interval.blocks) == (True, True, 41)
+    assert found.verdict == "no difference can be told"
+    assert paired_difference(-costs, np.zeros(1040), blocks=blocks).verdict == "no difference can be told"
+    assert paired_difference(costs[:40], np.zeros(40)).verdict == "higher"
+

@@ -117,6 +117,7 @@ def test_the_markets_vwap_and_the_sign_of_beating_it():
         ({"end_time": True}, "end_time"),
         ({"order_quantity": 10}, "order_quantity"),
         ({"fees": float("nan")}, "fees"),
+        *(({"beta": value}, "beta") for value in (10**400, float("nan"), True, "1")),
         ({"fils": []}, "fils"),
         ({"fills": [{"price": 1, "quantity": 1}]}, "average_price"),
         ({"fills": "x"}, "fills"),

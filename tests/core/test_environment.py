@@ -217,3 +217,15 @@ def test_a_recording_without_books_of_its_own_begins_with_what_came_before(amzn_
         assert [tuple(row) for row in rows[:, 2:].tolist() if row[1]] == [each[:2] for each in bids]
         assert [tuple(row) for row in rows[:, :2].tolist() if row[1]] == [each[:2] for each in asks]
         assert play(stage, seed, np.random.default_rng(seed)) == play(stage, seed, np.random.default_rng(seed))
+
+
+def test_a_seat_that_is_not_there_is_told():
+    stage = Episode(steps=3).make(SyntheticDay())
+    for ask in (stage.figures, stage.costs, stage.observation, stage.reward, stage.done, stage.order, stage.parent_id,
+                stage.slice):  # fmt: skip
+        for seat in (-1, 1, 500_000):
+            with pytest.raises(IndexError, match="must be from 0 to 0"):
+                ask(seat)
+    with pytest.raises(IndexError):
+        stage.act(1, 1.0, 0)
+    stage.core.close()

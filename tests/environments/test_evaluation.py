@@ -240,6 +240,8 @@ def test_the_command_on_a_recorded_day(amzn_files):
         ("math:nothing", "math has no 'nothing'"),
         ("no_such_module_here:f", "no module 'no_such_module_here'"),
         ("math:pi", "pi is float"),
+        (".math:f", "module '.math' is relative"),
+        ("array:array", "cannot be made without arguments"),
         (":f", "must be MODULE"),
         ("math:", "must be MODULE"),
     ],

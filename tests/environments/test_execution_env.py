@@ -407,3 +407,17 @@ def test_small_books_change_nothing(monkeypatch, amzn):
                 hashes.append(env.journal_sha256())
         assert hashes[0] == hashes[1]
     days._capacity_of.cache_clear()
+
+
+@pytest.mark.parametrize("depth", [0, -1, math.nan, math.inf, "a", True, 1e7])
+def test_a_wrong_depth_is_named(depth):
+    with pytest.raises(ValueError, match="depth is"):
+        Episode().make(SyntheticDay(depth=depth))
+
+
+def test_a_section_that_is_empty_in_yaml_is_left_out(tmp_path):
+    path = tmp_path / "limits.yaml"
+    path.write_text("execution:\n  routing:\n  risk_controls: {order_limits: {max_order_size: 300}}\n")
+    for config in (path, {"routing": None}):
+        stage = Episode().make(SyntheticDay(), config)
+        stage.core.close()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -14,6 +16,7 @@ from grandmodel.execution.clock import SimulatedClock
 from grandmodel.execution.config import load_config
 from grandmodel.execution.engine import make_core
 from grandmodel.execution.environments import Episode, ExecutionEnv, SyntheticDay
+from grandmodel.execution.environments.answers import Answers
 from grandmodel.execution.environments.live import PolicyAlgorithm
 from grandmodel.execution.routing.algorithms import AlgorithmConfigError, make_algorithm
 
@@ -268,3 +271,41 @@ def test_parameters_that_cannot_be_are_named(config, field):
         make_algorithm({"algorithm": "policy", **config})
     assert field in str(error.value)
     assert PolicyAlgorithm.name == "policy"
+
+
+def test_a_policy_that_never_returns_lets_the_program_end():
+    program = """
+import asyncio, time
+from grandmodel.execution.clock import LiveClock
+from grandmodel.execution.environments.answers import Answers
+
+async def main():
+    answers = Answers(lambda seen: time.sleep(3600), 0.05, LiveClock())
+    try:
+        await answers.to(1)
+    except TimeoutError as error:
+        print(error)
+    answers.close()
+
+asyncio.run(main())
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=20, check=True)
+    assert done.stdout == "the policy took more than 0.05 s\n"
+    assert done.stderr == ""
+
+
+def test_live_an_answer_and_an_error_are_the_policys():
+    def policy(seen):
+        if seen < 0:
+            raise KeyError(seen)
+        return 2 * seen, threading.current_thread().name
+
+    async def main():
+        answers = Answers(policy, 5.0, clock.LiveClock())
+        assert [await answers.to(k) for k in range(3)] == [(0, "policy"), (2, "policy"), (4, "policy")]
+        with pytest.raises(KeyError):
+            await answers.to(-1)
+        assert await answers.to(1) == (2, "policy")
+        answers.close()
+
+    asyncio.run(main())

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import math
+import os
+import signal
+import time
 
 import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode
 
-from grandmodel.execution.environments import Episode, ExecutionEnv, ExecutionVectorEnv, SyntheticDay
+from grandmodel.execution import EngineForked
+from grandmodel.execution.environments import Episode, ExecutionEnv, ExecutionVectorEnv, MarketEnv, SyntheticDay
 
 TERMS = Episode(steps=12, quantity=(100, 4000))
 
@@ -113,3 +118,42 @@ def test_other_bad_input():
     for bad in (math.nan, 1.1, -math.inf):
         with pytest.raises(ValueError, match="not from -1 to 1"):
             env.step(np.array([[0.0, bad], [0.0, 0.0]]))
+
+
+def test_a_forked_child_is_told_so_and_ends():
+    """The threads are the parent's: the child neither steps with them nor waits for them."""
+    envs = ExecutionVectorEnv(4, SyntheticDay(), TERMS, threads=3)
+    envs.reset(seed=1)
+    child = os.fork()
+    if child == 0:  # pragma: no cover
+        status = 1
+        try:
+            envs.step(actions_of(np.random.default_rng(1), 4))
+        except EngineForked:
+            status = 0
+        del envs
+        gc.collect()
+        os._exit(status)
+    until = time.monotonic() + 20
+    while not (ended := os.waitpid(child, os.WNOHANG))[0] and time.monotonic() < until:
+        time.sleep(0.01)
+    if not ended[0]:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    assert ended == (child, 0)
+    envs.step(actions_of(np.random.default_rng(1), 4))
+    envs.close()
+
+
+def test_what_is_closed_says_so():
+    envs = ExecutionVectorEnv(2, SyntheticDay(), TERMS, threads=1)
+    envs.reset(seed=1)
+    envs.close()
+    for work in (envs.reset, lambda: envs.step(actions_of(np.random.default_rng(1), 2))):
+        with pytest.raises(RuntimeError, match="closed"):
+            work()
+    for one in (ExecutionEnv(SyntheticDay(), TERMS), MarketEnv(day=SyntheticDay(), episode=TERMS)):
+        one.reset(seed=1)
+        one.close()
+        with pytest.raises(RuntimeError, match="closed"):
+            one.reset(seed=1)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import math
 
+import numpy as np
 import pytest
 
 from grandmodel.execution import Event, Reason
@@ -32,6 +33,8 @@ def decided(payload=None, **changes):
         ({**DECISION, "quantity": -3}, "quantity", ("AAPL", 1, 0, ["quantity"])),
         ({**DECISION, "quantity": 2**63}, "quantity", ("AAPL", 1, 0, ["quantity"])),
         ({**DECISION, "side": "\u0000 \U0001f4a5"}, "side", ("AAPL", 0, 200, ["side"])),
+        ({**DECISION, "side": np.array([1, 2])}, "side", ("AAPL", 0, 200, ["side"])),
+        ({**DECISION, "confidence": 10**400}, "confidence", ("AAPL", 1, 200, [])),
         ("buy!", "payload", (None, 0, 0, [])),
     ],
 )  # fmt: skip
@@ -152,8 +155,72 @@ def test_liquidity_is_looked_at_again_when_it_is_old():
     [
         {"policy": "nett"}, {"net_seconds": 0}, {"net_seconds": math.nan}, {"decisions_per_second": 0},
         {"decisions_per_second": True}, {"queue_size": 1.5}, {"strategy_seconds": "1"}, {"liquidity_seconds": -1},
+        {"liquidity_seconds": "1"},
     ],
 )  # fmt: skip
 def test_wrong_terms_are_named(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         MARLExecutionEngine(CONFIG, None, **wrong)
+
+
+def test_who_comes_as_a_turn_is_given_on_waits_like_everybody():
+    """Between a release and the next one's awakening the lock is free, and is the next one's."""
+
+    async def main():
+        clock = clocks.current_clock()
+        with MARLExecutionEngine(CONFIG, None, max_age_seconds=1.0, queue_size=2) as engine:
+            intake, told = engine.intake, []
+
+            async def work(event, seconds):
+                turn = await intake.turn(event, "AAPL")
+                told.append(clock.now_ns())
+                await clock.sleep(seconds)
+                turn.release()
+
+            first = await intake.turn(decided(), "AAPL")
+            second = asyncio.ensure_future(work(decided(), 100.0))
+            await asyncio.sleep(0)
+            first.release()
+            with pytest.raises(DecisionError) as stale:  # it waited for the second one's hundred seconds
+                await intake.turn(decided(), "AAPL")
+            assert stale.value.field == "timestamp"
+            await second
+            assert len(told) == 1
+            await work(decided(), 0.0)
+
+    clocks.run(main(), seed=3)
+
+
+ROUTING = {
+    "algorithms": {"pov": {"participation_rate": 0.2, "duration_minutes": 1}},
+    "wheels": {"w": {"algorithms": {"pov": {}, "twap": {"duration_minutes": 1}}, "orders": 60}},
+}
+
+
+@pytest.mark.parametrize(
+    ("choice", "algorithms"),
+    [
+        ({"algorithm": "pov"}, {"pov"}), ({"algorithm": "wheel", "wheel": "w"}, {"pov", "twap"}),
+        ({"urgency": "high"}, {"market"}),
+    ],
+)  # fmt: skip
+def test_a_component_chooses_whatever_the_router_works(choice, algorithms):
+    """With the configuration's parameters and default, and by a wheel."""
+
+    async def main():
+        with MARLExecutionEngine({**CONFIG, "routing": ROUTING}, Chooser(choice)) as engine:
+            result = await engine.execute_marl_decision(decided())
+            assert result.algorithm in algorithms
+            assert engine.strategy_failures == 0
+
+    clocks.run(main(), seed=3)
+
+
+def test_a_wheel_that_there_is_not_is_no_way():
+    async def main():
+        choice = {"algorithm": "wheel", "wheel": "other"}
+        with MARLExecutionEngine({**CONFIG, "routing": ROUTING}, Chooser(choice)) as engine:
+            assert (await engine.execute_marl_decision(decided())).algorithm == "vwap"
+            assert engine.strategy_failures == 1
+
+    clocks.run(main(), seed=3)

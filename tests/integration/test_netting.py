@@ -215,3 +215,74 @@ def test_whoever_is_cancelled_takes_nobody_with_him():
             assert len(agents.heard) == 2
 
     clocks.run(main(), seed=5)
+
+
+def netting(symbol="AAPL", **changes):
+    now = clocks.current_clock().now()
+    payload = {"symbol": symbol, "side": "buy", "quantity": 200, "confidence": 0.9, **changes}
+    return Event(event_type="D", timestamp=now, payload=payload, source="agents")
+
+
+@pytest.mark.parametrize("leaves", [0, 1])
+@pytest.mark.parametrize("waits_for", ["others", "its turn"])
+def test_whoever_opened_the_round_takes_nobody_with_him_either(leaves, waits_for):
+
+    async def main():
+        clock = clocks.current_clock()
+        with MARLExecutionEngine(CONFIG, None, policy="net") as engine:
+            turn = await engine.intake.turn(netting(), "AAPL") if waits_for == "its turn" else None
+            tasks = []
+            for quantity in (200, 300):
+                tasks.append(asyncio.ensure_future(engine.execute_marl_decision(netting(quantity=quantity))))
+                await asyncio.sleep(0)
+            if turn is not None:
+                await clock.sleep(0.1)  # the round is over, its turn has not come
+            tasks[leaves].cancel()
+            await asyncio.sleep(0)
+            if turn is not None:
+                turn.release()
+            told = await asyncio.gather(*tasks, return_exceptions=True)
+            assert isinstance(told[leaves], asyncio.CancelledError)
+            assert told[1 - leaves].order_quantity == 500
+            assert engine.executed == 2
+
+    clocks.run(main(), seed=3)
+
+
+def test_a_round_ends_with_the_last_who_waits():
+    async def main():
+        with MARLExecutionEngine(CONFIG, None, policy="net") as engine:
+            tasks = [asyncio.ensure_future(engine.execute_marl_decision(netting())) for _ in range(2)]
+            await asyncio.sleep(0)
+            for task in tasks:
+                task.cancel()
+            after = asyncio.ensure_future(engine.execute_marl_decision(netting(quantity=50)))
+            told = await asyncio.gather(*tasks, after, return_exceptions=True)
+            assert [type(each) for each in told[:2]] == [asyncio.CancelledError] * 2
+            assert told[2].order_quantity == 50  # a round of its own
+            slow = [asyncio.ensure_future(engine.execute_marl_decision(netting(confidence=0.7))) for _ in range(2)]
+            await clocks.current_clock().sleep(60.0)
+            assert len(engine.engine.core.open_orders()) > 0
+            slow[0].cancel()
+            await clocks.current_clock().sleep(60.0)
+            assert len(engine.engine.core.open_orders()) > 0  # the other's is a part of the same order
+            slow[1].cancel()
+            await asyncio.gather(*slow, return_exceptions=True)
+            assert engine.engine.core.open_orders() == []
+            assert not engine._rounds
+
+    clocks.run(main(), seed=3)
+
+
+def test_a_bus_that_fails_costs_nobody_his_result(caplog):
+    class Broken(EventBus):
+        def publish(self, event):
+            raise RuntimeError("no bus today")
+
+    async def main():
+        with MARLExecutionEngine(CONFIG, None, event_bus=Broken()) as engine:
+            result = await engine.execute_marl_decision(netting())
+            assert (result.filled_quantity, engine.feedback_failures) == (200, 1)
+
+    clocks.run(main(), seed=3)
+    assert "the event bus failed" in caplog.text

@@ -270,3 +270,17 @@ def test_only_where_a_venue_owes_a_word():
         om.resolve_order(live)
     with pytest.raises(UnknownOrder):
         om.resolve_order(10**9)
+
+
+def test_no_more_is_said_than_the_end_left_to_be_told():
+    """The venue has ended 80 of what a replace would have made 150: 70 are left, whatever was asked for."""
+    core, ticket = at_a_distance()
+    core.replace(ticket.order_id, 150)
+    told(core, ticket.order_id, EXEC_CANCELED, 1, quantity=80)
+    om = OrderManager(engine=core)
+    with pytest.raises(ValueError, match="more than is open"):
+        om.resolve_order(ticket.order_id, [{"quantity": 71, "price": 140.0, "fee": 0}])
+    assert standing(ticket.order) == ("UNKNOWN", 0, 70, True)
+    assert om.resolve_order(ticket.order_id, [{"quantity": 70, "price": 140.0, "fee": 0}]).filled_quantity == 70
+    core.check_invariants(from_nothing=True)
+    the_log_is_the_state(core)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from support_routing import synthetic
+from support_routing import MARKET_ORDER, synthetic
 
 from grandmodel.execution import OrderRejected, SmartOrderRouter
+from grandmodel.execution._core.clock import NativeClock
 from grandmodel.execution.clock import run
+from grandmodel.execution.config import load_config
+from grandmodel.execution.engine import make_core
 from grandmodel.execution.routing.ticket import AlgorithmTicket
 
 ORDERS = [
@@ -119,3 +122,14 @@ def test_a_caller_that_goes_away_leaves_the_order_at_work():
 
     run(main(), clock=clock)
     core.close()
+
+
+def test_an_engine_that_nobody_can_wait_by_is_told_so_before_there_is_an_order():
+    """What is left of an order would be nobody's: no algorithm waits by a bare native clock."""
+    clock = NativeClock(simulated=True, start_ns=1_735_830_000 * 10**9)
+    core = make_core(load_config({"mode": "simulation"}), clock=clock)
+    order = {**MARKET_ORDER, "quantity": 100_000}
+    work = SmartOrderRouter(engine=core).execute_algorithm_order(order, {"algorithm": "market"})
+    with pytest.raises(TypeError, match="bare native clock"):
+        asyncio.run(work)
+    assert core.open_orders() == []

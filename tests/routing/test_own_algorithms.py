@@ -6,9 +6,12 @@ import subprocess
 import sys
 
 import pytest
+from support_routing import synthetic
 
 from grandmodel.execution import ExecutionEngine, SmartOrderRouter, clock
+from grandmodel.execution.config import load_config
 from grandmodel.execution.routing.algorithms import ALGORITHMS, AlgorithmConfigError
+from grandmodel.execution.routing.checks import defaults_of
 
 MODULE = """
 import numpy as np
@@ -118,3 +121,23 @@ def test_the_command_line_imports_them(module, tmp_path):
         check=False,
     )  # fmt: skip
     assert (done.returncode, "did you mean 'vwap'" in done.stderr) == (2, True), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("written", "asked"),
+    [("is", "implementation_shortfall"), ("implementation_shortfall", "is"), ("is", "is")],
+)
+def test_parameters_are_those_of_an_algorithm_by_either_of_its_names(written, asked):
+    config = load_config({"mode": "simulation", "routing": {"algorithms": {written: {"urgency": "high"}}}})
+    assert defaults_of(config, asked) == {"urgency": "high"}
+
+
+def test_an_estimate_is_of_the_parameters_that_an_order_would_have():
+    core, _ = synthetic(3, routing={"algorithms": {"twap": {"duration_minutes": 30}}})
+    router = SmartOrderRouter(engine=core)
+    order = {"symbol": "AAPL", "side": "buy", "quantity": 1000, "order_type": "market"}
+    (given,) = router.estimate(order, [{"algorithm": "twap"}])
+    (usual,) = (each for each in router.estimate(order) if each.algorithm == "twap")
+    assert (given.duration_minutes, usual.duration_minutes) == (30, 30)
+    (own,) = router.estimate(order, [{"algorithm": "twap", "duration_minutes": 10}])
+    assert own.duration_minutes == 10

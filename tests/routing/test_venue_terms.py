@@ -5,8 +5,16 @@ from __future__ import annotations
 import pytest
 from support_routing import synthetic
 
-from grandmodel.execution import OrderManager, OrderRejected, Reason, SmartOrderRouter, schedules
-from grandmodel.execution.clock import run
+from grandmodel.execution import OrderManager, OrderRejected, OrderStateError, Reason, SmartOrderRouter, schedules
+from grandmodel.execution._core.instruments import Instruments
+from grandmodel.execution._core.journal import Journal
+from grandmodel.execution._core.orders import OrderTable
+from grandmodel.execution._core.portfolio import Portfolio
+from grandmodel.execution._core.risk import Limits
+from grandmodel.execution._core.scoring import Venues
+from grandmodel.execution._core.submit import Core
+from grandmodel.execution._core.synthetic import SyntheticMarket
+from grandmodel.execution.clock import SimulatedClock, run
 
 SMALL = {
     "NYSE": {"cost_per_share": 0.0015, "max_order_size": 500},
@@ -136,3 +144,65 @@ def test_an_algorithm_that_fails_says_so_though_nobody_waits(caplog):
     assert "its algorithm slips_of_a_test failed" in caplog.text
     assert ticket.status == "CANCELED"
     assert "5" in repr(ticket)
+
+
+def test_a_rest_that_is_less_than_any_venue_takes_is_told_and_not_looked_for_without_end():
+    """Sizes that only a core made by hand can give venues that display."""
+    instruments, clock = Instruments(), SimulatedClock()
+    instruments.add("AAPL", tick_e9=10_000_000, reference_e9=150 * 10**9)
+    portfolio, limits, venues = Portfolio(instruments), Limits(instruments), Venues(instruments)
+    portfolio.open_account(0, 10**16)
+    for name in ("ONE", "TWO"):
+        venues.add(name, min_size=100, max_order_size=500)
+    market = SyntheticMarket(venues, [0.5, 0.5], seed=3, start_ns=clock.now_ns())
+    core = Core(instruments=instruments, portfolio=portfolio, limits=limits, venues=venues, journal=Journal(),
+                orders=OrderTable(), market=market, clock=clock)  # fmt: skip
+    decision = SmartOrderRouter(engine=core).route_order({**RESTING, "limit_price": 149.0, "quantity": 1050})
+    assert sorted((leg.venue, leg.quantity) for leg in decision.legs) == [("ONE", 500), ("TWO", 500)]
+    assert decision.residual == 50
+    core.close()
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_a_replace_keeps_to_its_venues_tick(held):
+    """What a venue would not take as an order it is not sent as a replace either; a held order has no venue yet."""
+    core, _ = synthetic(3, routing={"venues": {"NYSE": {"cost_per_share": 0.001, "tick": 0.05}}})
+    manager = OrderManager(engine=core)
+    kind = {"order_type": "stop_limit", "stop_price": 200.0, "limit_price": 200.0} if held else {}
+    ticket = manager.submit_order({**RESTING, "quantity": 100, **kind})
+    if held:
+        manager.replace_order(ticket.order_id, limit_price=200.01)
+        assert ticket.order.limit_price == 200.01
+        return
+    with pytest.raises(OrderStateError, match="tick"):
+        manager.replace_order(ticket.order_id, limit_price=149.01)
+    assert (ticket.order.limit_price, str(ticket.order.status)) == (149.0, "NEW")
+    manager.replace_order(ticket.order_id, quantity=50)
+    manager.replace_order(ticket.order_id, limit_price=149.1)
+    assert (ticket.order.limit_price, ticket.order.quantity) == (149.1, 50)
+
+
+@pytest.mark.parametrize("kind", [{"order_type": "limit", "limit_price": 149.0}, {"order_type": "market"}])
+def test_who_names_a_venue_keeps_to_what_it_takes(kind):
+    """What `route_order` says of a named venue's sizes is what is done, of a replace too."""
+    venues = {"NYSE": {"cost_per_share": 0.001, "max_order_size": 500}, "NASDAQ": {"cost_per_share": 0.002}}
+    pools = {"POOL": {"min_size": 500, "cost_per_share": 0.0008}}
+    core, _ = synthetic(3, routing={"venues": venues, "dark_pools": pools})
+    manager, router = OrderManager(engine=core), SmartOrderRouter(engine=core)
+    for venue, quantity in (("NYSE", 501), ("NYSE", 2**50), ("POOL", 499)):  # a pool says so itself
+        order = {"symbol": "AAPL", "side": "buy", **kind, "venue": venue, "quantity": quantity}
+        decision = router.route_order(order)
+        assert (decision.venue, decision.reason) == (None, "NO_VENUE")
+        assert "takes orders of" in str(decision.venues)
+        if venue == "POOL":
+            assert manager.submit_order(order).order.reason is Reason.VENUE_REJECTED
+            continue
+        with pytest.raises(OrderRejected) as refused:
+            manager.submit_order(order)
+        assert refused.value.reason is Reason.NO_VENUE
+    ticket = manager.submit_order({**RESTING, "venue": "NYSE", "quantity": 500})
+    with pytest.raises(OrderStateError, match="no enabled venue can take"):
+        manager.replace_order(ticket.order_id, quantity=501)
+    assert (ticket.order.quantity, str(ticket.order.status)) == (500, "NEW")
+    manager.replace_order(ticket.order_id, quantity=499)
+    assert ticket.order.quantity == 499

@@ -232,3 +232,30 @@ def test_a_refused_order_takes_no_place():
     parent = router.start(order("AAPL"), config)
     assert parent.algorithm.name == expected(router.wheel().rule, [0])[0]
     core.close()
+
+
+def test_parameters_that_routing_algorithms_has_are_the_arms_too():
+    """What the configuration was checked with is what an order is given."""
+    core, clock = engine(algorithms={"pov": {"participation_rate": 0.2}},
+                         wheels={"w": {"algorithms": {"pov": {}, "twap": {}}, "orders": 60}})  # fmt: skip
+    router = SmartOrderRouter(engine=core)
+    given = {"algorithm": "wheel", "duration_minutes": 1}
+    router.check_algorithm(given)
+
+    async def main():
+        return [(await router.execute_algorithm_order(order("AAPL"), given)).algorithm for _ in range(2)]
+
+    assert sorted(run(main(), clock=clock)) == ["pov", "twap"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"algorithms": {"vwap": 5, "twap": {}}}, "algorithms.vwap is 5, must be a mapping"),
+        ({"algorithms": {"vwap": "ab", "twap": {}}}, "algorithms.vwap is 'ab', must be a mapping"),
+        ({"orders": 10**10}, "orders is 10000000000, must be below"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_rule_is_named(changed, named):
+    with pytest.raises(AlgorithmConfigError, match=named):
+        read_rule("w", {"algorithms": {"vwap": {}, "twap": {}}, **changed})

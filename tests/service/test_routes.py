@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 
 import pytest
 from support import EXEC_CANCELED, report
-from support_service import ADMIN, HOST, ORDER, RISK, TRADE, bearer
+from support_service import ADMIN, HOST, ORDER, RISK, TRADE, bearer, served
 
 from grandmodel.execution.service.port import EnginePort
 
@@ -70,6 +71,8 @@ def test_an_order_on_which_its_venue_is_silent_is_resolved_by_hand(serving):
         assert (await here.http.post(path, json=body, headers=bearer(TRADE))).status_code == 403
         wrong = await here.http.post(path, json={"executions": [{"quantity": 61}]}, headers=bearer(ADMIN))
         assert (wrong.status_code, "executions[0] has no 'price'" in wrong.text) == (422, True), wrong.text
+        nothing = await here.http.post(path, json={}, headers=bearer(ADMIN))  # must not end it by mistake
+        assert (nothing.status_code, "executions is missing" in nothing.text) == (422, True), nothing.text
         ended = (await here.http.post(path, json=body, headers=bearer(ADMIN))).json()
         assert (ended["status"], ended["filled_quantity"], ended["owes_executions"]) == ("CANCELED", 60, False)
         assert core.portfolio.position("AAPL") == (60, 0, 0)
@@ -433,3 +436,33 @@ def test_a_faulty_request_over_the_socket_is_an_answer(serving):
             await EnginePort(here.engine, directory / "x.sock").start()
 
     serving(work)
+
+
+def test_who_may_trade_may_not_have_code_loaded(serving, tmp_path):
+    """An algorithm's parameter that names a module or a file is the configuration's to give."""
+    (tmp_path / "mine.py").write_text("LOADED = True\n\ndef policy(seen):\n    return [0, 0]\n")
+    place = f"{tmp_path / 'mine.py'}:policy"
+
+    async def work(here):
+        for policy in (place, "os:system"):
+            way = {"algorithm": "policy", "policy": policy}
+            answer = await here.http.post("/execution/orders", json={**ORDER, "algorithm": way}, headers=bearer(TRADE))
+            assert (answer.status_code, "algorithm.policy names code" in answer.text) == (422, True), answer.text
+        assert not [name for name in sys.modules if name.startswith("_policy_mine")]
+        return here.engine.core.orders_array().tolist()
+
+    assert serving(work) == []
+
+    async def by_configuration(here):
+        way = {"algorithm": "policy"}
+        answer = await here.http.post("/execution/orders", json={**ORDER, "algorithm": way}, headers=bearer(TRADE))
+        assert (answer.status_code, answer.json()["algorithm"]) == (201, "policy")
+        here.engine.core.cancel(answer.json()["order_id"])
+
+    (tmp_path / "other").mkdir()
+    asyncio.run(_served(tmp_path / "other", by_configuration, routing={"algorithms": {"policy": {"policy": place}}}))
+
+
+async def _served(directory, work, **changes):
+    async with served(directory, **changes) as here:
+        await work(here)

@@ -7,6 +7,7 @@ from functools import partial
 
 import pytest
 
+from grandmodel.execution.compare_command import _ways
 from grandmodel.execution.routing.algorithms import AlgorithmConfigError
 from grandmodel.execution.simulation.comparison import Job, Way, compare
 from grandmodel.execution.simulation.lobster import read_lobster
@@ -77,3 +78,16 @@ def test_what_cannot_be_run_is_named(ways, given, message):
 def test_a_wrong_algorithm_is_named():
     with pytest.raises(AlgorithmConfigError, match="duration_minutes is 0"):
         compare([Way("x", {"algorithm": "twap", "duration_minutes": 0})], jobs(1), processes=1)
+
+
+def test_a_way_has_what_its_configuration_has_for_its_algorithm(tmp_path):
+    path = tmp_path / "one.yaml"
+    path.write_text("routing:\n  algorithms:\n    pov: {participation_rate: 0.2}\n")
+    (way,) = _ways(["pov"], 10.0, [path])
+    assert way.algorithm == {"algorithm": "pov", "duration_minutes": 10.0}
+    (told,) = compare([way], jobs(2), processes=1)
+    assert told.runs == 2
+    for given, field in (("pov", "participation_rate"), ("market:x=1", "x"), ("twap:durations=1", "durations")):
+        with pytest.raises(AlgorithmConfigError) as wrong:
+            _ways([given], 10.0, [])
+        assert wrong.value.field == field

@@ -13,6 +13,7 @@ import typer
 from .user_modules import name_modules
 
 if TYPE_CHECKING:
+    from .config import ExecutionConfig
     from .simulation.comparison import Job, Summary, Way
     from .simulation.recording import Recording
 
@@ -80,14 +81,11 @@ def compare_command(
     mean of the worst 5 % of the runs. Differences are to the first way, run by run; with fewer than 30 independent
     samples, or |t| below 2, nothing is said.
     """
-    from .routing.algorithms import make_algorithm
     from .simulation.comparison import compare
 
     if config and messages:
         raise ValueError("--config is for synthetic days, --messages for recorded ones: give one of them")
     ways = _ways(way or list(DEFAULT_WAYS), duration_minutes, config or [])
-    for each in ways:
-        make_algorithm({"seed": 0, **each.algorithm})  # a wrong parameter is an error before anything is run
     recording = partial(_recording, messages, format, orderbook, symbol, date) if messages else None
     if recording is not None and symbol is None and orders is None:
         symbol = recording().symbol
@@ -121,38 +119,41 @@ def _recording(
 
 
 def _ways(texts: Sequence[str], duration_minutes: float, configs: Sequence[Path]) -> list[Way]:
+    from .config import load_config
+    from .routing.checks import check_routing
     from .simulation.comparison import Way
-
-    def settings(path: Path) -> dict[str, Any]:
-        from .config import load_config
-
-        return load_config(path).model_dump(mode="json", exclude_unset=True)
 
     made = []
     places: list[Path | None] = [*configs] or [None]
     for path in places:
-        config = {} if path is None else settings(path)
+        loaded = None if path is None else load_config(path)
+        if loaded is not None:
+            check_routing(loaded)
+        config = {} if loaded is None else loaded.model_dump(mode="json", exclude_unset=True)
         for text in texts:
             label = text if len(configs) < 2 or path is None else f"{text} ({path.stem})"
-            made.append(Way(label, _algorithm(text, duration_minutes), config))
+            made.append(Way(label, _algorithm(text, duration_minutes, loaded), config))
     return made
 
 
-def _algorithm(text: str, duration_minutes: float) -> dict[str, Any]:
+def _algorithm(text: str, duration_minutes: float, config: ExecutionConfig | None) -> dict[str, Any]:
+    """A way's algorithm; a wrong parameter, of it or of `config` for it, is an error before anything is run."""
+    from .routing.algorithms import AlgorithmConfigError, make_algorithm
+    from .routing.checks import defaults_of
+
     name, _, given = text.partition(":")
     parameters = {"algorithm": name} | read_settings(f"--way {text}:", given.split(","))
-    if name in AT_ONCE:
-        return parameters
-    from .routing.algorithms import AlgorithmConfigError, make_algorithm
-
-    timed = {"duration_minutes": duration_minutes, **parameters}
-    try:
-        make_algorithm(timed)
-    except AlgorithmConfigError as error:
-        if error.field == "duration_minutes" and "duration_minutes" not in parameters:
-            return parameters  # a user's own, which has a horizon of its own
-        raise
-    return timed
+    others = {"seed": 0, **defaults_of(config, name)}
+    if name not in AT_ONCE:
+        timed = {"duration_minutes": duration_minutes, **parameters}
+        try:
+            make_algorithm({**others, **timed})
+            return timed
+        except AlgorithmConfigError as error:
+            if error.field != "duration_minutes" or "duration_minutes" in parameters:
+                raise  # but for a user's own, which has a horizon of its own
+    make_algorithm({**others, **parameters})
+    return parameters
 
 
 def read_settings(option: str, pairs: Sequence[str]) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -15,8 +14,8 @@ if TYPE_CHECKING:
 async def call_within(clock: Clock, seconds: float, function: Callable[..., Any], *given: Any) -> Any:
     """What `function(*given)` returns, awaited where it is awaitable, for `seconds` of the clock at most.
 
-    TimeoutError when it takes longer (it is cancelled then); whatever it raises. One that blocks its thread is not
-    interrupted: nothing in this process could.
+    TimeoutError when it takes longer (it is cancelled then, and not waited for: it may not let itself be cancelled);
+    whatever it raises. One that blocks its thread is not interrupted: nothing in this process could.
     """
     told = function(*given)
     if not inspect.isawaitable(told):
@@ -32,5 +31,10 @@ async def call_within(clock: Clock, seconds: float, function: Callable[..., Any]
         timer.cancel()
         if not task.done():
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError, Exception):
-                await task
+            task.add_done_callback(let_go)
+
+
+def let_go(late: asyncio.Future[Any]) -> None:
+    """What comes too late is nobody's: without this an error in it would be reported as one that nobody asked for."""
+    if not late.cancelled():
+        late.exception()

@@ -24,6 +24,7 @@ from ._core.synthetic import Market
 from ._core.values import JournalError
 from .clock import Clock, Pulse, SimulatedClock, current_clock, current_seed
 from .instruments import Instrument
+from .record_codes import NAME_SYMBOL, NAME_VENUE
 from .venues.capabilities import capabilities
 
 if TYPE_CHECKING:
@@ -34,8 +35,6 @@ log = logging.getLogger("grandmodel.execution")
 
 #: Makes the market behind the venues: (venues, config, start_ns) -> Market.
 MarketFactory = Callable[[Venues, "ExecutionConfig", int], Market]
-
-_SYMBOL, _VENUE = 1, 2  # gm_name_kind
 
 #: {core: what it was made of}, for its faces.
 _CONFIGS: WeakKeyDictionary[Core, ExecutionConfig] = WeakKeyDictionary()
@@ -187,8 +186,8 @@ def _assemble(
     capture = None if config.journal.capture is None else make_capture(config, journal)
     known = known_names(journal)
     rows = config.catalog().values() if instruments is None else instruments
-    table = make_instruments(rows, known.get(_SYMBOL, ()))
-    venues = make_venues(config, table, known.get(_VENUE, ()))
+    table = make_instruments(rows, known.get(NAME_SYMBOL, ()))
+    venues = make_venues(config, table, known.get(NAME_VENUE, ()))
     portfolio = Portfolio(table)
     if not journal.recovered:  # an old log knows what its accounts began with
         portfolio.open_account(0, config.account.cash_e9)

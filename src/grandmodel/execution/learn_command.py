@@ -123,7 +123,10 @@ def load_policy(text: str) -> Any:
             raise ValueError(f"policy is {text!r}: {place} has no {part!r}")
         found = getattr(found, part)
     if isinstance(found, type):
-        found = found()
+        try:
+            found = found()
+        except TypeError as error:
+            raise ValueError(f"policy is {text!r}: {name} cannot be made without arguments: {error}") from None
     if not callable(found):
         raise ValueError(f"policy is {text!r}: {name} is {type(found).__name__}, must be callable")
     return found

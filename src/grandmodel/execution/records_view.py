@@ -9,6 +9,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, Protocol
 
+from . import record_codes as codes
 from ._core.records import NO_PRICE, VOID_REASONS
 from ._core.scoring import VERDICTS
 from ._core.validation import FIELDS
@@ -76,8 +77,10 @@ class EventType(StrEnum):
     RISK_ALERT = "RISK_ALERT"
 
 
-# Kinds of records (cext/include/records.h) and the tables from their codes to events.
-NAME, ORDER, DECISION, REPORT, REFUSAL, REQUEST, BALANCE, TERMS, LATCH, LIMIT, SESSION = range(1, 12)
+# Kinds of records, and the tables from codes to events.
+NAME, ORDER, DECISION, REPORT = codes.RECORD_NAME, codes.RECORD_ORDER, codes.RECORD_DECISION, codes.RECORD_REPORT
+REFUSAL, REQUEST, BALANCE, TERMS = codes.RECORD_REFUSAL, codes.RECORD_REQUEST, codes.RECORD_BALANCE, codes.RECORD_TERMS
+LATCH, LIMIT, SESSION = codes.RECORD_LATCH, codes.RECORD_LIMIT, codes.RECORD_SESSION
 _BY_KIND = {
     NAME: EventType.NAME_DEFINED,
     ORDER: EventType.ORDER_SUBMITTED,
@@ -89,50 +92,54 @@ _BY_KIND = {
     SESSION: EventType.SESSION_CLOSED,
 }
 _BY_EXEC_TYPE = {
-    1: EventType.ORDER_ACKNOWLEDGED,
-    2: EventType.ORDER_FILLED,
-    3: EventType.ORDER_CANCELED,
-    4: EventType.ORDER_REPLACED,
-    5: EventType.ORDER_REJECTED,
-    6: EventType.ORDER_EXPIRED,
-    7: EventType.CANCEL_REJECTED,
-    8: EventType.TRADE_CANCELED,
-    9: EventType.TRADE_CORRECTED,
-    10: EventType.ORDER_UNKNOWN,
+    codes.EXEC_NEW: EventType.ORDER_ACKNOWLEDGED,
+    codes.EXEC_TRADE: EventType.ORDER_FILLED,
+    codes.EXEC_CANCELED: EventType.ORDER_CANCELED,
+    codes.EXEC_REPLACED: EventType.ORDER_REPLACED,
+    codes.EXEC_REJECTED: EventType.ORDER_REJECTED,
+    codes.EXEC_EXPIRED: EventType.ORDER_EXPIRED,
+    codes.EXEC_CANCEL_REJECTED: EventType.CANCEL_REJECTED,
+    codes.EXEC_TRADE_CANCEL: EventType.TRADE_CANCELED,
+    codes.EXEC_TRADE_CORRECT: EventType.TRADE_CORRECTED,
+    codes.EXEC_STATUS: EventType.ORDER_UNKNOWN,
 }
 _BY_REQUEST = {
-    1: EventType.CANCEL_REQUESTED,
-    2: EventType.PARENT_CLOSED,
-    3: EventType.PARENT_SUSPENDED,
-    4: EventType.REPLACE_REQUESTED,
-    5: EventType.EXPIRY_REQUESTED,
-    6: EventType.ORDER_AMENDED,
-    7: EventType.ORDER_TRIGGERED,
-    8: EventType.STOP_TRAILED,
-    9: EventType.ORDER_ARMED,
-    10: EventType.REQUEST_REFUSED,
+    codes.REQUEST_CANCEL: EventType.CANCEL_REQUESTED,
+    codes.REQUEST_CLOSE_PARENT: EventType.PARENT_CLOSED,
+    codes.REQUEST_SUSPEND: EventType.PARENT_SUSPENDED,
+    codes.REQUEST_REPLACE: EventType.REPLACE_REQUESTED,
+    codes.REQUEST_EXPIRE: EventType.EXPIRY_REQUESTED,
+    codes.REQUEST_AMEND: EventType.ORDER_AMENDED,
+    codes.REQUEST_TRIGGER: EventType.ORDER_TRIGGERED,
+    codes.REQUEST_TRAIL: EventType.STOP_TRAILED,
+    codes.REQUEST_ACTIVATE: EventType.ORDER_ARMED,
+    codes.REQUEST_REFUSED: EventType.REQUEST_REFUSED,
 }
 _BY_LATCH = {
-    1: EventType.KILL_SWITCH,
-    2: EventType.TRADING_REDUCED,
-    3: EventType.KILL_SWITCH_RESET,
-    4: EventType.VENUE_TRIPPED,
-    5: EventType.VENUE_RESTORED,
+    codes.LATCH_KILL: EventType.KILL_SWITCH,
+    codes.LATCH_REDUCE: EventType.TRADING_REDUCED,
+    codes.LATCH_RESET: EventType.KILL_SWITCH_RESET,
+    codes.LATCH_TRIPPED: EventType.VENUE_TRIPPED,
+    codes.LATCH_RESTORED: EventType.VENUE_RESTORED,
 }
 _BY_STATUS = {10: EventType.ORDER_SUSPENDED, 11: EventType.ORDER_UNKNOWN}  # of a report that is of a state alone
-SCOPES = {1: "engine", 2: "account", 3: "strategy", 4: "symbol", 5: "venue"}
 TRIGGERS = {1: "last", 2: "bid_ask", 3: "mid"}
 CONTINGENCIES = {1: "oco", 2: "oto", 3: "bracket"}
-SYMBOL, VENUE, STRATEGY, ALGORITHM, TAG = 1, 2, 3, 4, 5
+SCOPES = codes.SCOPES
+SYMBOL, VENUE, STRATEGY = codes.NAME_SYMBOL, codes.NAME_VENUE, codes.NAME_STRATEGY
+ALGORITHM, TAG = codes.NAME_ALGORITHM, codes.NAME_TAG
 NAME_KINDS = {SYMBOL: "symbol", VENUE: "venue", STRATEGY: "strategy", ALGORITHM: "algorithm", TAG: "tag"}
-_INSTRUCTIONS = ((1, "post_only"), (2, "reduce_only"), (4, "all_or_none"), (8, "hidden"))
+_INSTRUCTIONS = (
+    (codes.POST_ONLY, "post_only"), (codes.REDUCE_ONLY, "reduce_only"), (codes.ALL_OR_NONE, "all_or_none"),
+    (codes.HIDDEN, "hidden"),
+)  # fmt: skip
 
 
 def type_of(kind: int, row: Any) -> EventType:
     """What the row of a record of that kind tells."""
     if kind == REPORT and (int(row["status"]) == 0 or int(row["reason"]) in VOID_REASONS):
         return EventType.REPORT_SET_ASIDE
-    if kind == REPORT and int(row["exec_type"]) == 10:
+    if kind == REPORT and int(row["exec_type"]) == codes.EXEC_STATUS:
         return _BY_STATUS.get(int(row["status"]), EventType.ORDER_PENDING)
     if kind == LIMIT and row["refused"]:
         return EventType.LIMITS_REFUSED

@@ -36,6 +36,8 @@ def load_module(place: str, prefix: str = "_user") -> ModuleType:
             del sys.modules[own]
             raise
         return module
+    if place.startswith("."):
+        raise ValueError(f"module {place!r} is relative, must be MODULE or FILE.py")
     if "" not in sys.path:
         sys.path.insert(0, "")
     try:

@@ -15,9 +15,14 @@ from .arrow import Array
 from .columns import Quotes, integers, prices, read_table, symbol_numbers, times
 
 __all__ = [
-    "Interval", "Trades", "interval_prices", "market_adjusted_bps", "participation_weighted_price", "price_percentile",
-    "read_trades", "reversion_bps",
+    "Interval", "Trades", "currency", "interval_prices", "market_adjusted_bps", "participation_weighted_price",
+    "price_percentile", "read_trades", "reversion_bps",
 ]  # fmt: skip
+
+def currency(e9: Array) -> Array:
+    """(n,) prices in the currency, of those in 1e-9; NaN where unknown."""
+    return np.where(e9 == PRICE_UNKNOWN, np.nan, e9 / 1e9)
+
 
 _HALF = np.int64(32)
 _LOW = np.int64((1 << 32) - 1)

@@ -14,19 +14,20 @@ from typing import NamedTuple
 import numpy as np
 
 from .._core import costs
-from .._core.costs import PRICE_UNKNOWN, ShortfallColumns
+from .._core.costs import ShortfallColumns
 from .arrow import Array
 from .benchmarks import (
     Trades,
+    currency,
     interval_prices,
     market_adjusted_bps,
     participation_weighted_price,
     price_percentile,
     read_trades,
 )
-from .columns import Quotes, Table, as_numbers, prices, times
+from .columns import Quotes, Table, as_numbers, prices, symbol_numbers, times
 from .references import References
-from .session_prices import Tape, given_closes, session_prices
+from .session_prices import SESSION, Tape, given_closes, session_prices
 
 __all__ = ["PARTICIPATION", "order_benchmarks"]
 
@@ -103,7 +104,7 @@ def _session(trades: Trades, symbol: Array, decided: Array, known: References) -
     closes = {trades.symbols[text]: e9 for text, e9 in known.previous_closes_e9.items() if text in trades.symbols}
     first = int(decided.min()) if len(decided) else 0
     told = session_prices(symbol, decided, _tapes(trades), calendar, given_closes(closes, first, calendar))
-    return dict(zip(("open", "close", "previous_close"), told[:3], strict=True))
+    return dict(zip(SESSION, told[:3], strict=True))
 
 
 def _index(
@@ -115,15 +116,14 @@ def _index(
     arrival, vwap = np.full(n, np.nan), np.full(n, np.nan)
     if known.index in trades.symbols:
         number = np.full(n, trades.symbols[known.index])
-        vwap = _price(interval_prices(trades, number, begin, end).vwap_e9)
+        vwap = currency(interval_prices(trades, number, begin, end).vwap_e9)
         arrival = _index_arrival(trades, number, quotes, begin, known.index)
     beta = np.full(n, np.nan)
     if "symbol" in table:
-        column = table["symbol"]
-        words = column.texts if column.kind == "text" else ()
-        beta = np.array([known.betas.get(word, np.nan) for word in words] or [np.nan])[column.values]
+        codes, names = symbol_numbers(table["symbol"])
+        beta = np.array([known.betas.get(word, np.nan) for word in names] or [np.nan])[codes]
     paid = prices(table, "arrival", "orders")
-    own = np.full(n, np.nan) if paid is None else _price(paid)
+    own = np.full(n, np.nan) if paid is None else currency(paid)
     cost = costs.vwap_slippage(side, shortfall.average_price, own)
     return {"beta": beta, "market_adjusted_bps": market_adjusted_bps(side, cost, beta, arrival, vwap)}
 
@@ -131,11 +131,7 @@ def _index(
 def _index_arrival(trades: Trades, number: Array, quotes: Quotes | None, begin: Array, index: str) -> Array:
     if quotes is not None and index in quotes.symbols:
         mid, _, _ = quotes.at(begin, np.full(len(begin), quotes.symbols[index]), [0])
-        return _price(mid[:, 0])
+        return currency(mid[:, 0])
     row = trades.rows(number, begin, "right") - 1
     first = trades.begin[number]
-    return np.where(row >= first, _price(trades.price_e9[np.maximum(row, first)]), np.nan)
-
-
-def _price(e9: Array) -> Array:
-    return np.where(e9 == PRICE_UNKNOWN, np.nan, e9 / 1e9)
+    return np.where(row >= first, currency(trades.price_e9[np.maximum(row, first)]), np.nan)

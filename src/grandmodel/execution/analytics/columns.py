@@ -284,9 +284,13 @@ def read_quotes(source: Any) -> Quotes:
 
 
 def symbol_numbers(column: ColumnData) -> tuple[Array, dict[str, int]]:
-    """Symbols as numbers, and the numbers of their names (of integers: their own digits)."""
+    """Symbols as numbers, and the numbers of their names in the order of these (of integers: their own digits)."""
     if column.kind == "text":
-        return column.values, {text: k for k, text in enumerate(column.texts)}
+        names: dict[str, int] = {}
+        codes = [names.setdefault(text, len(names)) for text in column.texts]
+        if len(names) == len(codes):
+            return column.values, names
+        return np.array(codes, np.int64)[column.values], names  # it may have a text twice (foreign_csv.text_column)
     present, where = np.unique(column.values, return_inverse=True)
     return where.astype(np.int64), {str(value): k for k, value in enumerate(present.tolist())}
 

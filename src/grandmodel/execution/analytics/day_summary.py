@@ -24,8 +24,6 @@ __all__ = ["BENCHMARKS", "DaySummary", "Finding", "GroupCosts", "summarise"]
 Rows = np.ndarray[Any, Any]
 #: What the executed price is held against, by `GroupCosts.benchmarks_bps`.
 BENCHMARKS = ("arrival", "vwap", "twap", "pwp", "open", "close", "previous_close", "market_adjusted")
-#: Orders at each end of the costs that are always shown whole.
-EXTREMES = 200
 
 
 @dataclass(frozen=True, slots=True)

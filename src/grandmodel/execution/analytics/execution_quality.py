@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .. import record_codes as codes
 from .._core.records import NO_PRICE
 from .._core.values import Unknown
 from .journal_costs import JournalCosts
@@ -43,9 +44,7 @@ REALIZED = {"50_ms": 5 * 10**7, "1_s": 10**9, "15_s": 15 * 10**9, "1_min": 6 * 1
 #: Round lots of a stock by its price (17 CFR 242.600(b)(93)): from so many dollars on, so many shares.
 ROUND_LOTS = ((0.0, 100), (250.005, 40), (1_000.005, 10), (10_000.005, 1))
 
-_MARKET, _LIMIT, _STOPS = 1, 2, (3, 4, 5, 6)  # gm_order_type
-_IOC, _FOK, _OPG, _CLS = 3, 4, 6, 7  # gm_time_in_force
-_ALL_OR_NONE = 4  # gm_order_flags
+_STOPS = (3, 4, 5, 6)  # gm_order_type: STOP to TRAILING_STOP_LIMIT
 
 
 class Received(NamedTuple):
@@ -104,14 +103,14 @@ def sent(analysed: JournalCosts, records: JournalRecords) -> Sent:
     if stop.any():
         bid[stop], ask[stop] = analysed.market.quotes_at(c["symbol"][stop], released[stop])
     quoted = (bid > 0) & (ask > bid) & (released > 0)
-    limited = (c["order_type"] == _LIMIT) & quoted & (c["limit_price_e9"] != NO_PRICE)
+    limited = (c["order_type"] == codes.LIMIT) & quoted & (c["limit_price_e9"] != NO_PRICE)
     far = np.where(c["side"] > 0, ask, bid)
     through = c["side"] * (np.where(limited, c["limit_price_e9"], 0) - np.where(limited, far, 0)) >= 0
     kind = np.full(len(bid), 3)
     kind[limited] = 2
     kind[limited & through] = 1
-    kind[c["order_type"] == _MARKET] = 0
-    kind[np.isin(c["time_in_force"], (_FOK, _OPG, _CLS)) | ((c["flags"] & _ALL_OR_NONE) != 0)] = 3
+    kind[c["order_type"] == codes.MARKET] = 0
+    kind[np.isin(c["time_in_force"], (codes.FOK, codes.OPG, codes.CLS)) | ((c["flags"] & codes.ALL_OR_NONE) != 0)] = 3
     shown = shown_value(np.where(there, row["shown"], 0))
     displayed = np.where(shown > 0, np.minimum(shown, c["quantity"]), c["quantity"])
     return Sent(kind, released, bid, ask, quoted, there & (row["candidates"] == 0), displayed)
@@ -131,8 +130,8 @@ def receive(analysed: JournalCosts, records: JournalRecords) -> Received:
     low, high = np.where(passive, bid, 0), np.where(passive, ask, 0)
     kind = np.select([told.kind == 0, told.kind == 1, passive & (2 * side * limit > side * (low + high)), passive],
                      [MARKET, LIMIT, BEYOND, EXECUTABLE], -1)  # fmt: skip
-    kind[np.isin(kind, (MARKET, LIMIT)) & (c["time_in_force"] == _IOC)] = IOC
-    kind[(told.kind == 3) & np.isin(c["order_type"], _STOPS) & ((c["flags"] & _ALL_OR_NONE) == 0)] = STOP
+    kind[np.isin(kind, (MARKET, LIMIT)) & (c["time_in_force"] == codes.IOC)] = IOC
+    kind[(told.kind == 3) & np.isin(c["order_type"], _STOPS) & ((c["flags"] & codes.ALL_OR_NONE) == 0)] = STOP
     kind[~told.quoted | (c["venue"] < 0)] = -1
     later = np.flatnonzero((kind == EXECUTABLE) & (side * (limit - np.where(side > 0, low, high)) < 0))
     for k in later.tolist():

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation, Overflow
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -124,7 +124,7 @@ def _units(text: str, unit: Decimal) -> int | None:
         if not number.is_finite():
             return None
         units = int((number / unit).to_integral_value())
-    except (InvalidOperation, ValueError):
+    except (InvalidOperation, Overflow, ValueError):
         return None
     return units if abs(units) < 2**63 else None
 

@@ -23,13 +23,14 @@ from typing import Any
 
 import numpy as np
 
+from .. import record_codes as codes
 from .._core import costs
 from .._core.records import NO_PRICE, is_booked
 from .._core.values import OrderStatus, Reason, Unknown, UnknownOrder
 from ..journal_file import JournalFile, open_journal
 from ..records_split import RecordStream
 from ..records_view import Names
-from . import journal_records as jr
+from .execution_cost import PARTS
 from .journal_records import JournalRecords, mid_e9, read_records, standing_fills
 from .market_view import MarketView, view_of_capture, view_of_journal
 from .order_benchmarks import HORIZONS_NS, add_benchmarks
@@ -41,10 +42,8 @@ Rows = np.ndarray[Any, Any]
 Columns = dict[str, Rows]
 
 HORIZON_NAMES = ("1s", "10s", "1m", "5m")
-PARTS = ("delay", "trading", "opportunity", "fees", "total")
 _CLOSED = (4, 7, 8, 9)  # FILLED, CANCELED, REJECTED, EXPIRED
 _FILLED, _REJECTED, _UNKNOWN_STATUS = 4, 8, 11
-_PARENT, _HELD = 16, 128  # gm_order_flags
 
 # Bits of an order's `flags`: what is odd about it. What is in NOT_MEASURED has no cost at all.
 FLAGS = {
@@ -341,7 +340,7 @@ class _Book:
         top_of[tops] = np.arange(len(tops))
         self.n, self.tops, self.root = len(tops), tops, top_of[root]
         top = rows[tops]
-        self.is_parent = (top["flags"] & _PARENT) != 0
+        self.is_parent = (top["flags"] & codes.PARENT) != 0
         names = ("order_id", "parent_id", "symbol", "side", "order_type", "time_in_force", "account", "strategy")
         self.orders = {name: np.ascontiguousarray(top[name]) for name in (*names, "algorithm", "tag", "limit_price_e9")}
         self.orders["side"] = self.orders["side"].astype(np.int64)
@@ -349,7 +348,7 @@ class _Book:
         self.orders["decision_ns"] = np.ascontiguousarray(top["created_ns"])
         self.orders["decision_e9"] = np.ascontiguousarray(top["arrival_mid_e9"])
         self.orders["flags"] = np.zeros(self.n, np.int64)
-        sent = np.flatnonzero((rows["flags"] & _PARENT) == 0)
+        sent = np.flatnonzero((rows["flags"] & codes.PARENT) == 0)
         self.sent = sent
         self.children = {
             name: np.ascontiguousarray(rows[name][sent])
@@ -397,10 +396,10 @@ class _Book:
         request_at = self.find(request["order_id"])
 
         # quantities: the last word on them
-        replaced = np.flatnonzero(self.booked & (report["exec_type"] == jr.EXEC_REPLACED)
+        replaced = np.flatnonzero(self.booked & (report["exec_type"] == codes.EXEC_REPLACED)
                                   & ~np.isin(report["status"], (7, 8, 9)))  # fmt: skip
         amended = np.flatnonzero((request_at >= 0) & (request["quantity"] > 0)
-                                 & np.isin(request["kind"], (jr.REQUEST_AMEND, jr.REQUEST_ACTIVATE)))  # fmt: skip
+                                 & np.isin(request["kind"], (codes.REQUEST_AMEND, codes.REQUEST_ACTIVATE)))  # fmt: skip
         words = np.concatenate([sequence[0][replaced], sequence[1][amended]])
         place = np.concatenate([self.report_at[replaced], request_at[amended]])
         asked = np.concatenate([np.maximum(report["quantity"], report["filled_quantity"])[replaced],
@@ -411,7 +410,8 @@ class _Book:
 
         # status: what the last report or request made of it, and when it became that first
         of_report = np.flatnonzero(self.booked)
-        of_request = np.flatnonzero((request_at >= 0) & (request["status"] > 0) & (request["kind"] != 10))
+        granted = request["kind"] != codes.REQUEST_REFUSED
+        of_request = np.flatnonzero((request_at >= 0) & (request["status"] > 0) & granted)
         words = np.concatenate([sequence[0][of_report], sequence[1][of_request]])
         place = np.concatenate([self.report_at[of_report], request_at[of_request]])
         became = np.concatenate([report["status"][of_report], request["status"][of_request]])
@@ -426,7 +426,7 @@ class _Book:
         ended_ns[place[back]] = when[back]
 
         # the venue's first answer
-        answered = np.flatnonzero(self.booked & (report["exec_type"] != jr.EXEC_STATUS)
+        answered = np.flatnonzero(self.booked & (report["exec_type"] != codes.EXEC_STATUS)
                                   & (report["status"] != _UNKNOWN_STATUS))[::-1]  # fmt: skip
         acknowledged = np.zeros(n_all, np.int64)
         acknowledged[self.report_at[answered]] = report["venue_time_ns"][answered]
@@ -452,10 +452,10 @@ class _Book:
         some = first >= 0
         route = np.where(some, rows["created_ns"][first], 0)
         price = np.where(some, rows["arrival_mid_e9"][first], NO_PRICE)
-        held = some & ((rows["flags"][first] & _HELD) != 0)
+        held = some & ((rows["flags"][first] & codes.HELD) != 0)
         if held.any():
             request = self.records.requests["row"]
-            trigger = np.flatnonzero((request["kind"] == jr.REQUEST_TRIGGER) & (request_at >= 0))[::-1]
+            trigger = np.flatnonzero((request["kind"] == codes.REQUEST_TRIGGER) & (request_at >= 0))[::-1]
             released = np.zeros(len(rows), np.int64)
             released[request_at[trigger]] = self.records.requests["header"]["time_ns"][trigger]
             route[held] = released[first[held]]
@@ -517,7 +517,7 @@ class _Book:
         self.flag("late_fill", any_of(row["reason"] == int(Reason.LATE_FILL)))
         self.flag("crossed_fill", any_of(crossed))
         self.flag("no_quote_at_fill", any_of(~both))
-        revised = self.booked & np.isin(report["exec_type"], (jr.EXEC_TRADE_CANCEL, jr.EXEC_TRADE_CORRECT))
+        revised = self.booked & np.isin(report["exec_type"], (codes.EXEC_TRADE_CANCEL, codes.EXEC_TRADE_CORRECT))
         self.flag("revised", np.isin(np.arange(n), self.root[self.report_at[revised]]))
 
     # ---- what it cost

@@ -13,18 +13,13 @@ from typing import Any
 import numpy as np
 
 from .._core.records import NO_PRICE, RECORD_DTYPES, VOID_REASONS, is_booked
+from ..record_codes import EXEC_TRADE, EXEC_TRADE_CANCEL, EXEC_TRADE_CORRECT
 from ..records_split import RecordStream, split
 from ..records_view import DECISION, NAME, ORDER, REFUSAL, REPORT, REQUEST, JournalNames, Names
 
-__all__ = ["EXEC_TRADE", "JournalRecords", "read_records", "standing_fills"]
+__all__ = ["JournalRecords", "read_records", "standing_fills"]
 
 Rows = np.ndarray[Any, Any]
-
-# gm_exec_type of records.h
-EXEC_NEW, EXEC_TRADE, EXEC_CANCELED, EXEC_REPLACED, EXEC_REJECTED, EXEC_EXPIRED = 1, 2, 3, 4, 5, 6
-EXEC_CANCEL_REJECTED, EXEC_TRADE_CANCEL, EXEC_TRADE_CORRECT, EXEC_STATUS = 7, 8, 9, 10
-# gm_request_kind
-REQUEST_CLOSE_PARENT, REQUEST_AMEND, REQUEST_TRIGGER, REQUEST_ACTIVATE = 2, 6, 7, 9
 
 _KINDS = {ORDER: "orders", DECISION: "decisions", REPORT: "reports", REFUSAL: "refusals", REQUEST: "requests"}
 _CHUNK = 1 << 24

@@ -17,8 +17,9 @@ import numpy as np
 from .._core.capture import CaptureFile, Run
 from .._core.records import NO_PRICE
 from .._core.values import MarketDataError
+from ..record_codes import EXEC_TRADE_CANCEL, EXEC_TRADE_CORRECT, FLAG_AUCTION, FLAG_OWN, SET_LEVEL, TRADE
 from ..records_view import Names
-from .journal_records import EXEC_TRADE_CANCEL, EXEC_TRADE_CORRECT, JournalRecords, mid_e9
+from .journal_records import JournalRecords, mid_e9
 from .session_prices import Tape
 
 __all__ = ["INDEX", "NEAR_NS", "MarketView", "view_of_capture", "view_of_journal"]
@@ -30,7 +31,6 @@ NEAR_NS = 1_000_000_000
 #: The index's number where it is no symbol of the journal.
 INDEX = -2
 _ALL = 1 << 62  # a feed sequence behind all others
-_SET_LEVEL, _TRADE, _OWN, _AUCTION = 10, 9, 1, 2  # gm_action and gm_message_flag of records.h
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,7 +310,7 @@ def view_of_capture(
             if text in wanted and bounds[place] < bounds[place + 1]:
                 at = by_symbol[bounds[place] : bounds[place + 1]]
                 mine = {name: values[at] for name, values in columns.items()}
-                trades = mine["action"] == _TRADE
+                trades = mine["action"] == TRADE
                 prints[wanted[text]].append({name: values[trades] for name, values in mine.items()})
                 levels = {name: values[~trades] for name, values in mine.items()}
                 quotes[wanted[text]].append(_consolidated(levels, len(run.venues), int(run.start_ns)))
@@ -321,7 +321,7 @@ def view_of_capture(
             told = {name: np.concatenate([each[name] for each in prints[symbol]]) for name in _COLUMNS}
             lines[symbol] = _line(
                 np.maximum.accumulate(quote_ns), bid, ask, np.maximum.accumulate(told["time_ns"]), told["price_e9"],
-                told["quantity"], (told["flags"] & _OWN) != 0, (told["flags"] & _AUCTION) != 0,
+                told["quantity"], (told["flags"] & FLAG_OWN) != 0, (told["flags"] & FLAG_AUCTION) != 0,
             )  # fmt: skip
     if own and not lines.keys() & own.values():
         raise MarketDataError(f"{file.path}: has none of the journal's symbols ({', '.join(sorted(own))})")
@@ -344,7 +344,7 @@ def _runs(file: CaptureFile) -> Iterator[tuple[Run, dict[str, Rows]]]:
     file.runs = [run._replace(until=_ALL) for run in file.runs]
     held: dict[int, tuple[Run, list[dict[str, Rows]]]] = {}
     for run, rows in file.chunks():
-        kept = rows[((rows["action"] == _SET_LEVEL) | (rows["action"] == _TRADE)) & (rows["symbol"] >= 0)]
+        kept = rows[((rows["action"] == SET_LEVEL) | (rows["action"] == TRADE)) & (rows["symbol"] >= 0)]
         kept = kept[kept["time_ns"] < ends[run.number]]
         held.setdefault(run.number, (run, []))[1].append({name: np.ascontiguousarray(kept[name]) for name in _COLUMNS})
     for _, (run, pieces) in sorted(held.items()):

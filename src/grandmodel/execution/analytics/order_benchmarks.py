@@ -16,10 +16,10 @@ import numpy as np
 from .._core import costs
 from .._core.records import NO_PRICE
 from ..records_view import Names
-from .benchmarks import market_adjusted_bps
+from .benchmarks import currency, market_adjusted_bps
 from .market_view import NEAR_NS, MarketView, view_of_capture
 from .references import References
-from .session_prices import close_of, given_closes, hours_before, session_prices
+from .session_prices import SESSION, close_of, given_closes, hours_before, session_prices
 
 __all__ = ["HORIZONS_NS", "add_benchmarks"]
 
@@ -48,7 +48,7 @@ def add_benchmarks(
     reasons = _session(o, market, names, known)
     for name in ("vwap", "twap", "open", "close", "previous_close", "pwp"):
         o[f"{name}_bps"] = costs.vwap_slippage(o["side"], o["average_price"], o[name])
-    arrival = _price(o["arrival_e9"])
+    arrival = currency(o["arrival_e9"])
     o["arrival_bps"] = costs.vwap_slippage(o["side"], o["average_price"], arrival)
     _index(o, market, names, known, end)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -57,11 +57,6 @@ def add_benchmarks(
         o["participation"] = np.where(o["own_volume"] >= 0, share, np.nan)
     _reversion(o, market)
     return reasons
-
-
-def _price(e9: Rows) -> Rows:
-    """In the currency, NaN where unknown."""
-    return np.where(e9 == NO_PRICE, np.nan, e9 / 1e9)
 
 
 def _after_fills(o: Columns, f: Columns, market: MarketView, counted: Rows) -> None:
@@ -98,8 +93,8 @@ def _session(o: Columns, market: MarketView, names: Names, known: References) ->
     if known.previous is not None and first:
         closes = _closes_of(known.previous, names, o["symbol"], first, calendar) | closes
     found = session_prices(o["symbol"], o["decision_ns"], market.tape, calendar, given_closes(closes, first, calendar))
-    for name, e9 in zip(("open", "close", "previous_close"), found[:3], strict=True):
-        o[name] = _price(e9)
+    for name, e9 in zip(SESSION, found[:3], strict=True):
+        o[name] = currency(e9)
     return {"open": found.open_why, "close": found.close_why, "previous_close": found.previous_close_why}
 
 
@@ -128,7 +123,7 @@ def _index(o: Columns, market: MarketView, names: Names, known: References, end:
     if market.index is not None:
         index = np.full(len(end), market.index)
         sent = np.where(o["route_ns"] > 0, o["route_ns"], end + 1)  # what was not sent has no such time
-        arrival, vwap = _price(market.mids_at(index, sent)), market.interval(index, sent, end)["vwap"]
+        arrival, vwap = currency(market.mids_at(index, sent)), market.interval(index, sent, end)["vwap"]
         vwap = np.where(sent == end, arrival, vwap)
     o["index_bps"] = costs.vwap_slippage(o["side"], vwap, arrival)
     o["market_adjusted_bps"] = market_adjusted_bps(o["side"], o["arrival_bps"], o["beta"], arrival, vwap)

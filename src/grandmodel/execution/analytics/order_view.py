@@ -12,6 +12,7 @@ from .._core.values import LIQUIDITIES, ORDER_TYPES, Reason, Unknown
 from ..sessions import ns_to_local
 from .journal_costs import FLAG_BIT, FLAGS, HORIZON_NAMES, PARTS, JournalCosts, status_text
 from .reasons import why
+from .session_prices import SESSION
 
 __all__ = ["ROW_FIELDS", "order_rows", "order_view"]
 
@@ -31,7 +32,6 @@ _FLOATS = (
 )  # fmt: skip
 
 
-_SESSION = ("open", "close", "previous_close")
 
 
 def _texts(numbers: Any, word: Any) -> list[Any]:
@@ -92,7 +92,7 @@ def order_view(analysed: JournalCosts, place: int) -> dict[str, Any]:
               ("decision", "route", "acknowledged", "first_fill", "last_fill", "end")}  # fmt: skip
     prices = {name: _price(int(o[f"{name}_e9"][place]), name) for name in ("decision", "arrival", "end")}
     prices |= {
-        name: benchmark(analysed, place, name) for name in ("average_price", "vwap", "twap", "pwp", *_SESSION)
+        name: benchmark(analysed, place, name) for name in ("average_price", "vwap", "twap", "pwp", *SESSION)
     }
     return {
         "order_id": int(o["order_id"][place]),
@@ -112,7 +112,7 @@ def order_view(analysed: JournalCosts, place: int) -> dict[str, Any]:
         "parts_bps": {part: analysed.bps(place, part) for part in PARTS}
         | {part: benchmark(analysed, place, f"{part}_bps") for part in ("spread", "move")},
         "against_bps": {name: benchmark(analysed, place, f"{name}_bps") for name in
-                        ("arrival", "vwap", "twap", "pwp", *_SESSION, "index", "market_adjusted")},
+                        ("arrival", "vwap", "twap", "pwp", *SESSION, "index", "market_adjusted")},
         "beta": benchmark(analysed, place, "beta"),
         "markout_bps": {name: _float(o["markout_bps"][place, k], analysed.markout_reason)
                         for k, name in enumerate(HORIZON_NAMES)},

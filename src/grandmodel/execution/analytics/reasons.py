@@ -7,13 +7,12 @@ from typing import Any
 import numpy as np
 
 from .journal_costs import JournalCosts
-from .session_prices import WHY
+from .session_prices import SESSION, WHY
 
 __all__ = ["reasons_of", "why"]
 
 Rows = np.ndarray[Any, Any]
 
-_SESSION = ("open", "close", "previous_close")
 _INDEX = ("index", "market_adjusted", "beta")
 _NO_FILLS = "nothing was filled"
 _NO_PRINTS = "the journal has no prints: give the capture"
@@ -52,7 +51,7 @@ def _reasons(analysed: JournalCosts, name: str) -> tuple[tuple[str, ...], Rows]:
     against = name.endswith("_bps")
     unfilled = (o["fills"] == 0) & (against or name == "average_price"), _NO_FILLS
     base = name.removesuffix("_bps")
-    if base in _SESSION:
+    if base in SESSION:
         codes = analysed.reason_codes[base].astype(np.int64)
         return (*WHY, _NO_FILLS), np.where(unfilled[0], len(WHY), codes)
     if base in _INDEX:

@@ -8,15 +8,17 @@ Nothing of it is guessed: a beta that nobody gave is not 1, and what needs it is
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation, Overflow
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .._core.values import ExecutionError
+from .trade import PRICE_MAX
 
 if TYPE_CHECKING:
     from ..config import ExecutionConfig
@@ -24,30 +26,31 @@ if TYPE_CHECKING:
 
 __all__ = ["References", "ReferencesError", "read_previous_closes"]
 
-#: As core prices are bounded: below it neighbouring doubles are nearer to each other than 1e-9.
-_PRICE_MAX = 1 << 23
-
 
 class ReferencesError(ExecutionError, ValueError):
     """An index, a beta or a previous close is refused; the message names it, its value and what was expected."""
 
 
 def _beta(value: object, what: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | Decimal) or not math.isfinite(value):
+    number = math.nan
+    if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+        with contextlib.suppress(ValueError, OverflowError):  # a signalling NaN; an int beyond any float
+            number = float(value)
+    if not math.isfinite(number):
         raise ReferencesError(f"{what} is {value!r}, must be a finite number")
-    return float(value)
+    return number
 
 
 def _price_e9(value: object, what: str) -> int:
     """Exactly value times 1e9; a float counts as the shortest decimal that reads back as it."""
-    expected = f"{what} is {value!r}, must be a price above 0 and below {_PRICE_MAX}, of at most nine decimals"
+    expected = f"{what} is {value!r}, must be a price above 0 and below {PRICE_MAX}, of at most nine decimals"
     if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
         raise ReferencesError(expected)
     try:
         scaled = Decimal(str(value)).scaleb(9)
-    except InvalidOperation:
+    except (InvalidOperation, Overflow):
         raise ReferencesError(expected) from None
-    if not scaled.is_finite() or not 0 < scaled < _PRICE_MAX * 10**9 or scaled != scaled.to_integral_value():
+    if not scaled.is_finite() or not 0 < scaled < PRICE_MAX * 10**9 or scaled != scaled.to_integral_value():
         raise ReferencesError(expected)
     return int(scaled)
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from .. import record_codes as codes
 from .._core.records import NO_PRICE, VOID_REASONS
 from .._core.values import TIMES_IN_FORCE, Unknown
 from ..sessions import ns_to_local
-from . import journal_records as jr
 from .execution_quality import sent
 from .journal_costs import JournalCosts, exact_sum
 from .journal_records import JournalRecords
@@ -57,7 +57,7 @@ def routing_report(analysed: JournalCosts, records: JournalRecords) -> list[dict
 
 # ---- audit trail
 
-_ORDER_TYPES = {1: "MKT", 2: "LMT"}
+_ORDER_TYPES = {codes.MARKET: "MKT", codes.LIMIT: "LMT"}
 
 
 def _common(row: Any, names: Any, time_ns: int) -> dict[str, Any]:
@@ -103,20 +103,20 @@ def audit_trail(records: JournalRecords) -> Iterator[dict[str, Any]]:
             continue
         venue = names.venue_text(int(report["venue"])) if report["venue"] >= 0 else None
         kind = int(report["exec_type"])
-        if kind == jr.EXEC_TRADE and int(report["reason"]) not in VOID_REASONS:
+        if kind == codes.EXEC_TRADE and int(report["reason"]) not in VOID_REASONS:
             add(header, "MEOT", known, tradeID=int(report["execution_id"]), price=int(report["price_e9"]) / 1e9,
                 quantity=int(report["quantity"]), leavesQty=int(report["leaves_quantity"]),
                 destination=venue)  # fmt: skip
-        elif kind == jr.EXEC_REPLACED:
+        elif kind == codes.EXEC_REPLACED:
             price = int(report["price_e9"])
             new = {} if price == NO_PRICE else {"price": price / 1e9}
             add(header, "MEMR", known, quantity=int(report["quantity"]), destination=venue, **new)
-        elif kind in (jr.EXEC_CANCELED, jr.EXEC_EXPIRED):
+        elif kind in (codes.EXEC_CANCELED, codes.EXEC_EXPIRED):
             add(header, "MECR", known, cancelQty=int(report["quantity"]), leavesQty=0, destination=venue)
     for record in records.requests:
         header, request = record["header"], record["row"]
         known = orders.get(int(request["order_id"]))
-        if known is not None and int(request["kind"]) == jr.REQUEST_CLOSE_PARENT:
+        if known is not None and int(request["kind"]) == codes.REQUEST_CLOSE_PARENT:
             add(header, "MEOC", known, cancelQty=int(request["quantity"]), leavesQty=0)
     for _, event in sorted(events, key=lambda each: each[0]):
         yield event

@@ -17,13 +17,13 @@ from .archive import MissingExtraError
 from .day_summary import DaySummary, GroupCosts
 from .journal_costs import HORIZON_NAMES, JournalCosts
 from .significance import SAMPLES_MIN, WeightedMean
+from .venue_costs import HALF_HOUR_NS
 
 __all__ = ["bokeh", "figures"]
 
 BLUE, ORANGE, GREEN, RED, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"
 _PARTS = (("delay", "delay"), ("spread", "spread"), ("move", "move"), ("opportunity", "not filled"), ("fees", "fees"))
 _SHAPES = ("circle", "triangle", "square", "diamond")
-_HALF_HOUR_NS = 1_800_000_000_000
 _WHISKERS = 5  # intervals of fewer samples are so wide that nothing else would be seen; the tables have them
 #: Lines over an order's price: {name: (colour, dash)}; markers of the horizons: {name: (colour, shape)}.
 LINES = {"decision": (GREEN, "dashed"), "average": (RED, "solid"), "vwap": (ORANGE, "dotted")}
@@ -119,11 +119,11 @@ def _local_ms(time_ns: Any) -> Any:
 def _day(analysed: JournalCosts) -> Any:
     o = analysed.orders
     at = np.flatnonzero(analysed.measured)
-    bins, place = np.unique(o["decision_ns"][at] // _HALF_HOUR_NS, return_inverse=True)
+    bins, place = np.unique(o["decision_ns"][at] // HALF_HOUR_NS, return_inverse=True)
     value = np.bincount(place, o["value"][at], len(bins))
     cost = np.bincount(place, o["total_e9"][at] / 1e9, len(bins)) / np.where(value > 0, value, 1) * 1e4
     count = np.bincount(place, minlength=len(bins))
-    left = _local_ms(bins * _HALF_HOUR_NS)
+    left = _local_ms(bins * HALF_HOUR_NS)
     made = _figure("Cost by half hour of the decision", "New York time", "bps of paper value", x_axis_type="datetime")
     source = bokeh("models").ColumnDataSource({"left": left + 9e4, "right": left + 1.71e6, "top": cost, "count": count,
                                                "color": [ORANGE if c > 0 else BLUE for c in cost]})  # fmt: skip

@@ -19,10 +19,12 @@ import numpy as np
 from .._core.records import NO_PRICE
 from ..sessions import Session, SessionRangeError, previous_session, session, session_date
 
-__all__ = ["AUCTION_NS", "WHY", "SessionPrices", "Tape", "close_of", "open_of", "session_prices"]
+__all__ = ["AUCTION_NS", "SESSION", "WHY", "SessionPrices", "Tape", "close_of", "open_of", "session_prices"]
 
 Rows = np.ndarray[Any, Any]
 
+#: Prices of a session, in the order of `SessionPrices`.
+SESSION = ("open", "close", "previous_close")
 #: How far from a session's open and close an auction is still that of the open and of the close.
 AUCTION_NS = 1800 * 10**9
 

@@ -52,7 +52,8 @@ class Difference:
         """`lower`, `higher`, or why neither can be said."""
         if self.interval.blocks < SAMPLES_MIN:
             return "too few samples"
-        if not abs(self.t) >= T_MIN:  # NaN too
+        # NaN too. Blocks count alike in t and by their samples in the mean: the two can point different ways.
+        if not abs(self.t) >= T_MIN or (self.t < 0) != (self.interval.mean < 0):
             return "no difference can be told"
         return "lower" if self.interval.mean < 0 else "higher"
 
@@ -116,7 +117,8 @@ def _blocks(samples: Floats, blocks: ArrayLike | None) -> tuple[Floats, Floats]:
 
 
 def t_statistic(values: ArrayLike, *, blocks: ArrayLike | None = None) -> float:
-    """Mean over its standard error (deviation with n - 1), by block; Unknown below two or without any spread."""
+    """Mean over its standard error (deviation with n - 1), of the blocks' means, each counting alike; Unknown below two
+    or without any spread."""
     sums, counts = _blocks(_samples(values, "values"), blocks)
     samples = sums / counts
     if len(samples) < 2:

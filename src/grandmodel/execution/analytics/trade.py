@@ -26,7 +26,8 @@ _KEYS = (
     "index_arrival", "index_vwap", "beta",
 )  # fmt: skip
 _FILL_KEYS = ("time", "price", "quantity", "venue")
-_MAX_PRICE = 1 << 23
+#: As core prices are bounded: below it neighbouring doubles are nearer to each other than 1e-9.
+PRICE_MAX = 1 << 23
 _MAX_QUANTITY = 1 << 62
 
 
@@ -146,6 +147,8 @@ def _others(given: Mapping[str, Any]) -> dict[str, float]:
     out = {name: price_e9 / 1e9 for name, price_e9 in read.items() if price_e9 is not None}
     if given.get("beta") is not None:
         out["beta"] = float(_number(given["beta"], "beta", "a finite number"))
+        if not math.isfinite(out["beta"]):  # beyond any float
+            raise TradeError("beta", given["beta"], "a finite number")
     return out
 
 
@@ -264,8 +267,8 @@ def _price(value: object, field: str) -> int | None:
     if value is None:
         return None
     number = _number(value, field, "a price above 0")
-    if not 0 < number < _MAX_PRICE:
-        raise TradeError(field, value, f"a price above 0 and below {_MAX_PRICE}")
+    if not 0 < number < PRICE_MAX:
+        raise TradeError(field, value, f"a price above 0 and below {PRICE_MAX}")
     price_e9 = int((number * 10**9).to_integral_value())
     if price_e9 == 0:
         raise TradeError(field, value, "a price of at least 1e-9")

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from .._core.values import Unknown
+from ..record_codes import NAME_LENGTH
 from .journal_costs import FLAG_BIT, NOT_AVERAGED, JournalCosts
 from .venue_costs import HALF_HOUR_NS
 from .wheel import AlgorithmWheel, WheelResult
@@ -22,7 +23,6 @@ __all__ = ["WheelOrders", "WheelRule", "record_looks", "rules_of", "wheels_of"]
 
 Rows = np.ndarray[Any, Any]
 
-_TAG_BYTES = 72  # GM_NAME_LENGTH of records.h
 _TAG = re.compile(r"wheel:([A-Za-z0-9_.\-]{1,32}):(\d{1,19}):(\d{1,9}):(\d{1,2}):([a-z0-9_*,]+)", re.ASCII)
 _ARM = re.compile(r"([a-z][a-z0-9_]*)(?:\*(\d{1,3}))?", re.ASCII)
 
@@ -46,10 +46,10 @@ class WheelRule:
         """The tag of its orders. ValueError when it has more bytes than a tag may have."""
         arms = ",".join(name if times == 1 else f"{name}*{times}" for name, times in self.algorithms)
         text = f"wheel:{self.name}:{self.seed}:{self.orders}:{self.looks}:{arms}"
-        if len(text) > _TAG_BYTES:
+        if len(text) > NAME_LENGTH:
             raise ValueError(
-                f"wheel {self.name!r} needs a tag of {len(text)} bytes ({text}), must be at most {_TAG_BYTES}: give it "
-                "a shorter name or seed, or fewer algorithms"
+                f"wheel {self.name!r} needs a tag of {len(text)} bytes ({text}), must be at most {NAME_LENGTH}: give "
+                "it a shorter name or seed, or fewer algorithms"
             )
         return text
 

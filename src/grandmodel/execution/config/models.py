@@ -255,7 +255,7 @@ class Wheel(Section):
     """
 
     algorithms: dict[Name, dict[str, Any]]
-    orders: Annotated[int, *integer(60, 10**9)] = 1000
+    orders: Annotated[int, *integer(60, 10**9 - 1)] = 1000
     looks: Annotated[int, *integer(1, 10)] = 5
     seed: Seed | None = None
 

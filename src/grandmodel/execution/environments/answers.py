@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
-from ..deadlines import call_within
+from ..deadlines import call_within, let_go
 
 if TYPE_CHECKING:
     from ..clock import Clock
@@ -24,7 +26,7 @@ class Answers:
 
     def __init__(self, policy: Callable[[Any], Any], seconds: float, clock: Clock) -> None:
         self._policy, self._seconds, self._clock = policy, seconds, clock
-        self._thread: ThreadPoolExecutor | None = None
+        self._asked: SimpleQueue[tuple[Any, asyncio.Future[Any]] | None] | None = None
         self._pending: asyncio.Future[Any] | None = None
         call = getattr(policy, "__call__", policy)  # noqa: B004 - an object may have a coroutine for it
         self._waits = inspect.iscoroutinefunction(policy) or inspect.iscoroutinefunction(call)
@@ -37,21 +39,39 @@ class Answers:
             return self._policy(observation)
         if self._pending is not None and not self._pending.done():
             raise TimeoutError("the policy is still at an earlier decision")
-        if self._thread is None:
-            self._thread = ThreadPoolExecutor(1, thread_name_prefix="policy")
-        self._pending = asyncio.get_running_loop().run_in_executor(self._thread, self._policy, observation)
+        if self._asked is None:  # no executor: the interpreter waits for an executor's threads when it ends
+            self._asked = SimpleQueue()
+            Thread(target=_answer, args=(self._policy, self._asked), name="policy", daemon=True).start()
+        self._pending = asyncio.get_running_loop().create_future()
+        self._asked.put((observation, self._pending))
         done, _ = await asyncio.wait({self._pending}, timeout=self._seconds / getattr(self._clock, "speed", 1))
         if not done:
-            self._pending.add_done_callback(_let_go)
+            self._pending.add_done_callback(let_go)
             raise TimeoutError(f"the policy took more than {self._seconds:g} s")
         return self._pending.result()
 
     def close(self) -> None:
         """Waits for nobody: a policy that never returns keeps its thread, and nothing else."""
-        if self._thread is not None:
-            self._thread.shutdown(wait=False, cancel_futures=True)
+        if self._asked is not None:
+            self._asked.put(None)
 
 
-def _let_go(late: asyncio.Future[Any]) -> None:
-    if not late.cancelled():
-        late.exception()  # so that nobody is told that nobody asked
+def _answer(policy: Callable[[Any], Any], asked: SimpleQueue[tuple[Any, asyncio.Future[Any]] | None]) -> None:
+    while (asks := asked.get()) is not None:
+        observation, future = asks
+        told, error = None, None
+        try:
+            told = policy(observation)
+        except BaseException as raised:
+            error = raised
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            future.get_loop().call_soon_threadsafe(_tell, future, told, error)
+
+
+def _tell(future: asyncio.Future[Any], told: Any, error: BaseException | None) -> None:
+    if future.done():
+        return
+    if error is None:
+        future.set_result(told)
+    else:
+        future.set_exception(error)

@@ -66,7 +66,8 @@ class SyntheticDay:
 
         limits = self.model.get("limit_rates", LIMIT_RATES)
         cancels = self.model.get("cancel_rates", CANCEL_RATES)
-        usual = 2.0 * self.depth * sum(arrive / leave for arrive, leave in zip(limits, cancels, strict=True))
+        depth = read_number("depth", self.depth, 1.0, 1e6, "a number from 1 to 1000000")
+        usual = 2.0 * depth * sum(arrive / leave for arrive, leave in zip(limits, cancels, strict=True))
         return max(_LEAST, min(_MOST, 1 << math.ceil(math.log2(3.0 * usual))))
 
     def ground(
@@ -221,7 +222,7 @@ def _core(
         "account": {"cash": 5e9},
         **config,
         "mode": "simulation",
-        "routing": {**config.get("routing", {}), **lit},
+        "routing": {**(config.get("routing") or {}), **lit},
         "journal": {},
     }
     loaded = load_config(settings)

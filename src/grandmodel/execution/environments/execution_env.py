@@ -52,13 +52,15 @@ class ExecutionEnv(_gymnasium.Env):  # type: ignore[misc, name-defined, unused-i
         self.core = self.stage.core
         self.action_space = action_space(actions)
         self.observation_space = observation_space()
-        self._begun = False
+        self._begun = self._closed = False
         self._done = True
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[NDArray[Any], dict[str, Any]]:
         """Begins an episode; the first observation, and {seed, side, quantity}. Its market begins with a quote."""
+        if self._closed:
+            raise RuntimeError("the environment is closed")
         if seed is not None:
             seed = read_whole("seed", seed, 0, SEED_MAX)
             super().reset(seed=seed)
@@ -96,5 +98,5 @@ class ExecutionEnv(_gymnasium.Env):  # type: ignore[misc, name-defined, unused-i
 
     def close(self) -> None:
         """Closes the engine. Closing twice is allowed."""
-        self._done = True
+        self._done = self._closed = True
         self.core.close()

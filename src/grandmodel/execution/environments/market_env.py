@@ -83,7 +83,7 @@ class MarketEnv(_pettingzoo.ParallelEnv):  # type: ignore[misc, name-defined, un
         self._read = {
             agent: read if seat < self._executors else _read_quotes for agent, seat in self._seats.items()
         }  # fmt: skip
-        self._begun = False
+        self._begun = self._closed = False
         self._random = np.random.default_rng()
 
     def observation_space(self, agent: str) -> Any:
@@ -98,6 +98,8 @@ class MarketEnv(_pettingzoo.ParallelEnv):  # type: ignore[misc, name-defined, un
         self, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, NDArray[Any]], dict[str, dict[str, Any]]]:
         """Begins episode `seed`; without one the next of its chain, at first any."""
+        if self._closed:
+            raise RuntimeError("the environment is closed")
         if seed is not None:
             chosen = read_whole("seed", seed, 0, SEED_MAX)
         else:
@@ -162,7 +164,7 @@ class MarketEnv(_pettingzoo.ParallelEnv):  # type: ignore[misc, name-defined, un
 
     def close(self) -> None:
         """Closes the engine."""
-        self.agents = []
+        self.agents, self._closed = [], True
         self.core.close()
 
 

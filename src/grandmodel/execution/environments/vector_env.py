@@ -66,6 +66,8 @@ class ExecutionVectorEnv(_vector.VectorEnv):  # type: ignore[misc, name-defined,
     ) -> tuple[Any, dict[str, Any]]:
         """Begins all episodes: of seed, seed + 1, ...; of a list of seeds; or the next ones (at first: any)."""
         n = self.num_envs
+        if self.closed:
+            raise RuntimeError("the environment is closed")
         if seed is None or isinstance(seed, list):
             given: list[int | None] = [None] * n if seed is None else seed
             if len(given) != n:
@@ -85,6 +87,8 @@ class ExecutionVectorEnv(_vector.VectorEnv):  # type: ignore[misc, name-defined,
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
         """A step of each; actions (n, 2)."""
+        if self.closed:
+            raise RuntimeError("the environment is closed")
         if not self._begun:
             raise RuntimeError("no episode has begun: reset() begins them")
         self._take(actions)

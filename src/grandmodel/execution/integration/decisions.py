@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -58,12 +57,11 @@ def read_decision(payload: Any, symbols: Container[str]) -> Decision:
     symbol = payload.get("symbol")
     if not isinstance(symbol, str) or symbol not in symbols:
         raise DecisionError("symbol", symbol, "a symbol that the engine knows")
-    confidence = payload.get("confidence")
-    if type(confidence) is not float and (
-        isinstance(confidence, bool) or not isinstance(confidence, int | float | np.integer | np.floating)
-    ):
-        raise DecisionError("confidence", confidence, "a number from 0 to 1")
-    if not math.isfinite(confidence) or not 0.0 <= confidence <= 1.0:
+    confidence: Any = payload.get("confidence")
+    number = type(confidence) is float or (
+        isinstance(confidence, int | float | np.integer | np.floating) and not isinstance(confidence, bool)
+    )
+    if not number or not 0.0 <= confidence <= 1.0:
         raise DecisionError("confidence", confidence, "a number from 0 to 1")
     side, action = payload.get("side"), payload.get("action")
     if side is None and action is None:

@@ -22,6 +22,7 @@ log = logging.getLogger("grandmodel.execution.integration")
 
 _ORDER_FIELDS = {"symbol": "symbol", "side": "side", "action": "side", "quantity": "quantity"}
 _REASONS = {"timestamp": Reason.DECISION_STALE, "rate": Reason.DECISION_FLOOD, "queue": Reason.DECISION_FLOOD}
+_SIGNS = {"buy": 1, "sell": -1}
 _BILLION = 10**9
 
 
@@ -69,7 +70,7 @@ class Intake:
         lock = self._turns.get(symbol)
         if lock is None:
             lock = self._turns[symbol] = asyncio.Lock()
-        if not lock.locked():
+        if not lock.locked() and not self._waiting[symbol]:  # one that is let go is the next one's before he has it
             await lock.acquire()
             return lock
         if self._waiting[symbol] >= self.queue_size:
@@ -109,19 +110,15 @@ class Intake:
         self.refused[error.field] += 1
         if self.refused[error.field] == 1:
             log.warning("a decision was refused (further ones for this field are counted only): %s", error)
-        reason = {
-            "timestamp": Reason.DECISION_STALE,
-            "rate": Reason.DECISION_FLOOD,
-            "queue": Reason.DECISION_FLOOD,
-        }.get(error.field, Reason.DECISION)
         given = payload if isinstance(payload, Mapping) else {}
         symbol, quantity = given.get("symbol"), given.get("quantity")
-        side = {"buy": 1, "sell": -1}.get(str(given.get("side") or given.get("action")).lower(), 0)
+        words = (given.get("side"), given.get("action"))
+        side = next((_SIGNS.get(word.lower(), 0) for word in words if isinstance(word, str)), 0)
         symbols = self.core.instruments.symbols
         whole = isinstance(quantity, int | np.integer) and not isinstance(quantity, bool) and 0 < quantity < 2**53
         field = _ORDER_FIELDS.get(error.field)
         error.order_id = self.core.refuse(
-            int(reason),
+            int(_REASONS.get(error.field, Reason.DECISION)),
             symbol=symbols.number(symbol) if isinstance(symbol, str) and symbol in symbols else -1,
             side=side,
             quantity=int(quantity) if whole and quantity is not None else 0,

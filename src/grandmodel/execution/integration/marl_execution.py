@@ -81,7 +81,8 @@ class MARLExecutionEngine:
         ):  # fmt: skip
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 86_400:
                 raise ValueError(f"{name} is {value!r}, must be seconds above 0, below a day")
-        if isinstance(liquidity_seconds, bool) or not 0 <= liquidity_seconds < 86_400:
+        number = isinstance(liquidity_seconds, int | float) and not isinstance(liquidity_seconds, bool)
+        if not number or not 0 <= liquidity_seconds < 86_400:
             raise ValueError(f"liquidity_seconds is {liquidity_seconds!r}, must be seconds from 0 up, below a day")
         for name, count in (("decisions_per_second", decisions_per_second), ("queue_size", queue_size)):
             if isinstance(count, bool) or not isinstance(count, int) or not 0 < count < 2**31:
@@ -99,7 +100,7 @@ class MARLExecutionEngine:
         self.liquidity_seconds = liquidity_seconds
         self.strategy_seconds, self.feedback_seconds = strategy_seconds, feedback_seconds
         self.intake = Intake(self.engine.core, max_age_seconds, decisions_per_second, queue_size)
-        #: Decisions executed; strategies and feedbacks that the component failed over, or took too long over.
+        #: Decisions executed; strategies and feedbacks that the component or the bus failed over, or took too long.
         self.executed = self.strategy_failures = self.feedback_failures = 0
         self._at_once: Mapping[str, Any] = execution_strategy(1.0, 1.0)
         self._market = cast(Market, make_algorithm(self._at_once))
@@ -168,42 +169,52 @@ class MARLExecutionEngine:
     # ---- several agents at once ----
 
     async def _together(self, decision: Decision, event: Any) -> ExecutionResult | None:
-        """Joins the round of its symbol and account; the first of it waits for the others, and works what is left."""
+        """Joins the round of its symbol and account, which waits for others and works what is left in a task of its
+        own: a decision counts once it was given, and the round ends with the last who waits for it."""
         key = f"{decision.symbol} {decision.terms.get('account')}"
         joined = self._rounds.get(key)
-        if joined is not None:
-            joined.add(decision, event.payload)
-            return await asyncio.shield(joined.result)
-        opened = self._rounds[key] = _Round(asyncio.get_running_loop().create_future())
-        opened.add(decision, event.payload)
+        if joined is None:
+            joined = self._rounds[key] = _Round()
+            joined.work = asyncio.ensure_future(self._round(key, joined))
+        joined.add(decision, event)
+        work = joined.work
+        assert work is not None
         try:
-            try:
-                await self._clock.sleep(self.net_seconds)
-            finally:
-                del self._rounds[key]
-            turn = await self.intake.turn(event, decision.symbol)
-            try:
-                result = await self._netted(opened)
-            finally:
-                turn.release()
-        except BaseException as error:
-            opened.fail(error)
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            joined.waiting -= 1
+            if joined.waiting == 0 and not work.done():
+                if self._rounds.get(key) is joined:
+                    del self._rounds[key]
+                work.cancel()
+                await asyncio.wait({work})  # its order is withdrawn then
             raise
-        opened.result.set_result(result)
-        return result
+
+    async def _round(self, key: str, of: _Round) -> ExecutionResult | None:
+        """Waits for others and for the symbol, then works what is left of all."""
+        try:
+            await self._clock.sleep(self.net_seconds)
+        finally:
+            if self._rounds.get(key) is of:
+                del self._rounds[key]
+        turn = await self.intake.turn(of.events[0], of.decisions[0].symbol)
+        try:
+            return await self._netted(of)
+        finally:
+            turn.release()
 
     async def _netted(self, of: _Round) -> ExecutionResult | None:
         left, shares = net(of.decisions)
         if len(shares) == 1:
-            return await self._one(of.decisions[0], of.payloads[0])
+            return await self._one(of.decisions[0], of.events[0].payload)
         result: ExecutionResult | None = None
         if left is not None:
             chosen = self._determine_execution_strategy(left.confidence, left.symbol)
             strategy = chosen if self._chooser() is None else await self._chosen_strategy(left)
             result = await self.smart_router.execute_algorithm_order(left.order(), strategy)
         self.executed += len(shares)
-        for payload, share in zip(of.payloads, shares, strict=True):
-            await self._tell(self._shared(payload, share, result, len(shares)))
+        for event, share in zip(of.events, shares, strict=True):
+            await self._tell(self._shared(event.payload, share, result, len(shares)))
         return result
 
     def _shared(self, payload: Any, share: Share, result: ExecutionResult | None, agents: int) -> Event:
@@ -226,7 +237,7 @@ class MARLExecutionEngine:
             strategy: Mapping[str, Any] = await call_within(
                 self._clock, self.strategy_seconds, chooser, decision, liquidity
             )
-            make_algorithm(strategy)  # raises where there is no such way
+            self.smart_router.check_algorithm(strategy)  # raises where there is no such way
         except Exception:
             self.strategy_failures += 1
             log.exception("the component chose no way to work a decision: the safe one is taken")
@@ -262,10 +273,14 @@ class MARLExecutionEngine:
         return event
 
     async def _tell(self, event: Event) -> None:
-        """Publishes a feedback, and gives it to the component; one that fails or stalls costs nobody his order."""
-        published = self.event_bus.publish(event)
-        if inspect.isawaitable(published):
-            await published
+        """Publishes a feedback, and gives it to the component: one that fails or stalls costs nobody his result."""
+        try:
+            published = self.event_bus.publish(event)
+            if inspect.isawaitable(published):
+                await published
+        except Exception:
+            self.feedback_failures += 1
+            log.exception("the event bus failed over a feedback")
         listener = getattr(self.marl_component, "on_execution_feedback", None)
         if not callable(listener):
             return
@@ -287,21 +302,15 @@ class MARLExecutionEngine:
 
 
 class _Round:
-    """Decisions that came together."""
+    """Decisions that came together, and how many wait for what becomes of them."""
 
-    def __init__(self, result: asyncio.Future[ExecutionResult | None]) -> None:
-        self.result = result
+    def __init__(self) -> None:
+        self.work: asyncio.Future[ExecutionResult | None] | None = None
         self.decisions: list[Decision] = []
-        self.payloads: list[Any] = []
+        self.events: list[Any] = []
+        self.waiting = 0
 
-    def add(self, decision: Decision, payload: Any) -> None:
+    def add(self, decision: Decision, event: Any) -> None:
         self.decisions.append(decision)
-        self.payloads.append(payload)
-
-    def fail(self, error: BaseException) -> None:
-        """All of them are told what went wrong; of one that is cancelled, that it was."""
-        if isinstance(error, asyncio.CancelledError):
-            self.result.cancel()
-        else:
-            self.result.set_exception(error)
-            self.result.exception()  # where nobody joined, nobody asks
+        self.events.append(event)
+        self.waiting += 1

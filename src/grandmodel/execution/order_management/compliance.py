@@ -25,6 +25,15 @@ from .._core.journal import iterate
 from .._core.records import VOID_REASONS
 from .._core.values import CHECKS, ExecutionError, JournalError, Reason
 from ..events import Event, EventType, Pump
+from ..record_codes import (
+    EXEC_TRADE,
+    LATCH_KILL,
+    LATCH_RESET,
+    PARENT,
+    REQUEST_CANCEL,
+    REQUEST_REPLACE,
+    SCOPE_STRATEGY,
+)  # fmt: skip
 from ..records_view import LATCH, ORDER, REFUSAL, REPORT, REQUEST
 
 if TYPE_CHECKING:
@@ -38,11 +47,6 @@ log = logging.getLogger("grandmodel.execution")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SELF_MATCH: Final = next(bit for bit, name, *_ in CHECKS if name == "self_match")
 _KEPT: Final = 1000  # findings remembered
-# Codes of cext/include/records.h.
-_PARENT: Final = 16
-_CANCEL, _REPLACE, _REFUSED = 1, 4, 10  # gm_request_kind
-_TRADE: Final = 2  # gm_exec_type
-_STRATEGY_SCOPE, _KILL, _RESET = 3, 1, 3  # gm_scope, gm_latch_action
 
 
 class FindingKind(StrEnum):
@@ -174,11 +178,11 @@ class ComplianceMonitor:
         order_id, parent_id, strategy = (int(row[name]) for name in ("order_id", "parent_id", "strategy"))
         if strategy and self.settings.max_repeats is not None:
             self._strategies[order_id] = (strategy, parent_id or order_id)
-        return [] if int(row["flags"]) & _PARENT else self._message(int(row["account"]), time_ns)
+        return [] if int(row["flags"]) & PARENT else self._message(int(row["account"]), time_ns)
 
     def _request(self, row: Any, time_ns: int) -> list[Finding]:
         kind, reason = int(row["kind"]), int(row["reason"])
-        if kind not in (_CANCEL, _REPLACE):
+        if kind not in (REQUEST_CANCEL, REQUEST_REPLACE):
             return []
         account = self._account(int(row["order_id"]))
         if account is None:
@@ -186,7 +190,7 @@ class ComplianceMonitor:
         found = self._message(account, time_ns)
         if reason == Reason.SELF_MATCH:
             found += self._self_match(account, time_ns)
-        if kind == _CANCEL and reason == Reason.USER and self.settings.max_cancels is not None:
+        if kind == REQUEST_CANCEL and reason == Reason.USER and self.settings.max_cancels is not None:
             window = self._window("cancels", account, length=self._cancel_ns)
             window.add(time_ns)
             found += self._over(
@@ -206,7 +210,7 @@ class ComplianceMonitor:
         return self._self_match(int(row["account"]), time_ns)
 
     def _report(self, row: Any, time_ns: int) -> list[Finding]:
-        if int(row["exec_type"]) != _TRADE or int(row["status"]) == 0 or int(row["reason"]) in VOID_REASONS:
+        if int(row["exec_type"]) != EXEC_TRADE or int(row["status"]) == 0 or int(row["reason"]) in VOID_REASONS:
             return []
         self._window("trades", int(row["account"]), length=self._window_ns).add(time_ns)
         if int(row["reason"]) == Reason.TRADE_THROUGH and self.settings.max_trade_throughs is not None:
@@ -232,7 +236,7 @@ class ComplianceMonitor:
 
     def _latch(self, row: Any, time_ns: int) -> list[Finding]:
         """A person has re-enabled a strategy: it begins anew."""
-        if int(row["scope"]) == _STRATEGY_SCOPE and int(row["action"]) == _RESET:
+        if int(row["scope"]) == SCOPE_STRATEGY and int(row["action"]) == LATCH_RESET:
             name = bytes(row["name"]).decode("utf-8", "replace")
             for key in [key for key in self._windows if key[0] == "repeats" and self._latch_name(key[1]) == name]:
                 del self._windows[key]
@@ -334,7 +338,7 @@ class ComplianceMonitor:
         reason = f"{figure} orders executed in {where} within {self._repeat_ns / 1e9:g} s, {most} may be"
         try:
             self.core.set_latch(
-                _STRATEGY_SCOPE, strategy, _KILL, self._latch_name(strategy).encode(), reason.encode()[:159]
+                SCOPE_STRATEGY, strategy, LATCH_KILL, self._latch_name(strategy).encode(), reason.encode()[:159]
             )
         except JournalError as error:  # it stands nevertheless
             log.warning("%s", error)
@@ -369,7 +373,7 @@ class ComplianceMonitor:
             raise KeyError(f"strategy {strategy!r} is not known")
         number = self.core.reader.strategies.number(strategy)
         cut = reason.encode()[:159].decode("utf-8", "ignore").encode()
-        self.core.set_latch(_STRATEGY_SCOPE, number, _RESET, self._latch_name(number).encode(), cut)
+        self.core.set_latch(SCOPE_STRATEGY, number, LATCH_RESET, self._latch_name(number).encode(), cut)
         self.look()
 
     def _tell(self, finding: Finding) -> None:

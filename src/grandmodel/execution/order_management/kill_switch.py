@@ -10,15 +10,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .._core.values import Reason, UnknownOrder
+from ..record_codes import LATCH_KILL, LATCH_REDUCE, LATCH_RESET
+from ..record_codes import SCOPES as _NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .._core.submit import Core
 
-SCOPES = {"engine": 1, "account": 2, "strategy": 3, "symbol": 4, "venue": 5}
-KILL, REDUCE, RESET = 1, 2, 3
-_NAMES = {code: name for name, code in SCOPES.items()}
+SCOPES = {name: code for code, name in _NAMES.items()}
+KILL, REDUCE, RESET = LATCH_KILL, LATCH_REDUCE, LATCH_RESET
 
 
 def read_scope(core: Core, scope: object) -> tuple[int, int, str]:

@@ -15,6 +15,7 @@ import numpy as np
 from .._core.records import REPORT_DTYPE, is_booked
 from .._core.submit import read_id
 from .._core.values import UnknownOrder
+from ..record_codes import EXEC_STATUS, EXEC_TRADE, PARENT
 from ..records_split import pieces
 from ..records_view import ORDER, REPORT
 from .order_manager import OrderManager
@@ -30,8 +31,6 @@ __all__ = ["LATENCY_DTYPE", "HeldOrders", "MemoryOptimizedOrderManager"]
 LATENCY_DTYPE = np.dtype(
     [("order_id", "<i8"), ("created_ns", "<i8"), ("answered_ns", "<i8"), ("latency_ns", "<i8")], align=True
 )
-_TRADE, _STATUS = 2, 10  # exec types (cext/include/records.h); a STATUS is the engine's own word, no answer
-_PARENT = 16  # flag of an order that is never sent itself
 
 
 class HeldOrders(Mapping[int, "Order"]):
@@ -130,17 +129,17 @@ class MemoryOptimizedOrderManager(OrderManager):
             for position, by_kind in pieces(self.core.journal, self._position):
                 if ORDER in by_kind:
                     orders = by_kind[ORDER]["row"]
-                    sent = orders[(orders["flags"] & _PARENT) == 0]
+                    sent = orders[(orders["flags"] & PARENT) == 0]
                     self._unanswered.update(zip(sent["order_id"].tolist(), sent["created_ns"].tolist(), strict=True))
                 if REPORT in by_kind:
                     reports = by_kind[REPORT]
                     rows = reports["row"]
-                    self._fills.extend(rows[(rows["exec_type"] == _TRADE) & is_booked(rows)])
+                    self._fills.extend(rows[(rows["exec_type"] == EXEC_TRADE) & is_booked(rows)])
                     self._answered(reports)
                 self._position = position
 
     def _answered(self, reports: np.ndarray[Any, Any]) -> None:
-        answers = reports[reports["row"]["exec_type"] != _STATUS]
+        answers = reports[reports["row"]["exec_type"] != EXEC_STATUS]
         samples = [
             (order_id, created, time_ns, time_ns - created)
             for order_id, time_ns in zip(

@@ -15,6 +15,7 @@ import numpy as np
 
 from .._core.records import NO_PRICE, ORDER_DTYPE, REPORT_DTYPE
 from .._core.values import STATUSES, OrderStatus, Reason
+from ..record_codes import END_TOLD, EXEC_CANCELED, EXEC_STATUS, EXEC_TRADE, PARENT, RECORD_ORDER, RECORD_REPORT
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,11 +23,6 @@ if TYPE_CHECKING:
     from .._core.remote import RemoteMarket, VenueStatus
     from .._core.submit import Core
 
-# Codes of cext/include/records.h.
-_EXEC_TRADE, _EXEC_CANCELED, _EXEC_STATUS = 2, 3, 10
-_PARENT = 16
-_END_TOLD = 64  # beside the urgency: the venue has ended it and owes executions
-_ORDER_RECORD, _REPORT_RECORD = 2, 4
 _EXECUTION_FIELDS = ("order_id", "side", "price_e9", "quantity", "symbol")
 
 
@@ -82,7 +78,7 @@ def find_breaks(
     venue_orders, venue_executions : the same of the venue, under the engine's order ids and symbol numbers
     venue_positions : symbol, bought, sold by this client at the venue
     """
-    ours = {int(row["order_id"]): row for row in orders if not int(row["flags"]) & _PARENT}
+    ours = {int(row["order_id"]): row for row in orders if not int(row["flags"]) & PARENT}
     theirs = {int(row["order_id"]): row for row in venue_orders}
     breaks: list[Break] = []
     for order_id in sorted(ours.keys() | theirs.keys()):
@@ -209,7 +205,7 @@ def reconcile(core: Core, market: RemoteMarket, venue: str, *, since: int = 0, t
     for found in breaks:
         if found.order_id is None:
             continue
-        if found.kind is BreakKind.NOT_AT_VENUE and not int(rows[found.order_id]["urgency"]) & _END_TOLD:
+        if found.kind is BreakKind.NOT_AT_VENUE and not int(rows[found.order_id]["urgency"]) & END_TOLD:
             core.report(_canceled(core, rows[found.order_id]))
         elif found.kind is BreakKind.STATUS and _resolves(rows[found.order_id], theirs[found.order_id]):
             core.report(_answered(core, rows[found.order_id], theirs[found.order_id]))
@@ -226,15 +222,15 @@ def _resolves(ours: Any, theirs: Any) -> bool:
 def _our_view(core: Core, venue: int, status: VenueStatus, since: int) -> tuple[NDArray[np.void], NDArray[np.void]]:
     """Our orders at a venue, those from memory and, of what the venue names besides, from the log; and our fills."""
     held = core.orders_array()
-    held = held[(held["venue"] == venue) & (held["flags"] & _PARENT == 0)]
-    reports = core.journal.rows(_REPORT_RECORD, since)
+    held = held[(held["venue"] == venue) & (held["flags"] & PARENT == 0)]
+    reports = core.journal.rows(RECORD_REPORT, since)
     reports = reports[reports["venue"] == venue]
     let_go = np.setdiff1d(status.orders["order_id"], held["order_id"])
     if let_go.size:
-        written = core.journal.rows(_ORDER_RECORD)
+        written = core.journal.rows(RECORD_ORDER)
         written = written[np.isin(written["order_id"], let_go) & (written["venue"] == venue)]
         held = np.concatenate([held, _as_ended(written, reports)]).astype(ORDER_DTYPE)
-    fills = reports[(reports["exec_type"] == _EXEC_TRADE) & (reports["execution_id"] <= status.counts["executions"])]
+    fills = reports[(reports["exec_type"] == EXEC_TRADE) & (reports["execution_id"] <= status.counts["executions"])]
     return held, fills
 
 
@@ -251,7 +247,7 @@ def _as_ended(written: NDArray[np.void], reports: NDArray[np.void]) -> NDArray[n
 
 def _moved(core: Core, venue: int, status: VenueStatus, since: int) -> NDArray[np.int64]:
     """Orders of which the venue has reported since it gave its view."""
-    reports = core.journal.rows(_REPORT_RECORD, since)
+    reports = core.journal.rows(RECORD_REPORT, since)
     later = (reports["venue"] == venue) & (reports["execution_id"] > status.counts["executions"])
     ids: NDArray[np.int64] = np.unique(reports["order_id"][later])
     return ids
@@ -260,7 +256,7 @@ def _moved(core: Core, venue: int, status: VenueStatus, since: int) -> NDArray[n
 def _answered(core: Core, order: Any, theirs: Any) -> NDArray[np.void]:
     """The venue's answer for an order of which we did not know: it is live there."""
     row = _canceled(core, order)
-    row["exec_type"] = _EXEC_STATUS
+    row["exec_type"] = EXEC_STATUS
     row["status"] = theirs["status"]
     row["quantity"] = 0
     row["reason"] = 0
@@ -277,6 +273,6 @@ def _canceled(core: Core, order: Any) -> NDArray[np.void]:
     row["venue"] = order["venue"]
     row["symbol"] = order["symbol"]
     row["side"] = order["side"]
-    row["exec_type"] = _EXEC_CANCELED
+    row["exec_type"] = EXEC_CANCELED
     row["reason"] = int(Reason.NOT_AT_VENUE)
     return row

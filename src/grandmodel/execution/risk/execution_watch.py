@@ -14,12 +14,21 @@ import numpy as np
 
 from .._core.records import NO_PRICE, is_booked
 from .._core.values import STATUSES, Unknown
+from ..record_codes import (
+    EXEC_REJECTED,
+    EXEC_REPLACED,
+    EXEC_STATUS,
+    EXEC_TRADE,
+    EXEC_TRADE_CANCEL,
+    EXEC_TRADE_CORRECT,
+    HELD,
+    PARENT,
+    REQUEST_AMEND,
+    REQUEST_CLOSE_PARENT,
+)  # fmt: skip
 from ..records_split import RecordStream, pieces
 from ..records_view import ORDER, REFUSAL, REPORT, REQUEST
 
-_PARENT, _HELD = 16, 128  # gm_order_flags
-_TRADE, _REPLACED, _REJECTED, _TRADE_CANCEL, _TRADE_CORRECT, _STATUS = 2, 4, 5, 8, 9, 10  # gm_exec_type
-_CLOSE_PARENT, _AMEND = 2, 6  # gm_request_kind
 _CLOSED = frozenset(number for number, status in STATUSES.items() if status.is_closed)
 _SECOND = 10**9
 
@@ -143,7 +152,7 @@ class ExecutionWatch:
 
     def _orders(self, records: np.ndarray[Any, Any]) -> None:
         rows, times = records["row"], records["header"]["time_ns"]
-        goes_out = (rows["flags"] & (_PARENT | _HELD)) == 0
+        goes_out = (rows["flags"] & (PARENT | HELD)) == 0
         self._sent.update(zip(rows["order_id"][goes_out].tolist(), rows["sent_ns"][goes_out].tolist(), strict=True))
         for number, count in zip(*np.unique(times[goes_out] // _SECOND, return_counts=True), strict=True):
             self._second(int(number) * _SECOND).orders += int(count)
@@ -171,28 +180,28 @@ class ExecutionWatch:
         for time_ns, is_true, order_id, what, status, symbol, quantity, price, fee, bid, ask in zip(
             times, booked, *(rows[name].tolist() for name in columns), strict=True
         ):
-            if not is_true and what in (_TRADE, _TRADE_CANCEL, _TRADE_CORRECT):
+            if not is_true and what in (EXEC_TRADE, EXEC_TRADE_CANCEL, EXEC_TRADE_CORRECT):
                 continue
             second = self._second(time_ns)
-            sent_ns = None if what == _STATUS else self._sent.pop(order_id, None)
+            sent_ns = None if what == EXEC_STATUS else self._sent.pop(order_id, None)
             if sent_ns is not None:
                 second.answers += 1
                 second.latency_ns += time_ns - sent_ns
-            if what == _REJECTED:
+            if what == EXEC_REJECTED:
                 second.rejections += 1
-            revises = what in (_TRADE_CANCEL, _TRADE_CORRECT)
+            revises = what in (EXEC_TRADE_CANCEL, EXEC_TRADE_CORRECT)
             if not revises and bid != NO_PRICE and ask != NO_PRICE:
                 self._mids[symbol] = bid + (ask - bid) // 2
             top = self._top.get(order_id, order_id)
             work = self._work.get(top)
-            if work is not None and (what == _TRADE or revises):
-                sign = -1 if what == _TRADE_CANCEL else 1
+            if work is not None and (what == EXEC_TRADE or revises):
+                sign = -1 if what == EXEC_TRADE_CANCEL else 1
                 work.filled += sign * quantity
                 work.against_e9 += sign * work.side * quantity * (price - work.arrival_e9)
                 work.fees_e9 += sign * fee
-            if what == _TRADE:
+            if what == EXEC_TRADE:
                 second.fills += 1
-            elif what == _REPLACED and work is not None and top == order_id:
+            elif what == EXEC_REPLACED and work is not None and top == order_id:
                 work.quantity = max(quantity, work.filled)
             if status in _CLOSED:
                 self._sent.pop(order_id, None)
@@ -205,9 +214,9 @@ class ExecutionWatch:
         columns = (rows[name].tolist() for name in ("order_id", "kind", "quantity"))
         for time_ns, order_id, kind, quantity in zip(times, *columns, strict=True):
             work = self._work.get(order_id)
-            if work is not None and kind == _CLOSE_PARENT:
+            if work is not None and kind == REQUEST_CLOSE_PARENT:
                 self._end(order_id, work, self._second(time_ns))
-            elif work is not None and kind == _AMEND:
+            elif work is not None and kind == REQUEST_AMEND:
                 work.quantity = quantity
 
     def _end(self, order_id: int, work: _Work, second: _Second) -> None:

@@ -51,8 +51,9 @@ def defaults_of(config: ExecutionConfig | None, name: object) -> dict[str, Any]:
     """What `routing.algorithms` has for an algorithm, also under its other name."""
     if config is None or not isinstance(name, str) or not config.routing.algorithms:
         return {}
-    given = config.routing.algorithms
-    return dict(given.get(name) or given.get(SYNONYMS.get(name, name)) or {})
+    given, known = config.routing.algorithms, SYNONYMS.get(name, name)
+    others = (each for each in given if SYNONYMS.get(each, each) == known)
+    return dict(given.get(name) or given.get(known) or given.get(next(others, "")) or {})
 
 
 #: What an order may bring, so that what else is wrong is found without it.
@@ -62,14 +63,15 @@ _BROUGHT = {
 }  # fmt: skip
 
 
-def usual_ways(duration_minutes: float = 60.0) -> list[dict[str, Any]]:
-    """Every algorithm of ours with what it cannot do without, at once first; over `duration_minutes` where it may."""
+def usual_ways(duration_minutes: float = 60.0, config: ExecutionConfig | None = None) -> list[dict[str, Any]]:
+    """Every algorithm of ours with what `config` has for it or else what it cannot do without, at once first; over
+    `duration_minutes` where it may."""
     ways = []
     for name in OURS:
-        way: dict[str, Any] = {"algorithm": name}
+        way: dict[str, Any] = {**defaults_of(config, name), "algorithm": name}
         for more in ({"duration_minutes": duration_minutes}, {}):
             try:
-                ways.append(_completed({**way, **more}))
+                ways.append(_completed({**more, **way}))
                 break
             except AlgorithmConfigError:
                 continue

@@ -25,7 +25,7 @@ from .checks import defaults_of, usual_ways
 from .decision import RoutingDecision, RoutingLeg, VenueScore
 from .destinations import largest_child
 from .legs import RestingLegs
-from .splits import cont_kukanov, queue_ahead, whole_lots
+from .resting import SPLIT_KEYS, resting_legs
 from .ticket import AlgorithmTicket, ExecutionResult
 
 if TYPE_CHECKING:
@@ -34,15 +34,6 @@ if TYPE_CHECKING:
     from .estimate import Frontier, PreTradeEstimate
     from .wheel import OrderWheel
 
-
-#: An order with any other key is not split where it rests: its venue, or the engine, has to see it whole.
-SPLIT_KEYS = frozenset({
-    "symbol", "side", "quantity", "order_type", "limit_price", "time_in_force", "post_only", "strategy", "account",
-    "tags", "urgency",
-})  # fmt: skip
-
-#: How long a resting leg is expected to wait, when sizes are chosen (this project's choice).
-HORIZON_SECONDS = 60.0
 
 #: Parts into which an order is split that is more than any venue takes at once.
 MOST_LEGS = 1000
@@ -121,7 +112,10 @@ class SmartOrderRouter:
             return self._swept(decision, symbol, terms)
         if terms["limit_price_e9"] is None:
             return decision
-        legs, assumed = self._in_parts(terms, score) if in_parts else self._resting(order, terms, score)
+        if in_parts:
+            legs, assumed = self._in_parts(terms, score)
+        else:
+            legs, assumed = resting_legs(core, order, terms, score, self._scores(score))
         return replace(
             decision,
             legs=legs,
@@ -133,7 +127,7 @@ class SmartOrderRouter:
         """An order that names its venue, which may not take that much, or that little."""
         row = self.core.venues.describe(venue)
         largest = row["max_order_size"]
-        if decision.venue is None or (quantity >= row["min_size"] and (largest is None or quantity <= largest)):
+        if quantity >= row["min_size"] and (largest is None or quantity <= largest):
             return decision
         why = f"takes orders of {row['min_size']}" + (" and more" if largest is None else f" to {largest}")
         nowhere = Unknown(f"{venue} {why}")
@@ -151,6 +145,7 @@ class SmartOrderRouter:
         scores, left = self._scores(score), terms["quantity"]
         legs: list[RoutingLeg] = []
         while left > 0 and len(legs) < MOST_LEGS:
+            before = left
             for name in sorted(costs, key=costs.__getitem__):
                 row = self.core.venues.describe(name)
                 size = min(left, row["max_order_size"] or left)
@@ -158,7 +153,7 @@ class SmartOrderRouter:
                     reason = "a part as large as it takes"
                     legs.append(RoutingLeg(name, size, terms["limit_price_e9"] / 1e9, costs[name], reason, scores))
                     left -= size
-            if not legs:
+            if left == before:  # less than any of them takes
                 break
         return tuple(legs), ("no venue takes all of it at once: it is sent in parts",)
 
@@ -219,74 +214,6 @@ class SmartOrderRouter:
             assumptions=(*decision.assumptions, f"with the impact of {placed} at once: {at_once.model}"),
         )
 
-    def _resting(
-        self, order: Mapping[str, Any], terms: dict[str, Any], score: dict[str, Any]
-    ) -> tuple[tuple[RoutingLeg, ...], tuple[str, ...]]:
-        """A resting order's legs by Cont and Kukanov, and what that takes for granted. One leg where it is no larger
-        than a round lot, is not a plain limit order, or nothing has been traded yet."""
-        core, symbol, side = self.core, order["symbol"], terms["side"]
-        quantity, limit_e9 = terms["quantity"], terms["limit_price_e9"]
-        names = [name for name, (cost, _) in score["venues"].items() if cost is not None]
-        scores = self._scores(score)
-        costs = {name: cost / 1e9 for name, (cost, _) in score["venues"].items() if cost is not None}
-        alone = (
-            RoutingLeg(
-                score["venue"], quantity, limit_e9 / 1e9, costs[score["venue"]], "the lowest all-in cost", scores
-            ),
-        )
-        lot = core.instruments.round_lot(symbol)
-        plain = order.get("order_type") == "limit" and order.get("time_in_force", "DAY") in ("DAY", "GTC")
-        if not plain or not SPLIT_KEYS.issuperset(order) or quantity <= lot or len(names) < 2:
-            return alone, ()
-        rows = {name: core.venues.describe(name) for name in names}
-        quotes = {name: core.venues.shown(symbol, name) for name in names}
-        seconds = (core.clock.now_ns() - core.started_ns) / 1e9
-        outflows = {
-            name: quotes[name]["volume"] / 2 / seconds * HORIZON_SECONDS if seconds > 0 else 0.0 for name in names
-        }
-        known = [name for name in names if outflows[name] > 0]
-        if len(known) < 2:
-            return alone, ("nothing has been traded at two venues yet: the order is not split",)
-        quote = core.quote(symbol)
-        half = quote.spread / 2 if quote.mid_e9 is not None else 0.0
-        fee = min(rows[name]["take_fee"] for name in known)
-        found = cont_kukanov(
-            quantity,
-            half,
-            fee,
-            queues=[queue_ahead(quotes[name], side, limit_e9) for name in known],
-            mean_outflows=[outflows[name] for name in known],
-            rebates=[-rows[name]["make_fee"] for name in known],
-            underfill=max(half + fee, 0.0) + 0.01,
-            takes=False,
-        )
-        sizes = whole_lots(
-            found.limits.tolist(),
-            quantity,
-            lot,
-            [int(rows[name]["min_size"]) for name in known],
-            [int(rows[name]["max_order_size"] or 0) for name in known],
-        )
-        if sum(sizes) != quantity:
-            return alone, ("the venues' sizes leave no way to split it",)
-        legs = tuple(
-            RoutingLeg(
-                name,
-                size,
-                limit_e9 / 1e9,
-                costs[name],
-                f"{queue_ahead(quotes[name], side, limit_e9)} ahead, {outflows[name]:.0f} expected to leave in "
-                f"{HORIZON_SECONDS:g} s",
-                scores,
-            )
-            for name, size in zip(known, sizes, strict=True)
-            if size > 0
-        )
-        return legs, (
-            f"what leaves a queue in {HORIZON_SECONDS:g} s is exponential, its mean half the venue's volume so far",
-            "what is ahead is what the venue displays at its touch, nothing where the limit is better",
-        )
-
     def venue_statistics(self, symbol: str, venue: str | None = None) -> dict[str, Any]:
         """What has been learned of one venue, or of every one by name, in a symbol; see `Core.venue_statistics`."""
         core = self.core
@@ -338,8 +265,9 @@ class SmartOrderRouter:
         from .estimate import pre_trade_estimate
 
         self._check(order)
-        if ways is None:
-            ways = usual_ways()
+        from ..engine import config_of
+
+        ways = usual_ways(config=config_of(self.core)) if ways is None else [self._whole(way) for way in ways]
         return pre_trade_estimate(self.core, order, ways, instrument or self._instrument(order["symbol"]))
 
     def efficient_frontier(
@@ -383,9 +311,9 @@ class SmartOrderRouter:
 
         A market order takes the best price wherever it stands, venue by venue (a retail customer's goes to a wholesaler
         that gives a better one), or is worked by `routing.default_algorithm`. Any other, and one that names its venue,
-        goes to the venue with the
-        lowest all-in cost, and rests there if it does not trade at once; a plain limit order that rests and is larger
-        than a round lot is split over venues (`route_order` tells the legs), as the children of one parent.
+        goes to the venue with the lowest all-in cost, and rests there if it does not trade at once; a plain limit order
+        that rests and is larger than a round lot is split over venues (`route_order` tells the legs), as the children
+        of one parent.
         """
         is_market = isinstance(order, Mapping) and order.get("order_type") == "market" and order.get("venue") is None
         if is_market and not self._is_wholesale(order):
@@ -449,6 +377,7 @@ class SmartOrderRouter:
     async def execute_at_once(self, order: Mapping[str, Any], algorithm: Market) -> ExecutionResult:
         """As `execute_algorithm_order` by the algorithm `market`: what stands at the best price is taken before anybody
         else runs."""
+        self._clock()  # that of what is left: asked before there is an order
         taking = self.take_at_once(order, algorithm)
         return self.taken(taking) if taking.is_over else await self.take_on(taking, algorithm)
 
@@ -470,8 +399,7 @@ class SmartOrderRouter:
     def start(self, order: Mapping[str, Any], config: Mapping[str, Any]) -> Parent:
         """Accepts the parent order of an algorithm; `run_parent` then works it."""
         if _is_wheel(config):
-            rest = {key: value for key, value in config.items() if key not in ("algorithm", WHEEL)}
-            return self.wheel(config.get(WHEEL)).start(order, rest, self.start)
+            return self.wheel(config.get(WHEEL)).start(order, _brought(config), self._algorithm, self.start)
         return self._start(order, self._algorithm(config))
 
     @property
@@ -482,13 +410,25 @@ class SmartOrderRouter:
         config = config_of(self.core)
         return "market" if config is None else config.routing.default_algorithm
 
-    def _algorithm(self, config: Mapping[str, Any]) -> Algorithm:
+    def check_algorithm(self, config: Mapping[str, Any]) -> None:
+        """Whether `execute_algorithm_order` takes `config`. AlgorithmConfigError where it does not."""
+        if _is_wheel(config):
+            for way in self.wheel(config.get(WHEEL)).ways(_brought(config)).values():
+                self._algorithm(way)
+        else:
+            self._algorithm(config)
+
+    def _whole(self, config: Mapping[str, Any]) -> Mapping[str, Any]:
+        """With the algorithm and the parameters that `routing` has where `config` has none."""
         from ..engine import config_of
 
-        if isinstance(config, Mapping):
-            given = {"algorithm": self.default_algorithm, **config}
-            config = {**defaults_of(config_of(self.core), given["algorithm"]), **given}
-        algorithm = make_algorithm(config)
+        if not isinstance(config, Mapping):
+            return config
+        given = {"algorithm": self.default_algorithm, **config}
+        return {**defaults_of(config_of(self.core), given["algorithm"]), **given}
+
+    def _algorithm(self, config: Mapping[str, Any]) -> Algorithm:
+        algorithm = make_algorithm(self._whole(config))
         if isinstance(algorithm, DarkFirst):
             algorithm.history = self.dark_history
         return algorithm
@@ -532,14 +472,18 @@ class SmartOrderRouter:
         )
 
     def _start(self, order: Mapping[str, Any], algorithm: Algorithm) -> Parent:
-        if not isinstance(self.core.clock, Clock):
-            raise TypeError("the engine's core has a bare native clock; give it a LiveClock or SimulatedClock")
+        self._clock()
         return self._parent(self.core.submit_parent(order, algorithm.name).order_id, algorithm)
 
-    def _parent(self, order_id: int, algorithm: Algorithm) -> Parent:
-        core, clock = self.core, self.core.clock
+    def _clock(self) -> Clock:
+        """The engine's clock, which algorithms can wait by. TypeError where nobody can."""
+        clock = self.core.clock
         if not isinstance(clock, Clock):
             raise TypeError("the engine's core has a bare native clock; give it a LiveClock or SimulatedClock")
+        return clock
+
+    def _parent(self, order_id: int, algorithm: Algorithm) -> Parent:
+        core, clock = self.core, self._clock()
         try:
             return Parent(core, clock, order_id, algorithm)
         except Exception:  # an algorithm that fails to say its horizon leaves no order behind
@@ -588,6 +532,11 @@ class SmartOrderRouter:
 def _is_wheel(config: Mapping[str, Any]) -> bool:
     """Is its algorithm to be drawn?"""
     return isinstance(config, Mapping) and config.get("algorithm") == WHEEL
+
+
+def _brought(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What an order of a wheel brings for whichever algorithm it is."""
+    return {key: value for key, value in config.items() if key not in ("algorithm", WHEEL)}
 
 
 def _assumptions(score: dict[str, Any], quantity: int) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ import numpy as np
 
 from ..analytics.wheel import AlgorithmWheel, WheelResult
 from ..analytics.wheel_rule import WheelRule, record_looks, rules_of
-from .algorithms import ALGORITHMS, SYNONYMS, make_algorithm
+from .algorithms import ALGORITHMS, SYNONYMS
 from .algorithms.parameters import AlgorithmConfigError
 
 if TYPE_CHECKING:
@@ -63,6 +63,8 @@ def read_rule(name: str, given: Mapping[str, Any], seed: int = 0) -> tuple[Wheel
         if known in arms:
             expected = "there once: the journal knows an order by the name of its algorithm"
             raise AlgorithmConfigError(f"{where}.algorithms", algorithm, expected)
+        if parameters is not None and not isinstance(parameters, Mapping):
+            raise AlgorithmConfigError(f"{where}.algorithms.{algorithm}", parameters, "a mapping of parameters")
         own = dict(parameters or {})
         weights.append((known, own.pop("weight", 1)))
         arms[known] = own
@@ -72,6 +74,8 @@ def read_rule(name: str, given: Mapping[str, Any], seed: int = 0) -> tuple[Wheel
     try:
         rule.wheel()
         if WheelRule.of_tag(rule.tag) != rule:
+            if rule.orders >= 10**9:
+                raise ValueError(f"orders is {rule.orders}, must be below 1000000000")
             raise ValueError(f"wheel {name!r} has a name that a tag cannot hold: letters, digits, _ . - up to 32")
     except ValueError as error:
         raise AlgorithmConfigError(where, given, f"a wheel: {error}") from None
@@ -117,6 +121,10 @@ class OrderWheel:
         """Orders given out, in all."""
         return self._given
 
+    def ways(self, parameters: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+        """{algorithm: its configuration} for an order that brings `parameters`; the wheel's own go before these."""
+        return {name: {**parameters, **own, "algorithm": name} for name, own in self._arms.items()}
+
     def result(self) -> WheelResult:
         """The comparison as of the last look; before the first one nobody has looked."""
         with self._lock:
@@ -125,9 +133,12 @@ class OrderWheel:
 
     def start(
         self, order: Mapping[str, Any], parameters: Mapping[str, Any],
+        check: Callable[[Mapping[str, Any]], object],
         begin: Callable[[Mapping[str, Any], Mapping[str, Any]], Parent],
     ) -> Parent:  # fmt: skip
         """Draws an algorithm and begins the order with it. A refused order takes no place in the wheel.
+
+        `check`, `begin`: the router's: whether an algorithm takes its parameters, and an order's begin.
 
         Raises
         ------
@@ -137,9 +148,9 @@ class OrderWheel:
             return begin(order, {**next(iter(self._arms.values())), "algorithm": next(iter(self._arms))})  # refuses it
         if order.get("tags") is not None:
             raise AlgorithmConfigError("tags", order["tags"], "left out: the tag of a wheel's order is its rule")
-        ways = {name: {**parameters, **own, "algorithm": name} for name, own in self._arms.items()}
+        ways = self.ways(parameters)
         for way in ways.values():
-            make_algorithm(way)
+            check(way)
         with self._lock:
             self._look()
             symbol = str(order.get("symbol"))

@@ -8,6 +8,7 @@ from typing import Any
 from .._core.journal import iterate
 from .._core.records import is_booked
 from .._core.values import Unknown
+from ..record_codes import REQUEST_AMEND, REQUEST_CLOSE_PARENT
 from ..records_split import RecordStream
 from ..records_view import NAME, ORDER, REFUSAL, REPORT, REQUEST, EventType, JournalNames, RecordView, type_of
 from ..risk.execution_watch import ExecutionWatch
@@ -15,7 +16,6 @@ from .port import over_http
 
 #: Ended orders, fills and alerts that are kept.
 KEPT = 500
-_CLOSE_PARENT, _AMEND = 2, 6
 
 
 class VenueRow:
@@ -165,9 +165,9 @@ class Board:
         order["updated_ns"] = told["time_ns"]
         if told["status"] is not None:
             order["status"] = str(told["status"])
-        if kind == _AMEND:
+        if kind == REQUEST_AMEND:
             order["quantity"] = told["quantity"]
-        if kind == _CLOSE_PARENT and told["status"] is not None and told["status"].is_closed:
+        if kind == REQUEST_CLOSE_PARENT and told["status"] is not None and told["status"].is_closed:
             self._end(order)
 
     def _end(self, order: dict[str, Any]) -> None:

@@ -42,6 +42,8 @@ log = logging.getLogger("grandmodel.execution.service")
 LINE = 1 << 18
 #: How a kill switch is lifted, for who asks over HTTP.
 LIFTED = "DELETE /execution/kill/NAME?reason=... lifts it, and GET /execution/kill has its name"
+#: Parameters of algorithms that have a module loaded: a token to trade is none to run code in the engine.
+CODE = ("policy",)
 #: Symbols whose quotes a snapshot tells, at most.
 QUOTES = 32
 
@@ -154,6 +156,12 @@ class EnginePort:
             return self._order(int(self.engine.order_manager.submit_order(order)))
         if not isinstance(algorithm, dict):
             raise ValueError("algorithm must be a JSON object")
+        for name in CODE:
+            if name in algorithm:
+                raise ValueError(
+                    f"algorithm.{name} names code, which is not taken over HTTP: the configuration says what is run "
+                    "(routing.algorithms)"
+                )
         from ..routing.ticket import AlgorithmTicket
 
         router = self.engine.router
@@ -169,7 +177,9 @@ class EnginePort:
 
     def _resolve(self, request: dict[str, Any]) -> dict[str, Any]:
         order_id = _order_id(request)
-        self.engine.order_manager.resolve_order(order_id, request.get("executions", ()))
+        if "executions" not in request:  # nothing at all must not end an order by mistake; an empty list does
+            raise ValueError("executions is missing: a list, empty where nothing more was executed")
+        self.engine.order_manager.resolve_order(order_id, request["executions"])
         return self._order(order_id)
 
     def _status(self, request: dict[str, Any]) -> dict[str, Any]:

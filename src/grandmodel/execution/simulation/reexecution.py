@@ -30,6 +30,7 @@ from .._core.store import Survey
 from .._core.submit import Core
 from .._core.values import CHECKS, REASON_TEXT, JournalError, MarketDataError, Reason
 from ..journal_file import JournalFile, open_journal
+from ..record_codes import NAME_SYMBOL, NAME_VENUE
 from ..records_split import RecordStream, pieces
 from ..records_view import DECISION, NAME, REFUSAL
 from ..risk.limits import apply_recorded
@@ -45,8 +46,6 @@ __all__ = ["Difference", "DifferenceKind", "Reexecution", "recorded_core", "reex
 Progress = Callable[[int, int], object]
 #: Makes the empty core that lives the day: ({gm_name_kind: [texts]} as the log has them) -> Core.
 Builder = Callable[[dict[int, list[str]]], Core]
-
-_SYMBOL, _VENUE = 1, 2  # gm_name_kind
 
 
 class DifferenceKind(StrEnum):
@@ -182,8 +181,8 @@ def recorded_core(config: ExecutionConfig, known: dict[int, list[str]]) -> Core:
     """An empty core of a configuration: it decides over recorded quotes, its log begins with recorded records."""
     from ..engine import make_instruments, make_limits, make_venues
 
-    table = make_instruments(config.catalog().values(), known.get(_SYMBOL, ()))
-    venues = make_venues(config, table, known.get(_VENUE, ()))
+    table = make_instruments(config.catalog().values(), known.get(NAME_SYMBOL, ()))
+    venues = make_venues(config, table, known.get(NAME_VENUE, ()))
     return Core(
         instruments=table,
         portfolio=Portfolio(table),

@@ -17,11 +17,22 @@ from .._core.matching import MatchingEngine
 from .._core.records import NO_PRICE
 from .._core.remote import Kind, Refusal
 from .._core.values import ORDER_TYPES, STATUSES, TIMES_IN_FORCE, OrderStatus, OrderType, Reason
+from ..record_codes import (
+    ADDED,
+    ALL_OR_NONE,
+    EXEC_CANCEL_REJECTED,
+    EXEC_CANCELED,
+    EXEC_NEW,
+    EXEC_REJECTED,
+    EXEC_REPLACED,
+    EXEC_TRADE,
+    HIDDEN,
+    POST_ONLY,
+    REDUCE_ONLY,
+    REMOVED,
+)  # fmt: skip
 from .wire import CODECS, ProtocolError
 
-EXEC_NEW, EXEC_TRADE, EXEC_CANCELED, EXEC_REPLACED, EXEC_REJECTED, EXEC_CANCEL_REJECTED = 1, 2, 3, 4, 5, 7
-ADDED, REMOVED = 1, 2
-POST_ONLY, REDUCE_ONLY, ALL_OR_NONE, HIDDEN = 1, 2, 4, 8
 _STATUS_CODES = {status: code for code, status in STATUSES.items()}
 _REPORT, _QUOTE = CODECS[Kind.REPORT], CODECS[Kind.QUOTE]
 _NANO = Decimal(10**9)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._core.values import JournalError, VenueError
 from ..order_management.reconciliation import Break, reconcile
+from ..record_codes import RECORD_REPORT
 from .process import connections, market_of
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from ..config import ExecutionConfig
 
 _log = logging.getLogger("grandmodel.execution")
-_REPORT_RECORD = 4
 _ANY = bytes(16)  # at login: whatever process serves the venue
 
 
@@ -99,7 +99,7 @@ class Links:
 
     def _last(self, name: str, position: int) -> int:
         """The highest execution id in the log from the process that serves the venue since `position`."""
-        reports = self.core.journal.rows(_REPORT_RECORD, position)
+        reports = self.core.journal.rows(RECORD_REPORT, position)
         ids = reports["execution_id"][reports["venue"] == self.core.venues.number(name)]
         return int(ids.max()) if ids.size else 0
 

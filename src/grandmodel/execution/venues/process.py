@@ -17,6 +17,7 @@ import numpy as np
 from .._core.records import REPORT_DTYPE
 from .._core.remote import RemoteMarket, Welcome
 from .._core.synthetic import Market
+from ..record_codes import RECORD_REPORT
 from .faulty import simulated_market
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from .._core.scoring import Venues
     from .._core.submit import Core
     from ..config import ExecutionConfig
-
-_REPORT_RECORD = 4
 
 
 def connections(config: ExecutionConfig) -> dict[str, str]:
@@ -72,7 +71,7 @@ def market_of(core: Core) -> RemoteMarket:
 def last_execution_ids(core: Core) -> dict[str, int]:
     """{venue: the highest execution id that the journal has from it}, 0 where there is none: where to resume."""
     market = market_of(core)
-    reports = core.journal.rows(_REPORT_RECORD)
+    reports = core.journal.rows(RECORD_REPORT)
     return {name: _highest(reports, core.venues.number(name)) for name in market.remote_names}
 
 

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from .._core.remote import LAYOUT_HASH, NAME_LENGTH, Action, Kind, Refusal
-from .exchange import EXEC_TRADE, Book, Client, Exchange
+from ..record_codes import EXEC_TRADE
+from .exchange import Book, Client, Exchange
 from .wire import CODECS, FrameReader, ProtocolError, frame, refusal
 
 _FROM_CLIENTS = frozenset(kind for kind in Kind if kind < Kind.WELCOME)
