@@ -9,7 +9,6 @@
  *   gm_athl_*         Almgren, Thum, Hauptmann, Li (2005), Direct Estimation of Equity Market Impact, Risk 18(7)
  *   gm_square_root_*  the square-root law: Torre (1997), BARRA Market Impact Model Handbook; Toth et al. (2011)
  *   gm_istar, _mi     Kissell, Malamut (2006); Kissell (2013), The Science of Algorithmic Trading, ch. 8
- *   gm_gatheral_*     Gatheral (2010), No-dynamic-arbitrage and market impact, Quant. Finance 10(7)
  */
 #ifndef GM_IMPACT_H
 #define GM_IMPACT_H
@@ -34,11 +33,7 @@ typedef struct {
     double a1, a2, a3, a4, b1;
 } gm_istar_t;
 
-static const gm_istar_t GM_ISTAR_ALL_DATA = {708.0, 0.55, 0.71, 0.50, 0.98};
-
-#define GM_SQUARE_ROOT_Y 1.0                   /* of order 1; 0.5 to 1 usual */
 #define GM_SQUARE_ROOT_AVERAGE (2.0 / 3.0)     /* average over peak at a constant rate: the integral of sqrt on [0, 1] */
-#define GM_GATHERAL_GAMMA 0.41503749927884376  /* 2 - log2(3) */
 
 /* sign(x) |x|^p; x itself at p = 1, a root of a root at the paper's 1/4. */
 static inline double gm_impact_power(double x, double p)
@@ -110,12 +105,6 @@ static inline double gm_istar_mi(double quantity, double volume_daily, double si
     if (!(pov >= 0.0 && pov <= 1.0))
         return NAN;
     return c->b1 * istar * pow(pov, c->a4) + (1.0 - c->b1) * istar;
-}
-
-/* Impact f(v) ~ v^delta that decays as G(t) ~ t^-gamma: whether Gatheral's necessary conditions hold. */
-static inline int gm_gatheral_power_law(double delta, double gamma)
-{
-    return gamma >= GM_GATHERAL_GAMMA && gamma < 1.0 && gamma + delta >= 1.0;
 }
 
 #endif

@@ -165,6 +165,5 @@ static inline int32_t gm_wire_row_size(uint16_t kind) {
     default: return -1;
     }
 }
-#define GM_WIRE_FRAME_MAX (sizeof(gm_wire_head_t) + sizeof(gm_wire_refused_t))
 
 #endif

@@ -113,8 +113,8 @@ class AlgorithmTicket:
         if quantity is None and limit_price is None and end is None:
             raise ValueError("nothing is changed: give quantity, end or limit_price")
         order = self.order
-        if quantity is not None and quantity < order.filled_quantity + order.working_quantity:
-            least = order.filled_quantity + order.working_quantity
+        least = order.filled_quantity + order.working_quantity
+        if isinstance(quantity, int) and quantity < least:  # what is no number is refused where it is read
             raise ValueError(f"quantity is {quantity}, must be at least {least}: what is filled or at work")
         if quantity is not None or limit_price is not None:
             from ..order_management.order_manager import OrderManager
