@@ -25,8 +25,6 @@ typedef struct {
     double delta; /* exponent of the inverse turnover */
 } gm_athl_t;
 
-static const gm_athl_t GM_ATHL_2005 = {0.314, 0.142, 1.0, 0.6, 0.25};
-
 /* Coefficients of I-star: I = a1 (Q/ADV)^a2 sigma^a3 bp, MI = b1 I POV^a4 + (1 - b1) I. a1 to a3 are the published
  * fit to all data; a4 and b1 are Kissell's usual values and should be fitted by who relies on them. */
 typedef struct {

@@ -254,7 +254,7 @@ def _print(screen: Any, found: Sequence[Summary], recorded: bool) -> None:
     for each in found:
         gap = each.difference
         table.add_row(
-            each.label,
+            each.label.replace(":", ": ").replace(",", ", "),  # a long one is folded there
             f"{each.cost.mean:+.2f}",
             f"{each.cost.low:+.2f} {each.cost.high:+.2f}" if each.cost.low == each.cost.low else "n/a",
             f"{each.deviation:.2f}",
