@@ -247,8 +247,8 @@ def _print(screen: Any, found: Sequence[Summary], recorded: bool) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("way", overflow="fold", min_width=12, max_width=28)
-    for name in ("cost bps", "95 %", "sd", "tail", "filled", "difference"):
+    table.add_column("way", overflow="fold", min_width=25, max_width=28)
+    for name in ("cost bps", "95 %", "sd", "tail", "filled", "diff."):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("")
     for each in found:
