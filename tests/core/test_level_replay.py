@@ -135,8 +135,8 @@ def test_nothing_is_filled_while_the_book_is_locked_or_half_told():
 
 def test_nothing_trades_in_a_halt():
     messages = level_recording(
-        (SET, 1, 100, 500), (SET, -1, 105, 100), (HALT, 0, 0, 0), (TRADE, 1, 99, 40), (SET, -1, 101, 7), (HALT, 0, 0, 0),
-        (TRADE, 1, 99, 40),
+        (SET, 1, 100, 500), (SET, -1, 105, 100), (HALT, 0, 0, 0), (TRADE, 1, 99, 40), (SET, -1, 101, 7),
+        (HALT, 0, 0, 0), (TRADE, 1, 99, 40),
     )  # fmt: skip
     messages["flags"][2], messages["flags"][5] = HALTED, TRADING_RESUMED
     core, gate = level_engine(messages)

@@ -1,4 +1,4 @@
-"""Own orders over a recording by order equal the plain twin: the same fills in the same order, the same places in every queue."""
+"""Own orders over a recording by order equal the plain twin: the same fills, the same places in every queue."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from grandmodel.execution._core.records import NO_PRICE
 
 
 def wild_day(draw, count):
-    """A recording by order: orders come (now and then one that locks or crosses the book), shrink, leave and trade, also hidden,
-    and trading halts. [(action, id, side, ticks, quantity), ...]; of a halt the quantity is its state."""
+    """A recording by order: orders come (some lock or cross the book), shrink, leave and trade, also
+    hidden, and trading halts. [(action, id, side, ticks, quantity), ...]; of a halt the quantity is its state."""
     book = {1: {}, -1: {}}  # side -> ticks -> [[id, quantity], ...]
     rows, next_id, halted = [], 1, False
     while len(rows) < count:
@@ -84,7 +84,14 @@ def sent(draw, twin):
     tif = draw.choice(("DAY", "DAY", "DAY", "DAY", "IOC", "FOK"))
     quantity = draw.randrange(1, 200)
     rests = ticks is not None and tif == "DAY"
-    return side, quantity, ticks, tif, min(quantity, draw.choice((0, 0, 7, 30))) if rests else 0, rests and draw.random() < 0.1
+    return (
+        side,
+        quantity,
+        ticks,
+        tif,
+        min(quantity, draw.choice((0, 0, 7, 30))) if rests else 0,
+        rests and draw.random() < 0.1,
+    )
 
 
 def day_against_twin(seed, count):
@@ -103,7 +110,10 @@ def day_against_twin(seed, count):
             mine = gate.submit_order({**terms, "post_only": True} if post_only else terms).order_id
             found = twin.submit(mine, side, quantity, ticks, tif, display, post_only)
             status = str(core.get_order(mine).status)
-            assert (status == "REJECTED", status == "CANCELED") == (found == "REJECTED", found == "CANCELED"), (second, terms)
+            assert (status == "REJECTED", status == "CANCELED") == (found == "REJECTED", found == "CANCELED"), (
+                second,
+                terms,
+            )
             live.append(mine)
         elif live and draw.random() < 0.3:
             mine = live.pop(draw.randrange(len(live)))
@@ -112,10 +122,16 @@ def day_against_twin(seed, count):
                 core.cancel(mine)
                 twin.cancel(mine)
             elif own is not None:
-                left, ticks = draw.choice(((own.open, own.tick + own.side), (max(1, own.open // 2), own.tick), (own.open + 9, own.tick)))
+                left, ticks = draw.choice(
+                    ((own.open, own.tick + own.side), (max(1, own.open // 2), own.tick), (own.open + 9, own.tick))
+                )
                 done = core.get_order(mine).filled_quantity
                 taken = twin.replace(mine, left, ticks)
-                with contextlib.nullcontext() if taken else pytest.raises(OrderStateError, match="did not take the replace"):
+                with (
+                    contextlib.nullcontext()
+                    if taken
+                    else pytest.raises(OrderStateError, match="did not take the replace")
+                ):
                     core.replace(mine, quantity=done + left, limit_price_e9=ticks * TICK)
                 live.append(mine)
         for own in twin.own():
@@ -126,9 +142,15 @@ def day_against_twin(seed, count):
             assert best == (None if price_e9 is None else (price_e9 // TICK, quantity)), second
         core.market.check_invariants()
     names = {1: "added", 2: "removed"}
-    got = [(int(f["order_id"]), int(f["price_e9"]) // TICK, int(f["quantity"]), names[int(f["liquidity"])]) for f in core.fills()]
+    got = [
+        (int(f["order_id"]), int(f["price_e9"]) // TICK, int(f["quantity"]), names[int(f["liquidity"])])
+        for f in core.fills()
+    ]
     assert got == twin.fills
-    depth = {side: {price // TICK: quantity for price, quantity, _ in levels} for side, levels in zip((1, -1), core.market.depth(1000), strict=True)}
+    depth = {
+        side: {price // TICK: quantity for price, quantity, _ in levels}
+        for side, levels in zip((1, -1), core.market.depth(1000), strict=True)
+    }
     assert depth == {side: twin.recorded(side) for side in (1, -1)}
     core.close()
     for fill in got:

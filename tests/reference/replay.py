@@ -37,7 +37,9 @@ class Market:
         return bool(bids and asks) and max(bids) >= min(asks)
 
     def own(self, side=None):
-        return [x for s in (1, -1) if side in (None, s) for q in self.queues[s].values() for x in q if isinstance(x, Own)]
+        return [
+            x for s in (1, -1) if side in (None, s) for q in self.queues[s].values() for x in q if isinstance(x, Own)
+        ]
 
     def ahead(self, own):
         queue = self.queues[own.side][own.tick]
@@ -73,7 +75,7 @@ class Market:
                         queue.remove(entry)
 
     def trade(self, side, tick, quantity):
-        """Others traded on `side` at `tick`: who of us stands there or better, with nobody recorded before, had it first."""
+        """Others traded on `side` at `tick`: who of us stands there or better, nobody recorded before, had it first."""
         left = quantity
         while left > 0 and not self.halted and not self.crossed:
             able = [o for o in self.own(side) if side * (o.tick - tick) >= 0 and self.ahead(o) == 0]
