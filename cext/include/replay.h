@@ -8,7 +8,7 @@
  * Own orders are an overlay. A resting one stands in its level's queue (GM_REST_OVERLAY: it does not count in the recorded
  * quantity) and fills only from what the recording traded, at its price or a worse one, once no recorded order is ahead of
  * it. A taking one takes from recorded orders; what it took is remembered in the order (`reserve`) until that order
- * leaves, so liquidity taken is gone, and no quote shows it. The recording does not react: others' behaviour is theirs on that day.
+ * leaves, so liquidity taken is gone, from quotes too. The recording does not react: others' behaviour is theirs on that day.
  *
  * While the recording says that trading is halted nothing of ours trades, and nothing is taken but cancels and replaces that keep their place;
  * while its book is locked or crossed nothing trades, and what would is refused. */
@@ -44,6 +44,7 @@ typedef struct gm_replay {
     int64_t revealed, dropped, repaired, unknown;
     int64_t executions, executed;   /* prints of the recording, and their quantity */
     int64_t out_of_turn;        /* executions of an order that had not the best price, or not the first place there */
+    int64_t halts;              /* messages of the file that say that trading halts, or goes on */
     int64_t rows_equal;         /* rows at which the book equalled the file without repair */
 } gm_replay_t;
 
@@ -280,7 +281,7 @@ static inline int64_t gm_replay_free(const gm_replay_t* r, int s, int64_t i) {
     return shown;
 }
 
-/* A level that is all taken is not there. */
+/* A level that is all taken is quoted no more; where all that the recording shows is, the last of it stands, with nothing. */
 static inline void gm_replay_quote(gm_replay_t* r, int64_t time_ns) {
     gm_quote_t* q = gm_quotes_of(r->market.venues, r->symbol) + r->venue;
     gm_book_t* b = &r->book;
@@ -288,8 +289,8 @@ static inline void gm_replay_quote(gm_replay_t* r, int64_t time_ns) {
     for (int s = 0; s < 2; s++)
         for (int64_t i = b->best[s]; i >= 0; i = gm_book_next(b, s, i)) {
             const int64_t quantity = gm_replay_free(r, s, i);
-            if (quantity <= 0) continue;
             price_e9[s] = (b->base + i) * r->tick_e9;
+            if (quantity <= 0) continue;
             shown[s] = quantity;
             break;
         }
@@ -595,7 +596,8 @@ static inline int64_t gm_replay_ahead(const gm_replay_t* r, int64_t order_id) {
  * messages before it left. */
 static inline int gm_replay_renew(gm_market_t* market, uint64_t seed, int64_t start_ns) {
     gm_replay_t* r = (gm_replay_t*)market->self;
-    int64_t low = 0, high = r->count;
+    int64_t low = 0, high = r->count, k;
+    int halted = 0;
     (void)seed;
     while (low < high) {
         const int64_t middle = low + (high - low) / 2;
@@ -607,6 +609,11 @@ static inline int gm_replay_renew(gm_market_t* market, uint64_t seed, int64_t st
     r->position = r->begun = r->anonymous = r->taken = 0;
     r->own_count = 0;
     market->stop = 0;
+    if (r->rows != NULL && r->halts > 0) {                  /* what the last word before it was */
+        for (k = low - 1; k >= 0 && r->messages[k].action != GM_HALT; k--) {}
+        halted = k >= 0 && r->messages[k].flags != GM_TRADING_RESUMED;
+    }
+    gm_halt_publish(market->venues, r->symbol, r->venue, halted, start_ns);
     if (r->rows == NULL) {
         market->now_ns = INT64_MIN;
         gm_replay_advance(market, start_ns - 1);

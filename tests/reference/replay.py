@@ -53,9 +53,11 @@ class Market:
         return found
 
     def best(self, side):
-        """(tick, quantity) that we would be shown, or None."""
-        found = self.free(side)
-        return (found[0][0], sum(x[1] - x[2] for tick, x in found if tick == found[0][0])) if found else None
+        """(tick, quantity) that we would be shown: the last recorded tick, and 0, where we have taken all; or None."""
+        free, recorded = self.free(side), self.recorded(side)
+        if free:
+            return free[0][0], sum(x[1] - x[2] for tick, x in free if tick == free[0][0])
+        return (side * min(side * tick for tick in recorded), 0) if recorded else None
 
     # ---- the recording
 

@@ -277,7 +277,10 @@ def _time(text: str) -> time_of_day:
 
 
 def _local(day: Recording, ns: int) -> str:
-    return ns_to_local(ns, day.calendar).strftime("%H:%M:%S")
+    """Exchange time; its milliseconds too where the second is not whole."""
+    text = ns_to_local(ns, day.calendar).strftime("%H:%M:%S")
+    milliseconds = ns % 10**9 // 10**6
+    return f"{text}.{milliseconds:03d}" if milliseconds else text
 
 
 def _model_name(market: LevelReplayMarket, power: int) -> str:
