@@ -109,6 +109,15 @@ def test_a_midpoint_peg_stands_at_the_half_tick_and_nowhere_while_crossed():
     assert traded(engine.submit(4, "buy", 30, peg="midpoint").events) == [(4, 3, 1000.5, 30)]
 
 
+def test_a_midpoint_between_two_points_of_the_grid_is_the_lower():
+    engine = MatchingEngine()
+    engine.submit(1, "sell", 50, peg="midpoint")
+    engine.set_reference("10.00", "10.000000001")
+    assert engine.waiting()[0]["price_e9"] == 10_000_000_000
+    engine.set_reference("10.000000001", "10.000000004")
+    assert engine.waiting()[0]["price_e9"] == 10_000_000_002
+
+
 def test_midpoint_pegs_do_not_meet_where_the_limit_of_one_forbids():
     engine = quoted()
     engine.submit(3, "sell", 50, 10.03, peg="midpoint")
