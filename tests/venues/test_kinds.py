@@ -348,7 +348,9 @@ def test_less_in_a_pool_may_find_its_minimum():
     rests = {"order_type": "pegged_midpoint", "venue": "POOL", "time_in_force": "GTC"}
     sells = om.submit_order(order(side="sell", quantity=300, **rests))
     assert sells.order.filled_quantity == 0
-    buys = om.submit_order(order(quantity=2000, **{**rests, "order_type": "limit"}, limit_price=200.0, min_quantity=1000))
+    buys = om.submit_order(
+        order(quantity=2000, **{**rests, "order_type": "limit"}, limit_price=200.0, min_quantity=1000)
+    )
     assert buys.order.filled_quantity == 0
     om.replace_order(buys, quantity=250)
     assert (str(buys.status), buys.order.filled_quantity, sells.order.filled_quantity) == ("FILLED", 250, 250)
