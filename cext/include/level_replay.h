@@ -248,16 +248,17 @@ static inline void gm_level_look(gm_level_replay_t* r, gm_level_book_t* b, int64
     }
 }
 
+/* A level that is all taken is quoted no more; where all that the recording shows is, the last of it stands, with nothing. */
 static inline void gm_level_quote(gm_level_replay_t* r, gm_level_book_t* b, int64_t time_ns) {
     gm_quote_t* q = gm_quotes_of(r->market.venues, b->symbol) + b->venue;
-    int64_t tick[2] = {0, 0}, shown[2] = {0, 0};
+    int64_t price_e9[2] = {GM_NO_PRICE, GM_NO_PRICE}, shown[2] = {0, 0};
     for (int s = 0; s < 2; s++)
-        for (int64_t i = b->book.best[s]; i >= 0 && shown[s] <= 0; i = gm_book_next(&b->book, s, i)) {
-            tick[s] = b->book.base + i;
-            shown[s] = gm_level_free(b, s, tick[s]);
+        for (int64_t i = b->book.best[s]; i >= 0 && shown[s] == 0; i = gm_book_next(&b->book, s, i)) {
+            const int64_t quantity = gm_level_free(b, s, b->book.base + i);
+            price_e9[s] = (b->book.base + i) * b->tick_e9;
+            shown[s] = quantity > 0 ? quantity : 0;
         }
-    gm_quote_publish(r->market.venues, b->symbol, b->venue, shown[0] > 0 ? tick[0] * b->tick_e9 : GM_NO_PRICE, shown[0] > 0 ? shown[0] : 0,
-                     shown[1] > 0 ? tick[1] * b->tick_e9 : GM_NO_PRICE, shown[1] > 0 ? shown[1] : 0, time_ns);
+    gm_quote_publish(r->market.venues, b->symbol, b->venue, price_e9[0], shown[0], price_e9[1], shown[1], time_ns);
     q->sequence = r->position;
 }
 

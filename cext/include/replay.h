@@ -8,7 +8,8 @@
  * Own orders are an overlay. A resting one stands in its level's queue (GM_REST_OVERLAY: it does not count in the recorded
  * quantity) and fills only from what the recording traded, at its price or a worse one, once no recorded order is ahead of
  * it. A taking one takes from recorded orders; what it took is remembered in the order (`reserve`) until that order
- * leaves, so liquidity taken is gone, from quotes too. The recording does not react: others' behaviour is theirs on that day.
+ * leaves, so liquidity taken is gone, from quotes too. Own orders do not meet one another. The recording does not react: others' behaviour is
+ * theirs on that day.
  *
  * While the recording says that trading is halted nothing of ours trades, and nothing is taken but cancels and replaces that keep their place;
  * while its book is locked or crossed nothing trades, and what would is refused. */
@@ -287,12 +288,10 @@ static inline void gm_replay_quote(gm_replay_t* r, int64_t time_ns) {
     gm_book_t* b = &r->book;
     int64_t price_e9[2] = {GM_NO_PRICE, GM_NO_PRICE}, shown[2] = {0, 0};
     for (int s = 0; s < 2; s++)
-        for (int64_t i = b->best[s]; i >= 0; i = gm_book_next(b, s, i)) {
+        for (int64_t i = b->best[s]; i >= 0 && shown[s] == 0; i = gm_book_next(b, s, i)) {
             const int64_t quantity = gm_replay_free(r, s, i);
             price_e9[s] = (b->base + i) * r->tick_e9;
-            if (quantity <= 0) continue;
-            shown[s] = quantity;
-            break;
+            shown[s] = quantity > 0 ? quantity : 0;
         }
     gm_quote_publish(r->market.venues, r->symbol, r->venue, price_e9[0], shown[0], price_e9[1], shown[1], time_ns);
     q->sequence = r->position;

@@ -133,6 +133,15 @@ def test_nothing_is_filled_while_the_book_is_locked_or_half_told():
     assert core.get_order(gate.submit_order(order("buy", 10, time_in_force="IOC")).order_id).filled_quantity == 0
 
 
+def test_a_level_that_is_all_taken_is_quoted_no_more():
+    core, gate = level_engine(level_recording((SET, 1, 100, 500), (SET, -1, 105, 100), (SET, -1, 106, 70)))
+    at(core, 3)
+    for quantity, expected in ((100, (106 * TICK, 70)), (30, (106 * TICK, 40)), (40, (106 * TICK, 0))):
+        gate.submit_order(order("buy", quantity))
+        quote = core.quote("X")
+        assert (quote.ask_e9, quote.ask_quantity) == expected
+
+
 def test_nothing_trades_in_a_halt():
     messages = level_recording(
         (SET, 1, 100, 500), (SET, -1, 105, 100), (HALT, 0, 0, 0), (TRADE, 1, 99, 40), (SET, -1, 101, 7),
