@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from .._core.capture import Capture
 from .._core.instruments import Instruments
 from .._core.journal import Journal
+from .._core.link import LinkedMarket
 from .._core.orders import OrderTable
 from .._core.portfolio import Portfolio
 from .._core.replay import LevelReplayMarket, ReplayMarket
@@ -24,13 +25,16 @@ from .._core.scoring import Venues
 from .._core.submit import Core
 from ..analytics.execution_cost import ExecutionCost, execution_cost, market_vwap
 from ..clock import Pulse, SimulatedClock, run
+from ..config import load_config
 from ..routing.algorithms import make_algorithm
 from ..routing.algorithms.parent import MINUTE_NS, Parent, run_parent
 from ..sessions import local_to_ns, ns_to_local
+from ..venues.faulty import link_terms
 from .fresh import fresh
 from .recording import Recording, of_lobster
 
 if TYPE_CHECKING:
+    from .._core.synthetic import Market
     from .lobster import LobsterDay
 
 #: Called with (messages replayed, all messages) now and then while the day runs.
@@ -112,10 +116,14 @@ def replay_core(
     capture_path: str | None = None,
     queue_model: str = "risk_averse",
     power: int = 2,
+    simulation: Mapping[str, Any] | None = None,
+    seed: int = 0,
 ) -> Core:
     """An engine core whose venues are the recorded ones. No limits are set: the order is the user's own what-if.
 
-    `queue_model` and `power` are `LevelReplayMarket`'s; a recording by order needs none.
+    `queue_model` and `power` are `LevelReplayMarket`'s; a recording by order needs none. `simulation` is the
+    configuration's section of that name, latency and faults of all venues, and `seed` what they are drawn from;
+    None: venues are reached at once, and nothing goes wrong.
     """
     day = day if isinstance(day, Recording) else of_lobster(day, VENUE)
     instruments = Instruments()
@@ -127,11 +135,16 @@ def replay_core(
     portfolio.open_account(0, 100_000_000 * 10**9)
     journal = fresh(Journal(journal_path))
     start_ns = clock.now_ns()
-    market = (
-        LevelReplayMarket(venues, day.messages, start_ns=start_ns, queue_model=queue_model, power=power)
+    terms = link_terms(load_config({"seed": seed, "simulation": simulation or {}}), day.venues)
+    far = terms["paths"] or terms["faults"]
+    table = venues.twin() if far else venues
+    market: Market = (
+        LevelReplayMarket(table, day.messages, start_ns=start_ns, queue_model=queue_model, power=power)
         if day.by_level
-        else ReplayMarket(venues, day.symbol, day.venues[0], day.messages, day.books, start_ns=start_ns)
+        else ReplayMarket(table, day.symbol, day.venues[0], day.messages, day.books, start_ns=start_ns)
     )
+    if far:
+        market = LinkedMarket(venues, market, **terms)
     core = Core(
         instruments=instruments,
         portfolio=portfolio,
@@ -162,6 +175,7 @@ def replay_parent(
     capture_path: str | None = None,
     queue_model: str = "risk_averse",
     power: int = 2,
+    simulation: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> ReplayReport:
     """Works `order` in the recorded day from `start` (exchange time) for `duration_minutes`; then replays to the end.
@@ -171,6 +185,7 @@ def replay_parent(
     order : mapping with side, quantity, order_type and whatever else an order has; its symbol is the day's
     algorithm : mapping with `algorithm` and its parameters
     queue_model, power : where an order stands in a recording by level (`LevelReplayMarket`)
+    simulation : latency and faults, as `replay_core` has them
 
     Raises
     ------
@@ -202,6 +217,8 @@ def replay_parent(
         capture_path=capture_path,
         queue_model=queue_model,
         power=power,
+        simulation=simulation,
+        seed=seed,
     )
     began = time.perf_counter()
     parent, before, after, end_mid = run(
@@ -211,7 +228,7 @@ def replay_parent(
     )
     seconds = time.perf_counter() - began
     core.close()
-    market = core.market
+    market = core.market.origin
     assert isinstance(market, ReplayMarket | LevelReplayMarket)
     return ReplayReport(
         messages=market.position,
@@ -237,7 +254,7 @@ async def _work(
 ) -> tuple[Parent, dict[str, int], dict[str, int], int | None]:
     import asyncio
 
-    market = core.market
+    market = core.market.origin
     assert isinstance(market, ReplayMarket | LevelReplayMarket)
     reporter = asyncio.ensure_future(_report(clock, market, last_ns, progress)) if progress else None
     await clock.sleep_until(begin_ns - 1)  # the window is [start, start + duration): an event at its end is outside
