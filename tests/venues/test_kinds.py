@@ -270,19 +270,19 @@ def test_a_trade_through_is_flagged_counted_and_found():
     assert "worse price than another venue" in str(om.explain(ticket))
 
 
-def crossed_engine(seed: int):
-    """An engine whose venues look at themselves alone, and by an own bid above the other venue's offer a crossed quote;
-    (None, None) where this seed's venues do not stand apart."""
+def crossed_engine(seed: int, by: int):
+    """An engine whose venues look at themselves alone, and by an own bid so many ticks above the other venue's offer a
+    crossed (0: locked) quote; (None, None) where this seed's venues do not stand apart."""
     market = {"events_per_second": 200.0, "depth": 1, "venue_correlation": 0.0}
     core = make_core(load_config({"seed": seed, "routing": VENUES, "market": market}), clock=SimulatedClock(START_NS))
     om = Manager(engine=core)
     om.quote("AAPL")
     asks = {name: core.venues.shown("AAPL", name)["ask_e9"] for name in VENUES["venues"]}
     low, high = sorted(asks, key=lambda name: asks[name] or 0)
-    if not asks[low] or asks[high] - asks[low] < 2 * 10**7:
+    if not asks[low] or asks[high] - asks[low] < (by + 1) * 10**7:
         core.close()
         return None, None
-    price = asks[low] // 10**7 + 1
+    price = asks[low] // 10**7 + by
     bid = om.submit_order(order(order_type="limit", limit_price=price / 100, venue=high, time_in_force="GTC"))
     assert str(bid.status) == "NEW"
     return core, om
@@ -292,7 +292,7 @@ def test_nothing_is_matched_away_from_the_quote_while_it_is_crossed():
     """A wholesaler has no quote to be inside of, a pool no middle."""
     seen = 0
     for seed in range(60):
-        core, om = crossed_engine(seed)
+        core, om = crossed_engine(seed, 1)
         if core is None:
             continue
         quote = om.quote("AAPL")
@@ -305,6 +305,33 @@ def test_nothing_is_matched_away_from_the_quote_while_it_is_crossed():
         seen += 1
         core.close()
     assert seen > 3
+
+
+def test_a_wholesaler_cannot_be_inside_a_locked_quote():
+    seen = 0
+    for seed in range(20):
+        core, om = crossed_engine(seed, 0)
+        if core is None:
+            continue
+        quote = om.quote("AAPL")
+        assert quote.bid_e9 == quote.ask_e9
+        retail = om.submit_order(order(venue="RETAIL"))
+        assert (str(retail.status), retail.order.reason) == ("REJECTED", Reason.NO_LIQUIDITY)
+        seen += 1
+        core.close()
+    assert seen > 3
+
+
+def test_a_pool_and_a_wholesaler_take_nothing_in_a_halt():
+    """Also a pool that nobody has been in before."""
+    core, om = engine()
+    om.quote("AAPL")
+    core.halt("AAPL")
+    for venue, reason in (("POOL", Reason.NOT_TRADING), ("RETAIL", Reason.NO_LIQUIDITY)):
+        ticket = om.submit_order(order(venue=venue))
+        assert (str(ticket.status), ticket.order.reason) == ("REJECTED", reason)
+    core.resume("AAPL")
+    assert str(om.submit_order(order(venue="RETAIL")).status) == "FILLED"
 
 
 def test_fill_or_kill_in_a_pool_takes_nothing_where_an_ioc_takes_a_part():
