@@ -304,7 +304,8 @@ cdef class MatchingEngine:
         return self._result(e.order_id, gm_exchange_submit(x, &e, _keep, &self.happened))
 
     def cancel(self, order_id):
-        """Cancels a resting or waiting order; its open quantity, an iceberg's reserve included. UnknownOrder if there is none."""
+        """Cancels a resting or waiting order; its open quantity, an iceberg's reserve included. UnknownOrder if there is none.
+        What it let others do is in `events`."""
         cdef int64_t number = int_argument(order_id, "order_id", INT64_MIN, INT64_MAX)
         cdef int64_t open_quantity = gm_exchange_cancel(self._get(), number, _keep, &self.happened)
         if open_quantity < 0:
@@ -461,6 +462,13 @@ cdef class MatchingEngine:
                 "price_e9": None if price == GM_NO_PRICE or r.place == GM_RARE_STOP else price, "owner": r.entry.owner,
             })
         return out
+
+    @property
+    def events(self):
+        """What the latest command brought about, a cancel too (orders that waited may trade then): a list of MatchEvent; any later call forgets it."""
+        if self.busy:
+            raise RuntimeError("another thread is running commands on this engine")
+        return self._events()
 
     @property
     def book(self):

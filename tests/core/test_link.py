@@ -470,12 +470,17 @@ def test_a_fill_while_the_connection_is_broken(resend):
 
 
 def test_what_a_venue_shows_is_there_as_soon_as_its_connection_is():
-    core, gate = at_nyse(("order", 1, "disconnect"), disconnect_ns=100 * MS)
-    gate.submit_order(order(quantity=10))
-    while not core.market.connected("NYSE"):
-        core.advance(core.next_event_ns())
-    live(core, FAR["feed_ns"])
-    assert core.quote("AAPL").bid_e9 is not None
+    """Not only once something happens there."""
+    for seed in range(12):
+        faults = {"script": (("order", 1, "disconnect"),), "disconnect_ns": 100 * MS}
+        link = {"paths": {"NYSE": FAR}, "faults": {"NYSE": faults}}
+        core, gate = make_core(link=link, limits={}, fees=ONE, seed=seed)
+        gate.submit_order(order(quantity=10))
+        while not core.market.connected("NYSE"):
+            core.advance(core.next_event_ns())
+        live(core, FAR["feed_ns"])
+        assert core.venues.shown("AAPL", "NYSE")["bid_e9"] is not None
+        core.close()
 
 
 def test_bust_and_correct():
