@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 
 import pytest
 
@@ -385,3 +386,51 @@ def test_less_in_a_pool_may_find_its_minimum():
     middle = quote.bid_e9 + (quote.ask_e9 - quote.bid_e9) // 2
     assert fills(core, buys) == [(middle, 250, "midpoint")]
     core.market.check_invariants()
+
+
+def levels(core, venue: str) -> dict[tuple[int, int], int]:
+    """What a displayed venue shows: {(side, price_e9): quantity}."""
+    bids, asks = core.market.depth("AAPL", venue, 1000)
+    return {(side, level[0]): level[1] for side, rows in ((1, bids), (-1, asks)) for level in rows}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_is_taken_was_there_and_is_gone(seed):
+    """Orders of any kind that take at a displayed venue: the book after is the book before, less the fills, and with
+    what rests of the order."""
+    r = random.Random(seed)
+    core, om = engine(seed)
+    om.quote("AAPL")
+    taken = 0
+    for _ in range(60):
+        live(core, r.random())
+        om.quote("AAPL")  # the market lives on to now where somebody looks
+        venue, side = r.choice(list(VENUES["venues"])), r.choice(("buy", "sell"))
+        sign = 1 if side == "buy" else -1
+        shown = core.venues.shown("AAPL", venue)
+        far = shown["ask_e9"] if sign > 0 else shown["bid_e9"]
+        price = (far // 10**7 + r.randrange(-2, 4) * sign) / 100
+        kind = {"order_type": "market"} if r.random() < 0.2 else {"order_type": "limit", "limit_price": price}
+        tif = "IOC" if kind["order_type"] == "market" else r.choice(("IOC", "FOK", "GTC"))
+        before = levels(core, venue)
+        try:
+            ticket = om.submit_order(
+                order(side=side, quantity=r.randrange(1, 6000), venue=venue, time_in_force=tif, **kind)
+            )
+        except OrderRejected:  # it would trade through the other venue
+            continue
+        for fill in core.fills(int(ticket)):
+            at = (-sign, int(fill["price_e9"]))
+            before[at] -= int(fill["quantity"])
+            assert before[at] >= 0
+            assert int(fill["fee_e9"]) == int(fill["quantity"]) * (2_000_000 if venue == "NYSE" else 1_000_000)
+            taken += 1
+        now = ticket.order
+        if not ticket.status.is_closed:
+            at = (sign, now.limit_price_e9)
+            before[at] = before.get(at, 0) + now.leaves_quantity
+        assert levels(core, venue) == {at: quantity for at, quantity in before.items() if quantity}
+        om.cancel_all()
+    assert taken > 20
+    core.market.check_invariants()
+    core.close()
