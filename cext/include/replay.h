@@ -286,14 +286,18 @@ static inline int64_t gm_replay_free(const gm_replay_t* r, int s, int64_t i) {
 static inline void gm_replay_quote(gm_replay_t* r, int64_t time_ns) {
     gm_quote_t* q = gm_quotes_of(r->market.venues, r->symbol) + r->venue;
     gm_book_t* b = &r->book;
-    int64_t price_e9[2] = {GM_NO_PRICE, GM_NO_PRICE}, shown[2] = {0, 0};
-    for (int s = 0; s < 2; s++)
-        for (int64_t i = b->best[s]; i >= 0 && shown[s] == 0; i = gm_book_next(b, s, i)) {
-            const int64_t quantity = gm_replay_free(r, s, i);
-            price_e9[s] = (b->base + i) * r->tick_e9;
-            shown[s] = quantity > 0 ? quantity : 0;
+    int64_t at[2], shown[2] = {0, 0};
+    for (int s = 0; s < 2; s++) {
+        if ((at[s] = b->best[s]) < 0) continue;
+        shown[s] = b->levels[s][at[s]].quantity;
+        if (__builtin_expect(r->taken == 0, 1)) continue;
+        for (int64_t i = at[s]; i >= 0; i = gm_book_next(b, s, i)) {
+            at[s] = i;
+            if ((shown[s] = gm_replay_free(r, s, i)) > 0) break;
         }
-    gm_quote_publish(r->market.venues, r->symbol, r->venue, price_e9[0], shown[0], price_e9[1], shown[1], time_ns);
+    }
+    gm_quote_publish(r->market.venues, r->symbol, r->venue, at[0] >= 0 ? (b->base + at[0]) * r->tick_e9 : GM_NO_PRICE, shown[0],
+                     at[1] >= 0 ? (b->base + at[1]) * r->tick_e9 : GM_NO_PRICE, shown[1], time_ns);
     q->sequence = r->position;
 }
 

@@ -308,6 +308,27 @@ def test_nothing_is_matched_away_from_the_quote_while_it_is_crossed():
     assert seen > 3
 
 
+def test_nothing_is_a_trade_through_while_the_quote_is_crossed():
+    """The exception of 17 CFR 242.611(b)(4), at routing and at the fill; a locked quote is none."""
+    for by, status in ((1, "FILLED"), (0, None)):
+        seen = 0
+        for seed in range(60):
+            core, om = crossed_engine(seed, by)
+            if core is None:
+                continue
+            dearest = max(VENUES["venues"], key=lambda name: core.venues.shown("AAPL", name)["ask_e9"])
+            taking = order(quantity=1, venue=dearest)
+            if status is None:
+                with pytest.raises(OrderRejected, match="611"):
+                    om.submit_order(taking)
+            else:
+                assert str(om.submit_order(taking).status) == status
+            assert core.statistics()["trade_throughs"] == 0
+            seen += 1
+            core.close()
+        assert seen > 3
+
+
 def test_a_wholesaler_cannot_be_inside_a_locked_quote():
     seen = 0
     for seed in range(20):

@@ -25,11 +25,9 @@ from .._core.scoring import Venues
 from .._core.submit import Core
 from ..analytics.execution_cost import ExecutionCost, execution_cost, market_vwap
 from ..clock import Pulse, SimulatedClock, run
-from ..config import load_config
 from ..routing.algorithms import make_algorithm
 from ..routing.algorithms.parent import MINUTE_NS, Parent, run_parent
 from ..sessions import local_to_ns, ns_to_local
-from ..venues.faulty import link_terms
 from .fresh import fresh
 from .recording import Recording, of_lobster
 
@@ -135,15 +133,14 @@ def replay_core(
     portfolio.open_account(0, 100_000_000 * 10**9)
     journal = fresh(Journal(journal_path))
     start_ns = clock.now_ns()
-    terms = link_terms(load_config({"seed": seed, "simulation": simulation or {}}), day.venues)
-    far = terms["paths"] or terms["faults"]
-    table = venues.twin() if far else venues
+    terms = _link_terms(simulation, day.venues, seed) if simulation else {}
+    table = venues.twin() if terms else venues
     market: Market = (
         LevelReplayMarket(table, day.messages, start_ns=start_ns, queue_model=queue_model, power=power)
         if day.by_level
         else ReplayMarket(table, day.symbol, day.venues[0], day.messages, day.books, start_ns=start_ns)
     )
-    if far:
+    if terms:
         market = LinkedMarket(venues, market, **terms)
     core = Core(
         instruments=instruments,
@@ -240,6 +237,15 @@ def replay_parent(
         counters=market.counters,
         queue_model=_model_name(market, power) if isinstance(market, LevelReplayMarket) else "by order",
     )
+
+
+def _link_terms(simulation: Mapping[str, Any], venues: tuple[str, ...], seed: int) -> dict[str, Any]:
+    """What `LinkedMarket` takes of a section; empty where that asks for nothing."""
+    from ..config import load_config  # a replay without it waits for no configuration
+    from ..venues.faulty import link_terms
+
+    terms = link_terms(load_config({"seed": seed, "simulation": simulation}), venues)
+    return terms if terms["paths"] or terms["faults"] else {}
 
 
 async def _work(
