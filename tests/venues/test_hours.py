@@ -370,11 +370,12 @@ def test_an_order_that_names_a_venue_does_not_trade_through():
             break
         core.advance(core.clock.now_ns() + SECOND)
     limit = asks[worse[0]][0][0] / 1e9
-    for given in (order("buy", 100, venue=worse[0]), order("buy", 100, limit, venue=worse[0])):
+    for more in ({}, {"limit": limit}, {"limit": limit, "hidden": True}):  # who is hidden takes all the same
+        given = order("buy", 100, venue=worse[0], **more)
         with pytest.raises(OrderRejected, match="worse price than another venue") as caught:
             om.submit_order(given)
         assert caught.value.reason is Reason.TRADE_THROUGH
-    assert om.statistics()["refused"] == 2
+    assert om.statistics()["refused"] == 3
     rests = om.submit_order(order("buy", 100, quote.bid, venue=worse[0]))  # what takes nothing trades through nothing
     assert ended(core, rests)[0] is OrderStatus.NEW
     loose, manager = engine(hours={"keep": False}, routing={"protect_quotes": False})
