@@ -465,7 +465,7 @@ cdef class MatchingEngine:
 
     @property
     def events(self):
-        """What the latest command brought about, a cancel too (orders that waited may trade then): a list of MatchEvent; any later call forgets it."""
+        """What the latest command brought about, a cancel too (who waited may trade then): a list of MatchEvent; any later call forgets it."""
         if self.busy:
             raise RuntimeError("another thread is running commands on this engine")
         return self._events()

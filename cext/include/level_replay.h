@@ -454,7 +454,7 @@ static inline void gm_level_replace(gm_market_t* market, const gm_order_t* o, in
     const int keeps = left > 0 && limit_e9 == o->limit_price_e9 && left <= open;
     const uint16_t reason = k < 0 ? GM_REASON_UNKNOWN_ORDER
                             : left > 0 && !keeps && gm_level_is_halted(r, b) ? GM_REASON_NOT_TRADING
-                            : gm_level_would_cross(b, o, limit_e9) ? GM_REASON_WOULD_CROSS : GM_REASON_NONE;
+                            : !keeps && gm_level_would_cross(b, o, limit_e9) ? GM_REASON_WOULD_CROSS : GM_REASON_NONE;
     if (reason) {
         gm_market_say(market, o, GM_EXEC_CANCEL_REJECTED, reason, 0, now_ns);
         return;

@@ -565,7 +565,7 @@ static inline void gm_replay_replace(gm_market_t* market, const gm_order_t* o, i
     uint16_t reason = GM_REASON_NONE;
     if (slot < 0) reason = GM_REASON_UNKNOWN_ORDER;
     else if (left > 0 && !keeps && !gm_replay_trades(r, o->side, limit_e9 / r->tick_e9)) reason = GM_REASON_NOT_TRADING;
-    else if ((o->flags & GM_POST_ONLY) && gm_replay_available(r, o->side > 0 ? 1 : 0, limit_e9 / r->tick_e9, 1) > 0) reason = GM_REASON_WOULD_CROSS;
+    else if (!keeps && (o->flags & GM_POST_ONLY) && gm_replay_available(r, o->side > 0 ? 1 : 0, limit_e9 / r->tick_e9, 1) > 0) reason = GM_REASON_WOULD_CROSS;
     if (reason) {
         gm_market_say(market, o, GM_EXEC_CANCEL_REJECTED, reason, 0, now_ns);
         return;

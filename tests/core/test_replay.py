@@ -144,6 +144,17 @@ def test_nothing_trades_in_a_halt_or_in_a_crossed_book(crossed):
     assert core.get_order(gate.submit_order(order("buy", 10)).order_id).filled_quantity == 10
 
 
+def test_less_of_a_post_only_order_keeps_its_place_whatever_stands_across():
+    messages = recording((ADD, 1, -1, 105, 100), (ADD, 2, 1, 100, 100), (HALT, 0, 0, 0, 1), (ADD, 3, -1, 101, 60))
+    messages["price_e9"][2], messages["flags"][2], messages["quantity"][2] = NO_PRICE, HALTED, 0
+    core, gate = engine(messages)
+    at(core, 2)
+    mine = gate.submit_order(order("buy", 100, 102, post_only=True)).order_id
+    at(core, 4)
+    core.replace(mine, quantity=40)
+    assert (core.get_order(mine).leaves_quantity, core.get_order(mine).filled_quantity) == (40, 0)
+
+
 def test_cancel_takes_the_order_out_of_its_queue():
     core, gate = engine(recording((ADD, 1, -1, 105, 100), (ADD, 2, 1, 100, 100), (EXECUTE, 2, 1, 100, 100)))
     at(core, 2)

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 
 class Own:
-    def __init__(self, order_id, side, tick, quantity, display):
+    def __init__(self, order_id, side, tick, quantity, display, post_only):
         self.order_id, self.side, self.tick = order_id, side, tick
         self.shown = min(display, quantity) if display else quantity
         self.reserve = quantity - self.shown
         self.display = display
+        self.post_only = post_only
 
     @property
     def open(self):
@@ -119,7 +120,7 @@ class Market:
         if left and (limit is None or tif in ("IOC", "FOK")):
             return "CANCELED"
         if left:
-            self.queues[side].setdefault(limit, []).append(Own(order_id, side, limit, left, display))
+            self.queues[side].setdefault(limit, []).append(Own(order_id, side, limit, left, display, post_only))
         return "NEW"
 
     def find(self, order_id):
@@ -139,8 +140,8 @@ class Market:
             mine.reserve -= hidden
             mine.shown -= less - hidden
             return True
-        if self.halted or (self.crossed and self.reached(mine.side, limit)):
+        if self.halted or ((self.crossed or mine.post_only) and self.reached(mine.side, limit)):
             return False
         self.cancel(order_id)
-        self.submit(order_id, mine.side, left, limit, display=mine.display)
+        self.submit(order_id, mine.side, left, limit, display=mine.display, post_only=mine.post_only)
         return True
