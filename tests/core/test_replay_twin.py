@@ -123,8 +123,10 @@ def day_against_twin(seed, count):
                 twin.cancel(mine)
             elif own is not None:
                 left, ticks = draw.choice(
-                    ((own.open, own.tick + own.side), (max(1, own.open // 2), own.tick), (own.open + 9, own.tick))
+                    ((own.open, own.tick + own.side), ((own.open + 1) // 2, own.tick), (own.open + 9, own.tick))
                 )
+                if (left, ticks) == (own.open, own.tick):  # of one share the half is that: nothing would change
+                    left += 1
                 done = core.get_order(mine).filled_quantity
                 taken = twin.replace(mine, left, ticks)
                 with (
