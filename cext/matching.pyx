@@ -263,6 +263,7 @@ cdef class MatchingEngine:
         cdef gm_exchange_t* x = self._get()
         cdef gm_entry_t e
         cdef gm_command_t c
+        cdef int64_t offset_e9 = 0
         memset(&e, 0, sizeof(e))
         e.order_id = int_argument(order_id, "order_id", INT64_MIN, INT64_MAX)
         e.side = _side(side)
@@ -280,14 +281,16 @@ cdef class MatchingEngine:
         e.owner = int_argument(owner, "owner", 0, 65535)
         if display_quantity is not None:
             e.display_quantity = int_argument(display_quantity, "display_quantity", INT64_MIN, INT64_MAX)
+        if not (type(peg_offset) is int and peg_offset == 0):
+            offset_e9 = to_e9(peg_offset, "peg_offset")
         if peg is not None:
             e.order_type = _code(peg, PEGS, "peg")
-            e.offset_e9 = to_e9(peg_offset, "peg_offset") if peg_offset else 0
+            e.offset_e9 = offset_e9
         elif stop_price is not None:
             e.order_type = GM_STOP if price is None else GM_STOP_LIMIT
         else:
             e.order_type = GM_MARKET if price is None else GM_LIMIT
-        if peg is None and peg_offset:
+        if peg is None and offset_e9 != 0:
             raise ValueError(f"peg_offset is {value_text(peg_offset)}, but the order is not pegged")
         if peg is not None and stop_price is not None:
             raise ValueError(f"peg is {peg!r} and stop_price {value_text(stop_price)}: an order has one of them")
@@ -301,7 +304,8 @@ cdef class MatchingEngine:
         return self._result(e.order_id, gm_exchange_submit(x, &e, _keep, &self.happened))
 
     def cancel(self, order_id):
-        """Cancels a resting or waiting order; its open quantity, an iceberg's reserve included. UnknownOrder if there is none."""
+        """Cancels a resting or waiting order; its open quantity, an iceberg's reserve included. UnknownOrder if there is none.
+        What it let others do is in `events`."""
         cdef int64_t number = int_argument(order_id, "order_id", INT64_MIN, INT64_MAX)
         cdef int64_t open_quantity = gm_exchange_cancel(self._get(), number, _keep, &self.happened)
         if open_quantity < 0:
@@ -458,6 +462,13 @@ cdef class MatchingEngine:
                 "price_e9": None if price == GM_NO_PRICE or r.place == GM_RARE_STOP else price, "owner": r.entry.owner,
             })
         return out
+
+    @property
+    def events(self):
+        """What the latest command brought about, a cancel too (who waited may trade then): a list of MatchEvent; any later call forgets it."""
+        if self.busy:
+            raise RuntimeError("another thread is running commands on this engine")
+        return self._events()
 
     @property
     def book(self):

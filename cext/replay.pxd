@@ -20,6 +20,7 @@ cdef extern from "replay.h" nogil:
         int32_t own_count
         int64_t taken
         int64_t revealed, dropped, repaired, unknown
+        int64_t halts
         int64_t rows_equal
         int64_t executions, executed, out_of_turn
 

@@ -84,7 +84,7 @@ cdef class ReplayMarket(Market):
         cdef const int64_t[:, :, ::1] grid
         cdef const gm_message_t* table = NULL
         cdef const int64_t* cells = NULL
-        cdef int64_t n, k, tick_e9, last, begin
+        cdef int64_t n, k, tick_e9, last, begin, halts = 0
         cdef int levels = 0
         cdef int32_t s = venues._symbol(symbol), v = venues.number(venue)
         if not isinstance(messages, np.ndarray) or messages.dtype != MESSAGE_DTYPE or messages.ndim != 1:
@@ -113,6 +113,7 @@ cdef class ReplayMarket(Market):
             if table[k].time_ns < last:
                 raise MarketDataError(f"message {k + 1}: its time is before that of the message (or start) before it")
             last = table[k].time_ns
+            halts += table[k].action == GM_HALT
             fault = _fault(&table[k], tick_e9)
             if fault is not None:
                 raise MarketDataError(f"message {k + 1}: {fault}")
@@ -120,6 +121,7 @@ cdef class ReplayMarket(Market):
         if self.replay == NULL or gm_replay_init(self.replay, &venues.table, s, v, tick_e9, table, n, cells, levels, ticks,
                                                  capacity, begin) != 0:
             raise MemoryError("the replay's book could not be reserved")
+        self.replay.halts = halts
         if rows is None and moves is not None:
             raise ValueError("moves are given, but no rows that they could be of")
         if rows is not None:

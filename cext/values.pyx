@@ -274,7 +274,7 @@ REASON_TEXT = {
     Reason.OVERFILL: "the venue filled more than was open; it is booked",
     Reason.LATE_FILL: "the fill came after the order had ended; it is booked",
     Reason.UNKNOWN_EXECUTION: "the execution that it revises is not known",
-    Reason.TRADE_THROUGH: "executed at a worse price than another venue displayed then (Reg NMS 611)",
+    Reason.TRADE_THROUGH: "at a worse price than another venue displayed then (Reg NMS 611)",
     Reason.UNSOUND_REPORT: "the report cannot be: another symbol or side, no such kind, or figures that nothing can have; nothing is booked",
     Reason.BEYOND_LIMIT: "executed at a worse price than the order's limit; it is booked",
     Reason.RESOLVED: "its venue said nothing more; a person did",

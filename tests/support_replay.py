@@ -18,7 +18,7 @@ from grandmodel.execution._core.scoring import Venues
 from grandmodel.execution._core.submit import Core
 from grandmodel.execution.clock import Pulse, SimulatedClock
 
-ADD, REDUCE, DELETE, EXECUTE, HIDDEN = 1, 2, 3, 4, 5
+ADD, REDUCE, DELETE, EXECUTE, HIDDEN, HALT = 1, 2, 3, 4, 5, 7
 LAST = 8
 TICK = 10_000_000
 

@@ -11,7 +11,8 @@
  *
  * An own order at a better price than a print has been filled first; one that the other side comes to, too. What own
  * orders took is remembered by level, and forgotten in proportion as the level falls: liquidity taken is gone. While a
- * recorded book is locked, crossed or half told, nothing is filled. A print of which nobody knows the side, between the
+ * recorded book is locked, crossed or half told, or trading halted, nothing is filled; in a halt nothing is taken, too, but cancels and
+ * replaces that keep their place. A print of which nobody knows the side, between the
  * quotes, fills nobody. The recording does not react. */
 #ifndef GM_LEVEL_REPLAY_H
 #define GM_LEVEL_REPLAY_H
@@ -210,6 +211,8 @@ static inline int gm_level_is_crossed(const gm_level_book_t* b) {
     return gm_book_has(&b->book, 0) && gm_book_has(&b->book, 1) && gm_book_best_tick(&b->book, 0) >= gm_book_best_tick(&b->book, 1);
 }
 
+static inline int gm_level_is_halted(const gm_level_replay_t* r, const gm_level_book_t* b) { return r->market.venues->halted[b->symbol]; }
+
 /* The recorded book is whole: own orders see what became of their levels, and of the other side. */
 static inline void gm_level_look(gm_level_replay_t* r, gm_level_book_t* b, int64_t time_ns) {
     for (int32_t k = b->taken_count - 1; k >= 0; k--) {
@@ -227,7 +230,7 @@ static inline void gm_level_look(gm_level_replay_t* r, gm_level_book_t* b, int64
         o->printed = 0;
         o->seen = is;
     }
-    if (gm_level_is_crossed(b)) return;
+    if (gm_level_is_crossed(b) || gm_level_is_halted(r, b)) return;
     for (int32_t k = 0; k < b->own_count;) {                /* the other side has come to it: it rests in the recording, against us it trades */
         gm_level_own_t* o = &b->own[k];
         const int opposite = 1 - gm_side_of(o->side);
@@ -245,16 +248,17 @@ static inline void gm_level_look(gm_level_replay_t* r, gm_level_book_t* b, int64
     }
 }
 
+/* A level that is all taken is quoted no more; where all that the recording shows is, the last of it stands, with nothing. */
 static inline void gm_level_quote(gm_level_replay_t* r, gm_level_book_t* b, int64_t time_ns) {
     gm_quote_t* q = gm_quotes_of(r->market.venues, b->symbol) + b->venue;
-    int64_t tick[2] = {0, 0}, shown[2] = {0, 0};
+    int64_t price_e9[2] = {GM_NO_PRICE, GM_NO_PRICE}, shown[2] = {0, 0};
     for (int s = 0; s < 2; s++)
-        for (int64_t i = b->book.best[s]; i >= 0 && shown[s] <= 0; i = gm_book_next(&b->book, s, i)) {
-            tick[s] = b->book.base + i;
-            shown[s] = gm_level_free(b, s, tick[s]);
+        for (int64_t i = b->book.best[s]; i >= 0 && shown[s] == 0; i = gm_book_next(&b->book, s, i)) {
+            const int64_t quantity = gm_level_free(b, s, b->book.base + i);
+            price_e9[s] = (b->book.base + i) * b->tick_e9;
+            shown[s] = quantity > 0 ? quantity : 0;
         }
-    gm_quote_publish(r->market.venues, b->symbol, b->venue, shown[0] > 0 ? tick[0] * b->tick_e9 : GM_NO_PRICE, shown[0] > 0 ? shown[0] : 0,
-                     shown[1] > 0 ? tick[1] * b->tick_e9 : GM_NO_PRICE, shown[1] > 0 ? shown[1] : 0, time_ns);
+    gm_quote_publish(r->market.venues, b->symbol, b->venue, price_e9[0], shown[0], price_e9[1], shown[1], time_ns);
     q->sequence = r->position;
 }
 
@@ -277,7 +281,8 @@ static inline void gm_level_print(gm_level_replay_t* r, gm_level_book_t* b, cons
     r->executed += m->quantity;
     if (m->action == GM_CROSS_TRADE) return;                /* an auction's: who rested outside it had no part in it */
     if (s < 0) r->aside++;
-    else if (b->own_count > 0 && !gm_level_is_crossed(b)) gm_level_printed(r, b, s, m->price_e9, m->quantity, m->action == GM_EXECUTE_HIDDEN, m->time_ns);
+    else if (b->own_count > 0 && !gm_level_is_crossed(b) && !gm_level_is_halted(r, b))
+        gm_level_printed(r, b, s, m->price_e9, m->quantity, m->action == GM_EXECUTE_HIDDEN, m->time_ns);
 }
 
 static inline void gm_level_message(gm_level_replay_t* r, const gm_message_t* m) {
@@ -409,6 +414,7 @@ static inline void gm_level_submit(gm_market_t* market, const gm_order_t* o, int
     uint16_t reason = GM_REASON_NONE;
     if (!b->used) reason = GM_REASON_NO_VENUE;
     else if (o->order_type >= GM_PEGGED_PRIMARY || (o->flags & GM_HIDDEN)) reason = GM_REASON_UNSUPPORTED;
+    else if (gm_level_is_halted(r, b)) reason = GM_REASON_NOT_TRADING;
     else if (gm_level_would_cross(b, o, o->limit_price_e9)) reason = GM_REASON_WOULD_CROSS;
     if (reason) {
         gm_market_say(market, o, GM_EXEC_REJECTED, reason, o->leaves_quantity, now_ns);
@@ -445,11 +451,15 @@ static inline void gm_level_replace(gm_market_t* market, const gm_order_t* o, in
     const int64_t left = o->working_quantity - o->filled_quantity, quantity = left > 0 ? o->working_quantity : o->filled_quantity;
     const int64_t limit_e9 = o->pending_price_e9 == GM_NO_PRICE ? o->limit_price_e9 : o->pending_price_e9;
     const int64_t open = k < 0 ? 0 : b->own[k].quantity + b->own[k].reserve;
-    if (k < 0 || gm_level_would_cross(b, o, limit_e9)) {
-        gm_market_say(market, o, GM_EXEC_CANCEL_REJECTED, k < 0 ? GM_REASON_UNKNOWN_ORDER : GM_REASON_WOULD_CROSS, 0, now_ns);
+    const int keeps = left > 0 && limit_e9 == o->limit_price_e9 && left <= open;
+    const uint16_t reason = k < 0 ? GM_REASON_UNKNOWN_ORDER
+                            : left > 0 && !keeps && gm_level_is_halted(r, b) ? GM_REASON_NOT_TRADING
+                            : !keeps && gm_level_would_cross(b, o, limit_e9) ? GM_REASON_WOULD_CROSS : GM_REASON_NONE;
+    if (reason) {
+        gm_market_say(market, o, GM_EXEC_CANCEL_REJECTED, reason, 0, now_ns);
         return;
     }
-    if (left > 0 && limit_e9 == o->limit_price_e9 && left <= open) {
+    if (keeps) {
         const int64_t less = open - left, hidden = b->own[k].reserve < less ? b->own[k].reserve : less;
         b->own[k].reserve -= hidden;
         b->own[k].quantity -= less - hidden;

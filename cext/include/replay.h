@@ -8,7 +8,11 @@
  * Own orders are an overlay. A resting one stands in its level's queue (GM_REST_OVERLAY: it does not count in the recorded
  * quantity) and fills only from what the recording traded, at its price or a worse one, once no recorded order is ahead of
  * it. A taking one takes from recorded orders; what it took is remembered in the order (`reserve`) until that order
- * leaves, so liquidity taken is gone. The recording does not react: others' behaviour is theirs on that day. */
+ * leaves, so liquidity taken is gone, from quotes too. Own orders do not meet one another. The recording does not react: others' behaviour is
+ * theirs on that day.
+ *
+ * While the recording says that trading is halted nothing of ours trades, and nothing is taken but cancels and replaces that keep their place;
+ * while its book is locked or crossed nothing trades, and what would is refused. */
 #ifndef GM_REPLAY_H
 #define GM_REPLAY_H
 
@@ -41,6 +45,7 @@ typedef struct gm_replay {
     int64_t revealed, dropped, repaired, unknown;
     int64_t executions, executed;   /* prints of the recording, and their quantity */
     int64_t out_of_turn;        /* executions of an order that had not the best price, or not the first place there */
+    int64_t halts;              /* messages of the file that say that trading halts, or goes on */
     int64_t rows_equal;         /* rows at which the book equalled the file without repair */
 } gm_replay_t;
 
@@ -66,7 +71,9 @@ static inline void gm_replay_own_fill(gm_replay_t* r, int32_t slot, int64_t quan
     gm_resting_t* x = &r->book.pool[slot];
     int64_t order_id = -x->order_id;
     gm_market_fill(&r->market, order_id, r->venue, r->symbol, x->side, (int64_t)x->tick * r->tick_e9, quantity, GM_ADDED, time_ns);
-    if (quantity == x->quantity && x->display > 0 && x->reserve > 0) {   /* an iceberg shows its next part, at the back */
+    if (quantity == x->quantity && x->display > 0 && x->reserve > 0) {   /* an iceberg shows its next part, behind all that is there, ours too */
+        gm_replay_forget_own(r, order_id);
+        r->own[r->own_count++] = order_id;
         gm_book_unlink(&r->book, slot);
         x->quantity = x->reserve < x->display ? x->reserve : x->display;
         x->reserve -= x->quantity;
@@ -77,10 +84,17 @@ static inline void gm_replay_own_fill(gm_replay_t* r, int32_t slot, int64_t quan
     gm_book_reduce(&r->book, slot, quantity);
 }
 
+static inline int gm_replay_is_halted(const gm_replay_t* r) { return r->market.venues->halted[r->symbol]; }
+
+static inline int gm_replay_is_crossed(const gm_replay_t* r) {
+    return gm_book_has(&r->book, 0) && gm_book_has(&r->book, 1) && gm_book_best_tick(&r->book, 0) >= gm_book_best_tick(&r->book, 1);
+}
+
 /* `budget` shares traded on side s at price_e9: own orders at that price or a better one that nobody recorded stands
  * before are filled first, best price first, then the earlier. What they took of it. */
 static inline int64_t gm_replay_own_trade(gm_replay_t* r, int s, int64_t price_e9, int64_t budget, int64_t time_ns) {
     int64_t filled = 0;
+    if (gm_replay_is_halted(r) || gm_replay_is_crossed(r)) return 0;
     while (filled < budget) {
         int32_t chosen = GM_NIL;
         for (int32_t i = 0; i < r->own_count; i++) {
@@ -294,20 +308,31 @@ static inline void gm_replay_hold(gm_replay_t* r, const int64_t* row) {
     r->rows_equal += r->repaired == repaired;
 }
 
+/* A level as own orders find it: what the recording shows less what they have taken of it. */
+static inline int64_t gm_replay_free(const gm_replay_t* r, int s, int64_t i) {
+    int64_t shown = r->book.levels[s][i].quantity;
+    if (r->taken > 0)
+        for (int32_t slot = r->book.levels[s][i].head; slot != GM_NIL; slot = r->book.pool[slot].next)
+            if (!(r->book.pool[slot].flags & GM_REST_OVERLAY)) shown -= r->book.pool[slot].reserve;
+    return shown;
+}
+
+/* A level that is all taken is quoted no more; where all that the recording shows is, the last of it stands, with nothing. */
 static inline void gm_replay_quote(gm_replay_t* r, int64_t time_ns) {
     gm_quote_t* q = gm_quotes_of(r->market.venues, r->symbol) + r->venue;
     gm_book_t* b = &r->book;
-    int64_t shown[2] = {0, 0};
+    int64_t at[2], shown[2] = {0, 0};
     for (int s = 0; s < 2; s++) {
-        if (!gm_book_has(b, s)) continue;
-        shown[s] = b->levels[s][b->best[s]].quantity;
-        if (r->taken > 0)
-            for (int32_t slot = b->levels[s][b->best[s]].head; slot != GM_NIL; slot = b->pool[slot].next)
-                if (!(b->pool[slot].flags & GM_REST_OVERLAY)) shown[s] -= b->pool[slot].reserve;
+        if ((at[s] = b->best[s]) < 0) continue;
+        shown[s] = b->levels[s][at[s]].quantity;
+        if (__builtin_expect(r->taken == 0, 1)) continue;
+        for (int64_t i = at[s]; i >= 0; i = gm_book_next(b, s, i)) {
+            at[s] = i;
+            if ((shown[s] = gm_replay_free(r, s, i)) > 0) break;
+        }
     }
-    gm_quote_publish(r->market.venues, r->symbol, r->venue,
-                     gm_book_has(b, 0) ? gm_book_best_tick(b, 0) * r->tick_e9 : GM_NO_PRICE, shown[0],
-                     gm_book_has(b, 1) ? gm_book_best_tick(b, 1) * r->tick_e9 : GM_NO_PRICE, shown[1], time_ns);
+    gm_quote_publish(r->market.venues, r->symbol, r->venue, at[0] >= 0 ? (b->base + at[0]) * r->tick_e9 : GM_NO_PRICE, shown[0],
+                     at[1] >= 0 ? (b->base + at[1]) * r->tick_e9 : GM_NO_PRICE, shown[1], time_ns);
     q->sequence = r->position;
 }
 
@@ -428,7 +453,6 @@ static inline int64_t gm_replay_advance(gm_market_t* market, int64_t until_ns) {
     return market->now_ns;
 }
 
-/* What the recording shows less what own orders took of it; a level that is all taken is not there. */
 static inline void gm_replay_levels(gm_market_t* market, int32_t symbol, int32_t n, int64_t* rows) {
     const gm_replay_t* r = (const gm_replay_t*)market->self;
     const gm_book_t* b = &r->book;
@@ -437,10 +461,7 @@ static inline void gm_replay_levels(gm_market_t* market, int32_t symbol, int32_t
     for (int s = 0; s < 2; s++) {
         int32_t k = 0;
         for (int64_t i = b->best[s]; i >= 0 && k < n; i = gm_book_next(b, s, i)) {
-            int64_t shown = b->levels[s][i].quantity;
-            if (r->taken > 0)
-                for (int32_t slot = b->levels[s][i].head; slot != GM_NIL; slot = b->pool[slot].next)
-                    if (!(b->pool[slot].flags & GM_REST_OVERLAY)) shown -= b->pool[slot].reserve;
+            const int64_t shown = gm_replay_free(r, s, i);
             if (shown <= 0) continue;
             rows[4 * k + (s == 0 ? 2 : 0)] = (b->base + i) * r->tick_e9;
             rows[4 * k++ + (s == 0 ? 3 : 1)] = shown;
@@ -527,6 +548,11 @@ static inline void gm_replay_place(gm_replay_t* r, const gm_order_t* o, int64_t 
     gm_replay_quote(r, now_ns);
 }
 
+/* May an order come in now, with this limit? */
+static inline int gm_replay_trades(const gm_replay_t* r, int8_t side, int64_t limit_tick) {
+    return !gm_replay_is_halted(r) && !(gm_replay_is_crossed(r) && gm_replay_available(r, side > 0 ? 1 : 0, limit_tick, 1) > 0);
+}
+
 static inline void gm_replay_submit(gm_market_t* market, const gm_order_t* o, int64_t now_ns) {
     gm_replay_t* r = (gm_replay_t*)market->self;
     const int opposite = o->side > 0 ? 1 : 0;
@@ -534,6 +560,7 @@ static inline void gm_replay_submit(gm_market_t* market, const gm_order_t* o, in
     uint16_t reason = GM_REASON_NONE;
     if (o->symbol != r->symbol || o->venue != r->venue) reason = GM_REASON_NO_VENUE;
     else if (o->order_type >= GM_PEGGED_PRIMARY || (o->flags & GM_HIDDEN)) reason = GM_REASON_UNSUPPORTED;
+    else if (!gm_replay_trades(r, o->side, tick)) reason = GM_REASON_NOT_TRADING;
     else if ((o->flags & GM_POST_ONLY) && gm_replay_available(r, opposite, tick, 1) > 0) reason = GM_REASON_WOULD_CROSS;
     else if (r->own_count >= GM_REPLAY_OWN) reason = GM_REASON_VENUE_CAPACITY;
     if (reason) {
@@ -569,14 +596,16 @@ static inline void gm_replay_replace(gm_market_t* market, const gm_order_t* o, i
     const int64_t left = o->working_quantity - o->filled_quantity, quantity = left > 0 ? o->working_quantity : o->filled_quantity;
     const int64_t limit_e9 = o->pending_price_e9 == GM_NO_PRICE ? o->limit_price_e9 : o->pending_price_e9;
     const int64_t open = slot < 0 ? 0 : r->book.pool[slot].quantity + (r->book.pool[slot].display > 0 ? r->book.pool[slot].reserve : 0);
+    const int keeps = left > 0 && limit_e9 == o->limit_price_e9 && left <= open;
     uint16_t reason = GM_REASON_NONE;
     if (slot < 0) reason = GM_REASON_UNKNOWN_ORDER;
-    else if ((o->flags & GM_POST_ONLY) && gm_replay_available(r, o->side > 0 ? 1 : 0, limit_e9 / r->tick_e9, 1) > 0) reason = GM_REASON_WOULD_CROSS;
+    else if (left > 0 && !keeps && !gm_replay_trades(r, o->side, limit_e9 / r->tick_e9)) reason = GM_REASON_NOT_TRADING;
+    else if (!keeps && (o->flags & GM_POST_ONLY) && gm_replay_available(r, o->side > 0 ? 1 : 0, limit_e9 / r->tick_e9, 1) > 0) reason = GM_REASON_WOULD_CROSS;
     if (reason) {
         gm_market_say(market, o, GM_EXEC_CANCEL_REJECTED, reason, 0, now_ns);
         return;
     }
-    if (left > 0 && limit_e9 == o->limit_price_e9 && left <= open) {
+    if (keeps) {
         gm_resting_t* x = &r->book.pool[slot];
         int64_t less = open - left, hidden = x->display > 0 && x->reserve > 0 ? (x->reserve < less ? x->reserve : less) : 0;
         x->reserve -= hidden;
@@ -605,7 +634,8 @@ static inline int64_t gm_replay_ahead(const gm_replay_t* r, int64_t order_id) {
  * messages before it left. */
 static inline int gm_replay_renew(gm_market_t* market, uint64_t seed, int64_t start_ns) {
     gm_replay_t* r = (gm_replay_t*)market->self;
-    int64_t low = 0, high = r->count;
+    int64_t low = 0, high = r->count, k;
+    int halted = 0;
     (void)seed;
     while (low < high) {
         const int64_t middle = low + (high - low) / 2;
@@ -617,6 +647,11 @@ static inline int gm_replay_renew(gm_market_t* market, uint64_t seed, int64_t st
     r->position = r->begun = r->anonymous = r->taken = 0;
     r->own_count = 0;
     market->stop = 0;
+    if (r->rows != NULL && r->halts > 0) {                  /* what the last word before it was */
+        for (k = low - 1; k >= 0 && r->messages[k].action != GM_HALT; k--) {}
+        halted = k >= 0 && r->messages[k].flags != GM_TRADING_RESUMED;
+    }
+    gm_halt_publish(market->venues, r->symbol, r->venue, halted, start_ns);
     if (r->rows == NULL) {
         market->now_ns = INT64_MIN;
         gm_replay_advance(market, start_ns - 1);

@@ -208,7 +208,7 @@ static inline int gm_route_trades_through(const gm_venues_t* v, const gm_nbbo_t*
     const gm_quote_t* q = gm_quotes_of(v, o->symbol) + venue;
     const int64_t touch = o->side > 0 ? q->ask_e9 : q->bid_e9;
     if (!gm_displays(v, venue) || touch <= 0 || touch == (o->side > 0 ? n->ask_e9 : n->bid_e9)) return 0;
-    if ((o->flags & (GM_POST_ONLY | GM_HIDDEN)) || o->order_type >= GM_PEGGED_PRIMARY || (needs & GM_NEED_AUCTION)) return 0;
+    if ((o->flags & GM_POST_ONLY) || o->order_type >= GM_PEGGED_PRIMARY || (needs & GM_NEED_AUCTION)) return 0;
     if (o->limit_price_e9 != GM_NO_PRICE && o->side * (o->limit_price_e9 - touch) < 0) return 0;
     return gm_trades_through(v, o->symbol, venue, o->side, touch);
 }

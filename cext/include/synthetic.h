@@ -877,20 +877,28 @@ static inline void gm_synthetic_replace(gm_market_t* market, const gm_order_t* o
     const int64_t left = o->working_quantity - o->filled_quantity, quantity = left > 0 ? o->working_quantity : o->filled_quantity;
     const int64_t limit_e9 = o->pending_price_e9 == GM_NO_PRICE ? o->limit_price_e9 : o->pending_price_e9;
     const int64_t open = rare >= 0 ? x->rare[rare].entry.quantity : slot >= 0 ? gm_match_open(m, slot) : 0;
+    const int keeps = left > 0 && limit_e9 == o->limit_price_e9 && left <= open;
+    const int32_t symbol = o->symbol, venue = o->venue;     /* its row may be another order's once a report has ended it */
     gm_match_result_t result;
     if (rare < 0 && slot < 0) {
         gm_market_say(market, o, GM_EXEC_CANCEL_REJECTED, GM_REASON_UNKNOWN_ORDER, 0, now_ns);
         return;
     }
-    if ((o->flags & GM_POST_ONLY) && slot >= 0 && gm_crosses(&m->book, o->side > 0 ? 1 : 0, limit_e9 / m->tick_e9)) {
+    if ((o->flags & GM_POST_ONLY) && slot >= 0 && !keeps && gm_crosses(&m->book, o->side > 0 ? 1 : 0, limit_e9 / m->tick_e9)) {
         gm_market_say(market, o, GM_EXEC_CANCEL_REJECTED, GM_REASON_WOULD_CROSS, 0, now_ns);
         return;
     }
-    if (left > 0 && limit_e9 == o->limit_price_e9 && left <= open) {
+    if (keeps) {
         if (left < open && slot >= 0) gm_match_shrink(m, slot, open - left);
         else if (rare >= 0) x->rare[rare].entry.quantity = left;
         if (slot >= 0) gm_synthetic_quote(s, o->symbol, o->venue, now_ns);
         gm_market_say_replaced(market, o, quantity, GM_NO_PRICE, now_ns);
+        if (rare >= 0) {                                    /* what was too little for it may be enough now */
+            const gm_nbbo_t n = gm_consolidate(market->venues, symbol);
+            gm_synthetic_begin(s, symbol, venue, NULL, 1, now_ns);
+            gm_exchange_set_reference(x, 1, n.bid_e9, n.ask_e9, gm_synthetic_event, s);
+            if (gm_displays(market->venues, venue)) gm_synthetic_quote(s, symbol, venue, now_ns);
+        }
         return;
     }
     if (left > 0) {                                         /* it would come anew: what would not be taken leaves it as it is */

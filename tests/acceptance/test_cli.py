@@ -64,6 +64,10 @@ def test_replay_of_the_hand_made_day(hand_day):
         assert word in text
     assert report["journal_sha256"] in text
     assert all(len(line) <= 80 for line in text.splitlines())
+    far = json.loads(gmexec(*arguments, "--json", "--latency-us", 250, "--jitter-us", 20).stdout)
+    assert far["messages"] == report["messages"]
+    assert far["journal_sha256"] != report["journal_sha256"]
+    assert "simulation.latency.out_us" in gmexec(*arguments, "--latency-us", -1, ok=False).stderr
 
 
 def test_a_child_that_ends_by_being_looked_at(amzn_files):

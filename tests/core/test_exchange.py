@@ -109,6 +109,15 @@ def test_a_midpoint_peg_stands_at_the_half_tick_and_nowhere_while_crossed():
     assert traded(engine.submit(4, "buy", 30, peg="midpoint").events) == [(4, 3, 1000.5, 30)]
 
 
+def test_a_midpoint_between_two_points_of_the_grid_is_the_lower():
+    engine = MatchingEngine()
+    engine.submit(1, "sell", 50, peg="midpoint")
+    engine.set_reference("10.00", "10.000000001")
+    assert engine.waiting()[0]["price_e9"] == 10_000_000_000
+    engine.set_reference("10.000000001", "10.000000004")
+    assert engine.waiting()[0]["price_e9"] == 10_000_000_002
+
+
 def test_midpoint_pegs_do_not_meet_where_the_limit_of_one_forbids():
     engine = quoted()
     engine.submit(3, "sell", 50, 10.03, peg="midpoint")
@@ -287,6 +296,18 @@ def test_stops_wait_for_the_last_trade_and_cascade():
     assert len(engine.waiting()) == 1
     # one that is due as it comes is let in at once
     assert traded(engine.submit(15, "sell", 10, stop_price=9.97).events) == [(15, 4, 990, 10)]
+
+
+def test_a_cancel_says_what_it_let_others_do():
+    engine = MatchingEngine(stop_trigger="quote")
+    engine.submit(1, "buy", 10, 10.00)
+    engine.submit(2, "buy", 10, 9.98)
+    engine.submit(3, "sell", 10, stop_price=9.99)
+    assert engine.events == []
+    assert engine.cancel(1) == 10
+    assert [(e.kind, e.order_id) for e in engine.events] == [("triggered", 3), ("trade", 3)]
+    assert engine.trades == 1
+    assert engine.events == []
 
 
 def test_a_stop_that_finds_nothing_ends():
@@ -1057,13 +1078,11 @@ class Pair:
                 self.engine.cancel(order_id)
             return
         assert self.engine.cancel(order_id) == expected
+        happened = self.engine.events
+        assert told(happened) == self.twin.events
         assert self.ledger.open[order_id] == expected
         self.ledger.lose(order_id, expected)
-        self.ledger.events(e for e in self.happened())
-
-    def happened(self):
-        """A cancel does not say what it let others do: the twin does, and the books are compared."""
-        return [Told(event) for event in self.twin.events]
+        self.ledger.events(happened)
 
     def replace(self, order_id, open_quantity, price_e9):
         old = self.twin.by_id.get(order_id)
@@ -1127,11 +1146,6 @@ class Pair:
             assert self.engine.cancel(order_id) == open_quantity
         assert len(self.engine) == 0
         self.engine.check_invariants()
-
-
-class Told:
-    def __init__(self, event):
-        self.kind, self.order_id, self.other_id, self.price_e9, self.quantity = event[:5]
 
 
 KINDS = {

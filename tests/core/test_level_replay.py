@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from reference.level_replay import Market as Twin
 from support import Gate
-from support_replay import TICK, level_engine, level_recording, order
+from support_replay import HALT, TICK, level_engine, level_recording, order
 
-from grandmodel.execution import MarketDataError, OrderStatus
+from grandmodel.execution import MarketDataError, OrderStateError, OrderStatus, Reason
+from grandmodel.execution._core.lobster import HALTED, TRADING_RESUMED
 
 SET, TRADE, HIDDEN, CROSS, CLEAR = 10, 9, 5, 11, 8
 MODELS = [("risk_averse", 2), ("power", 1), ("power", 2), ("power", 3), ("log", 2)]
@@ -130,6 +131,36 @@ def test_nothing_is_filled_while_the_book_is_locked_or_half_told():
     at(core, 3)
     assert core.get_order(mine).filled_quantity == 0
     assert core.get_order(gate.submit_order(order("buy", 10, time_in_force="IOC")).order_id).filled_quantity == 0
+
+
+def test_a_level_that_is_all_taken_is_quoted_no_more():
+    core, gate = level_engine(level_recording((SET, 1, 100, 500), (SET, -1, 105, 100), (SET, -1, 106, 70)))
+    at(core, 3)
+    for quantity, expected in ((100, (106 * TICK, 70)), (30, (106 * TICK, 40)), (40, (106 * TICK, 0))):
+        gate.submit_order(order("buy", quantity))
+        quote = core.quote("X")
+        assert (quote.ask_e9, quote.ask_quantity) == expected
+
+
+def test_nothing_trades_in_a_halt():
+    messages = level_recording(
+        (SET, 1, 100, 500), (SET, -1, 105, 100), (HALT, 0, 0, 0), (TRADE, 1, 99, 40), (SET, -1, 101, 7),
+        (HALT, 0, 0, 0), (TRADE, 1, 99, 40),
+    )  # fmt: skip
+    messages["flags"][2], messages["flags"][5] = HALTED, TRADING_RESUMED
+    core, gate = level_engine(messages)
+    at(core, 2)
+    waits = gate.submit_order(order("buy", 100, 101)).order_id
+    at(core, 5)
+    assert core.get_order(waits).filled_quantity == 0
+    late = core.get_order(gate.submit_order(order("buy", 10)).order_id)
+    assert (late.status, late.filled_quantity, late.reason) == (OrderStatus.REJECTED, 0, Reason.NOT_TRADING)
+    with pytest.raises(OrderStateError, match="phase"):
+        core.replace(waits, limit_price_e9=103 * TICK)
+    core.replace(waits, quantity=90)
+    at(core, 7)
+    assert core.get_order(waits).filled_quantity == 40
+    assert core.get_order(gate.submit_order(order("buy", 10)).order_id).filled_quantity == 10
 
 
 def test_what_the_venue_does_not_take_is_refused_by_name():

@@ -29,6 +29,7 @@ from grandmodel.execution.records_view import EventType, type_of
 MS = 10**6
 NAMES = [name for name, _ in VENUES]
 ONE = (("NYSE", 1.5),)
+TAKE_FEE_E9 = 1_500_000
 FAR = {"out_ns": 3 * MS, "in_ns": 2 * MS, "feed_ns": MS}
 BUY, SELL = 1, -1
 
@@ -468,6 +469,20 @@ def test_a_fill_while_the_connection_is_broken(resend):
     assert core.market.counters()["held_back" if resend else "lost"] >= 2
 
 
+def test_what_a_venue_shows_is_there_as_soon_as_its_connection_is():
+    """Not only once something happens there."""
+    for seed in range(12):
+        faults = {"script": (("order", 1, "disconnect"),), "disconnect_ns": 100 * MS}
+        link = {"paths": {"NYSE": FAR}, "faults": {"NYSE": faults}}
+        core, gate = make_core(link=link, limits={}, fees=ONE, seed=seed)
+        gate.submit_order(order(quantity=10))
+        while not core.market.connected("NYSE"):
+            core.advance(core.next_event_ns())
+        live(core, FAR["feed_ns"])
+        assert core.venues.shown("AAPL", "NYSE")["bid_e9"] is not None
+        core.close()
+
+
 def test_bust_and_correct():
     core, gate = at_nyse(("fill", 1, "bust"), revise_ns=50 * MS)
     ticket = gate.submit_order(order(quantity=10))
@@ -484,6 +499,7 @@ def test_bust_and_correct():
     live(core, 60 * MS)
     row = reports(core)[-1]
     assert (row["exec_type"], row["price_e9"]) == (9, price + price // 10_000)
+    assert row["fee_e9"] == row["quantity"] * TAKE_FEE_E9
     assert core.portfolio.position("AAPL")[0] == row["quantity"] == core.market.executed(ticket.order_id)
 
 
@@ -493,6 +509,7 @@ def test_overfill_is_booked_and_flagged():
     live(core, 10 * MS)
     row = core.fills()[0]
     assert row["quantity"] > 10
+    assert row["fee_e9"] == row["quantity"] * TAKE_FEE_E9
     assert row["reason"] == Reason.OVERFILL
     assert core.portfolio.position("AAPL")[0] == ticket.order.filled_quantity == row["quantity"]
     assert core.statistics()["overfills"] == 1

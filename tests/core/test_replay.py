@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support_replay import ADD, DELETE, EXECUTE, HIDDEN, REDUCE, TICK, at, engine, order, recording
+from support_replay import ADD, DELETE, EXECUTE, HALT, HIDDEN, REDUCE, TICK, at, engine, order, recording
 
-from grandmodel.execution import MarketDataError, OrderStatus
+from grandmodel.execution import MarketDataError, OrderStateError, OrderStatus, Reason
 from grandmodel.execution._core.instruments import Instruments
+from grandmodel.execution._core.lobster import HALTED, TRADING_RESUMED
 from grandmodel.execution._core.matching import MatchingEngine
 from grandmodel.execution._core.records import NO_PRICE
 from grandmodel.execution._core.replay import ReplayMarket, row_moves
@@ -103,6 +104,59 @@ def test_post_only_fok_and_iceberg():
     at(core, 4)
     assert core.get_order(berg).filled_quantity == 100
     assert core.fills(berg)["quantity"].tolist() == [30, 30, 30, 10]
+
+
+def test_a_level_that_is_all_taken_is_quoted_no_more():
+    core, gate = engine(
+        recording((ADD, 1, -1, 105, 100), (ADD, 2, -1, 106, 70), (ADD, 3, 1, 100, 10), (DELETE, 1, -1, 105, 100))
+    )
+    at(core, 3)
+    gate.submit_order(order("buy", 100))
+    quote = core.quote("X")
+    assert (quote.ask_e9, quote.ask_quantity) == (106 * TICK, 70)
+    gate.submit_order(order("buy", 70))
+    quote = core.quote("X")
+    assert (quote.ask_e9, quote.ask_quantity) == (106 * TICK, 0)  # that is how far the recording lets us see
+    at(core, 4)
+    assert core.quote("X").ask_quantity == 0  # 105 has left, 106 is ours still
+
+
+@pytest.mark.parametrize("crossed", [False, True])
+def test_nothing_trades_in_a_halt_or_in_a_crossed_book(crossed):
+    stands = (ADD, 9, 1, 106, 5) if crossed else (HALT, 0, 0, 0, 1)
+    goes_on = (DELETE, 9, 1, 106, 5) if crossed else (HALT, 0, 0, 0, 1)
+    messages = recording(
+        (ADD, 1, -1, 105, 100), (ADD, 2, 1, 100, 100), stands, (HIDDEN, 0, 1, 99, 50), goes_on, (HIDDEN, 0, 1, 99, 50)
+    )
+    if not crossed:
+        messages["price_e9"][[2, 4]] = NO_PRICE
+        messages["flags"][2], messages["flags"][4] = HALTED, TRADING_RESUMED
+        messages["quantity"][[2, 4]] = 0
+    core, gate = engine(messages)
+    at(core, 2)
+    waits = gate.submit_order(order("buy", 100, 101)).order_id
+    at(core, 4)
+    assert core.get_order(waits).filled_quantity == 0
+    for terms in (order("buy", 10), order("buy", 10, 105), order("buy", 10, 105, time_in_force="IOC")):
+        late = core.get_order(gate.submit_order(terms).order_id)
+        assert (late.status, late.filled_quantity, late.reason) == (OrderStatus.REJECTED, 0, Reason.NOT_TRADING)
+    with pytest.raises(OrderStateError, match="phase"):
+        core.replace(waits, limit_price_e9=105 * TICK)
+    core.replace(waits, quantity=90)  # less keeps its place, whatever the market
+    at(core, 6)
+    assert core.get_order(waits).filled_quantity == 50
+    assert core.get_order(gate.submit_order(order("buy", 10)).order_id).filled_quantity == 10
+
+
+def test_less_of_a_post_only_order_keeps_its_place_whatever_stands_across():
+    messages = recording((ADD, 1, -1, 105, 100), (ADD, 2, 1, 100, 100), (HALT, 0, 0, 0, 1), (ADD, 3, -1, 101, 60))
+    messages["price_e9"][2], messages["flags"][2], messages["quantity"][2] = NO_PRICE, HALTED, 0
+    core, gate = engine(messages)
+    at(core, 2)
+    mine = gate.submit_order(order("buy", 100, 102, post_only=True)).order_id
+    at(core, 4)
+    core.replace(mine, quantity=40)
+    assert (core.get_order(mine).leaves_quantity, core.get_order(mine).filled_quantity) == (40, 0)
 
 
 def test_cancel_takes_the_order_out_of_its_queue():

@@ -421,3 +421,18 @@ def test_a_section_that_is_empty_in_yaml_is_left_out(tmp_path):
     for config in (path, {"routing": None}):
         stage = Episode().make(SyntheticDay(), config)
         stage.core.close()
+
+
+def test_a_window_knows_whether_trading_is_halted_where_it_begins(hand_day):
+    """Also after windows that ended elsewhere: halted from 09:31:40 to 09:32:00."""
+    from grandmodel.execution.simulation.lobster import read_lobster
+    from grandmodel.execution.simulation.recording import of_lobster
+
+    recording = of_lobster(read_lobster(*hand_day))
+    for begin, halted in (("09:31:00", False), ("09:31:45", True), ("09:32:05", False)):
+        env = ExecutionEnv(RecordedDay(recording, begin=begin, end=begin), Episode(steps=4, interval=20.0))
+        for seed in range(3):  # each ends beyond the halt, or before it
+            env.reset(seed=seed)
+            assert env.core.venues.is_halted("HAND") is halted
+            for _ in range(3):
+                env.step([0, 0])

@@ -5,13 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from grandmodel.execution import OrderManager
 from grandmodel.execution._core.instruments import Instruments
 from grandmodel.execution._core.records import NO_PRICE
 from grandmodel.execution._core.replay import ReplayMarket
 from grandmodel.execution._core.scoring import Venues
+from grandmodel.execution.clock import SimulatedClock
+from grandmodel.execution.config import ConfigError
 from grandmodel.execution.routing.algorithms import AlgorithmConfigError
 from grandmodel.execution.simulation.lobster import read_lobster
-from grandmodel.execution.simulation.replay import replay_parent
+from grandmodel.execution.simulation.replay import replay_core, replay_parent
 
 BUY = {"side": "buy", "quantity": 5000, "order_type": "market"}
 
@@ -156,3 +159,42 @@ def test_an_order_at_the_first_instant_waits_for_the_first_quote(amzn):
 def test_a_wrong_parameter_is_refused_before_anything_is_replayed(amzn):
     with pytest.raises(AlgorithmConfigError, match="randomization"):
         replay_parent(amzn, BUY, {"algorithm": "twap", "duration_minutes": 60, "randomization": 0.5}, start="10:00")
+
+
+def test_a_recorded_venue_may_be_at_a_distance_and_err(hand_day):
+    """The configuration's own section; an order meets the recording as it is when it arrives."""
+    day = read_lobster(*hand_day)
+    clock = SimulatedClock(day.start_ns)
+    script = [{"message": "order", "number": 2, "fault": "reject"}]
+    simulation = {"latency": {"out_us": 500, "in_us": 300, "feed_us": 0}, "faults": {"script": script}}
+    core = replay_core(day, clock, simulation=simulation, seed=3)
+    om = OrderManager(engine=core)
+    core.advance(day.start_ns + 5 * 10**9)
+    sent_ns = clock.now_ns()
+    order = {"symbol": day.symbol, "side": "buy", "quantity": 10, "order_type": "limit", "limit_price": 90.0}
+    first, second = om.submit_order(order), om.submit_order(order)
+    assert str(first.status) == "PENDING_NEW"
+    core.advance(sent_ns + 800_000 - 1)
+    assert (core.market.origin.queue_ahead(int(first)), str(first.status)) == (0, "PENDING_NEW")
+    core.advance(sent_ns + 800_000)
+    assert (str(first.status), str(second.status)) == ("NEW", "REJECTED")
+    assert core.market.injected()["reject"] == 1
+    core.close()
+
+
+def test_a_distance_of_nothing_is_none_and_another_is_another_day(hand_day):
+    day = read_lobster(*hand_day)
+    seen = [
+        replay_parent(
+            day, {**BUY, "quantity": 100}, {"algorithm": "market"}, start="09:30:05", duration_minutes=5,
+            simulation=simulation,
+        )
+        for simulation in (None, {}, {"latency": {}}, {"latency": {"out_us": 400}}, {"latency": {"out_us": 400}})
+    ]  # fmt: skip
+    assert [report.messages for report in seen] == [len(day)] * 5
+    hashes = [report.journal_sha256 for report in seen]
+    assert hashes[0] == hashes[1] == hashes[2] != hashes[3] == hashes[4]
+    with pytest.raises(ConfigError, match=r"simulation\.latency\.out_us"):
+        replay_core(day, SimulatedClock(day.start_ns), simulation={"latency": {"out_us": -1}})
+    with pytest.raises(ConfigError, match=r"simulation\.fault: "):
+        replay_core(day, SimulatedClock(day.start_ns), simulation={"fault": {}})

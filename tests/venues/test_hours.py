@@ -74,7 +74,9 @@ def test_an_opening_has_one_price():
 
 @pytest.mark.parametrize(("day", "hours"), [(DAY, {}), (DAY, {"closing_call_minutes": 5}), (HALF_DAY, {})])
 def test_a_close_has_one_price_and_ends_the_day(day, hours):
-    core, om = engine(day.open_ns + MINUTE, hours=hours)
+    listed = {"NASDAQ": {"priority": 1, "cost_per_share": 0.003, "auction_fee": 0.0007}}
+    others = {"ARCA": {"priority": 2, "cost_per_share": 0.003}}
+    core, om = engine(day.open_ns + MINUTE, hours=hours, routing={"venues": {**listed, **others}})
     assert (core.auction("AAPL")["closing"], core.auction("AAPL")["time_ns"]) == (True, day.close_ns)
     sold = om.submit_order(order("sell", 5000, tif="CLS"))
     limited = om.submit_order(order("buy", 400, 170.0, tif="CLS"))
@@ -95,6 +97,10 @@ def test_a_close_has_one_price_and_ends_the_day(day, hours):
     assert crossed["price_e9"][0] / 1e9 == pytest.approx(ahead["price"], abs=0.05)
     assert ended(core, sold) == (OrderStatus.FILLED, 0, 5000)
     assert ended(core, limited) == (OrderStatus.FILLED, 0, 400)
+    for ticket in (sold, limited):  # both sides of it
+        rows = core.fills(ticket.order_id)
+        assert set(rows["liquidity"]) == {AUCTION}
+        assert (rows["fee_e9"] == rows["quantity"] * 700_000).all()
     assert ended(core, far) == (OrderStatus.CANCELED, Reason.UNFILLED_REMAINDER, 0)
     assert ended(core, stays) == (OrderStatus.NEW, 0, 0)
     assert ended(core, goes)[0] is OrderStatus.EXPIRED
@@ -364,11 +370,12 @@ def test_an_order_that_names_a_venue_does_not_trade_through():
             break
         core.advance(core.clock.now_ns() + SECOND)
     limit = asks[worse[0]][0][0] / 1e9
-    for given in (order("buy", 100, venue=worse[0]), order("buy", 100, limit, venue=worse[0])):
+    for more in ({}, {"limit": limit}, {"limit": limit, "hidden": True}):  # who is hidden takes all the same
+        given = order("buy", 100, venue=worse[0], **more)
         with pytest.raises(OrderRejected, match="worse price than another venue") as caught:
             om.submit_order(given)
         assert caught.value.reason is Reason.TRADE_THROUGH
-    assert om.statistics()["refused"] == 2
+    assert om.statistics()["refused"] == 3
     rests = om.submit_order(order("buy", 100, quote.bid, venue=worse[0]))  # what takes nothing trades through nothing
     assert ended(core, rests)[0] is OrderStatus.NEW
     loose, manager = engine(hours={"keep": False}, routing={"protect_quotes": False})

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import random
+
 import pytest
 
 from grandmodel.execution import OrderManager, OrderRejected, OrderValidationError, Reason
@@ -266,3 +269,189 @@ def test_a_trade_through_is_flagged_counted_and_found():
     om.pump()
     assert [str(found.kind) for found in om.compliance.findings] == ["trade_through"]
     assert "worse price than another venue" in str(om.explain(ticket))
+
+
+def crossed_engine(seed: int, by: int):
+    """An engine whose venues look at themselves alone, and by an own bid so many ticks above the other venue's offer a
+    crossed (0: locked) quote; (None, None) where this seed's venues do not stand apart."""
+    market = {"events_per_second": 200.0, "depth": 1, "venue_correlation": 0.0}
+    core = make_core(load_config({"seed": seed, "routing": VENUES, "market": market}), clock=SimulatedClock(START_NS))
+    om = Manager(engine=core)
+    om.quote("AAPL")
+    asks = {name: core.venues.shown("AAPL", name)["ask_e9"] for name in VENUES["venues"]}
+    low, high = sorted(asks, key=lambda name: asks[name] or 0)
+    if not asks[low] or asks[high] - asks[low] < (by + 1) * 10**7:
+        core.close()
+        return None, None
+    price = asks[low] // 10**7 + by
+    bid = om.submit_order(order(order_type="limit", limit_price=price / 100, venue=high, time_in_force="GTC"))
+    assert str(bid.status) == "NEW"
+    return core, om
+
+
+def test_nothing_is_matched_away_from_the_quote_while_it_is_crossed():
+    """A wholesaler has no quote to be inside of, a pool no middle."""
+    seen = 0
+    for seed in range(60):
+        core, om = crossed_engine(seed, 1)
+        if core is None:
+            continue
+        quote = om.quote("AAPL")
+        assert quote.bid_e9 > quote.ask_e9
+        retail = om.submit_order(order(side="sell", venue="RETAIL"))
+        assert (str(retail.status), retail.order.reason) == ("REJECTED", Reason.NO_LIQUIDITY)
+        waits = om.submit_order(order(venue="POOL", order_type="pegged_midpoint", time_in_force="GTC"))
+        meets = om.submit_order(order(venue="POOL", order_type="pegged_midpoint", side="sell", time_in_force="GTC"))
+        assert [ticket.order.filled_quantity for ticket in (waits, meets)] == [0, 0]
+        seen += 1
+        core.close()
+    assert seen > 3
+
+
+def test_nothing_is_a_trade_through_while_the_quote_is_crossed():
+    """The exception of 17 CFR 242.611(b)(4), at routing and at the fill; a locked quote is none."""
+    for by, status in ((1, "FILLED"), (0, None)):
+        seen = 0
+        for seed in range(60):
+            core, om = crossed_engine(seed, by)
+            if core is None:
+                continue
+            dearest = max(VENUES["venues"], key=lambda name: core.venues.shown("AAPL", name)["ask_e9"])
+            taking = order(quantity=1, venue=dearest)
+            if status is None:
+                with pytest.raises(OrderRejected, match="611"):
+                    om.submit_order(taking)
+            else:
+                assert str(om.submit_order(taking).status) == status
+            assert core.statistics()["trade_throughs"] == 0
+            seen += 1
+            core.close()
+        assert seen > 3
+
+
+def test_a_wholesaler_cannot_be_inside_a_locked_quote():
+    seen = 0
+    for seed in range(20):
+        core, om = crossed_engine(seed, 0)
+        if core is None:
+            continue
+        quote = om.quote("AAPL")
+        assert quote.bid_e9 == quote.ask_e9
+        retail = om.submit_order(order(venue="RETAIL"))
+        assert (str(retail.status), retail.order.reason) == ("REJECTED", Reason.NO_LIQUIDITY)
+        seen += 1
+        core.close()
+    assert seen > 3
+
+
+def test_a_pool_and_a_wholesaler_take_nothing_in_a_halt():
+    """Also a pool that nobody has been in before."""
+    core, om = engine()
+    om.quote("AAPL")
+    core.halt("AAPL")
+    for venue, reason in (("POOL", Reason.NOT_TRADING), ("RETAIL", Reason.NO_LIQUIDITY)):
+        ticket = om.submit_order(order(venue=venue))
+        assert (str(ticket.status), ticket.order.reason) == ("REJECTED", reason)
+    core.resume("AAPL")
+    assert str(om.submit_order(order(venue="RETAIL")).status) == "FILLED"
+
+
+def test_fill_or_kill_in_a_pool_takes_nothing_where_an_ioc_takes_a_part():
+    parts = 0
+    for seed in range(60):
+        filled = {}
+        for tif in ("IOC", "FOK"):
+            core, om = engine(seed)
+            ticket = om.submit_order(order(quantity=3000, venue="POOL", time_in_force=tif))
+            filled[tif] = ticket.order.filled_quantity
+            core.close()
+        assert filled["FOK"] == (3000 if filled["IOC"] == 3000 else 0)
+        parts += 0 < filled["IOC"] < 3000
+    assert parts > 3
+
+
+@pytest.mark.parametrize("venue", ["NYSE", "POOL"])
+def test_more_and_less_are_what_rests_at_the_venue(venue):
+    """What a replace asks for is what the venue has: its cancel gives that back."""
+    core, om = engine(2, events=0.001)
+    terms = {"order_type": "limit", "limit_price": 140.0, "time_in_force": "GTC", "venue": venue}
+    ticket = om.submit_order(order(quantity=400, **terms))
+    shown = []
+    for quantity in (700, 300, 500):
+        om.replace_order(ticket, quantity=quantity)
+        assert (ticket.order.quantity, ticket.order.leaves_quantity) == (quantity, quantity)
+        if venue == "NYSE":
+            bids = core.market.depth("AAPL", venue, 1000)[0]
+            shown.append(sum(level[1] for level in bids if level[0] == 140 * 10**9))
+    om.cancel_order(ticket)
+    reports = core.journal.rows(4)
+    ended = reports[(reports["order_id"] == int(ticket)) & (reports["exec_type"] == 3)]
+    assert ended["quantity"].tolist() == [500]
+    if venue == "NYSE":
+        assert [b - a for a, b in itertools.pairwise(shown)] == [-400, 200]
+
+
+def test_less_in_a_pool_may_find_its_minimum():
+    """A minimum is never more than what is left: an order made smaller meets at once what was too little for it."""
+    core, om = engine(2, events=0.001)
+    rests = {"order_type": "pegged_midpoint", "venue": "POOL", "time_in_force": "GTC"}
+    sells = om.submit_order(order(side="sell", quantity=300, **rests))
+    assert sells.order.filled_quantity == 0
+    buys = om.submit_order(
+        order(quantity=2000, **{**rests, "order_type": "limit"}, limit_price=200.0, min_quantity=1000)
+    )
+    assert buys.order.filled_quantity == 0
+    om.replace_order(buys, quantity=250)
+    assert (str(buys.status), buys.order.filled_quantity, sells.order.filled_quantity) == ("FILLED", 250, 250)
+    quote = om.quote("AAPL")
+    middle = quote.bid_e9 + (quote.ask_e9 - quote.bid_e9) // 2
+    assert fills(core, buys) == [(middle, 250, "midpoint")]
+    core.market.check_invariants()
+
+
+def levels(core, venue: str) -> dict[tuple[int, int], int]:
+    """What a displayed venue shows: {(side, price_e9): quantity}."""
+    bids, asks = core.market.depth("AAPL", venue, 1000)
+    return {(side, level[0]): level[1] for side, rows in ((1, bids), (-1, asks)) for level in rows}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_is_taken_was_there_and_is_gone(seed):
+    """Orders of any kind that take at a displayed venue: the book after is the book before, less the fills, and with
+    what rests of the order."""
+    r = random.Random(seed)
+    core, om = engine(seed)
+    om.quote("AAPL")
+    taken = 0
+    for _ in range(60):
+        live(core, r.random())
+        om.quote("AAPL")  # the market lives on to now where somebody looks
+        venue, side = r.choice(list(VENUES["venues"])), r.choice(("buy", "sell"))
+        sign = 1 if side == "buy" else -1
+        shown = core.venues.shown("AAPL", venue)
+        far = shown["ask_e9"] if sign > 0 else shown["bid_e9"]
+        price = (far // 10**7 + r.randrange(-2, 4) * sign) / 100
+        kind = {"order_type": "market"} if r.random() < 0.2 else {"order_type": "limit", "limit_price": price}
+        tif = "IOC" if kind["order_type"] == "market" else r.choice(("IOC", "FOK", "GTC"))
+        before = levels(core, venue)
+        try:
+            ticket = om.submit_order(
+                order(side=side, quantity=r.randrange(1, 6000), venue=venue, time_in_force=tif, **kind)
+            )
+        except OrderRejected:  # it would trade through the other venue
+            continue
+        for fill in core.fills(int(ticket)):
+            at = (-sign, int(fill["price_e9"]))
+            before[at] -= int(fill["quantity"])
+            assert before[at] >= 0
+            assert int(fill["fee_e9"]) == int(fill["quantity"]) * (2_000_000 if venue == "NYSE" else 1_000_000)
+            taken += 1
+        now = ticket.order
+        if not ticket.status.is_closed:
+            at = (sign, now.limit_price_e9)
+            before[at] = before.get(at, 0) + now.leaves_quantity
+        assert levels(core, venue) == {at: quantity for at, quantity in before.items() if quantity}
+        om.cancel_all()
+    assert taken > 20
+    core.market.check_invariants()
+    core.close()

@@ -245,7 +245,14 @@ def replay_command(
         typer.Option(help="Of files by price level: who has cancelled where a level falls without a print."),
     ] = _QueueModel.risk_averse,
     power: Annotated[int, typer.Option(min=1, max=8, help="Exponent of the queue model `power`.")] = 2,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of what the algorithm draws.")] = 0,
+    latency_us: Annotated[
+        float | None,
+        typer.Option(metavar="MICROSECONDS", help="Each way to the venue, back, and of the feed; at once otherwise."),
+    ] = None,
+    jitter_us: Annotated[
+        float, typer.Option(metavar="MICROSECONDS", help="Mean of what is drawn on top (exponential).")
+    ] = 0.0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of what is drawn.")] = 0,
     journal: Annotated[
         Path | None, typer.Option(metavar="DIRECTORY", help="Keep the journal in this (new) directory.")
     ] = None,
@@ -285,6 +292,8 @@ def replay_command(
         "queue_model": queue_model.value,
         "power": power,
     }
+    if latency_us is not None or jitter_us != 0:
+        arguments["simulation"] = {"latency": {"out_us": latency_us or 0.0, "jitter_us": jitter_us}}
     if json:
         print_json(replay_parent(day, order, parameters, **arguments).to_dict())
         return

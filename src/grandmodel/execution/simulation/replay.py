@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from .._core.capture import Capture
 from .._core.instruments import Instruments
 from .._core.journal import Journal
+from .._core.link import LinkedMarket
 from .._core.orders import OrderTable
 from .._core.portfolio import Portfolio
 from .._core.replay import LevelReplayMarket, ReplayMarket
@@ -31,6 +32,7 @@ from .fresh import fresh
 from .recording import Recording, of_lobster
 
 if TYPE_CHECKING:
+    from .._core.synthetic import Market
     from .lobster import LobsterDay
 
 #: Called with (messages replayed, all messages) now and then while the day runs.
@@ -112,10 +114,14 @@ def replay_core(
     capture_path: str | None = None,
     queue_model: str = "risk_averse",
     power: int = 2,
+    simulation: Mapping[str, Any] | None = None,
+    seed: int = 0,
 ) -> Core:
     """An engine core whose venues are the recorded ones. No limits are set: the order is the user's own what-if.
 
-    `queue_model` and `power` are `LevelReplayMarket`'s; a recording by order needs none.
+    `queue_model` and `power` are `LevelReplayMarket`'s; a recording by order needs none. `simulation` is the
+    configuration's section of that name, latency and faults of all venues, and `seed` what they are drawn from;
+    None: venues are reached at once, and nothing goes wrong.
     """
     day = day if isinstance(day, Recording) else of_lobster(day, VENUE)
     instruments = Instruments()
@@ -127,11 +133,15 @@ def replay_core(
     portfolio.open_account(0, 100_000_000 * 10**9)
     journal = fresh(Journal(journal_path))
     start_ns = clock.now_ns()
-    market = (
-        LevelReplayMarket(venues, day.messages, start_ns=start_ns, queue_model=queue_model, power=power)
+    terms = _link_terms(simulation, day.venues, seed) if simulation else {}
+    table = venues.twin() if terms else venues
+    market: Market = (
+        LevelReplayMarket(table, day.messages, start_ns=start_ns, queue_model=queue_model, power=power)
         if day.by_level
-        else ReplayMarket(venues, day.symbol, day.venues[0], day.messages, day.books, start_ns=start_ns)
+        else ReplayMarket(table, day.symbol, day.venues[0], day.messages, day.books, start_ns=start_ns)
     )
+    if terms:
+        market = LinkedMarket(venues, market, **terms)
     core = Core(
         instruments=instruments,
         portfolio=portfolio,
@@ -162,6 +172,7 @@ def replay_parent(
     capture_path: str | None = None,
     queue_model: str = "risk_averse",
     power: int = 2,
+    simulation: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> ReplayReport:
     """Works `order` in the recorded day from `start` (exchange time) for `duration_minutes`; then replays to the end.
@@ -171,6 +182,7 @@ def replay_parent(
     order : mapping with side, quantity, order_type and whatever else an order has; its symbol is the day's
     algorithm : mapping with `algorithm` and its parameters
     queue_model, power : where an order stands in a recording by level (`LevelReplayMarket`)
+    simulation : latency and faults, as `replay_core` has them
 
     Raises
     ------
@@ -202,6 +214,8 @@ def replay_parent(
         capture_path=capture_path,
         queue_model=queue_model,
         power=power,
+        simulation=simulation,
+        seed=seed,
     )
     began = time.perf_counter()
     parent, before, after, end_mid = run(
@@ -211,7 +225,7 @@ def replay_parent(
     )
     seconds = time.perf_counter() - began
     core.close()
-    market = core.market
+    market = core.market.origin
     assert isinstance(market, ReplayMarket | LevelReplayMarket)
     return ReplayReport(
         messages=market.position,
@@ -223,6 +237,15 @@ def replay_parent(
         counters=market.counters,
         queue_model=_model_name(market, power) if isinstance(market, LevelReplayMarket) else "by order",
     )
+
+
+def _link_terms(simulation: Mapping[str, Any], venues: tuple[str, ...], seed: int) -> dict[str, Any]:
+    """What `LinkedMarket` takes of a section; empty where that asks for nothing."""
+    from ..config import load_config  # a replay without it waits for no configuration
+    from ..venues.faulty import link_terms
+
+    terms = link_terms(load_config({"seed": seed, "simulation": simulation}), venues)
+    return terms if terms["paths"] or terms["faults"] else {}
 
 
 async def _work(
@@ -237,7 +260,7 @@ async def _work(
 ) -> tuple[Parent, dict[str, int], dict[str, int], int | None]:
     import asyncio
 
-    market = core.market
+    market = core.market.origin
     assert isinstance(market, ReplayMarket | LevelReplayMarket)
     reporter = asyncio.ensure_future(_report(clock, market, last_ns, progress)) if progress else None
     await clock.sleep_until(begin_ns - 1)  # the window is [start, start + duration): an event at its end is outside
@@ -277,7 +300,10 @@ def _time(text: str) -> time_of_day:
 
 
 def _local(day: Recording, ns: int) -> str:
-    return ns_to_local(ns, day.calendar).strftime("%H:%M:%S")
+    """Exchange time; its milliseconds too where the second is not whole."""
+    text = ns_to_local(ns, day.calendar).strftime("%H:%M:%S")
+    milliseconds = ns % 10**9 // 10**6
+    return f"{text}.{milliseconds:03d}" if milliseconds else text
 
 
 def _model_name(market: LevelReplayMarket, power: int) -> str:

@@ -15,6 +15,8 @@ from .._core.link import FAULTS, LIES, MESSAGES, LinkedMarket, faults_on
 from .paper import paper_market
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from .._core.scoring import Venues
     from .._core.synthetic import Market
     from ..config import ExecutionConfig
@@ -22,18 +24,24 @@ if TYPE_CHECKING:
 __all__ = ["FAULTS", "LIES", "MESSAGES", "LinkedMarket", "faults_on", "link_terms", "simulated_market"]
 
 
-def link_terms(config: ExecutionConfig) -> dict[str, Any]:
-    """What a configuration has `LinkedMarket` be given: paths and faults by venue, empty without any, and the seed."""
+def link_terms(config: ExecutionConfig, names: Iterable[str] | None = None) -> dict[str, Any]:
+    """What a configuration has `LinkedMarket` be given: paths and faults by venue, empty without any, and the seed.
+
+    `names`: venues that the configuration does not know (recorded ones), which have what all have; None: its own.
+    """
     paths: dict[str, dict[str, Any]] = {}
     faults: dict[str, dict[str, Any]] = {}
     groups: tuple[dict[str, Any], ...] = (config.routing.venues, config.routing.dark_pools, config.routing.wholesalers)
+    if names is not None:
+        groups = (dict.fromkeys(names),)
     for name, venue in ((name, venue) for group in groups for name, venue in group.items()):
         if getattr(venue, "connection", None) is not None:
             continue
-        latency = config.simulation.latency if venue.latency is None else venue.latency
-        wrong = config.simulation.faults if venue.faults is None else venue.faults
+        latency, wrong = getattr(venue, "latency", None), getattr(venue, "faults", None)
+        latency = config.simulation.latency if latency is None else latency
+        wrong = config.simulation.faults if wrong is None else wrong
         if latency is not None:
-            paths[name] = latency.path(venue.latency_ns)
+            paths[name] = latency.path(getattr(venue, "latency_ns", 0))
         if wrong is not None:
             faults[name] = wrong.terms(config.seed)
     return {"paths": paths, "faults": faults, "seed": config.seed}
