@@ -9,7 +9,6 @@ import numpy as np
 cimport cython
 from cpython.bool cimport PyBool_Check
 from cpython.float cimport PyFloat_Check
-from cpython.long cimport PyLong_Check
 from libc.math cimport fabs, llround
 from libc.stdint cimport INT32_MAX, INT64_MAX, INT64_MIN, int32_t, int64_t, uint32_t
 from libc.string cimport memset
@@ -20,7 +19,7 @@ from grandmodel.execution._core.records cimport (
     GM_FLAG_SNAPSHOT, GM_FLAG_UNPRINTED, GM_HALT, GM_REDUCE, GM_REPLACE, GM_SET_LEVEL, GM_TRADE, gm_message_t,
 )
 from grandmodel.execution._core.records import MESSAGE_DTYPE
-from grandmodel.execution._core.values import MarketDataError, Unknown
+from grandmodel.execution._core.values import MarketDataError, Unknown, decimal_of
 
 #: A level of a book as `levels` gives it; order_count is -1 where a feed by level does not tell it.
 LEVEL_DTYPE = np.dtype([("price_e9", "<i8"), ("quantity", "<i8"), ("order_count", "<i8")])
@@ -98,11 +97,14 @@ cdef int64_t to_e9(object value, str name) except? -1:
         if float(_fraction(exact) / 1_000_000_000) != number:
             raise ValueError(f"{name} is {value!r}, must have at most nine decimals")
     else:
-        is_text = isinstance(value, (str, _decimal()))
-        if not PyLong_Check(value) and not is_text and not hasattr(type(value), "__index__"):
+        is_decimal = isinstance(value, _decimal())
+        if not isinstance(value, str) and not is_decimal and not hasattr(type(value), "__index__"):
             raise TypeError(f"{name} is {value_text(value)}, must be a number or a decimal text")
+        exact = decimal_of(value) if isinstance(value, str) else value if is_decimal else int(value)
+        if exact is None:
+            raise ValueError(f"{name} is {value_text(value)}, must be a decimal number")
         try:
-            scaled = _fraction(value if is_text else int(value)) * 1_000_000_000
+            scaled = _fraction(exact) * 1_000_000_000
         except (ValueError, OverflowError, ZeroDivisionError):
             raise ValueError(f"{name} is {value_text(value)}, must be a decimal number") from None
         if scaled.denominator != 1:

@@ -5,7 +5,7 @@ Nothing is coerced in silence: a float price must be the double nearest to a pri
 number of steps; text, booleans, NaN and infinities are not numbers.
 """
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from cpython.dict cimport PyDict_GetItemWithError
 from cpython.object cimport PyObject
@@ -23,7 +23,7 @@ from grandmodel.execution._core.records cimport (
     GM_TRAILING_STOP_LIMIT, GM_TRIGGER_BID_ASK, GM_TRIGGER_LAST, GM_TRIGGER_MID, GM_WORK_ICEBERG, GM_WORK_WHOLE,
     gm_order_t, gm_terms_t,
 )
-from grandmodel.execution._core.values import ORDER_TYPE_CODES, SIDE_CODES, TIME_IN_FORCE_CODES, URGENCY_CODES
+from grandmodel.execution._core.values import ORDER_TYPE_CODES, SIDE_CODES, TIME_IN_FORCE_CODES, URGENCY_CODES, decimal_of
 
 #: The fields of an order, in the order of the bits of a refusal's failed_fields.
 FIELDS = (
@@ -95,9 +95,8 @@ cdef object read_price(object value, int64_t tick_e9, int64_t* price_e9):
     if isinstance(value, bool):
         return f"is {_shown(value)}, must be a number"
     if isinstance(value, str):
-        try:
-            exact = Decimal(value)
-        except InvalidOperation:
+        exact = decimal_of(value)
+        if exact is None:
             return f"is {_shown(value)}, must be a number"
     elif isinstance(value, Decimal):
         exact = value

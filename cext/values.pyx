@@ -13,6 +13,8 @@
     ├── EngineClosed                  the engine has been closed
     └── EngineForked                  the engine belongs to another process
 """
+import re
+from decimal import Decimal
 from enum import IntEnum, StrEnum
 
 from grandmodel.execution._core.records cimport (
@@ -38,6 +40,18 @@ from grandmodel.execution._core.records cimport (
     GM_TRAILING_STOP_LIMIT, GM_UNKNOWN_STATUS, GM_URGENCY_HIGH, GM_URGENCY_IMMEDIATE, GM_URGENCY_LOW, GM_URGENCY_MEDIUM,
     GM_URGENCY_NONE,
 )
+
+_DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
+
+
+def decimal_of(text):
+    """The number that a text of at most 64 characters is in plain decimal digits, blanks around it left out; None: it is none.
+
+    Decimal's own reading takes more: other scripts' digits, underscores, NaN and infinities.
+    """
+    if len(text) > 64 or not _DECIMAL.fullmatch(text.strip()):
+        return None
+    return Decimal(text.strip())
 
 
 class Unknown(float):

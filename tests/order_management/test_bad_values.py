@@ -68,7 +68,6 @@ FIELDS = {
     "venue": (order(), {"none of it"}),
     "peg_offset": (order(order_type="pegged_primary"), {"none of it", "zero", "a half", "minus one"}),
 }
-NUMERIC_TEXT = {"digits"}  # a price may be written as text, in any digits that int() and Decimal() read
 AMOUNTS = {"limit_price", "stop_price", "trailing_amount", "trailing_bps", "limit_offset"}
 
 
@@ -77,8 +76,6 @@ def wrong_of(field):
     _, right = FIELDS[field]
     for name, value in WRONG.items():
         if name in right:
-            continue
-        if field in AMOUNTS and name in NUMERIC_TEXT:
             continue
         if field in AMOUNTS and name == "a half":
             continue  # on the tick

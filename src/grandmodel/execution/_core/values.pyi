@@ -1,6 +1,9 @@
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from enum import IntEnum, StrEnum
 from typing import Any, Final, Self
+
+def decimal_of(text: str) -> Decimal | None: ...
 
 class Unknown(float):
     reason: str

@@ -15,13 +15,13 @@ from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from .._core.values import decimal_of
 from .problems import Interpolated
 
 INT64_MAX = 2**63 - 1
 NANO = 10**9
 MONEY_MAX = Decimal(INT64_MAX) / NANO  # 19 digits, exact in the default context
 _INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
-_DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 _WITH_UNIT = re.compile(r"\s*([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+))\s*([A-Za-z%]*)\s*")
 _DURATION_NS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": NANO, "min": 60 * NANO, "h": 3600 * NANO}
 _SIZE = {"": 1, "B": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
@@ -37,9 +37,10 @@ def _plain_number(value: Any, expected: str) -> int | float | Decimal:
         text = value.strip()
         if _INTEGER.fullmatch(text):
             return int(text)
-        if _DECIMAL.fullmatch(text):
-            return Decimal(text)
-        raise RefusedError(expected)
+        number = decimal_of(text)
+        if number is None:
+            raise RefusedError(expected)
+        return number
     if isinstance(value, bool):
         raise RefusedError(expected)
     if isinstance(value, float):
@@ -241,9 +242,10 @@ def read_money(low: Decimal | int, high: Decimal | int, what: str = "an amount")
 
     def read(value: Any) -> Decimal:
         if isinstance(value, str) and not isinstance(value, Interpolated):
-            if len(value) > 64 or not _DECIMAL.fullmatch(value.strip()):
+            told = decimal_of(value)
+            if told is None:
                 raise RefusedError(expected)
-            exact = Decimal(value.strip())
+            exact = told
         else:
             number = _plain_number(value, expected)
             exact = Decimal(repr(number)) if isinstance(number, float) else Decimal(number)
