@@ -108,8 +108,9 @@ BAD = [
 
 BAD_PRICES = [
     None, float("nan"), float("inf"), -float("inf"), 0, 0.0, -0.0, -1.0, -150, 150.005, 1e308, 5e-324, 2**53, 2**64,
-    10**5000, True, "abc", "", "NaN", "1e999999999", "150.005", "1_50", "１５０", "300/2", b"150", Decimal("150.0000000000000000000000000000001"),
-    Decimal("NaN"), Decimal("-1"), [150.0], 1j, np.True_, np.float64("inf"), object(), int,
+    10**5000, True, "abc", "", "NaN", "1e999999999", "150.005", "1_50", "１５０", "300/2", b"150",
+    Decimal("150.0000000000000000000000000000001"), Decimal("NaN"), Decimal("-1"), [150.0], 1j,
+    np.True_, np.float64("inf"), object(), int,
 ]  # fmt: skip
 
 
