@@ -206,6 +206,9 @@ def replay_command(
         Path | None,
         typer.Option(metavar="FILE", help="Of LOBSTER: the day's order book, without which its messages drift."),
     ] = None,
+    column_map: Annotated[
+        Path | None, typer.Option("--map", metavar="COLUMNS.yaml", help="What CSV or Parquet files' columns are.")
+    ] = None,
     symbol: Annotated[str | None, typer.Option(help="Symbol; from the file otherwise.")] = None,
     date: Annotated[
         str | None, typer.Option(metavar="YYYY-MM-DD", help="The day; from the file's name otherwise.")
@@ -268,7 +271,7 @@ def replay_command(
     from .simulation.recording import open_recording
     from .simulation.replay import replay_parent
 
-    day = open_recording(messages, format, orderbook, symbol, date)
+    day = open_recording(messages, format, orderbook, symbol, date, column_map)
     order: dict[str, Any] = {"side": side.value, "quantity": quantity, "order_type": "market"}
     if limit_price is not None:
         order |= {"order_type": "limit", "limit_price": limit_price}

@@ -70,6 +70,9 @@ def compare_command(
         list[str] | None, typer.Option(metavar="[VENUE=]FILE", help="A recording, as `gmexec replay` takes it.")
     ] = None,
     orderbook: Annotated[Path | None, typer.Option(metavar="FILE", help="Of a LOBSTER message file.")] = None,
+    column_map: Annotated[
+        Path | None, typer.Option("--map", metavar="COLUMNS.yaml", help="What CSV or Parquet files' columns are.")
+    ] = None,
     format: Annotated[str | None, typer.Option(help="What the recording's files are.")] = None,
     date: Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="The recording's day.")] = None,
     processes: Annotated[int | None, typer.Option(min=1, help="As many as processors otherwise.")] = None,
@@ -86,7 +89,7 @@ def compare_command(
     if config and messages:
         raise ValueError("--config is for synthetic days, --messages for recorded ones: give one of them")
     ways = _ways(way or list(DEFAULT_WAYS), duration_minutes, config or [])
-    recording = partial(_recording, messages, format, orderbook, symbol, date) if messages else None
+    recording = partial(_recording, messages, format, orderbook, symbol, date, column_map) if messages else None
     if recording is not None and symbol is None and orders is None:
         symbol = recording().symbol
     jobs = _jobs(orders, symbol, side, quantity, start or ["10:00"], duration_minutes, seeds)
@@ -111,11 +114,16 @@ def compare_command(
 
 
 def _recording(
-    messages: list[str], format: str | None, orderbook: Path | None, symbol: str | None, date: str | None
+    messages: list[str],
+    format: str | None,
+    orderbook: Path | None,
+    symbol: str | None,
+    date: str | None,
+    column_map: Path | None,
 ) -> Recording:
     from .simulation.recording import open_recording
 
-    return open_recording(messages, format, orderbook, symbol, date)
+    return open_recording(messages, format, orderbook, symbol, date, column_map)
 
 
 def _ways(texts: Sequence[str], duration_minutes: float, configs: Sequence[Path]) -> list[Way]:

@@ -33,6 +33,7 @@ Examples:
       --orderbook AMZN_2012-06-21_34200000_57600000_orderbook_5.csv --plot day.html
   gmexec data check 01302019.NASDAQ_ITCH50.gz --symbol AAPL
   gmexec data check capture.gmc --json
+  gmexec data check prints.csv --map columns.yaml
 \b
 Exit status: 0 read to its end, 2 a record or an option was wrong (stderr says which)."""
 
@@ -48,6 +49,9 @@ def check_command(
     ] = None,
     symbol: Annotated[str | None, typer.Option(help="Whose book; the symbol with most rows otherwise.")] = None,
     orderbook: Annotated[Path | None, typer.Option(metavar="FILE", help="Of a LOBSTER message file.")] = None,
+    column_map: Annotated[
+        Path | None, typer.Option("--map", metavar="COLUMNS.yaml", help="What a CSV or Parquet file's columns are.")
+    ] = None,
     plot: Annotated[Path | None, typer.Option(metavar="OUT.html", help="Draw the day into one HTML file.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
@@ -56,6 +60,10 @@ def check_command(
     from .market_data.reader import read_market_data
 
     options: dict[str, Any] = {"date": date, "orderbook": orderbook}
+    if column_map is not None:
+        from .market_data.column_file import read_columns
+
+        options["columns"] = read_columns(column_map)
     data = read_market_data(file, format, **{name: value for name, value in options.items() if value is not None})
     found = check(data, symbol)
     if plot is not None:

@@ -172,7 +172,8 @@ def open_file(path: Path, *, columns: ColumnMap | None = None, date: _date | str
 
 def checked_map(path: Path, columns: ColumnMap | None) -> ColumnMap:
     if columns is None:
-        raise MarketDataError(f"{path}: what its columns mean must be stated: columns=ColumnMap(...)")
+        stated = "columns=ColumnMap(...), or --map COLUMNS.yaml"
+        raise MarketDataError(f"{path}: what its columns mean must be stated: {stated}")
     if not isinstance(columns, ColumnMap):
         raise TypeError(f"columns is {columns!r}, must be a ColumnMap")
     columns.kinds()

@@ -147,8 +147,11 @@ def open_recording(
     orderbook: _Path | None = None,
     symbol: str | None = None,
     date: _date | str | None = None,
+    column_map: _Path | None = None,
 ) -> Recording:
     """What a command line names: LOBSTER's pair, or files that `read_market_data` reads, each ``[VENUE=]FILE``.
+
+    `column_map` is a YAML file that says what columns of CSV or Parquet files are.
 
     Raises
     ------
@@ -170,7 +173,12 @@ def open_recording(
         files.setdefault(venue if named else "", []).append(path if named else entry)
     if "" in files and len(files) > 1:
         raise ValueError(f"{files[''][0]}: names no venue, and others do: VENUE=FILE for each, or for none")
-    return read_recording(files.get("", files), format, symbol=symbol, date=date)
+    options: dict[str, Any] = {}
+    if column_map is not None:
+        from ..market_data.column_file import read_columns
+
+        options["columns"] = read_columns(column_map)
+    return read_recording(files.get("", files), format, symbol=symbol, date=date, **options)
 
 
 def _read(
