@@ -121,4 +121,4 @@ def test_an_order_is_worked_in_a_csv_by_level(written):
     assert found["recorded_executions"] == sum(k % 7 == 3 for k in range(900))
     wrong = CliRunner().invoke(app, [*given, "--map", str(written("tim: t\n", "wrong.yaml"))])
     assert wrong.exit_code != 0
-    assert "is it 'time'" in wrong.output + (wrong.stderr if wrong.stderr_bytes else "")
+    assert "is it 'time'" in str(wrong.exception)  # what the command line prints, and ends with 2
