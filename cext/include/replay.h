@@ -41,6 +41,7 @@ typedef struct gm_replay {
     int64_t worst[2];           /* outermost price of the last row, by side */
     int64_t own[GM_REPLAY_OWN]; /* ids of own resting orders, in the order of their arrival */
     int32_t own_count;
+    int64_t own_best_e9[2];     /* no own bid is above, no own ask below */
     int64_t taken;              /* quantity of recorded orders that own orders took and that has not left yet */
     int64_t revealed, dropped, repaired, unknown;
     int64_t executions, executed;   /* prints of the recording, and their quantity */
@@ -50,6 +51,9 @@ typedef struct gm_replay {
 } gm_replay_t;
 
 /* ---- own orders ---- */
+
+/* A price that every own order on a side is better than, where there is none. */
+#define GM_NO_OWN(s) ((s) == 0 ? INT64_MIN : INT64_MAX)
 
 static inline int64_t gm_own_key(int64_t order_id) { return -order_id; }
 
@@ -93,20 +97,26 @@ static inline int gm_replay_is_crossed(const gm_replay_t* r) {
 /* `budget` shares traded on side s at price_e9: own orders at that price or a better one that nobody recorded stands
  * before are filled first, best price first, then the earlier. What they took of it. */
 static inline int64_t gm_replay_own_trade(gm_replay_t* r, int s, int64_t price_e9, int64_t budget, int64_t time_ns) {
-    int64_t filled = 0;
-    if (gm_replay_is_halted(r) || gm_replay_is_crossed(r)) return 0;
+    int64_t filled = 0, best_e9;
+    if (gm_book_better(s, price_e9, r->own_best_e9[s]) || gm_replay_is_halted(r) || gm_replay_is_crossed(r)) return 0;
     while (filled < budget) {
         int32_t chosen = GM_NIL;
+        best_e9 = GM_NO_OWN(s);
         for (int32_t i = 0; i < r->own_count; i++) {
             int32_t slot = gm_book_find(&r->book, gm_own_key(r->own[i]));
             const gm_resting_t* x = &r->book.pool[slot];
             int64_t own_e9 = (int64_t)x->tick * r->tick_e9;
-            if (gm_side_of(x->side) != s || (s == 0 ? own_e9 < price_e9 : own_e9 > price_e9)) continue;
+            if (gm_side_of(x->side) != s) continue;
+            if (gm_book_better(s, own_e9, best_e9)) best_e9 = own_e9;
+            if (gm_book_better(s, price_e9, own_e9)) continue;
             if (chosen != GM_NIL && !gm_book_better(s, x->tick, r->book.pool[chosen].tick)) continue;
             if (!gm_replay_is_front(r, slot)) continue;
             chosen = slot;
         }
-        if (chosen == GM_NIL) break;
+        if (chosen == GM_NIL) {
+            r->own_best_e9[s] = best_e9;
+            break;
+        }
         {
             int64_t open = r->book.pool[chosen].quantity;
             int64_t part = open < budget - filled ? open : budget - filled;
@@ -545,6 +555,10 @@ static inline void gm_replay_place(gm_replay_t* r, const gm_order_t* o, int64_t 
         r->book.pool[slot].reserve = left - shown;
     }
     r->own[r->own_count++] = order_id;
+    {
+        const int s = gm_side_of(kept.side);
+        if (gm_book_better(s, tick * r->tick_e9, r->own_best_e9[s])) r->own_best_e9[s] = tick * r->tick_e9;
+    }
     gm_replay_quote(r, now_ns);
 }
 
@@ -646,6 +660,8 @@ static inline int gm_replay_renew(gm_market_t* market, uint64_t seed, int64_t st
     r->worst[1] = GM_NO_WORST(1);
     r->position = r->begun = r->anonymous = r->taken = 0;
     r->own_count = 0;
+    r->own_best_e9[0] = GM_NO_OWN(0);
+    r->own_best_e9[1] = GM_NO_OWN(1);
     market->stop = 0;
     if (r->rows != NULL && r->halts > 0) {                  /* what the last word before it was */
         for (k = low - 1; k >= 0 && r->messages[k].action != GM_HALT; k--) {}
@@ -682,6 +698,8 @@ static inline int gm_replay_init(gm_replay_t* r, gm_venues_t* venues, int32_t sy
     r->tick_e9 = tick_e9;
     r->worst[0] = GM_NO_WORST(0);
     r->worst[1] = GM_NO_WORST(1);
+    r->own_best_e9[0] = GM_NO_OWN(0);
+    r->own_best_e9[1] = GM_NO_OWN(1);
     q->last_e9 = GM_NO_PRICE;
     r->market.self = r;
     r->market.venues = venues;
