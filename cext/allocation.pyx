@@ -1,10 +1,11 @@
 """How much where: hidden liquidity by censored demand, passive sizes over venues. Pure functions."""
-from libc.math cimport isfinite
 from libc.stdint cimport int32_t, int64_t
 
 import numpy as np
 
-from grandmodel.execution._core.arguments cimport float_array, int_argument, int_array, same_length, value_text
+from grandmodel.execution._core.arguments cimport (
+    float_array, int_argument, int_array, nonnegative_argument, number_argument, positive_argument, same_length, value_text,
+)
 from grandmodel.execution._core.schedule cimport GM_SCHEDULE_SLICES_MAX
 
 cdef extern from "cont_kukanov.h" nogil:
@@ -137,35 +138,22 @@ def dark_allocation(quantity, tails):
 
 # ---- passive sizes over venues (include/cont_kukanov.h has formulas and sources) ----
 
-cdef double _amount(value, str name, double least, bint above=False) except? -1.0:
-    cdef double x
-    if isinstance(value, bool):
-        raise ValueError(f"{name} is {value!r}, must be a number")
-    try:
-        x = float(value)
-    except (TypeError, ValueError, OverflowError):
-        raise ValueError(f"{name} is {value!r}, must be a number") from None
-    if not isfinite(x) or x < least or (above and x == least):
-        raise ValueError(f"{name} is {value!r}, must be finite and {'above' if above else 'at least'} {least:g}")
-    return x
-
-
 cdef int _read_venues(size, half_spread, take_fee, queues, means, rebates, theta, under, over, gm_ck_terms_t* t, gm_ck_venue_t* v) except -1:
     cdef int count = len(queues), k
     if len(means) != count or len(rebates) != count:
         raise ValueError(f"queues has {count} venues; mean_outflows has {len(means)} and rebates {len(rebates)}")
     if count > GM_CK_VENUES:
         raise ValueError(f"queues has {count} venues, must have at most {GM_CK_VENUES}")
-    t.size = _amount(size, "size", 0.0, True)
-    t.half_spread = _amount(half_spread, "half_spread", 0.0)
-    t.take_fee = _amount(take_fee, "take_fee", -1e18)
-    t.theta = _amount(theta, "impact", 0.0)
-    t.under = _amount(under, "underfill", 0.0)
-    t.over = _amount(over, "overfill", 0.0)
+    t.size = positive_argument(size, "size")
+    t.half_spread = nonnegative_argument(half_spread, "half_spread")
+    t.take_fee = number_argument(take_fee, "take_fee")
+    t.theta = nonnegative_argument(theta, "impact")
+    t.under = nonnegative_argument(under, "underfill")
+    t.over = nonnegative_argument(over, "overfill")
     for k in range(count):
-        v[k].queue = _amount(queues[k], f"queues[{k}]", 0.0)
-        v[k].mean = _amount(means[k], f"mean_outflows[{k}]", 0.0, True)
-        v[k].rebate = _amount(rebates[k], f"rebates[{k}]", -1e18)
+        v[k].queue = nonnegative_argument(queues[k], f"queues[{k}]")
+        v[k].mean = positive_argument(means[k], f"mean_outflows[{k}]")
+        v[k].rebate = number_argument(rebates[k], f"rebates[{k}]")
         if t.half_spread + v[k].rebate + t.under + t.theta <= 0.0:
             raise ValueError(f"rebates[{k}] is {rebates[k]!r}: posting there costs more than not being filled, whatever happens; leave it out")
         if t.over > 0.0 and t.over <= t.half_spread + v[k].rebate:
@@ -207,5 +195,5 @@ def cont_kukanov_cost(size, half_spread, take_fee, queues, mean_outflows, rebate
     if len(limits) != count:
         raise ValueError(f"limits has {len(limits)} venues, queues {count}")
     for k in range(count):
-        sizes[k] = _amount(limits[k], f"limits[{k}]", 0.0)
-    return gm_ck_cost(&t, v, count, _amount(market, "market", 0.0), sizes)
+        sizes[k] = nonnegative_argument(limits[k], f"limits[{k}]")
+    return gm_ck_cost(&t, v, count, nonnegative_argument(market, "market"), sizes)

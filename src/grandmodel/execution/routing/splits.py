@@ -67,13 +67,13 @@ def cont_kukanov(
 
     Raises
     ------
-    ValueError  naming the parameter, its value and what was expected
+    TypeError, ValueError  naming the parameter, its value and what was expected
 
     Source: Cont and Kukanov, Quantitative Finance 17(1), 2017 (arXiv 1210.1625).
     """
     for name, values in (("queues", queues), ("mean_outflows", mean_outflows), ("rebates", rebates)):
         if isinstance(values, (str, bytes)) or not hasattr(type(values), "__len__"):
-            raise ValueError(f"{name} is {values!r}, must be a sequence of numbers, one a venue")
+            raise TypeError(f"{name} is {values!r}, must be a sequence of numbers, one a venue")
     return ContKukanov(
         *allocation.cont_kukanov(
             size, half_spread, take_fee, queues, mean_outflows, rebates,

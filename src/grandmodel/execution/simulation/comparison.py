@@ -188,8 +188,10 @@ class _Worker:
             after = core.venues.tape(symbol)
             return router.result(parent), before, after
 
-        result, before, after = run(work(), clock=clock, seed=job.seed)
-        core.close()
+        try:
+            result, before, after = run(work(), clock=clock, seed=job.seed)
+        finally:
+            core.close()
         cost = result.cost
         assert cost is not None
         vwap = market_vwap(before, after) if after["volume"] > before["volume"] else math.nan
