@@ -19,14 +19,12 @@ cdef extern from "store.h" nogil:
     enum: GM_JOURNAL_PAGE
     enum: GM_JOURNAL_VERSION
     enum: GM_MARK_BYTES
-    enum: GM_SEAL_BYTES
 
 gm_crc32c_setup()
 
 PAGE = GM_JOURNAL_PAGE
 VERSION = GM_JOURNAL_VERSION
 MARK_BYTES = GM_MARK_BYTES
-SEAL_BYTES = GM_SEAL_BYTES
 
 
 def crc32c(data, uint32_t seed=0, *, bint portable=False):

@@ -7,7 +7,6 @@ from typing_extensions import Buffer
 PAGE: Final[int]
 VERSION: Final[int]
 MARK_BYTES: Final[int]
-SEAL_BYTES: Final[int]
 
 def crc32c(data: Buffer, seed: int = 0, *, portable: bool = False) -> int: ...
 def check_records(data: Buffer, sequence: int, what: str, base: int = 0) -> tuple[int, int, str | None]: ...
